@@ -60,6 +60,7 @@ COMMANDS = (
         "queue purge", "asok_console.commands.queue.purge", "move the jobs of a queue to the trash"
     ),
     Command("job show", "asok_console.commands.job.show", "show everything about a job"),
+    Command("job stack", "asok_console.commands.job.stack", "show where a running job is"),
     Command(
         "job find", "asok_console.commands.job.find", "find jobs by id, task, error or argument"
     ),

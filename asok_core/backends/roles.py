@@ -12,6 +12,7 @@ from asok_core.inspection.queues import Bucket
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import KeyCheck, Snapshot
+from asok_core.inspection.stacks import JobStack
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 
@@ -226,6 +227,12 @@ class Operator(Protocol):
 
     def stop(self, worker: str) -> CommandResult:
         """Stop a worker as SIGTERM does: it returns jobs that have not begun and finishes running ones."""
+
+    def stack(self, job_id: str, process: str, *, samples: int, patience: float) -> JobStack | None:
+        """Ask a worker where the code of a job is. None: no answer within ``patience`` seconds.
+
+        ``process`` runs the job. This changes no job and writes no audit entry.
+        """
 
     def close(self) -> None:
         """Close the connections."""

@@ -15,10 +15,11 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from threading import get_ident
 
 from asok_core.jobs.job import LONGEST_ID
 
-_SLOT = struct.Struct("<BddH")
+_SLOT = struct.Struct("<BddHQ")
 _TIMES = struct.Struct("<dd")
 """The part of a slot behind its first byte."""
 _MODULE_BYTES = 256
@@ -56,6 +57,9 @@ class SlotJob:
     phase: Phase = Phase.RUNNING
     module: str = ""
     """What it imports, in phase ``IMPORTING``."""
+    ident: int = 0
+    """The thread that runs it, as ``threading.get_ident()`` names it."""
+    slot: int = -1
 
 
 _IMPORTS = Phase.IMPORTING
@@ -93,7 +97,7 @@ class JobSlots:
         phase: Phase = Phase.RUNNING,
         module: str = "",
     ) -> int:
-        """Note that a thread is about to run a job. Returns the slot, for ``end`` and ``settle``.
+        """Note that this thread is about to run a job. Returns the slot, for ``end`` and ``settle``.
 
         ``module`` is what it is to import in phase ``IMPORTING``.
         """
@@ -105,7 +109,7 @@ class JobSlots:
         memory[slot + _SLOT.size : slot + _SLOT.size + len(name)] = name
         if phase is _IMPORTS:
             write_text(memory, slot + _SLOT.size + LONGEST_ID, _MODULE_BYTES, module)
-        _SLOT.pack_into(memory, slot, _FREE, started, deadline, len(name))
+        _SLOT.pack_into(memory, slot, _FREE, started, deadline, len(name), get_ident())
         # Last, so that no reader takes it for a job with the times of the one before.
         memory[slot] = phase
         return slot
@@ -172,13 +176,13 @@ class JobSlots:
         for slot in range(0, self._size, _SLOT_BYTES):
             phase = states.get(memory[slot])
             if phase is not None:
-                _, started, deadline, length = _SLOT.unpack_from(memory, slot)
+                _, started, deadline, length, ident = _SLOT.unpack_from(memory, slot)
                 name = memory[slot + _SLOT.size : slot + _SLOT.size + length]
                 module = ""
                 if phase is Phase.IMPORTING:
                     module = read_text(memory, slot + _SLOT.size + LONGEST_ID, _MODULE_BYTES)
                 job_id = name.decode("utf-8", "replace")
-                found.append(SlotJob(job_id, started, deadline, phase, module))
+                found.append(SlotJob(job_id, started, deadline, phase, module, ident, slot))
         return found
 
 

@@ -1,22 +1,35 @@
 """The stacks of a process's threads, also while a task holds its interpreter.
 
-``faulthandler`` writes them from a C signal handler, into a file in memory that the supervisor shares
-with the process and moves to its log: the log may be JSON, and a handler cannot write that.
+Two ways lead to them. While Python code runs in a process, its pulse thread walks the frames of one
+thread, which is safe. While none runs, ``faulthandler`` writes all of them from a C signal handler into a
+file in memory that the supervisor shares with the process. The handler reads frames that other threads may
+be changing, which can end the process: the supervisor sends the signal only where no Python code runs. It
+moves what was written to its log: the log may be JSON, and a handler cannot write that.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import json
 import os
 import signal
+import socket
+import sys
 import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
 
-from asok_core.worker.shared_state import shared_file
+from asok_core.inspection.stacks import MOST_FRAMES, Frame, Stack, shortened, stack_of
+from asok_core.worker.shared_state import SharedState, shared_file
 
 MOST = 4 << 20
 """Bytes of stacks that are logged at once."""
 STILL = 0.2
 """Seconds without a further line after which the stacks are taken to be complete."""
+PULSE = 1.0
+"""Seconds between two runs of the pulse thread where nothing is requested."""
+_LONGEST_ANSWER = 64 * 1024
 
 
 class StackFile:
@@ -49,6 +62,85 @@ class StackFile:
         self._file.close()
 
 
+class StackRequests:
+    """The supervisor's side of the socket by which the pulse thread of a process is asked for stacks."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._ours.setblocking(False)
+        self._sent = 0
+
+    def fileno(self) -> int:
+        """The descriptor that the process inherits."""
+        return self._theirs.fileno()
+
+    def send(self, ident: int) -> int:
+        """Request the stack of a thread. Returns the number of the request."""
+        self._sent += 1
+        # It is full where the process answers nothing: the caller notices that by the time.
+        with suppress(BlockingIOError, ConnectionError):
+            self._ours.send(b"%d %d" % (self._sent, ident))
+        return self._sent
+
+    def answers(self) -> dict[int, Stack]:
+        """What has been answered since the last call, by the numbers of the requests."""
+        found: dict[int, Stack] = {}
+        with suppress(BlockingIOError, ConnectionError):
+            while True:
+                number, _, text = self._ours.recv(_LONGEST_ANSWER).partition(b" ")
+                with suppress(ValueError, RecursionError):
+                    found[int(number)] = stack_of(json.loads(text))
+        return found
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._ours.close()
+        self._theirs.close()
+
+
+def pulse(shared: SharedState, requests: socket.socket) -> None:
+    """Run the pulse thread of this process: it shows that Python code runs, and walks stacks.
+
+    Never returns.
+    """
+    requests.settimeout(PULSE)
+    while True:
+        shared.note_pulse()
+        try:
+            number, _, ident = requests.recv(64).partition(b" ")
+            stack = shortened(_frames(int(ident)))
+            text = json.dumps(stack, separators=(",", ":")).encode()
+            requests.send(b"%s %s" % (number, text))
+        except TimeoutError:
+            continue
+        except Exception:  # noqa: BLE001 - without a pulse the process would look stuck
+            time.sleep(PULSE)
+
+
+def _frames(ident: int) -> list[Frame]:
+    frame: FrameType | None = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way
+    found: list[Frame] = []
+    # The outermost frames are ours, and would not be recognised if they were cut off.
+    while frame is not None and len(found) < 20 * MOST_FRAMES:
+        code = frame.f_code
+        found.append(Frame(code.co_filename, frame.f_lineno or 0, code.co_qualname))
+        frame = frame.f_back
+    return found
+
+
 def write_stacks_to(file: int) -> None:
     """In a process of a worker: on SIGUSR1 write the stacks of all threads to ``file``."""
     faulthandler.register(signal.SIGUSR1, file, all_threads=True)
+
+
+def handles_signal(pid: int) -> bool:
+    """Whether a process has a handler for SIGUSR1, which would end it otherwise.
+
+    A task may have set another, or removed ours. True where the system does not show it.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGUSR1 - 1) & 1)
+    except (OSError, StopIteration, ValueError, IndexError):
+        return True

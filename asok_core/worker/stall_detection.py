@@ -18,8 +18,6 @@ from asok_core.worker.shared_state import SharedState
 
 SHOWN_AFTER = 10.0
 """Seconds without a turn after which a process hangs. An idle loop turns every 5 s."""
-PULSE = 1.0
-"""Seconds between two runs of the pulse thread."""
 NO_PULSE = 5.0
 """Seconds without one after which no thread is taken to run."""
 LONGEST_LOOK = 1.0
@@ -142,10 +140,3 @@ def _state(pid: int | None) -> str:
         return ""
     # The name of the program is in parentheses and may hold anything.
     return "".join(stat.rpartition(")")[2].split()[:1])
-
-
-def pulse(shared: SharedState) -> None:
-    """Run the pulse thread of this process: never returns."""
-    while True:
-        shared.note_pulse()
-        time.sleep(PULSE)

@@ -66,6 +66,7 @@ POSITIONS: tuple[tuple[str, ...], ...] = (
     ("explain", "--queue", "{}"),
     ("explain", "--worker", "{}"),
     ("job", "show", "{}"),
+    ("job", "stack", "{}"),
     ("job", "find", "{}"),
     ("job", "list", "--state", "{}"),
     ("job", "list", "--state", "pending", "--filter", "{}"),

@@ -20,6 +20,7 @@ def test_a_process_whose_supervisor_died_as_it_started_it_says_so_in_one_line() 
                     str(shared.fileno()),
                     str(stacks.fileno()),
                     str(stacks.fileno()),
+                    str(stacks.fileno()),
                     "1",
                     "worker.1",
                 ),

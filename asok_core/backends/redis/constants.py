@@ -18,6 +18,10 @@ CANCELS_TTL = 86_400
 """Seconds for which a worker is asked to cancel a job."""
 DROPPED_TTL = 86_400
 """Seconds that a worker's hash stays after outcomes of its jobs were dropped."""
+STACKS_TTL = 10
+"""Seconds that a request for a stack waits for its worker."""
+STACKS_LENGTH = 20
+STACK_ANSWER_TTL = 60
 WAITS_TTL = 60
 RECENT_LENGTH = 1_000
 AUDIT_LENGTH = 10_000
@@ -59,6 +63,8 @@ CONSTANTS: Mapping[str, Constant] = {
     "RECORD_TTL": RECORD_TTL,
     "REFUSALS": REFUSALS,
     "RENEWED_BEFORE": RENEWED_BEFORE,
+    "STACKS_LENGTH": STACKS_LENGTH,
+    "STACKS_TTL": STACKS_TTL,
     "TRASH_TTL": TRASH_TTL,
     "UNFINISHED_TTL": UNFINISHED_TTL,
     "WAITS_TTL": WAITS_TTL,

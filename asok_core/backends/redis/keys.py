@@ -102,6 +102,14 @@ class Keys(NamedTuple):
         """Set of the ids of jobs that a worker runs and that are to be cancelled."""
         return f"{self.namespace}:cancels:{worker_id}"
 
+    def stacks(self, worker_id: str) -> str:
+        """List with a TTL: requests for stacks of jobs that a worker runs."""
+        return f"{self.namespace}:stacks:{worker_id}"
+
+    def stack(self, token: str) -> str:
+        """String with a TTL: the answer to a request for a stack, as JSON."""
+        return f"{self.namespace}:stack:{token}"
+
     def machine(self, machine: str) -> str:
         """Set of the ids of the workers on a machine where each can prove the death of the others."""
         return f"{self.namespace}:place:{machine}"

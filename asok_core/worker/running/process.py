@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -39,8 +40,7 @@ from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.threads import end_broken
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.signals import STOP, handle, keep_from_forks
-from asok_core.worker.stacks import write_stacks_to
-from asok_core.worker.stall_detection import pulse
+from asok_core.worker.stacks import pulse, write_stacks_to
 from asok_core.worker.start import WORN
 from asok_core.worker.wakeup import Alarm, ring
 
@@ -209,13 +209,13 @@ class Process:
 
 
 def main() -> int:
-    """Entry point: ``start.py STATE_FD STACKS_FD BELL_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
+    """Entry point: ``start.py STATE_FD STACKS_FD REQUESTS_FD BELL_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
     # A task's print() must not fail because nobody reads the worker's output.
     streams.prepare(drop_output=True)
     supervisor = os.getppid()
-    shared_file, stacks, bell, slots, process = (*map(int, sys.argv[1:5]), sys.argv[5])
-    presence = [int(each) for each in sys.argv[6:]]
-    keep_from_tasks([stacks, bell, *presence])
+    shared_file, stacks, requests, bell, slots = map(int, sys.argv[1:6])
+    process, presence = sys.argv[6], [int(each) for each in sys.argv[7:]]
+    keep_from_tasks([stacks, requests, bell, *presence])
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a task that reads standard input must not take commands
@@ -234,8 +234,9 @@ def main() -> int:
     alarm = Alarm(control)
     # Before there is a thread: signals are blocked until then, and threads would inherit that.
     _handle_signals(alarm, stacks)
-    threading.Thread(target=pulse, args=(shared,), name="asok-pulse", daemon=True).start()
-    for descriptor in (control, stacks, bell, *presence):
+    asked = socket.socket(fileno=requests)
+    threading.Thread(target=pulse, args=(shared, asked), name="asok-pulse", daemon=True).start()
+    for descriptor in (control, stacks, requests, bell, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:
         notify = partial(ring, bell)

@@ -1,8 +1,8 @@
-"""Commands of operators and applications that are stored in Redis for one worker."""
+"""Commands and questions of operators and applications that are stored in Redis for one worker."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.leases import Heartbeat
 from asok_core.backends.redis.consuming.registry import Registry
@@ -16,15 +16,21 @@ logger = safe_logger("asok.worker")
 
 
 class Commands:
-    """Passes them on to the processes."""
+    """Passes them on to the processes; questions about stacks to ``answer``."""
 
     def __init__(
-        self, config: WorkerConfig, registry: Registry, processes: Processes, requests: Requests
+        self,
+        config: WorkerConfig,
+        registry: Registry,
+        processes: Processes,
+        requests: Requests,
+        answer: Callable[[Sequence[str]], None],
     ) -> None:
         self._worker = config.worker
         self._registry = registry
         self._processes = processes
         self._requests = requests
+        self._answer = answer
 
     def follow(self, heartbeat: Heartbeat) -> bool:
         """Follow what the reply to a heartbeat has brought. Raises Unreachable or Refused.
@@ -39,6 +45,7 @@ class Commands:
             quiet = self._processes.quiet
             logger.info("Worker quieted: takes no new jobs" if quiet else "Worker resumed")
             self._processes.send("quiet" if quiet else "resume")
+        self._answer(heartbeat.asked)
         if heartbeat.cancelled:
             self._cancel_again(heartbeat.cancelled)
         return changed

@@ -18,7 +18,7 @@ from asok_core.worker.job_slots import Phase, SlotJob
 from asok_core.worker.presence import Presence
 from asok_core.worker.shared_state import SharedState, shared_file
 from asok_core.worker.signals import held_back
-from asok_core.worker.stacks import StackFile
+from asok_core.worker.stacks import StackFile, StackRequests, handles_signal
 from asok_core.worker.supervising.command_pipe import CommandPipe
 from asok_core.worker.supervising.process_health import exit_reason
 from asok_core.worker.supervising.process_watch import ProcessWatch
@@ -56,6 +56,9 @@ class ProcessHandle:
         self.watch = ProcessWatch(self, self.shared)
         self.commands = CommandPipe()
         self._stacks = StackFile()
+        self.stack_requests = StackRequests()
+        self.dump = ""
+        """The last stacks that it wrote on SIGUSR1."""
         self._popen: subprocess.Popen[bytes] | None = None
         self._retiring = False
         self.prepared = False
@@ -74,6 +77,7 @@ class ProcessHandle:
         self._retiring = self.prepared = False
         self.slots = slots
         shared, stacks = self._file.fileno(), self._stacks.fileno()
+        requests = self.stack_requests.fileno()
         with held_back():
             self._popen = subprocess.Popen(
                 [
@@ -83,13 +87,14 @@ class ProcessHandle:
                     start.__file__,
                     str(shared),
                     str(stacks),
+                    str(requests),
                     str(self._bell),
                     str(slots),
                     self.process_id,
                     *(str(file) for file in self._presence.files),
                 ],
                 stdin=subprocess.PIPE,
-                pass_fds=(shared, stacks, self._bell, *self._presence.files),
+                pass_fds=(shared, stacks, requests, self._bell, *self._presence.files),
                 start_new_session=True,
             )
         assert self._popen.stdin is not None, "asked for above"
@@ -155,13 +160,18 @@ class ProcessHandle:
             self._kill_group(self._popen.pid)
 
     def write_stacks(self) -> None:
-        """Have it write the stacks of its threads; ``stacks`` returns them a little later."""
-        if self.alive and self._popen is not None:
+        """Have it write the stacks of its threads; ``stacks`` returns them a little later.
+
+        Not where a task has removed the handler of the signal, which would end the process.
+        """
+        if self.alive and self._popen is not None and handles_signal(self._popen.pid):
             self._popen.send_signal(signal.SIGUSR1)
 
     def stacks(self) -> str:
         """Stacks that it has written since the last call, whoever sent it SIGUSR1."""
-        return self._stacks.take()
+        stacks = self._stacks.take()
+        self.dump = stacks or self.dump
+        return stacks
 
     @staticmethod
     def _kill_group(group: int) -> None:
@@ -202,11 +212,12 @@ class ProcessHandle:
             return None
 
     def close(self) -> None:
-        """Close the shared state, the pipe and the file of stacks."""
+        """Close the shared state, the pipe, and what stacks come by."""
         self.commands.close()
         self.shared.close()
         self._file.close()
         self._stacks.close()
+        self.stack_requests.close()
 
 
 def _has_ended(pid: int) -> bool:

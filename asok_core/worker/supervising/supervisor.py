@@ -35,6 +35,7 @@ from asok_core.worker.supervising.duties.process_check import UNABLE_REASON, Pro
 from asok_core.worker.supervising.duties.promotion import PromotionDuty
 from asok_core.worker.supervising.duties.record_renewal import RecordRenewalDuty
 from asok_core.worker.supervising.duties.redis_memory import RedisMemoryDuty
+from asok_core.worker.supervising.duties.stack_answers import StackAnswersDuty
 from asok_core.worker.supervising.duties.subscription import SubscriptionDuty
 from asok_core.worker.supervising.duties.unclaimed_queues import UnclaimedQueuesDuty
 from asok_core.worker.supervising.duty_schedule import DutySchedule
@@ -85,7 +86,8 @@ class Supervisor:
         self._presence = Presence(config.worker)
         self._processes = Processes(config, self._presence, self._alarm.bell)
         self._recovery = Recovery(config, registry, self._presence.machine)
-        commands = Commands(config, registry, self._processes, self._requests)
+        self._answers = StackAnswersDuty(registry, self._processes)
+        commands = Commands(config, registry, self._processes, self._requests, self._answers.add)
         memory = RedisMemoryDuty(registry)
         self._heartbeat = HeartbeatDuty(
             config,
@@ -131,6 +133,7 @@ class Supervisor:
                 heartbeat=heartbeat,
             ),
             heartbeat,
+            self._answers,
             promotion,
             LeaseRecoveryDuty(self._recovery, heartbeat),
             OrphanRecoveryDuty(self._recovery, heartbeat.interval),
@@ -217,6 +220,7 @@ class Supervisor:
                 for process in self._processes:
                     process.kill()
             self._schedule.run_if_due(self._heartbeat)
+            self._schedule.run_if_due(self._answers)
             self._processes.look(None, in_outage=self._outage.active)
             self._processes.attend(self._requests)
             self._alarm.sleep(0.5, ())

@@ -20,6 +20,8 @@ class HeartbeatReply(NamedTuple):
     """``quiet``, ``stop`` or ''."""
     cancels: list[bytes]
     """Ids of running jobs that are to stop, a thousand at most."""
+    asked: list[bytes]
+    """Requests for stacks of running jobs, which are removed."""
 
 
 class PublishedField(NamedTuple):

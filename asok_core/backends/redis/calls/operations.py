@@ -59,6 +59,14 @@ class WorkerCommand(AuditedCall[int]):
     requested: str
 
 
+@dataclass(slots=True, kw_only=True)
+class AskStack(NamespacedCall[None]):
+    """Ask a worker for stacks of a job. ``request`` is JSON: token of the answer, job, how many."""
+
+    worker: bytes
+    request: str
+
+
 class RequeuedJob(NamedTuple):
     """A dead job to requeue.
 

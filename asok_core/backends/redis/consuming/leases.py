@@ -13,12 +13,14 @@ class Heartbeat:
     """Reply to a heartbeat. ``whole``: the lease had not run out since the last one.
 
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
+    ``asked`` are requests for stacks of jobs, each of which comes once.
     """
 
     whole: bool
     server_time: float
     requested: str
     cancelled: list[str]
+    asked: list[str]
 
 
 @dataclass(frozen=True, slots=True)

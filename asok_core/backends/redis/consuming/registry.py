@@ -20,6 +20,7 @@ from asok_core.backends.redis.calls.leases import (
 )
 from asok_core.backends.redis.calls.walks import Slice
 from asok_core.backends.redis.connection import Connection, Endpoint
+from asok_core.backends.redis.constants import STACK_ANSWER_TTL
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
@@ -138,12 +139,17 @@ class Registry:
         self.clock.learn(now, asked_at)
         cancelled = [each.decode("utf-8", "replace") for each in reply.cancels]
         requested = reply.requested.decode("utf-8", "replace")
-        return Heartbeat(reply.whole == 1, now, requested, cancelled)
+        asked = [each.decode("utf-8", "replace") for each in reply.asked]
+        return Heartbeat(reply.whole == 1, now, requested, cancelled, asked)
 
     def remove_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and no longer runs."""
         if job_ids:
             self.connection.call("SREM", self.keys.cancels(worker), *job_ids)
+
+    def answer(self, token: str, text: str) -> None:
+        """Answer a request for a stack."""
+        self.connection.call("SET", self.keys.stack(token), text, "EX", STACK_ANSWER_TTL)
 
     def look(self, worker: str, *, machine: str = "") -> Look:
         """Look at the leases of all workers for ``worker``, which is at ``machine``."""

@@ -33,6 +33,7 @@ from asok_core.backends.redis.operating.scopes import (
     spelled,
 )
 from asok_core.backends.redis.operating.session import OperatorSession
+from asok_core.backends.redis.operating.stacks import ask_stack
 from asok_core.backends.redis.operating.trash import purge_whole, restore
 from asok_core.backends.redis.operating.verdicts import (
     Judge,
@@ -50,6 +51,7 @@ from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Row
+from asok_core.inspection.stacks import JobStack
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
@@ -325,6 +327,13 @@ class RedisOperator(OperatorSession):
         Raises UsageError for an unknown worker.
         """
         return self._order("stop", worker, "stop")
+
+    def stack(self, job_id: str, process: str, *, samples: int, patience: float) -> JobStack | None:
+        """Ask the worker of ``process`` for stacks of a job. None: no answer in ``patience`` seconds."""
+        with self._connection() as connection:
+            return ask_stack(
+                connection, self.keys, job_id, process, samples=samples, patience=patience
+            )
 
     def _order(self, verb: str, worker: str, requested: str) -> CommandResult:
         scope = Scope(Location.ACTIVE, words=f"worker:{worker}")

@@ -24,10 +24,13 @@ if machine ~= '' then
   -- A key of another type costs the proof of deaths, and no heartbeat.
   if type(redis.pcall('SADD', beside, worker)) ~= 'table' then redis.call('EXPIRE', beside, ttl) end
 end
+local asked = redis.pcall('LRANGE', stacks_key(worker), 0, -1)
+if #asked > 0 or asked.err then redis.call('DEL', stacks_key(worker)) end
 local cancels = redis.pcall('SRANDMEMBER', cancels_key(worker), 1000)
 return reply {
   whole = whole,
   server_time = now,
   requested = redis.call('HGET', key, 'wanted') or '',
-  cancels = cancels.err and {} or cancels
+  cancels = cancels.err and {} or cancels,
+  asked = asked.err and {} or asked
 }

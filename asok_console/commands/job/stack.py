@@ -1,0 +1,77 @@
+"""``asok job stack``: where the code of a running job is now."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.options import whole_number
+from asok_console.presentation.stack import answer_lines
+from asok_core.errors import JobNotFound
+from asok_core.inspection.stacks import MOST_SAMPLES, JobStack, Stack
+from asok_core.operations.inspector import open_operator, open_reader
+from asok_core.operations.search import by_id
+from asok_core.operations.stacks import stack_of_job
+from asok_core.settings.settings import Settings
+
+FOUND, NOT_FOUND = 0, 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("id", help="the job's id, or as much of its beginning as is unique")
+    parser.add_argument(
+        "--samples",
+        metavar="N",
+        default="1",
+        help=f"take N stacks in a row, at most {MOST_SAMPLES}, and merge them [1]",
+    )
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the stack. Returns 1 where there is none. Raises JobNotFound."""
+    samples = whole_number("--samples", args.samples, 1, MOST_SAMPLES)
+    reader = open_reader(settings, args.url)
+    try:
+        detail = by_id(reader, args.id)
+    finally:
+        reader.close()
+    if detail is None:
+        raise JobNotFound(
+            f"there is no job {args.id!r}: the id is wrong, or its record has expired"
+        )
+    operator = open_operator(settings, args.url)
+    try:
+        found = stack_of_job(operator, detail, samples=samples)
+    finally:
+        operator.close()
+    if args.json:
+        write_json(_document(found))
+    else:
+        write_lines(answer_lines(found))
+    return FOUND if found.samples else NOT_FOUND
+
+
+def _document(found: JobStack) -> dict[str, Any]:
+    return {
+        "id": found.job_id,
+        "process": found.process or None,
+        "phase": found.phase or None,
+        "seconds": found.seconds,
+        "interpreter_held": found.held,
+        "taken": found.taken,
+        "problem": found.problem or None,
+        "samples": [
+            {"times": each.times, "frames": frames_document(each.stack)} for each in found.samples
+        ],
+    }
+
+
+def frames_document(stack: Stack) -> list[dict[str, Any]]:
+    """The calls of a stack, the innermost first."""
+    return [
+        {"file": each.file, "line": each.line or None, "function": each.function} for each in stack
+    ]

@@ -1,0 +1,207 @@
+"""The stack of a running job: where its code is, as file, line and function, and never a value.
+
+Two parts of a worker take it. A thread of the process walks the frames while Python code runs there.
+Where a task holds the interpreter in C code, ``faulthandler`` writes the frames from a signal handler.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MOST_FRAMES = 100
+"""Frames that are kept of a stack, from the innermost."""
+LONGEST_PATH, LONGEST_FUNCTION = 300, 120
+MOST_BYTES = 48 * 1024
+"""Of the text of a stack."""
+MOST_SAMPLES = 50
+
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_THREADING = re.compile(r"[\\/]threading\.py$")
+_THREAD = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-fA-F]+)\b")
+_FRAME = re.compile(r'^ {2}File (?:"(.*)"|\?\?\?), line (\d+|\?\?\?) in (.*)$')
+
+
+class Frame(NamedTuple):
+    """Where a call is. ``line`` is 0 where it is not known."""
+
+    file: str
+    line: int
+    function: str
+
+
+Stack = tuple[Frame, ...]
+"""The innermost call first."""
+
+
+class Sample(NamedTuple):
+    """A stack, and in how many samples it was found."""
+
+    times: int
+    stack: Stack
+
+
+@dataclass(frozen=True, slots=True)
+class JobStack:
+    """What a worker answered of a running job, or why it did not.
+
+    ``problem`` is one line where there are no samples, or not all that were requested.
+    """
+
+    job_id: str
+    process: str = ""
+    """The process that runs it, as ``WORKER.NUMBER``."""
+    phase: str = ""
+    """``importing`` its module, ``preparing`` (hooks, arguments) or ``running``."""
+    seconds: float | None = None
+    """How long the job had been in that phase."""
+    held: bool = False
+    """Whether no Python code ran in the process: some thread holds the interpreter in C code."""
+    samples: tuple[Sample, ...] = ()
+    """Different stacks, the most frequent first."""
+    problem: str = ""
+
+    @property
+    def taken(self) -> int:
+        """How many samples there are."""
+        return sum(each.times for each in self.samples)
+
+
+def shortened(frames: Iterable[Frame]) -> Stack:
+    """A stack without the frames of the worker that called the task, within the limits of its size.
+
+    Where there is nothing else, those are kept.
+    """
+    whole = [
+        Frame(_end(each.file, LONGEST_PATH), each.line, each.function[:LONGEST_FUNCTION])
+        for each in frames
+    ]
+    kept = len(whole)
+    while kept and (whole[kept - 1].file.startswith(_PACKAGE) or _is_threading(whole[kept - 1])):
+        kept -= 1
+    stack = whole[:kept] or whole
+    while len(stack) > MOST_FRAMES or len(_text(stack)) > MOST_BYTES:
+        stack = stack[: min(MOST_FRAMES, len(stack) // 2 or 1)]
+        if len(stack) == 1:
+            break
+    return tuple(stack)
+
+
+def stack_in_dump(dump: str, ident: int) -> Stack:
+    """The stack of thread ``ident`` in what ``faulthandler`` wrote of all threads; () where it is not.
+
+    The last dump counts where there are several. Lines that are no frames are skipped: newer releases
+    of Python add some.
+    """
+    found: list[Frame] = []
+    inside = False
+    for line in dump.splitlines():
+        if head := _THREAD.match(line):
+            inside = int(head[1], 16) == ident
+            if inside:
+                found = []
+        elif inside and (frame := _FRAME.match(line)):
+            file, number, function = frame.groups()
+            found.append(
+                Frame(file or "???", int(number) if number.isdigit() else 0, function or "???")
+            )
+        elif inside and not line.startswith("  "):
+            inside = False
+    return shortened(found)
+
+
+def merged(stacks: Iterable[Stack]) -> tuple[Sample, ...]:
+    """Equal stacks once each, the most frequent first."""
+    return tuple(Sample(count, stack) for stack, count in Counter(stacks).most_common())
+
+
+def by_innermost(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """One sample for each innermost function, with the most frequent stack that ends there."""
+    counts: Counter[tuple[str, str]] = Counter()
+    stacks: dict[tuple[str, str], Stack] = {}
+    for times, stack in samples:
+        where = (stack[0].file, stack[0].function) if stack else ("", "")
+        counts[where] += times
+        stacks.setdefault(where, stack)
+    return tuple(Sample(count, stacks[where]) for where, count in counts.most_common())
+
+
+def encode_stack(stack: Iterable[Frame]) -> str:
+    """A stack as JSON."""
+    return _text(list(stack))
+
+
+def decode_stack(text: str | bytes) -> Stack:
+    """A stack from its JSON; () for any other text."""
+    try:
+        return stack_of(json.loads(text))
+    except (ValueError, RecursionError):
+        return ()
+
+
+def stack_of(value: Any) -> Stack:
+    """A stack from the value of its JSON; () where it is not one."""
+    if not isinstance(value, list):
+        return ()
+    frames = []
+    for each in value[:MOST_FRAMES]:
+        match each:
+            case [str(file), int(line), str(function)]:
+                frames.append(Frame(file[:LONGEST_PATH], line, function[:LONGEST_FUNCTION]))
+            case _:
+                return ()
+    return tuple(frames)
+
+
+def encode_answer(answer: JobStack) -> str:
+    """What a worker answers, as JSON."""
+    return json.dumps(
+        {
+            "job": answer.job_id,
+            "process": answer.process,
+            "phase": answer.phase,
+            "seconds": answer.seconds,
+            "held": answer.held,
+            "samples": answer.samples,
+            "problem": answer.problem,
+        }
+    )
+
+
+def decode_answer(text: bytes, job_id: str) -> JobStack:
+    """The answer of a worker about a job. One that cannot be read has that as its problem."""
+    try:
+        known = json.loads(text)
+        seconds = known["seconds"]
+        return JobStack(
+            job_id,
+            str(known["process"]),
+            str(known["phase"]),
+            float(seconds) if isinstance(seconds, int | float) else None,
+            held=known["held"] is True,
+            samples=tuple(
+                Sample(max(int(count), 1), stack_of(stack))
+                for count, stack in known["samples"][:MOST_SAMPLES]
+            ),
+            problem=str(known["problem"])[:500],
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return JobStack(job_id, problem="the answer of its worker cannot be read")
+
+
+def _text(stack: Sequence[Frame]) -> str:
+    return json.dumps(stack, separators=(",", ":"))
+
+
+def _end(text: str, most: int) -> str:
+    return text if len(text) <= most else f"...{text[3 - most :]}"
+
+
+def _is_threading(frame: Frame) -> bool:
+    return _THREADING.search(frame.file) is not None

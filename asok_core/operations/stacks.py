@@ -1,0 +1,55 @@
+"""What a running job does now: its worker is asked for the stack, and the answer is one value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from asok_core.backends.redis.keys import worker_of
+from asok_core.backends.roles import Operator
+from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.stacks import JobStack
+from asok_core.jobs.states import Location, Status
+
+PATIENCE = 5.0
+"""Seconds in which a worker answers, or it does not."""
+
+
+def unaskable(detail: JobDetail) -> str:
+    """Why no worker can be asked for the stack of a job; '' where one can."""
+    record, process = detail.record, _process_of(detail)
+    runs = detail.location is Location.ACTIVE or (
+        record is not None and record.status == Status.RUNNING
+    )
+    if not runs:
+        state = str(record.status) if record else str(detail.location or "not known")
+        return f"it does not run: it is {state}"
+    if detail.location is not Location.ACTIVE:
+        if record is not None and record.foreign:
+            return "it runs on a worker of the asok framework, which cannot be asked"
+        return "its record says that it runs, and no worker holds it"
+    return "" if process else "which process holds it is not known"
+
+
+def stack_of_job(
+    operator: Operator, detail: JobDetail, *, samples: int = 1, patience: float = PATIENCE
+) -> JobStack:
+    """Ask the worker of a job where its code is; the problem of the result says why that is not known.
+
+    ``patience`` is in seconds. Raises Unreachable or Refused.
+    """
+    why, process = unaskable(detail), _process_of(detail)
+    if why:
+        return JobStack(detail.id, process, problem=why)
+    answer = operator.stack(detail.id, process, samples=samples, patience=patience)
+    if answer is None:
+        worker = worker_of(process)
+        return JobStack(
+            detail.id,
+            process,
+            problem=f"no answer from worker {worker} within {patience:g} s (its supervisor may be down)",
+        )
+    return answer if answer.process else replace(answer, process=process)
+
+
+def _process_of(detail: JobDetail) -> str:
+    return detail.worker or (detail.record.worker if detail.record else None) or ""

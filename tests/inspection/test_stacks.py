@@ -1,0 +1,126 @@
+"""Stacks as values: dumps of ``faulthandler`` on this Python, merging, limits, texts from outside."""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from asok_core.inspection import stacks
+from asok_core.inspection.stacks import (
+    MOST_BYTES,
+    MOST_FRAMES,
+    Frame,
+    JobStack,
+    Sample,
+    by_innermost,
+    decode_answer,
+    decode_stack,
+    encode_answer,
+    encode_stack,
+    merged,
+    shortened,
+    stack_in_dump,
+)
+
+
+def test_a_dump_of_this_python_is_read() -> None:
+    began, end = threading.Event(), threading.Event()
+
+    def waits_here() -> None:
+        began.set()
+        end.wait()
+
+    thread = threading.Thread(target=waits_here, name="a 'name' [odd]")
+    thread.start()
+    began.wait()
+    with tempfile.TemporaryFile() as file:
+        faulthandler.dump_traceback(file, all_threads=True)
+        file.seek(0)
+        text = file.read().decode()
+    end.set()
+    thread.join()
+    assert thread.ident is not None
+    found = stack_in_dump(text, thread.ident)
+    assert "waits_here" in [each.function for each in found]
+    mine = stack_in_dump(text, threading.get_ident())
+    assert (mine[0].file, mine[0].function) == (__file__, "test_a_dump_of_this_python_is_read")
+    assert stack_in_dump(text, 1) == ()
+
+
+DUMP = """\
+Thread 0x00007f0000000001 [asok-0] (most recent call first):
+  File "/app/caf\\xe9 \\"x\\".py", line 3 in run
+  ...
+  File ???, line ??? in ???
+
+Current thread 0x00007f0000000002 (most recent call first):
+  <no Python frame>
+
+Extension modules: a, b (total: 2)
+Thread 0x00007f0000000001 (most recent call first):
+  File "/app/b.py", line 7 in later
+Current thread's C stack trace (most recent call first):
+  Binary file "/usr/bin/python3"
+"""
+
+
+def test_forms_of_other_releases_are_read_and_the_last_dump_counts() -> None:
+    first, _, _ = DUMP.partition("Extension")
+    assert stack_in_dump(first, 0x7F0000000001) == (
+        Frame('/app/caf\\xe9 \\"x\\".py', 3, "run"),
+        Frame("???", 0, "???"),
+    )
+    assert stack_in_dump(DUMP, 0x7F0000000001) == (Frame("/app/b.py", 7, "later"),)
+    assert stack_in_dump(DUMP, 0x7F0000000002) == ()
+
+
+@pytest.mark.parametrize("text", ["", "\0\0", "Thread 0x", "  File", DUMP[:70], DUMP[40:]])
+def test_a_dump_that_is_cut_off_is_no_error(text: str) -> None:
+    stack_in_dump(text, 0x7F0000000001)
+
+
+def test_frames_of_the_worker_are_left_out_where_others_are_there() -> None:
+    package = str(Path(stacks.__file__).parents[1])
+    ours = Frame(f"{package}/execution/attempt.py", 5, "_called")
+    waits = Frame(f"{package}/jobs/futures.py", 9, "result")
+    task, thread = Frame("/app/tasks.py", 1, "send"), Frame(threading.__file__, 9, "run")
+    assert shortened([waits, task, ours, ours, thread]) == (waits, task)
+    assert shortened([ours, thread]) == (ours, thread)
+    assert shortened([]) == ()
+
+
+def test_a_stack_is_bounded() -> None:
+    frame = Frame("/x" * 5000 + "/end.py", 1, "f" * 5000)
+    found = shortened([frame] * 5000)
+    assert len(encode_stack(found)) <= MOST_BYTES
+    assert len(found) <= MOST_FRAMES
+    assert found[0].file.endswith("/end.py")
+    wide = shortened([Frame("\udcff" * 300, 1, "\U0001f600" * 120)] * 100)
+    assert 0 < len(encode_stack(wide)) <= MOST_BYTES
+    assert decode_stack(encode_stack(wide)) == wide
+
+
+def test_samples_merge() -> None:
+    a, b = Frame("ssl.py", 1103, "read"), Frame("ssl.py", 1107, "read")
+    task, other = Frame("t.py", 1, "send"), Frame("t.py", 2, "other")
+    found = merged([(a, task)] * 4 + [(b, task)] * 3 + [(other,)] * 2)
+    assert found[0] == Sample(4, (a, task))
+    assert by_innermost(found) == (Sample(7, (a, task)), Sample(2, (other,)))
+    assert by_innermost(()) == ()
+
+
+def test_an_answer_survives_its_text_and_no_text_raises() -> None:
+    answer = JobStack(
+        "j", "w.1", "running", 1.5, held=True, samples=(Sample(2, (Frame("f", 1, "g"),)),)
+    )
+    assert decode_answer(encode_answer(answer).encode(), "j") == answer
+    for text in (b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"seconds": 1}', b"null"):
+        assert decode_answer(text, "j").problem == "the answer of its worker cannot be read"
+    for wrong in ("", "{}", "[1]", '[["a", "b", "c"]]', '[["a", 1]]', "[" * 9999):
+        assert decode_stack(wrong) == ()
+    assert sys.getrecursionlimit() > 0
