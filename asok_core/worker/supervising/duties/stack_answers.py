@@ -36,7 +36,7 @@ LONGEST_TOKEN = 64
 
 
 @dataclass(slots=True)
-class _Request:
+class _StackRequest:
     token: str
     job_id: str
     samples: int
@@ -57,7 +57,7 @@ class StackAnswersDuty(Duty):
         super().__init__(interval=math.inf, backoff=LOOK)
         self._registry = registry
         self._processes = processes
-        self._requests: deque[_Request] = deque(maxlen=MOST_ASKED)
+        self._requests: deque[_StackRequest] = deque(maxlen=MOST_ASKED)
 
     def add(self, asked: Iterable[str]) -> None:
         """Add requests, as an operator wrote them. What is no request is ignored."""
@@ -70,7 +70,7 @@ class StackAnswersDuty(Duty):
                 continue
             if len(token) <= LONGEST_TOKEN and len(job_id) <= LONGEST_ID:
                 most = min(max(samples, 1), MOST_SAMPLES)
-                self._requests.append(_Request(token, job_id, most, time.monotonic()))
+                self._requests.append(_StackRequest(token, job_id, most, time.monotonic()))
                 self.hasten()
 
     def run(self) -> float | None:
@@ -84,7 +84,7 @@ class StackAnswersDuty(Duty):
             self._registry.answer(request.token, encode_answer(answer))
         return LOOK if self._requests else None
 
-    def _continued(self, request: _Request) -> JobStack | None:
+    def _continued(self, request: _StackRequest) -> JobStack | None:
         """The answer, or None while samples are to come."""
         now = time.monotonic()
         if request.found is None:
@@ -109,7 +109,7 @@ class StackAnswersDuty(Duty):
         return self._answer(request, process, running[0] if running else None)
 
     def _answer(
-        self, request: _Request, process: ProcessHandle, running: SlotJob | None
+        self, request: _StackRequest, process: ProcessHandle, running: SlotJob | None
     ) -> JobStack:
         missing = request.samples - len(request.stacks)
         problem = ""
