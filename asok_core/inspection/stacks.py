@@ -132,19 +132,6 @@ def by_innermost(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(Sample(count, stacks[where]) for where, count in counts.most_common())
 
 
-def encode_stack(stack: Iterable[Frame]) -> str:
-    """A stack as JSON."""
-    return _text(list(stack))
-
-
-def decode_stack(text: str | bytes) -> Stack:
-    """A stack from its JSON; () for any other text."""
-    try:
-        return stack_of(json.loads(text))
-    except (ValueError, RecursionError):
-        return ()
-
-
 def stack_of(value: Any) -> Stack:
     """A stack from the value of its JSON; () where it is not one."""
     if not isinstance(value, list):
