@@ -7,6 +7,7 @@ import json
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,5 +121,6 @@ def test_an_answer_survives_its_text_and_no_text_raises() -> None:
     assert decode_answer(encode_answer(answer).encode(), "j") == answer
     for text in (b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"seconds": 1}', b"null"):
         assert decode_answer(text, "j").problem == "the answer of its worker cannot be read"
-    for wrong in ("", {}, [1], [["a", "b", "c"]], [["a", 1]], None):
-        assert stack_of(wrong) == ()
+    wrong: tuple[Any, ...] = ("", {}, [1], [["a", "b", "c"]], [["a", 1]], None)
+    for value in wrong:
+        assert stack_of(value) == ()
