@@ -143,7 +143,7 @@ def overview(stage: Stage) -> None:
     """The Overview with its ranges, sort order and filter."""
     stage.keep("starting")
     stage.act("overview", sees="all queues")
-    stage.act("range", "w", sees="last 5 min")
+    stage.act("range", "]", sees="last 5 min")
     stage.act("read", "Left", "Left", "Left", sees="UTC")
     stage.act("sorted", "Escape", "s", "j", sees="by pending")
     stage.act("typing", "/", word="exp")

@@ -12,7 +12,7 @@ import redis
 FOLDER = Path(__file__).parent.parent / "screenshots"
 
 SCENES: dict[str, tuple[str, ...]] = {
-    "overview": ("1", "w"),
+    "overview": ("1", "right_square_bracket"),
     "pending": ("2",),
     "delayed": ("3",),
     "jobs": ("4",),
@@ -70,9 +70,9 @@ async def main() -> None:
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         seed.shop(client)
         pictures = [(name, keys, (120, 36), "asok-dark") for name, keys in SCENES.items()]
-        pictures.append(("overview-light", ("1", "w"), (120, 36), "asok-light"))
-        pictures.append(("overview-200x60", ("1", "w"), (200, 60), "asok-dark"))
-        pictures.append(("overview-80x24", ("1", "w"), (80, 24), "asok-dark"))
+        pictures.append(("overview-light", ("1", "right_square_bracket"), (120, 36), "asok-light"))
+        pictures.append(("overview-200x60", ("1", "right_square_bracket"), (200, 60), "asok-dark"))
+        pictures.append(("overview-80x24", ("1", "right_square_bracket"), (80, 24), "asok-dark"))
         for name, keys, size, theme in pictures:
             # A worker without a recent heartbeat would be highlighted.
             seed.workers(client)

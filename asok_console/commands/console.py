@@ -104,6 +104,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 interval=args.interval or last.interval,
                 theme=last.theme,
                 new_here=last.fresh,
+                namespace=settings.namespace,
                 first=first,
             )
         )

@@ -8,8 +8,7 @@ from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
-from asok_console.presentation.explanation import estimate_line, reason_lines
-from asok_console.presentation.text import safe
+from asok_console.presentation.explanation import lines_of, title_of
 from asok_core.errors import UsageError
 from asok_core.inspection.reasons import Reason
 from asok_core.operations import explain
@@ -51,17 +50,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _lines(found: explain.Explained) -> Iterator[str]:
-    payload = found.detail.payload if found.detail else None
-    task = f" of {safe(payload.job.task, 100)}" if payload and payload.job else ""
-    yield f"{found.kind} {safe(found.name, 100)}{task}: {safe(found.explanation.state, 200)}"
-    for number, reason in enumerate(found.explanation.reasons, 1):
-        first, *rest = reason_lines(reason, found.at)
-        yield f"  {number}. {first}"
-        yield from (f"     {line}" for line in rest)
-    if not found.explanation.reasons:
-        yield "  nothing is found that holds it up"
-    if found.explanation.estimate is not None:
-        yield f"  {estimate_line(found.explanation.estimate)}"
+    yield title_of(found)
+    yield from (f"{' ' * line.indent}{line.text}" for line in lines_of(found))
 
 
 def _document(found: explain.Explained) -> dict[str, Any]:

@@ -2,28 +2,98 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asok_console.presentation.prose import ago, duration, rough, size
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.waiting_reasons import Estimate
+from asok_core.operations.explain import Explained
 
 LONGEST = 300
 """Characters of one line."""
 LONGEST_REMEDY = 5000
 """Of a line with a command, which is of no use without its end: names have up to 1024 bytes."""
+NOTHING = "nothing is found that holds it up"
+TO_CHANGE = "to change it: "
+
+_TONES = {
+    "completed": "good",
+    "dead": "bad",
+    "failed": "bad",
+    "lost": "bad",
+    "crashed": "warn",
+    "not_found": "warn",
+    "not_known": "warn",
+    "not_searched": "warn",
+    "promotion_late": "warn",
+    "running": "info",
+    "worker_in_trouble": "warn",
+    "would_not_run": "bad",
+}
+"""Colours of reasons by their codes; what lets nothing start is red."""
+
+_EVENTS = {
+    *("cancelled", "completed", "dead", "failed", "in_trash", "postponed", "retry", "was_paused"),
+}
+"""Reasons that name what happened at a moment; the others hold since then."""
+
+_COMMAND = re.compile(r"(?:^|: )(asok .*)$", re.DOTALL)
+"""The command at the end of an advice."""
 
 
-def reason_lines(reason: Reason, now: float) -> Iterator[str]:
-    """What holds and since when, its evidence, and what would change it. All are safe to show."""
-    since = f", since {_moment(reason.since, now)}" if reason.since is not None else ""
-    yield safe(reason.text, LONGEST) + since
-    if evidence := ", ".join(_evidence(reason, now)):
-        yield evidence
-    if reason.remedy:
-        yield f"to change it: {safe(reason.remedy, LONGEST_REMEDY)}"
+class Line(NamedTuple):
+    """A line of an explanation. All are safe to show."""
+
+    text: str
+    tone: str = ""
+    number: int = 0
+    """Of the first line of a reason: which it is, from 1."""
+    indent: int = 2
+
+
+def title_of(found: Explained) -> str:
+    """What is explained, and how it is."""
+    payload = found.detail.payload if found.detail else None
+    task = f" of {safe(payload.job.task, 100)}" if payload and payload.job else ""
+    return f"{found.kind} {safe(found.name, 100)}{task}: {safe(found.explanation.state, 200)}"
+
+
+def lines_of(found: Explained) -> Iterator[Line]:
+    """The reasons in their order, each with its evidence, and when a pending job starts."""
+    for number, reason in enumerate(found.explanation.reasons, 1):
+        yield Line(f"{number}. {what_holds(reason, found.at)}", tone_of(reason), number)
+        if evidence := ", ".join(_evidence(reason, found.at)):
+            yield Line(evidence, "dim", indent=5)
+        if reason.remedy:
+            remedy = f"{TO_CHANGE}{safe(reason.remedy, LONGEST_REMEDY)}"
+            yield Line(remedy, "title" if command_of(reason) else "dim", indent=5)
+    if not found.explanation.reasons:
+        yield Line(NOTHING, "good")
+    if found.explanation.estimate is not None:
+        yield Line(estimate_line(found.explanation.estimate), "info")
+
+
+def what_holds(reason: Reason, now: float) -> str:
+    """What holds and since when, or what happened and when."""
+    if reason.since is None:
+        return safe(reason.text, LONGEST)
+    word = "at" if reason.code in _EVENTS else "since"
+    return f"{safe(reason.text, LONGEST)}, {word} {_moment(reason.since, now)}"
+
+
+def tone_of(reason: Reason) -> str:
+    """The colour of a reason; a line never depends on it alone."""
+    return _TONES.get(reason.code, "bad" if reason.blocking else "")
+
+
+def command_of(reason: Reason) -> str:
+    """The command that is advised, or '' where the advice is not one."""
+    found = _COMMAND.search(reason.remedy)
+    return found[1] if found else ""
 
 
 def estimate_line(estimate: Estimate) -> str:

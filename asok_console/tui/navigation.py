@@ -9,11 +9,13 @@ from textual.widgets import ContentSwitcher
 
 from asok_console.tui.data.poller import Poller
 from asok_console.tui.data.state import ConsoleState
+from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.orderly import OrderlyApp
 from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.screens.why import WhyScreen
 from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.dead import DeadView
 from asok_console.tui.views.delayed import DelayedView
@@ -50,8 +52,8 @@ class Views(Backdrop, ContentSwitcher):
 class NavigatingApp(OrderlyApp):
     """An app of views, of which one is shown, with pages of jobs and dialogs above it.
 
-    What is shown is a view or the page of a job: a refresh reads for each of them (``page``), and each
-    shows the snapshot together with what was read for it (``show``).
+    What is shown is a view, the page of a job or that of its reasons: a refresh reads for each of them
+    (``page``), and each shows the snapshot together with what was read for it (``show``).
     """
 
     session: Session
@@ -79,8 +81,13 @@ class NavigatingApp(OrderlyApp):
         """The view that is shown."""
         return self.views[self.view_name]
 
-    def shown(self) -> Iterator[View | JobScreen]:
+    def shown(self) -> Iterator[View | JobScreen | WhyScreen]:
         """What is on the screen, and the list behind the page of a job that is part of that list."""
+        reasons = [each for each in self.screen_stack if isinstance(each, WhyScreen)]
+        if reasons:
+            # It covers what is below, which is read again when it is closed.
+            yield reasons[-1]
+            return
         pages = [each for each in self.screen_stack if isinstance(each, JobScreen)]
         yield from pages
         if all(each.among is not None for each in pages):
@@ -103,6 +110,12 @@ class NavigatingApp(OrderlyApp):
     def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
         """Open the page of a job; ``among``: the list of which the page can show the other jobs."""
         self.push_screen(JobScreen(row, among))
+
+    def explain(self, subject: Subject) -> None:
+        """Show why a job, a queue or a worker is as it is."""
+        self.push_screen(WhyScreen(subject))
+        # What the slots run is part of the evidence.
+        self.poller.reads_jobs = True
 
     def action_find(self) -> None:
         """Find a job and open it."""
@@ -145,6 +158,8 @@ class NavigatingApp(OrderlyApp):
         self.rewrite_bars()
         if isinstance(self.screen, JobScreen):
             topic = Topic("the job page", JobScreen.ACTIONS)
+        elif isinstance(self.screen, WhyScreen):
+            topic = Topic("the page of reasons", WhyScreen.ACTIONS)
         else:
             lists = [rows for rows in self.view.query(RowList) if rows.display]
             titles = [title for rows in lists for title in rows.titles]
@@ -175,6 +190,7 @@ class NavigatingApp(OrderlyApp):
     def _close_one(self) -> bool:
         if len(self.screen_stack) > 1:
             self.pop_screen()
+            self.poller.reads_jobs = self.view.SHOWS_RUNNING
             self.show({})
             return True
         view, former = self.view, self.view.came_from

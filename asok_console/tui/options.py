@@ -28,6 +28,7 @@ class Session:
     theme: str = THEMES[0].name
     new_here: bool = False
     """Whether this is the first console of this user, so that the footer points out the help."""
+    namespace: str = "asok"
     first: Snapshot | None = None
     """A snapshot that was read before, to be shown at once."""
 

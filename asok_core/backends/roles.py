@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -127,8 +127,11 @@ class Reader(Protocol):
     ) -> Iterator[Page]:
         """All rows of a location in pages, oldest first, for searches; safe while the list grows."""
 
-    def activity(self, count: int) -> Activities:
-        """Recent operations, newest first, and which of them can be undone."""
+    def activity(self, count: int, *, trash_of: Collection[str] | None = None) -> Activities:
+        """Recent operations, newest first, and which of them can be undone.
+
+        ``trash_of``: the operations whose trash is looked at; None: all.
+        """
 
     def check_key(self) -> KeyCheck:
         """Whether SECRET_KEY verifies the signatures of a small sample of jobs."""

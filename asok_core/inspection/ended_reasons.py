@@ -55,28 +55,53 @@ def _dead(case: Case) -> Reason:
     if case.job is not None:
         evidence["attempts"] = case.job.attempt
         evidence["attempts_allowed"] = case.job.attempts
-    spent = case.job is not None and case.job.attempt >= case.job.attempts
-    text = "its last attempt failed" if spent else "it failed for good"
     return Reason(
-        "dead", f"{text}: {error or 'with which error is not known'}",
+        "dead", f"{_how_it_failed(case)}: {error or 'with which error is not known'}",
         payload.failed_at if payload else None, evidence,
         f"asok dlq requeue {option('--id', case.detail.id)}",
     )  # fmt: skip
+
+
+def _how_it_failed(case: Case) -> str:
+    if case.detail.payload is not None and case.detail.payload.rejected:
+        return "a worker refused to run it"
+    if case.job is None:
+        return "it failed for good"
+    which = f"attempt {case.job.attempt} of {case.job.attempts} failed"
+    if case.job.retry_count < case.job.retries:
+        return f"{which}, and it was not retried"
+    return f"{which}; {'no retries are left' if case.job.retries else 'it has no retries'}"
 
 
 def _finished(case: Case, status: Status | str) -> Reason:
     record = case.record
     at = record.finished_at if record else None
     if status == Status.COMPLETED:
-        return Reason("completed", "it completed", at)
+        return Reason("completed", "it completed", at, _of_record(case))
     if status == Status.CANCELLED:
         removed = next(
             (m for m in reversed(case.detail.moves) if m.verb in ("cancel", "purge")), None
         )
         by = removed.by if removed and removed.by else "not known"
-        return Reason("cancelled", "it was cancelled", removed.at if removed else at, {"by": by})
+        return Reason(
+            "cancelled", "it was cancelled", removed.at if removed else at,
+            {"by": by, **_of_record(case)},
+        )  # fmt: skip
     error = (record.error_line or last_line(record.error)) if record else ""
-    return Reason("failed", f"it failed: {error or 'with which error is not known'}", at)
+    text = f"it failed: {error or 'with which error is not known'}"
+    return Reason("failed", text, at, _of_record(case))
+
+
+def _of_record(case: Case) -> dict[str, str | int | float]:
+    """How long it ran, and how long its record is kept."""
+    record, evidence = case.record, dict[str, str | int | float]()
+    if record is None:
+        return evidence
+    if record.started_at is not None and record.finished_at is not None:
+        evidence["ran_s"] = max(0.0, record.finished_at - record.started_at)
+    if record.ttl is not None:
+        evidence["record_is_kept_until_at"] = case.now + record.ttl
+    return evidence
 
 
 def _in_trash(case: Case) -> Reason:

@@ -75,6 +75,15 @@ def of_worker(
         yield Reason("nothing_pending", "no job is pending in the queues that it serves")
 
 
+def unregistered(name: str) -> Reason:
+    """Of a worker that an earlier snapshot had: it has no lease and no hash."""
+    return Reason(
+        "worker_not_registered",
+        f"worker {name} is not registered now: it has stopped, or others have taken over its jobs",
+        remedy="look at its log; asok worker starts another",
+    )
+
+
 def of_server(server: ServerInfo) -> Iterator[Reason]:
     """Why Redis accepts no changes, without which no job starts or ends."""
     if server.role == "slave":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
@@ -11,22 +12,47 @@ from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
 
 ENTRIES = 1000
 """Newest entries of the audit in which is looked for who paused a queue or made a worker quiet."""
+NEWEST = 50
+"""Of these, how many are read again where the others are known."""
+
+Kind: TypeAlias = Literal["job", "queue", "worker"]
 
 
 class Explained(NamedTuple):
     """An explanation, of what it is, and when that was read (epoch seconds, Redis's clock)."""
 
-    kind: str
-    """``job``, ``queue`` or ``worker``."""
+    kind: Kind
     name: str
     at: float
     explanation: Explanation
     detail: JobDetail | None = None
+
+
+class RecentOperations:
+    """The newest operations: all are read once, then those that are new."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Activity, ...] = ()
+
+    def read(self, reader: Reader, detail: JobDetail | None = None) -> tuple[Activity, ...]:
+        """The newest first. Of the trash only that is looked at which holds the job of ``detail``."""
+        trash_of = {detail.operation} if detail is not None and detail.operation else set[str]()
+        held = {each.operation for each in self._known if each.in_trash}
+        # What is known of a trash changes although no operation is new.
+        known = {each.operation: each for each in self._known} if trash_of <= held else {}
+        newest = reader.activity(NEWEST if known else ENTRIES, trash_of=trash_of)
+        if known and len(newest) == NEWEST and newest[-1].operation not in known:
+            newest, known = reader.activity(ENTRIES, trash_of=trash_of), {}
+        again = {each.operation for each in newest}
+        rest = (each for each in known.values() if each.operation not in again)
+        self._known = (*newest, *rest)[:ENTRIES]
+        return self._known
 
 
 def job(reader: Reader, name: str, *, namespace: str, redis: str) -> Explained:
@@ -35,22 +61,46 @@ def job(reader: Reader, name: str, *, namespace: str, redis: str) -> Explained:
     ``namespace`` and ``redis`` (a masked URL) say where it was looked for.
     Raises UsageError where several ids begin with it; Unreachable, Refused.
     """
-    detail = by_id(reader, name)
-    snapshot, activities = reader.snapshot(), _activities(reader)
+    snapshot = reader.snapshot()
+    detail = by_id(reader, name, snapshot)
+    if _has_moved(detail, snapshot):
+        detail = (by_id(reader, detail.id, snapshot) if detail else None) or detail
+    operations = RecentOperations().read(reader, detail)
+    return known_job(detail, name, snapshot, operations, namespace=namespace, redis=redis)
+
+
+def known_job(
+    detail: JobDetail | None,
+    name: str,
+    snapshot: Snapshot,
+    operations: Sequence[Activity],
+    *,
+    namespace: str,
+    redis: str,
+) -> Explained:
+    """Why a job is where it is of which ``detail`` was read; None: it was not found."""
     if detail is None:
         return Explained("job", name, snapshot.taken_at, explain_unknown(namespace, redis))
-    if detail.location is Location.ACTIVE and detail.worker not in {w.id for w in snapshot.workers}:
-        # A worker that was stopped after the job was read has given it back.
-        detail = by_id(reader, detail.id) or detail
-    explanation = explain_job(detail, snapshot, activities)
+    explanation = explain_job(detail, snapshot, operations)
     return Explained("job", detail.id, snapshot.taken_at, explanation, detail)
+
+
+def _has_moved(detail: JobDetail | None, snapshot: Snapshot) -> bool:
+    """Whether a worker that the snapshot does not have holds the job: it may have given it back."""
+    if detail is None or detail.location is not Location.ACTIVE:
+        return False
+    return detail.worker not in {each.id for each in snapshot.workers}
 
 
 def queue(reader: Reader, name: str) -> Explained:
     """Why the jobs of a queue do not start at once. Raises Unreachable, Refused."""
-    snapshot, activities = reader.snapshot(), _activities(reader)
+    return known_queue(name, reader.snapshot(), RecentOperations().read(reader))
+
+
+def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
+    """Why the jobs of a queue of a snapshot do not start at once."""
     stats = reasons.queue_of(name, snapshot)
-    found = reasons.ranked(reasons.of_queue(name, snapshot, activities))
+    found = reasons.ranked(reasons.of_queue(name, snapshot, operations))
     if stats is None:
         state = "not known: no job and no worker names it"
     elif not stats.pending:
@@ -70,15 +120,24 @@ def worker(reader: Reader, name: str) -> Explained:
     found = found or [each for each in snapshot.workers if each.id.startswith(name)]
     if len(found) != 1:
         raise UsageError(_which_worker(name, [each.id for each in found], snapshot))
-    chosen = found[0]
-    ranked = reasons.ranked(reasons.of_worker(chosen, snapshot, _activities(reader)))
+    return _known_worker(found[0], snapshot, RecentOperations().read(reader))
+
+
+def known_worker(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
+    """Why a worker takes no jobs, or few, whose id was in an earlier snapshot."""
+    found = next((each for each in snapshot.workers if each.id == name), None)
+    if found is not None:
+        return _known_worker(found, snapshot, operations)
+    gone = Explanation("not registered", (reasons.unregistered(name),))
+    return Explained("worker", name, snapshot.taken_at, gone)
+
+
+def _known_worker(
+    chosen: WorkerInfo, snapshot: Snapshot, operations: Sequence[Activity]
+) -> Explained:
+    ranked = reasons.ranked(reasons.of_worker(chosen, snapshot, operations))
     state = f"{chosen.running} of {chosen.slots} slots busy"
     return Explained("worker", chosen.id, snapshot.taken_at, Explanation(state, ranked))
-
-
-def _activities(reader: Reader) -> tuple[Activity, ...]:
-    # Without the audit a pause is still a pause; who made it is then not known.
-    return reader.activity(ENTRIES)
 
 
 def _which_worker(name: str, found: list[str], snapshot: Snapshot) -> str:

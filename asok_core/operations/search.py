@@ -72,17 +72,17 @@ def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
     return chain.from_iterable(_pages(read))
 
 
-def by_id(reader: Reader, name: str) -> JobDetail | None:
+def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDetail | None:
     """The job with an id, or the only one whose id begins with it; None where there is none.
 
-    Raises UsageError where there are several.
+    ``snapshot``: one that was taken just now. Raises UsageError where there are several.
     """
     if not name:
         raise UsageError("a job id must not be empty")
     detail = reader.job(name, patience=PATIENCE)
     if detail is not None and (detail.record is not None or detail.payload is not None):
         return detail
-    snapshot, chosen = reader.snapshot(), parse(word("id", name))
+    snapshot, chosen = snapshot or reader.snapshot(), parse(word("id", name))
     found = {
         _name(row): row
         for rows in _everywhere(reader, snapshot, whole=False)

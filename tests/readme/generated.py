@@ -62,7 +62,7 @@ def _where(views: frozenset[str]) -> str:
         return "everywhere"
     if views == actions.LISTS:
         return "every list"
-    titles = actions.VIEW_TITLES | {"job": "the page of a job"}
+    titles = actions.VIEW_TITLES | {"job": "the page of a job", "why": "the page of reasons"}
     return ", ".join(title for name, title in titles.items() if name in views)
 
 

@@ -406,7 +406,7 @@ async def test_the_load_to_come_is_drawn_for_an_hour_and_a_day(
         await hand.sees("in 1 h")
         plot = hand.app.view.query_one(Plot)
         assert [sum(column) for column in plot._stacks].count(2.0) in (1, 2)
-        await hand.press("w")
+        await hand.press("right_square_bracket")
         await hand.sees("Due per quarter of an hour: 4 in the next 24 hours, 1 later")
         await hand.sees("in 24 h")
         redis_client.delete(KEYS.delayed)

@@ -116,7 +116,7 @@ async def test_failures_in_the_plot_have_a_pattern_of_their_own(
 ) -> None:
     seed.shop(redis_client)
     async with open_console(size=(120, 40), interval=60.0) as hand:
-        await hand.press("w")
+        await hand.press("right_square_bracket")
         await hand.sees("▒ failed")
         await hand.until(lambda: hand.screen().count("▒") > 5, "columns with failures")
         await hand.sees("■ completed")

@@ -45,7 +45,7 @@ async def test_the_plot_moves_within_seconds_of_the_start(
         await hand.until(lambda: known()[:2] == [12, 12], "two seconds of what was read")
         seed.pending(redis_client, "high", 30, first=100, age=5)
         await hand.until(lambda: known()[0] == 12 and known()[-1] == 42, "two values of one minute")
-        await hand.press("w")
+        await hand.press("right_square_bracket")
         await hand.sees("Attempts finished per second, all queues, last 5 min")
 
 
@@ -54,7 +54,7 @@ async def test_the_cursor_reads_the_values_of_a_plot_with_its_clock_time(
 ) -> None:
     seed.shop(redis_client)
     async with open_console(size=(120, 40)) as hand:
-        await hand.press("w")
+        await hand.press("right_square_bracket")
         await hand.sees("last 5 min")
         await hand.sees("UTC")
         plot = _main(hand)

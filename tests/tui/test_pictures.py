@@ -29,7 +29,7 @@ NOW = 1_772_333_820.0
 
 SCENES: dict[str, tuple[tuple[str, ...], str]] = {
     "live": (("1",), "last 60 s"),
-    "overview": (("w",), "last 5 min"),
+    "overview": (("right_square_bracket",), "last 5 min"),
     "pending": (("2",), "1 of 1,204"),
     "delayed": (("3",), "1 of 14"),
     "jobs": (("4",), "1 of 67"),
@@ -42,7 +42,10 @@ SCENES: dict[str, tuple[tuple[str, ...], str]] = {
 
 OVER: dict[str, tuple[tuple[str, ...], str]] = {
     "job": (("6", "enter"), "signed with our key"),
-    "requeue": (("escape", "R"), "Requeue 46 dead jobs?"),
+    "why": (("w",), "no retries are left"),
+    "why a queue": (("escape", "escape", "1", "j", "w"), "queue default:"),
+    "why a worker": (("escape", "5", "w"), "slots busy"),
+    "requeue": (("escape", "6", "R"), "Requeue 46 dead jobs?"),
     "purge": (("escape", "space", "space", "space", "d"), "Type purge to confirm:"),
     "help": (("escape", "question_mark"), "Keys in Dead"),
 }
@@ -54,7 +57,7 @@ def fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def activity(keys: Keys, fields: Any, length: Any, ttl_ms: Any, _now: float) -> Activity:
         # What is left of a trash to the minute: the seeds are some milliseconds old.
-        whole = -(-ttl_ms // 60_000) * 60_000
+        whole = ttl_ms and -(-ttl_ms // 60_000) * 60_000
         return of_fields(keys, fields, length, whole, NOW)
 
     of_fields = audit._activity
@@ -135,4 +138,6 @@ async def test_the_overview_in_other_themes(
 ) -> None:
     pictures = snapshot.use_extension(SVGImageExtension)
     async with open_console(size=(120, 40), reading=Steady, interval=1.0, theme=theme) as hand:
-        await draw(hand, {"overview": (("1", "w"), "last 5 min")}, pictures, tmp_path)
+        await draw(
+            hand, {"overview": (("1", "right_square_bracket"), "last 5 min")}, pictures, tmp_path
+        )

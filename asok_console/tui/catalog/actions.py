@@ -184,8 +184,15 @@ RELATED = (
 """From a queue to all that belongs to it."""
 
 PLOT_RANGES = (
-    Action("range", "w", "range", "plot another range of time", "Show",
-           frozenset({"overview", "delayed"}), footer=True),
+    Action("range", "right_square_bracket", "range", "plot the next range of time", "Show",
+           frozenset({"overview", "delayed"}), footer=True, call="range(1)"),
+    Action("range_before", "left_square_bracket", "range before", "plot the range before", "Show",
+           frozenset({"overview", "delayed"}), call="range(-1)"),
+)  # fmt: skip
+
+WHY = (
+    Action("why", "w", "why", "explain why the job, queue or worker is as it is", "Show",
+           LISTS - {"activity"} | {"job"}, footer=True),
 )  # fmt: skip
 
 READS = (
@@ -287,6 +294,18 @@ PAGE = (
            "Show", _ON_PAGE, footer=True),
 )  # fmt: skip
 """The further keys of the page of a job."""
+
+_ON_REASONS = frozenset({"why"})
+
+REASONS = (
+    Action("next_reason", "tab", "reason", "choose the next reason", "Move", _ON_REASONS,
+           footer=True, call="choose_reason(1)"),
+    Action("previous_reason", "shift+tab", "reason before", "choose the reason before", "Move",
+           _ON_REASONS, call="choose_reason(-1)"),
+    Action("copy_command", "c", "copy command", "copy the command that the reason advises", "Act",
+           _ON_REASONS, footer=True),
+)  # fmt: skip
+"""The keys of the page that explains something."""
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:

@@ -22,8 +22,10 @@ from asok_console.tui.catalog.actions import (
     PLOT_RANGES,
     QUEUE_TURNS,
     READS,
+    REASONS,
     RELATED,
     SORTS,
+    WHY,
     Action,
     Reach,
 )
@@ -159,8 +161,8 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING, *GROUPING, *FOLDING,
-    *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS, *RELATED,
+    *GLOBAL, *WHY, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING,
+    *GROUPING, *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS, *RELATED,
 )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.why import Subject
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.job_actions import OPERATIONS, offers
@@ -39,6 +39,7 @@ from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.waiting_jobs import MovePending
+from asok_core.operations.explain import RecentOperations
 
 SOON = 0.05
 """Seconds between two checks whether the next row of the list has been read."""
@@ -56,6 +57,7 @@ class JobScreen(Operates, Screen[None]):
         *actions.bindings(actions.PAGE),
         *actions.bindings(actions.COPIES),
         *actions.bindings(actions.EDITING),
+        *actions.bindings(actions.WHY),
         *(
             Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
             for a in OPERATIONS
@@ -65,6 +67,7 @@ class JobScreen(Operates, Screen[None]):
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
         *OPERATIONS,
         *actions.EDITING,
+        *actions.WHY,
         *actions.PAGE,
         *actions.COPIES,
         *actions.READING,
@@ -76,6 +79,7 @@ class JobScreen(Operates, Screen[None]):
         super().__init__()
         self.job = KnownJob(row)
         self.among = among
+        self._operations = RecentOperations()
         self._shown: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:
@@ -98,10 +102,10 @@ class JobScreen(Operates, Screen[None]):
         if self.is_mounted:
             self._rewrite()
 
-    def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - as of lists
+    def page(self, reader: Reader, snapshot: Snapshot | None) -> object:
         """Read the job again. Runs on the poller's thread."""
         job = self.job
-        return job.read(reader) if job.can_be_read else None
+        return job.read(reader, snapshot, self._operations) if job.can_be_read else None
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002 - as of lists
         """Show what was read of the job with the snapshot, or request it where nothing was."""
@@ -117,7 +121,8 @@ class JobScreen(Operates, Screen[None]):
 
     def _ask(self) -> None:
         if self.job.can_be_read:
-            self.console.poller.ask("job", self.job.read, self._take)
+            snapshot = self.console.snapshot
+            self.console.poller.ask("job", lambda reader: self.page(reader, snapshot), self._take)
 
     def _take(self, answer: object) -> None:
         # By now the page may be about another job.
@@ -134,8 +139,8 @@ class JobScreen(Operates, Screen[None]):
         job, width = self.job, max(self.size.width - 8, 20)
         line = headline(job, self._position(), self.size.width - 2)
         self.query_one("#headline", Static).update(line)
-        why = job.why(self.console.now, self.console.snapshot)
-        self.query_one("#why", Static).update(Content(safe(why, 400)))
+        why, tone = job.why(self.console.now)
+        self.query_one("#why", Static).update(Content.styled(why, f"$tone-{tone}" if tone else ""))
         self._rewrite_ages()
         for name, source in job.texts.items():
             # A text of kilobytes is coloured once, not with every snapshot.
@@ -172,6 +177,10 @@ class JobScreen(Operates, Screen[None]):
         if action is operations.EDIT:
             return self.job.location is Location.DEAD and self.job.is_readable
         return self.plan(action) is not None
+
+    def subject(self) -> Subject | None:
+        """This job."""
+        return Subject("job", self.job.id, self.job.row) if self.job.can_be_read else None
 
     def operations(self) -> Sequence[OperatorAction]:
         """What may concern a single job."""

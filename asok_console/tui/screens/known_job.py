@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from asok_console.presentation.state import why
+from asok_console.presentation.explanation import tone_of, what_holds
 from asok_console.presentation.text import safe_block
 from asok_console.tui.screens.job_sections import texts_of
-from asok_console.tui.views.shared.job_columns import CLAIMED, job_id
+from asok_console.tui.views.shared.job_columns import CLAIMED, job_id, names_a_job
 from asok_core.backends.roles import Reader
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.job_reasons import explain_job
+from asok_core.inspection.reasons import Reason
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
+from asok_core.operations.explain import RecentOperations
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class KnownJob:
     detail: JobDetail | None = None
     is_missing: bool = False
     """Whether the job was looked for and not found."""
+    reason: Reason | None = None
+    """The reason that counts most for its state, when it was read."""
 
     @property
     def id(self) -> str:
@@ -34,12 +39,17 @@ class KnownJob:
     @property
     def can_be_read(self) -> bool:
         """Whether there is anything by which it can be looked for."""
-        return bool(self.row.payload.id) or self.row.location is Location.FINISHED
+        return names_a_job(self.row)
 
-    def read(self, reader: Reader) -> KnownJob:
-        """Read it again."""
+    def read(
+        self, reader: Reader, snapshot: Snapshot | None, operations: RecentOperations
+    ) -> KnownJob:
+        """Read it again, with the reason for its state where there is a ``snapshot``."""
         detail = reader.job(self.id, near=self.row)
-        return KnownJob(self.row, detail, is_missing=detail is None)
+        reasons: tuple[Reason, ...] = ()
+        if detail is not None and snapshot is not None:
+            reasons = explain_job(detail, snapshot, operations.read(reader, detail)).reasons
+        return KnownJob(self.row, detail, detail is None, reasons[0] if reasons else None)
 
     @property
     def payload(self) -> Payload | None:
@@ -99,10 +109,14 @@ class KnownJob:
         """The traceback, or the error where there is none; safe for a terminal."""
         return safe_block(str(self.texts["error"] or ""))
 
-    def why(self, now: float, snapshot: Snapshot | None) -> str:
-        """Why it is in its state."""
+    def why(self, now: float) -> tuple[str, str]:
+        """Why it is in its state, with the colour of that; safe to show."""
         if self.is_missing:
             gone = "unknown id; records expire, by default 24 h after the job has ended"
-            return gone if self.row.location is Location.FINISHED else "it is no longer there"
-        known = self.detail or JobDetail(self.id, self.record, self.location, self.payload)
-        return why(known, now, snapshot) if self.detail or self.location else ""
+            gone = gone if self.row.location is Location.FINISHED else "it is no longer there"
+            return gone, "warn"
+        return (
+            ("", "")
+            if self.reason is None
+            else (what_holds(self.reason, now), tone_of(self.reason))
+        )

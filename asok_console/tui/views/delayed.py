@@ -122,9 +122,9 @@ class DelayedView(PlotView, JobListView):
                 unit=Unit.COUNT,
             )
 
-    def action_range(self) -> None:
+    def action_range(self, by: int) -> None:
         """Let the plot look further ahead, or less far."""
-        self.range_ = (self.range_ + 1) % len(PLOT_RANGES)
+        self.range_ = (self.range_ + by) % len(PLOT_RANGES)
         if self.console.snapshot is not None:
             self._look_ahead(self.console.snapshot)
 

@@ -14,6 +14,7 @@ from asok_console.tui.data.backlog import SnapshotHistory
 from asok_console.tui.data.poller import Poller
 from asok_console.tui.data.scanner import Scan
 from asok_console.tui.data.status import ConsoleStatus
+from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.stray_keys import Hush
 from asok_console.tui.widgets.row_list import RowList
@@ -105,6 +106,9 @@ class Host(Protocol):
 
     def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
         """Open the page of a job."""
+
+    def explain(self, subject: Subject) -> None:
+        """Show why a job, a queue or a worker is as it is."""
 
     def show_pending(self, queue: str | None) -> None:
         """Show the pending jobs of a queue."""

@@ -17,6 +17,7 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import Alert
+from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.all_queues import ALL
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (
@@ -109,6 +110,11 @@ class OverviewView(NamedView, PlotView):
         if self.line is not None:
             show_related(self.console, view, None if self.line.whole else self.line.queue.name)
 
+    def subject(self) -> Subject | None:
+        """The queue under the cursor."""
+        line = self.line
+        return None if line is None or line.whole else Subject("queue", line.queue.name)
+
     def list_again(self) -> None:
         """Show the queues as they are filtered and sorted now."""
         if self.console.snapshot is not None:
@@ -192,9 +198,9 @@ class OverviewView(NamedView, PlotView):
             show_wait(self.query_one("#wait", Plot), buckets[:-1], within)
             show_failures(self.query_one("#failures", Plot), buckets[:-1], within)
 
-    def action_range(self) -> None:
-        """Let the plot show the next range."""
-        self.shown_range = RANGES[(RANGES.index(self.shown_range) + 1) % len(RANGES)]
+    def action_range(self, by: int) -> None:
+        """Let the plot show the next range, or the one before."""
+        self.shown_range = RANGES[(RANGES.index(self.shown_range) + by) % len(RANGES)]
         self._plot()
         self.refresh_heading()
 

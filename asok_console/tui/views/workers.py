@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -16,6 +17,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRows
+from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.worker_table import (
     NONE,
@@ -90,6 +92,16 @@ class WorkersView(NamedView):
         if action == "fold":
             return any(rows.total for rows in self.query(WorkerList))
         return super().check_action(action, parameters)
+
+    def subject(self) -> Subject | None:
+        """The job of the slot under the cursor, or the worker."""
+        line = self.query_one(WorkerList).row
+        if line is None:
+            return None
+        if line.job is not None and line.job.payload.id:
+            row = Row(0, line.job.payload, Location.ACTIVE, line.job.queue, line.job.started_at)
+            return Subject("job", line.job.payload.id, replace(row, worker=line.job.process))
+        return Subject("worker", line.worker.id)
 
     def action_fold(self) -> None:
         """List the workers without their slots, or with them."""

@@ -30,6 +30,7 @@ FEW_ROWS = 20
 class View(Operates, Backdrop, Vertical):
     """One of the views. ``NAME`` is its id and the word for ``--view``."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.WHY)]
     NAME: ClassVar[str] = ""
     SHOWS_RUNNING: ClassVar[bool] = False
     """Whether it names running jobs, so that each snapshot has to read them."""

@@ -79,6 +79,11 @@ def job_id(row: Row) -> str:
     )
 
 
+def names_a_job(row: Row) -> bool:
+    """Whether there is anything by which its job can be looked for."""
+    return bool(row.payload.id) or row.location is Location.FINISHED
+
+
 def queue_cell(row: Row, _now: float) -> Cell:
     """The queue."""
     return row.queue, "dim"

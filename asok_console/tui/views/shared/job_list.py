@@ -15,8 +15,9 @@ from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.base import JobList
-from asok_console.tui.views.shared.job_columns import job_id
+from asok_console.tui.views.shared.job_columns import job_id, names_a_job
 from asok_console.tui.views.shared.searching import SearchingView
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.filter_bar import FilterBar
@@ -172,6 +173,13 @@ class JobListView(SearchingView):
         """The marked rows, or the one under the cursor."""
         marked = list(self.rows.cursor.marks.values())
         return marked or ([self.rows.row] if self.rows.row is not None else [])
+
+    def subject(self) -> Subject | None:
+        """The job under the cursor."""
+        row = self.rows.row
+        if row is None or not self.rows.display or not names_a_job(row):
+            return None
+        return Subject("job", job_id(row), row)
 
     def reach_of(self, action: OperatorAction) -> Reach:
         """What an action is about here: of what is shown, the marked rows, if there are any."""

@@ -12,6 +12,7 @@ from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.why import Subject
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
@@ -37,12 +38,24 @@ class Operates:
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer an operator's action only where there is something to do and a right to do it."""
+        if action == "why":
+            return self.subject() is not None
         if action != "operate":
             return True
         name = str(parameters[0])
         if self.console.session.only_reads and operations.BY_NAME[name].changes:
             return False
         return self.console.snapshot is not None and self._planned(name) is not None
+
+    def subject(self) -> Subject | None:
+        """What can be explained: the job, queue or worker under the cursor."""
+        return None
+
+    def action_why(self) -> None:
+        """Explain it."""
+        subject = self.subject()
+        if subject is not None:
+            self.console.explain(subject)
 
     def action_operate(self, name: str) -> None:
         """Ask for confirmation of an operator's action, then carry it out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from asok_core.backends.redis.connection import ConnectionPool, Endpoint
@@ -167,12 +167,17 @@ class RedisReader:
         name = None if location is Location.DEAD else queue or "default"
         return self._pages.scan_list(location, name, batch, whole=whole)
 
-    def activity(self, count: int) -> Activities:
-        """What operators did lately, newest first, with what can still be undone."""
+    def activity(self, count: int, *, trash_of: Collection[str] | None = None) -> Activities:
+        """What operators did lately, newest first, with what can still be undone.
+
+        ``trash_of``: the operations of which that is read; None: all.
+        """
         from asok_core.backends.redis.audit import read_activity
 
         return self._session.run(
-            lambda round_trips: read_activity(round_trips.connection, self.keys, count)
+            lambda round_trips: read_activity(
+                round_trips.connection, self.keys, count, trash_of=trash_of
+            )
         )
 
     def trash(self, operations: Iterable[str] | None = None) -> Trash:

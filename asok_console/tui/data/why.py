@@ -1,0 +1,33 @@
+"""What the console explains, and how it is read with each snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asok_core.backends.roles import Reader
+from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations import explain
+from asok_core.operations.explain import Explained, Kind, RecentOperations
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A job, a queue or a worker by its name. ``near``: where a list showed the job."""
+
+    kind: Kind
+    name: str
+    near: Row | None = None
+    operations: RecentOperations = field(default_factory=RecentOperations)
+
+    def read(self, reader: Reader, snapshot: Snapshot, *, namespace: str, target: str) -> Explained:
+        """Explain it. Runs on the poller's thread."""
+        if self.kind == "queue":
+            return explain.known_queue(self.name, snapshot, self.operations.read(reader))
+        if self.kind == "worker":
+            return explain.known_worker(self.name, snapshot, self.operations.read(reader))
+        detail = reader.job(self.name, near=self.near)
+        found = self.operations.read(reader, detail)
+        return explain.known_job(
+            detail, self.name, snapshot, found, namespace=namespace, redis=target
+        )

@@ -1,0 +1,172 @@
+"""Why a job, a queue or a worker is as it is: the reasons of ``asok explain``, live."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+
+from asok_console.presentation.explanation import command_of, lines_of, title_of
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.why import Subject
+from asok_console.tui.views.host import Host
+from asok_console.tui.widgets.bars import Header
+from asok_console.tui.widgets.caption import Caption
+from asok_console.tui.widgets.key_bar import KeyBar
+from asok_console.tui.widgets.status_line import StatusLine
+from asok_core.backends.roles import Reader
+from asok_core.inspection.reasons import Reason
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations.explain import Explained
+
+
+class WhyScreen(Screen[None]):
+    """The reasons in the order in which they count. One is chosen: its command is what is copied."""
+
+    CSS_PATH = "why.tcss"
+    ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
+        *actions.REASONS,
+        *actions.READING,
+        *actions.GLOBAL,
+    )
+    """What its help explains."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.REASONS),
+        *actions.bindings(actions.READING),
+    ]
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self.subject = subject
+        self._found: Explained | None = None
+        self._chosen = 1
+
+    @property
+    def console(self) -> Host:
+        """The application, as far as views and screens use it."""
+        return cast("Host", self.app)
+
+    def compose(self) -> ComposeResult:
+        """What is explained and how it is, then the reasons."""
+        yield Header(self.console.status)
+        yield Caption(id="title")
+        with VerticalScroll():
+            yield Caption(id="reasons")
+        yield StatusLine(self.console.status)
+        yield KeyBar(self.console.status)
+
+    def on_mount(self) -> None:
+        """Read it at once, since the next snapshot may be a while away."""
+        self.query_one(VerticalScroll).focus()
+        subject = self.subject
+        self.query_one("#title", Caption).write(
+            Content.styled(f"{subject.kind} {safe(subject.name, 100)}: reading …", "$tone-title")
+        )
+        snapshot = self.console.snapshot
+        if snapshot is not None:
+            self._ask(snapshot)
+
+    def on_resize(self) -> None:
+        """Break the lines at the width that there is."""
+        self._rewrite()
+
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Explain it again. Runs on the poller's thread."""
+        session = self.console.session
+        return self.subject.read(
+            reader, snapshot, namespace=session.namespace, target=session.target
+        )
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
+        """Show what was read with the snapshot, or request it where nothing was."""
+        if page is None:
+            self._ask(snapshot)
+        else:
+            self._take(page)
+
+    def _ask(self, snapshot: Snapshot) -> None:
+        self.console.poller.ask("why", lambda reader: self.page(reader, snapshot), self._take)
+
+    def _take(self, answer: object) -> None:
+        if isinstance(answer, Explained) and self.is_attached:
+            self._found = answer
+            self._chosen = min(self._chosen, max(len(answer.explanation.reasons), 1))
+            self._rewrite()
+            self.refresh_bindings()
+
+    def _rewrite(self) -> None:
+        if self._found is None or not self.is_mounted:
+            return
+        self.query_one("#title", Caption).write(
+            Content.styled(_wrapped(title_of(self._found), self._room), "bold $tone-title")
+        )
+        self.query_one("#reasons", Caption).write(self._reasons(self._found))
+
+    @property
+    def _room(self) -> int:
+        return max(self.size.width - 6, 20)
+
+    def _reasons(self, found: Explained) -> Content:
+        lines = []
+        for line in lines_of(found):
+            if line.number > 1:
+                lines.append(Content(""))
+            chosen = bool(line.number) and line.number == self._chosen
+            lead = ("▸ " if chosen else "  ") if line.number else " " * line.indent
+            indent = " " * (len(lead) + (len("1. ") if line.number else 0))
+            text = _wrapped(line.text, self._room - len(lead), indent[len(lead) :], lead)
+            style = f"$tone-{line.tone}" if line.tone else ""
+            lines.append(
+                Content.assemble(
+                    (lead, "bold $primary"), (text, f"bold {style}" if line.number else style)
+                )
+            )
+        return Content("\n").join(lines)
+
+    @property
+    def reason(self) -> Reason | None:
+        """The reason that is chosen."""
+        reasons = self._found.explanation.reasons if self._found else ()
+        return reasons[self._chosen - 1] if len(reasons) >= self._chosen else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to copy only a command, and to choose only among several reasons."""
+        if action == "copy_command":
+            return self.reason is not None and bool(command_of(self.reason))
+        if action == "choose_reason":
+            return self._found is not None and len(self._found.explanation.reasons) > 1
+        return super().check_action(action, parameters)
+
+    def action_choose_reason(self, by: int) -> None:
+        """Choose the next reason, or the one before; it stops at the ends."""
+        if self._found is not None:
+            last = len(self._found.explanation.reasons)
+            self._chosen = max(1, min(self._chosen + by, last))
+            self._rewrite()
+            self.refresh_bindings()
+
+    def action_copy_command(self) -> None:
+        """Copy the command that the chosen reason advises."""
+        if self.reason is not None and (command := command_of(self.reason)):
+            self.console.copy(command, "command")
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_ends(self, top: bool) -> None:
+        """Go to the top or the end."""
+        page = self.query_one(VerticalScroll)
+        page.scroll_to(y=0 if top else page.max_scroll_y, animate=False)
+
+
+def _wrapped(text: str, width: int, hanging: str = "", lead: str = "") -> str:
+    """The text in lines of ``width`` cells beside a ``lead``; all but the first are indented, too."""
+    lines = textwrap.wrap(text, width, subsequent_indent=hanging, break_on_hyphens=False)
+    return f"\n{' ' * len(lead)}".join(lines)
