@@ -126,6 +126,18 @@ class Keys(NamedTuple):
         """Hash of the counters of a queue over a minute from ``start``."""
         return f"{self.namespace}:stats:{queue}:m{start}"
 
+    def tasks(self, day: int) -> str:
+        """Sorted set with a TTL: task -> how many attempts it had in the day from ``day``."""
+        return f"{self.namespace}:tasks:{day}"
+
+    def task_minutes(self, task: str, start: int) -> str:
+        """String with a TTL: figures of a task by the minute, in the hour from ``start``."""
+        return f"{self.namespace}:task:m{start}:{task}"
+
+    def task_hours(self, task: str, start: int) -> str:
+        """String with a TTL: figures of a task by the hour, in the day from ``start``."""
+        return f"{self.namespace}:task:h{start}:{task}"
+
     def trash(self, operation: str) -> str:
         """List of what an operation removed, for its undo."""
         return f"{self.namespace}:trash:{operation}"

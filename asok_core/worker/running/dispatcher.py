@@ -17,6 +17,7 @@ from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claim_cycle import ClaimCycle
 from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.figures import TaskFigures
 from asok_core.worker.running.idle_wait import IDLE, IdleWait
 from asok_core.worker.running.jobs_in_hand import NOTE_AFTER, JobsInHand
 from asok_core.worker.running.mode import ProcessMode
@@ -66,6 +67,7 @@ class Dispatcher:
         self._threads = Threads(config.concurrency, runner, shared, alarm)
         self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
         self._in_hand = JobsInHand(self._threads, self._unsettled, runner.outcomes)
+        self.figures = TaskFigures(consumer, self._unsettled.counts)
         self._capacity = Capacity(
             config,
             slots,
@@ -142,6 +144,7 @@ class Dispatcher:
         self._threads.check()
         self._notices.look()
         self._waiters.check()
+        self.figures.write_if_due()
 
     # Settle and claim
 
@@ -200,6 +203,7 @@ class Dispatcher:
 
     def _shortened(self, seconds: float, waiting: int) -> float:
         """How long to sleep: not past what is due here before."""
+        seconds = min(seconds, self.figures.wait)
         if not self._breaker.closed and (pause := self._breaker.wait) > 0:
             seconds = min(seconds, pause)
         if waiting:

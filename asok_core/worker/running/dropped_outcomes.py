@@ -11,8 +11,10 @@ from collections import Counter
 
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import Outcome
+from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.errors import AsokError
 from asok_core.runtime.logs import safe_logger
+from asok_core.worker.running.held_job import HeldJob
 
 logger = safe_logger("asok.worker")
 
@@ -21,28 +23,38 @@ _ENDS = frozenset({"complete", "cancel", "retry", "fail"})
 
 
 class DroppedOutcomes:
-    """Logs and counts them. What Redis cannot be asked now is asked with the next ``account``."""
+    """Logs and counts them. What Redis cannot be asked now is asked with the next ``account``.
 
-    def __init__(self, consumer: Consumer) -> None:
+    ``counts`` gets those that were settled after all.
+    """
+
+    def __init__(self, consumer: Consumer, counts: TaskCounts) -> None:
         self._consumer = consumer
-        self._missing: list[Outcome] = []
+        self._counts = counts
+        self._missing: list[tuple[HeldJob, Outcome]] = []
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, held: HeldJob, outcome: Outcome) -> None:
         """Note an outcome whose job is not active. One that is ``in_doubt`` may have arrived before."""
         if outcome.verb in _ENDS:
-            self._missing.append(outcome)
+            self._missing.append((held, outcome))
 
     def account(self) -> None:
         """Find out which are dropped, count them in Redis and log each. Raises nothing."""
         if not self._missing:
             return
         try:
-            arrived = self._consumer.arrived([each for each in self._missing if each.in_doubt])
-            dropped = [each for each in self._missing if not (each.in_doubt and each.id in arrived)]
+            arrived = self._consumer.arrived([each for _, each in self._missing if each.in_doubt])
+            settled, dropped = [], []
+            for held, each in self._missing:
+                if each.in_doubt and each.id in arrived:
+                    settled.append((held, each))
+                else:
+                    dropped.append(each)
             self._consumer.count_dropped(Counter(each.claim.queue for each in dropped))
         except AsokError:
             return
         self._missing.clear()
+        self._counts.settled((each, held.noted) for held, each in settled)
         for each in dropped:
             logger.warning(
                 "Outcome dropped (%s): another worker took the job over before it arrived",

@@ -179,6 +179,7 @@ class Process:
             )
         try:
             dispatcher.turn(0) if self._waiters.armed else dispatcher.settle()
+            dispatcher.figures.write()
         except (Unreachable, Refused) as error:
             logger.warning("%s; what is active will be recovered when the lease ends", error)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Consumer, Turn
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start
+from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import log_set_aside, warn_of_dropped
@@ -27,17 +28,19 @@ class UnsettledOutcomes:
     """Outcomes in order, until a cycle has settled each. ``len`` is how many there are.
 
     ``leased_until`` is the monotonic time at which the lease may be over, by the reply to the last cycle.
+    ``counts`` is what was settled, by task.
     """
 
     def __init__(self, consumer: Consumer, outcomes: OutcomeBuilder, shared: SharedState) -> None:
         self.leased_until = 0.0
+        self.counts = TaskCounts()
         self._shared = shared
         self._consumer = consumer
         self._outcomes = outcomes
         self._open: list[tuple[HeldJob, Outcome]] = []
         self._broken: frozenset[str] = frozenset()
         self._warned_of_full = False
-        self._dropped = DroppedOutcomes(consumer)
+        self._dropped = DroppedOutcomes(consumer, self.counts)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -69,7 +72,7 @@ class UnsettledOutcomes:
                 self._open.append((held, outcome))
             else:
                 self.close(held)
-                self._dropped.add(outcome)
+                self._dropped.add(held, outcome)
         self._dropped.account()
 
     def cycle(
@@ -104,6 +107,8 @@ class UnsettledOutcomes:
         self._close_settled(settling, turn.settled, sent_before)
         for held in noting:
             held.noted = True
+            if held.job is not None:
+                self.counts.began(held.job.task)
         for held, flag in zip(arrived, turn.started[len(noting) :], strict=True):
             held.gone = flag not in MAY_START
             held.claim.spent = MAY_START.get(flag, 0)
@@ -120,21 +125,25 @@ class UnsettledOutcomes:
         flags: Sequence[int],
         sent_before: Sequence[bool],
     ) -> None:
-        unmoved = []
+        unmoved, settled = [], []
         for pair, flag, before in zip(sent, flags, sent_before, strict=True):
             held, outcome = pair
             if flag == 1:
                 self.close(held)
+                # What an envelope names whose signature is not good says nothing about a task.
+                if held.job is not None and held.rejected is None:
+                    settled.append((outcome, held.noted))
                 continue
             outcome.in_doubt = before
             if flag == 0:
                 self.close(held)
-                self._dropped.add(outcome)
+                self._dropped.add(held, outcome)
             else:
                 unmoved.append(pair)
                 logger.error(
                     "Job %s stays active: its destination in Redis is not a list", outcome.id
                 )
+        self.counts.settled(settled)
         # Outcomes that were added during the cycle are behind those that were sent.
         self._open[: len(sent)] = unmoved
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.registry import Recovered, Registry, crashed
+from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
 from asok_core.runtime.failures import Failure
@@ -21,7 +22,7 @@ from asok_core.worker.presence import is_gone, remove_traces
 from asok_core.worker.supervising.hard_timeout import settle_overrun
 from asok_core.worker.supervising.lease_expiry import Expiry, pause
 from asok_core.worker.supervising.process_handle import ProcessHandle
-from asok_core.worker.supervising.settling import postpone_imports
+from asok_core.worker.supervising.settling import postpone_imports, write_counts
 
 logger = safe_logger("asok.worker")
 
@@ -163,6 +164,9 @@ class Recovery:
                 of,
                 f"; {total.dead} had crashed too often and are dead jobs" if total.dead else "",
             )
+        counts = TaskCounts()
         for job, times in total.dead_jobs:
+            counts.crashed(job.task)
             error = crashed(times)
             log_failure(job, error, Failure.of_line(f"{type(error).__name__}: {error}"))
+        write_counts(self._registry, counts)

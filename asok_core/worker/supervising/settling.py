@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
-from asok_core.errors import EnvelopeError, TaskImportFailed
+from asok_core.backends.redis.consuming.task_counts import TaskCounts
+from asok_core.errors import AsokError, EnvelopeError, TaskImportFailed
 from asok_core.jobs.envelope import keyring_of, unseal
 from asok_core.runtime.failures import Failure
+from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, postponed_for
 from asok_core.worker.log import log_postponed, log_set_aside
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
+
+logger = safe_logger("asok.worker")
 
 Judge = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
 """The outcome of an opened job that the process held; None where there is none, and it is returned."""
@@ -52,7 +56,21 @@ def settle_for_dead(
         settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
     finally:
         consumer.close()
-    return [pair for pair, flag in zip(judged, settled, strict=True) if flag == 1]
+    done = [pair for pair, flag in zip(judged, settled, strict=True) if flag == 1]
+    counts = TaskCounts()
+    # It ran for longer than it takes until the process has counted that it began.
+    counts.settled((outcome, True) for _, outcome in done)
+    write_counts(registry, counts)
+    return done
+
+
+def write_counts(registry: Registry, counts: TaskCounts) -> None:
+    """Write what tasks did on behalf of a process that died. The jobs are settled: it raises nothing."""
+    try:
+        if counts:
+            counts.write(registry.connection, registry.keys.namespace)
+    except AsokError as error:
+        logger.warning("Figures by task are not written: %s", error)
 
 
 def postpone_imports(

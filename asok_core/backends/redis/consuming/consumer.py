@@ -19,6 +19,7 @@ from asok_core.backends.redis.calls.cycle import (
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, rows_of, stamp
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
+from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection
 from asok_core.jobs.envelope import peek
@@ -214,6 +215,11 @@ class Consumer:
             self.connection.run(
                 CountDropped(ns=self.keys.namespace, worker=self._worker, dropped=dropped)
             )
+
+    def count_tasks(self, counts: TaskCounts) -> None:
+        """Write what tasks did. Raises Unreachable or Refused."""
+        if counts:
+            counts.write(self.connection, self.keys.namespace)
 
     def crashes(self, job_ids: Sequence[str]) -> list[int]:
         """How many processes died while running each job."""

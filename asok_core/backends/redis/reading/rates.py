@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
+from asok_core.inspection import histograms
 from asok_core.inspection.queues import COUNTERS, Bucket
 
 RECENT = 300
@@ -89,39 +90,18 @@ def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
     """The sum of buckets as one."""
     added = tuple(parts)
     counters = {name: sum(map(attrgetter(name), added)) for name in COUNTERS}
-    runs = _histogram(bucket.runs for bucket in added)
-    waits = _histogram(bucket.waits for bucket in added)
+    runs = histograms.added(bucket.runs for bucket in added)
+    waits = histograms.added(bucket.waits for bucket in added)
     readable = all(bucket.readable for bucket in added)
     return Bucket(start, width, runs=runs, waits=waits, readable=readable, **counters)
-
-
-def _histogram(parts: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    added: dict[int, int] = {}
-    for part in filter(None, parts):
-        for key, n in part.items():
-            added[key] = added.get(key, 0) + n
-    return added
-
-
-def percentile(histogram: Mapping[int, int], share: float) -> float | None:
-    """Milliseconds that ``share`` (0..1) of the counted did not exceed; None of nothing."""
-    every = sum(histogram.values())
-    if not every:
-        return None
-    least, met = share * every, 0
-    for key in sorted(histogram):
-        met += histogram[key]
-        if met >= least:
-            return float(2 ** (min(key, 200) / 4))
-    return None
 
 
 def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
     """The rates, means and percentiles of ``QueueStats`` from its closed buckets."""
     last = closed[-6:]
     minute = total(0, 60, last)
-    runs = _histogram(bucket.runs for bucket in closed)
-    waits = _histogram(bucket.waits for bucket in closed)
+    runs = histograms.added(bucket.runs for bucket in closed)
+    waits = histograms.added(bucket.waits for bucket in closed)
     seconds = sum(bucket.width for bucket in last) or 1
     finished = minute.completed + minute.failed
     return {
@@ -131,6 +111,6 @@ def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
         "failure_rate": minute.failed / finished if finished else None,
         "wait_ms": minute.wait_ms / finished if finished else None,
         "run_ms": minute.run_ms / finished if finished else None,
-        "wait_p95_ms": percentile(waits, 0.95),
-        "run_p95_ms": percentile(runs, 0.95),
+        "wait_p95_ms": histograms.percentile(waits, 0.95),
+        "run_p95_ms": histograms.percentile(runs, 0.95),
     }

@@ -1,0 +1,1 @@
+"""Figures by task, as a reader sees them."""
