@@ -36,6 +36,7 @@ GROUPS = (
     Group("worker", "run a worker, show the status, quiet, resume or stop workers", default="run"),
     Group("queue", "list, pause, resume or purge queues", default="list"),
     Group("job", "show, list, cancel, promote or move jobs"),
+    Group("task", "list tasks, show what one did", default="list"),
     Group("dlq", "list, requeue, purge, export or import dead jobs"),
     Group("trash", "list, restore or delete purged jobs", default="list"),
 )
@@ -74,6 +75,8 @@ COMMANDS = (
         "asok_console.commands.job.move",
         "move pending jobs to the front or to another queue",
     ),
+    Command("task list", "asok_console.commands.task.list", "list what each task did lately"),
+    Command("task show", "asok_console.commands.task.show", "show what a task did over time"),
     Command("dlq list", "asok_console.commands.dlq.list", "list dead jobs"),
     Command("dlq groups", "asok_console.commands.dlq.groups", "show dead jobs grouped by error"),
     Command(

@@ -13,6 +13,7 @@ from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.inspection.stacks import JobStack
+from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 
@@ -86,6 +87,12 @@ class Reader(Protocol):
 
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
         """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues."""
+
+    def tasks(self, span: TaskRange) -> TaskTable:
+        """What each task did in a range, busiest first."""
+
+    def task_history(self, name: str, span: TaskRange) -> TaskHistory:
+        """What one task did in a range, bucket by bucket."""
 
     def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
         """Pending jobs in execution order. ``whole``: large jobs with all of their bytes."""

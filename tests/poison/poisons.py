@@ -31,6 +31,8 @@ VALUES = {
     "bytes": b"\xff\x00\xfe\n[1]",
     "nested JSON": b"[" * 960 + b"]" * 960,
 }
+TASK = "tests.worker.jobs.give"
+"""A task that runs all the time."""
 SCORES = ("inf", "-inf", "1.7e308", "-1.7e308", "0")
 
 
@@ -219,6 +221,30 @@ def _buckets(
     return key_of(queue, 0), "hash", [*contents, *types]
 
 
+def _figures(
+    key_of: Callable[[int], str], width: int, kind: str
+) -> tuple[str, str, Iterable[Poison]]:
+    """Keys of the time that is now, and of the next: what figures by task are written to."""
+
+    def fill(write: Write, client: Any) -> None:
+        start = client.time()[0] // width * width
+        for each in (start - width, start, start + width):
+            _replace(key_of(each), write, client)
+
+    found = [Poison(f"figures are {name}s", partial(fill, write)) for name, write in TYPES.items()]
+    if kind == "string":
+        blocks = {**VALUES, "zeros": b"\0" * 999, "ones": b"\xff" * 999, "large": b"w" * 200_000}
+        found += [
+            Poison(f"a block of figures is {label}", partial(fill, partial(_set_string, value)))
+            for label, value in blocks.items()
+        ]
+    return key_of(0), kind, found
+
+
+def _set_string(value: bytes, client: Any, key: str) -> None:
+    client.set(key, value)
+
+
 def poisons(name: str, target: Target) -> list[Poison]:
     """The attacks on the key that ``Keys`` has under ``name``."""
     key, kind, contents = attacked(target)[name]
@@ -260,6 +286,9 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "crashes": ((key := KEYS.crashes(target.running)), "string", _string(key)),
         "fine": _buckets(KEYS.fine, queue, 10),
         "coarse": _buckets(KEYS.coarse, queue, 60),
+        "tasks": _figures(KEYS.tasks, 86_400, "zset"),
+        "task_minutes": _figures(partial(KEYS.task_minutes, TASK), 3_600, "string"),
+        "task_hours": _figures(partial(KEYS.task_hours, TASK), 86_400, "string"),
         "trash": ((key := KEYS.trash(operation)), "list", _list(key, _dead_jobs(queue))),
         "trash_positions": ((key := KEYS.trash_positions(operation)), "list", _list(key, ())),
         "notices": ((key := KEYS.notices(queue)), "zset", _zset(key, notices)),

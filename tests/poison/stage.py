@@ -16,7 +16,7 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.jobs.calls import make_call
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
-from tests.poison.poisons import Target
+from tests.poison.poisons import TASK, Target
 from tests.programs import PATIENCE, wait_until
 from tests.worker import jobs
 
@@ -120,6 +120,9 @@ class Stage:
             ("dlq", "list", "--json"),
             ("dlq", "groups"),
             ("queue", "list"),
+            ("task", "list"),
+            ("task", "list", "--last", "14d", "--json"),
+            ("task", "show", TASK),
             ("trash", "list"),
             ("audit",),
         ):

@@ -9,11 +9,12 @@ import redis
 
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.navigation import VIEWS
+from asok_core.inspection.task_figures import RANGES
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from tests.fixtures.console import Hand, Open, settled
-from tests.poison.poisons import KEYS, Poison, Target, keep, poisons, restore
+from tests.poison.poisons import KEYS, TASK, Poison, Target, keep, poisons, restore
 from tests.poison.stage import OPERATION
 from tests.poison.test_keys import ALL
 from tests.tui import seed
@@ -52,6 +53,9 @@ def test_every_reading_answers_whatever_a_key_holds(
         assert "default" in {queue.name for queue in snapshot.queues}, poison.label
         reader.history("default", 10, 30)
         reader.history(None, 60, 30)
+        for span in RANGES.values():
+            reader.tasks(span)
+            reader.task_history(TASK, span)
         for whole in (False, True):
             reader.pending("default", 0, 50, whole=whole)
             reader.delayed(0, 50, whole=whole)

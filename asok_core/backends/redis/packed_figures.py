@@ -1,4 +1,7 @@
-"""Figures by task as Redis holds them: numbers of one to seven bytes, for there are many.
+"""Figures by task as Redis holds them: small, for there are thousands of each task.
+
+Numbers are written in digits of four bits: three bits of the number, the lowest first, and whether another
+digit follows. Most counts of a histogram take one digit. An odd last digit is 8.
 
 A *block* holds the figures of a task over an hour by the minute, or over a day by the hour: entries,
 oldest first. An entry is the packed figures, the number of its bucket in the block, and the size of the
@@ -7,7 +10,9 @@ figures (big end first). So ``count_tasks.lua`` finds the current entry at the e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from asok_core.inspection.histograms import BUCKETS
@@ -19,23 +24,21 @@ TRAILER = 3
 """Bytes of an entry behind its figures."""
 MOST_BYTES = 131_072
 """Bytes of a block that are read: one of sixty entries has a few thousand."""
-_MOST = (1 << 49) - 1
-"""A number of seven bytes, which a double of Lua holds."""
+_MOST = (1 << 48) - 1
+"""The largest number: a double of Lua holds the sum of many."""
+_MOST_DIGITS = 18
+_WRITTEN = re.compile("[89a-f]*[0-7]")
 
 
 def pack(counts: Iterable[int], runs: Mapping[int, int], waits: Mapping[int, int]) -> bytes:
     """Figures as bytes."""
-    numbers = [*counts, *_dense(runs), *_dense(waits)]
-    try:
-        packed = bytes(numbers)
-    except ValueError:
-        return b"".join(map(_varint, numbers))
-    return packed if packed.isascii() else b"".join(map(_varint, numbers))
+    digits = "".join(map(_digits, (*counts, *_dense(runs), *_dense(waits))))
+    return bytes.fromhex(digits if len(digits) % 2 == 0 else f"{digits}8")
 
 
 def unpack(packed: bytes) -> Figures | None:
     """The figures; None where these are not any."""
-    numbers = list(packed) if packed.isascii() else _numbers(packed)
+    numbers = list(map(_number, _WRITTEN.findall(packed.hex())))
     if len(numbers) < COUNTS + 4:
         return None
     runs, after = _sparse(numbers, COUNTS)
@@ -74,7 +77,7 @@ def _dense(histogram: Mapping[int, int]) -> list[int]:
     return [first, len(counts), *counts]
 
 
-def _sparse(numbers: list[int], at: int) -> tuple[dict[int, int], int]:
+def _sparse(numbers: Sequence[int], at: int) -> tuple[dict[int, int], int]:
     """The histogram that begins at ``at``, and where the next begins; that is -1 for none."""
     if at < 0 or at + 1 >= len(numbers):
         return {}, -1
@@ -86,24 +89,17 @@ def _sparse(numbers: list[int], at: int) -> tuple[dict[int, int], int]:
     return {first + n: times for n, times in enumerate(counts) if times}, after
 
 
-def _varint(number: int) -> bytes:
-    left, packed = min(max(number, 0), _MOST), bytearray()
-    while left > 127:
-        packed.append(left & 127 | 128)
-        left >>= 7
-    packed.append(left)
-    return bytes(packed)
+@lru_cache(maxsize=4096)
+def _digits(number: int) -> str:
+    left, digits = min(max(number, 0), _MOST), ""
+    while left > 7:
+        digits += f"{left & 7 | 8:x}"
+        left >>= 3
+    return f"{digits}{left}"
 
 
-def _numbers(packed: bytes) -> list[int]:
-    found, value, shift = [], 0, 0
-    for byte in packed:
-        if byte > 127:
-            value |= (byte & 127) << shift
-            shift += 7
-            if shift > 49:
-                return []
-        else:
-            found.append(value | byte << shift)
-            value = shift = 0
-    return found
+@lru_cache(maxsize=4096)
+def _number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        return _MOST
+    return sum((int(digit, 16) & 7) << 3 * at for at, digit in enumerate(digits))

@@ -17,8 +17,8 @@ RANKED = 1_000
 """Tasks that are ranked, so that one that becomes busy is found."""
 LONGEST_NAME = 256
 """Characters of the name of a task that has figures of its own."""
-BATCH = 100
-"""Tasks that one call writes: it takes about two milliseconds of Redis."""
+BATCH = 50
+"""Tasks that one call writes: it takes Redis two or three milliseconds."""
 _MANY = 1_000
 """Durations that are kept one by one, before they become histograms."""
 

@@ -21,7 +21,9 @@ from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 
 if TYPE_CHECKING:
+    from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
+    from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
 
 class RedisReader:
@@ -50,6 +52,7 @@ class RedisReader:
         self._snapshots = SnapshotBuilder(keys, configured, endpoint.shown, self._redaction)
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
+        self._task_reader: TaskReader | None = None
 
     def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything, in three round trips (four where scripts are forbidden).
@@ -77,6 +80,26 @@ class RedisReader:
             return self._session.run(
                 lambda round_trips: read_history(round_trips, memory, names, count)
             )
+
+    def tasks(self, span: TaskRange) -> TaskTable:
+        """What each task did in a range. Later calls read only what is new."""
+        with self._memory:
+            return self._session.run(lambda round_trips: self._tasks.table(round_trips, span))
+
+    def task_history(self, name: str, span: TaskRange) -> TaskHistory:
+        """What one task did in a range, bucket by bucket. Later calls read only what is new."""
+        with self._memory:
+            return self._session.run(
+                lambda round_trips: self._tasks.history(round_trips, name, span)
+            )
+
+    @property
+    def _tasks(self) -> TaskReader:
+        if self._task_reader is None:
+            from asok_core.backends.redis.reading.tasks import TaskReader
+
+            self._task_reader = TaskReader(self.keys)
+        return self._task_reader
 
     def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
         """Pending jobs in execution order."""

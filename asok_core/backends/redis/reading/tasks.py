@@ -67,7 +67,7 @@ class TaskMemory:
         self.since, self.closed = min(self.since, since), current
 
     def drop_before(self, first: int) -> None:
-        """Forget older buckets."""
+        """Drop older buckets."""
         for at in [at for at in self._packed if at < first]:
             del self._packed[at]
             self._known.pop(at, None)
@@ -106,13 +106,17 @@ class TaskReader:
         now = round_trips.ask(server_time())
         first, today = span.first(now), int(now) // DAY * DAY
         days = self._ranks(round_trips, range(first // DAY * DAY, today + 1, DAY))
-        names = dict.fromkeys(name for ranks in reversed(days.values()) for name in [*ranks][:BUSIEST])
+        # Also those that were among the busiest, and no longer are.
+        names = dict.fromkeys(name for ranks in reversed(days.values()) for name in ranks)
+        if not names:
+            # Such as of another database: nothing that was read before holds.
+            self._known.clear()
         ranks = days[today]
         attempts = {name: ranks.get(name, 0.0) for name in names}
         self._read(round_trips, {**attempts, OTHER: None}, first, span.width, now)
         rows = [self._row(name, span, first) for name in names]
         other = self._row(OTHER, span, first)
-        self._forget(names, span.width, first)
+        self._keep_only(names, span.width, first)
         return TaskTable(
             taken_at=now,
             since=first,
@@ -142,7 +146,7 @@ class TaskReader:
             return {
                 parsing.text(name): score(attempts) or 0.0
                 for name, attempts in zip(found[::2], found[1::2], strict=True)
-                if len(name) <= LONGEST_NAME
+                if len(name) <= LONGEST_NAME and parsing.text(name) != OTHER
             }
 
         return Query((("ZREVRANGE", key, 0, RANKED - 1, "WITHSCORES"),), read)
@@ -190,7 +194,7 @@ class TaskReader:
     def _memory(self, name: str, width: int) -> TaskMemory:
         return self._known.setdefault((name, width), TaskMemory())
 
-    def _forget(self, names: Iterable[str], width: int, first: int) -> None:
+    def _keep_only(self, names: Iterable[str], width: int, first: int) -> None:
         kept = {*names, OTHER}
         for name, known in list(self._known):
             if known == width and name not in kept:

@@ -1,34 +1,52 @@
 -- needs: full locations
 -- Add what tasks did to their blocks of figures (packed_figures.py), those of this minute and of this hour. Moves no job.
-local COUNTS, TRAILER, TAIL, LARGEST, LARGEST_SCALE = 7, 3, 192, 131072, 2 ^ 49
+local COUNTS, BUCKETS, TRAILER, TAIL, LARGEST, LARGEST_SCALE = 7, 128, 3, 160, 131072, 8 ^ 18
 local HOUR, DAY, MINUTES_TTL, HOURS_TTL = 3600, 86400, 90000, 1296000
 local byte, char, floor = string.byte, string.char, math.floor
 
 -- The numbers of packed figures; nil where these are not any.
 local function numbers_of(packed)
   if #packed > 4096 then return nil end
-  local numbers, n = { byte(packed, 1, -1) }, 0
-  if string.find(packed, '[\128-\255]') then
-    local value, scale, bytes = 0, 1, numbers
-    numbers = {}
-    for i = 1, #bytes do
-      if bytes[i] < 128 then
-        n = n + 1
-        numbers[n] = value + bytes[i] * scale
-        value, scale = 0, 1
-      else
-        value, scale = value + (bytes[i] - 128) * scale, scale * 128
-        if scale > LARGEST_SCALE then return nil end
-      end
+  local numbers, n, value, scale = {}, 0, 0, 1
+  local function digit(of)
+    if of < 8 then
+      n = n + 1
+      numbers[n] = value + of * scale
+      value, scale = 0, 1
+    else
+      value, scale = value + (of - 8) * scale, scale * 8
     end
+  end
+  for i = 1, #packed do
+    local two = byte(packed, i)
+    digit(floor(two / 16))
+    digit(two % 16)
+    if scale > LARGEST_SCALE then return nil end
   end
   local at = COUNTS + 1
   for _ = 1, 2 do
     local size = numbers[at + 1]
-    if not size or size > 128 then return nil end
+    if not size or numbers[at] + size > BUCKETS then return nil end
     at = at + 2 + size
   end
-  return at == #numbers + 1 and numbers or nil
+  return at == n + 1 and numbers or nil
+end
+
+-- Numbers as packed figures.
+local function packed_of(numbers)
+  local digits, n = {}, 0
+  for i = 1, #numbers do
+    local rest = numbers[i]
+    while rest > 7 do
+      n = n + 1
+      digits[n], rest = rest % 8 + 8, floor(rest / 8)
+    end
+    n = n + 1
+    digits[n] = rest
+  end
+  local bytes = {}
+  for i = 1, n, 2 do bytes[(i + 1) / 2] = digits[i] * 16 + (digits[i + 1] or 8) end
+  return char(unpack(bytes))
 end
 
 -- The sum of the figures `a` and `b`, packed.
@@ -49,14 +67,7 @@ local function sum_of(a, b)
     end
     i, j = i + 2 + size_a, j + 2 + size_b
   end
-  for k = 1, n do
-    local rest, bytes = sum[k], ''
-    while rest > 127 do
-      bytes, rest = bytes .. char(rest % 128 + 128), floor(rest / 128)
-    end
-    sum[k] = bytes .. char(rest)
-  end
-  return table.concat(sum)
+  return packed_of(sum)
 end
 
 local function entry(packed, bucket) return packed .. char(bucket, floor(#packed / 256), #packed % 256) end
@@ -100,18 +111,23 @@ local ranking = tasks_key(day)
 local names = redis.pcall('ZCARD', ranking)
 if wrong_type(names) then return end
 
--- Whether a task is among the busiest of today. Where too many are ranked, the last makes room, and the newcomer
--- takes over its rank: a task that is busy rises from there, one of many that ran once does not.
+-- Whether a task is among the busiest of today. Where as many as may be are ranked, each attempt of another takes one
+-- from the last, which leaves at 0: so a busy task comes in, and many that run once do not displace others.
 local function is_busy(task, attempts)
-  local known = redis.call('ZSCORE', ranking, task)
-  if not known and names >= ranked then
-    local last = redis.call('ZPOPMIN', ranking)
-    redis.call('ZADD', ranking, last[2] + attempts, task)
-  else
-    redis.call('ZINCRBY', ranking, attempts, task)
-    if not known then names = names + 1 end
-    if names == 1 then redis.call('EXPIRE', ranking, HOURS_TTL) end
+  if not redis.call('ZSCORE', ranking, task) then
+    if names >= ranked then
+      local last = redis.call('ZRANGE', ranking, 0, 0, 'WITHSCORES')
+      if tonumber(last[2]) > tonumber(attempts) then
+        redis.call('ZINCRBY', ranking, -attempts, last[1])
+        return false
+      end
+      redis.call('ZREM', ranking, last[1])
+    else
+      names = names + 1
+    end
   end
+  redis.call('ZINCRBY', ranking, attempts, task)
+  if names == 1 then redis.call('EXPIRE', ranking, HOURS_TTL) end
   return names <= most or redis.call('ZREVRANK', ranking, task) < most
 end
 

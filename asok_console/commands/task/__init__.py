@@ -1,0 +1,1 @@
+"""Commands about tasks: what each of them did."""

@@ -1,0 +1,114 @@
+"""``asok task show``: what one task did, over time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.task_documents import figures_document
+from asok_console.presentation import compact, numbers
+from asok_console.presentation.text import safe
+from asok_core.clock import iso
+from asok_core.errors import UsageError
+from asok_core.inspection import histograms
+from asok_core.inspection.task_figures import FINE_RANGES, RANGES, Figures, TaskHistory
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
+
+FOUND, NOT_FOUND = 0, 1
+BAR, TREND = 40, 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("task", metavar="TASK", help="a task, as in shop.mail.send")
+    parser.add_argument(
+        "--last", choices=RANGES, default="1h", help="the range that is counted [1h]"
+    )
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the figures of the task. Returns 1 where nothing is counted of it in the range."""
+    if not args.task:
+        raise UsageError("TASK is ''; it must be the name of a task, as in shop.mail.send")
+    reader = open_reader(settings, args.url)
+    try:
+        history = reader.task_history(args.task, FINE_RANGES[args.last])
+    finally:
+        reader.close()
+    figures = history.total
+    found = bool(figures.started or figures.ended)
+    if args.json:
+        write_json(
+            {
+                "task": args.task,
+                "taken_at": iso(history.taken_at),
+                "since": iso(history.since),
+                "bucket_seconds": history.width,
+                "total": figures_document(figures),
+                "run_histogram_ms": _histogram_document(figures.runs),
+                "wait_histogram_ms": _histogram_document(figures.waits),
+                "buckets": [
+                    {"at": iso(history.since + at * history.width), **figures_document(each)}
+                    for at, each in enumerate(history.buckets)
+                    if each.started or each.ended
+                ],
+            }
+        )
+    elif found:
+        write_lines(_lines(history, args.last))
+    else:
+        write_lines([f"Nothing was counted of {safe(args.task, 200)} in the last {args.last}."])
+    return FOUND if found else NOT_FOUND
+
+
+def _lines(history: TaskHistory, name: str) -> Iterator[str]:
+    figures = history.total
+    yield f"{safe(history.name, 200)}, last {name}"
+    yield f"  Attempts   {_attempts(figures)}"
+    seconds = max(history.taken_at - history.since, 1.0)
+    rate, share = numbers.rate(figures.ended / seconds), numbers.share(figures.failure_rate)
+    yield f"  Rate       {rate}, failure rate {share}"
+    yield f"  Run time   {_times(figures.run_ms(0.5), figures.run_ms(0.95))}"
+    yield f"  Wait       {_times(figures.wait_ms(0.5), figures.wait_ms(0.95))}"
+    size = figures.mean_size
+    yield f"  Job size   {numbers.size(None if size is None else round(size))} on average"
+    trend = [float(each.ended) for each in history.buckets]
+    yield f"  Trend      {compact.spark(trend, TREND)}"
+    if figures.runs:
+        yield "  Run times"
+        yield from _bars(figures)
+
+
+def _attempts(figures: Figures) -> str:
+    parts = [
+        f"{figures.started:,} started",
+        f"{figures.completed:,} completed",
+        f"{figures.failed:,} failed ({figures.retried:,} of them retried)",
+    ]
+    if figures.cancelled:
+        parts.append(f"{figures.cancelled:,} cancelled")
+    return ", ".join(parts)
+
+
+def _times(median: float | None, high: float | None) -> str:
+    return f"p50 {numbers.milliseconds(median)}, p95 {numbers.milliseconds(high)}"
+
+
+def _bars(figures: Figures) -> Iterator[str]:
+    most = max(figures.runs.values())
+    for bucket in range(min(figures.runs), max(figures.runs) + 1):
+        times = figures.runs.get(bucket, 0)
+        bar = "█" * max(round(times / most * BAR), 1 if times else 0)
+        bound = numbers.milliseconds(histograms.bound(bucket))
+        yield f"    {f'≤ {bound}':>12}  {times:>9,}  {bar}".rstrip()
+
+
+def _histogram_document(histogram: Mapping[int, int]) -> list[dict[str, float]]:
+    return [
+        {"up_to_ms": histograms.bound(bucket), "count": histogram[bucket]}
+        for bucket in sorted(histogram)
+    ]

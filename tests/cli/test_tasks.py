@@ -1,0 +1,90 @@
+"""``asok task list`` and ``asok task show``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fixtures.command_line import Ran
+from tests.reading.test_tasks import Tasks
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def tasks(redis_client: Any, redis_url: str) -> Tasks:
+    made = Tasks(redis_client, redis_url)
+    made.minute("shop.mail", 10, 30)
+    made.minute("shop.pack", 5, 4)
+    made.minute("other", 5, 2)
+    return made
+
+
+def test_tasks_are_listed(asok: Run, tasks: Tasks) -> None:
+    ran = asok("task", "list")
+    assert ran.code == 0
+    titles, mail, pack, other, note = ran.out.splitlines()
+    assert titles.split()[:6] == ["TASK", "JOBS", "RATE", "FAILS", "P50", "P95"]
+    assert mail.split()[:2] == ["shop.mail", "30"]
+    assert pack.split()[:2] == ["shop.pack", "4"]
+    assert other.split()[:2] == ["other", "2"]
+    assert note == "other: tasks that were not among the 500 busiest of their day"
+    assert "32 ms" in mail
+
+
+def test_the_words_task_alone_list(asok: Run, tasks: Tasks) -> None:
+    assert asok("task").out == asok("task", "list").out
+
+
+def test_the_order_and_the_number_can_be_chosen(asok: Run, tasks: Tasks) -> None:
+    tasks.minute("shop.slow", 0, 1)
+    listed = asok("task", "list", "--limit", "1").out.splitlines()
+    assert listed[1].startswith("shop.mail")
+    assert listed[-1] == "2 more tasks: --limit N"
+    names = [each["task"] for each in asok("task", "list", "--json").document["tasks"]]
+    assert names == ["shop.mail", "shop.pack", "shop.slow"]
+    assert asok("task", "list", "--sort", "failure-rate").code == 0
+
+
+def test_the_list_is_a_document(asok: Run, tasks: Tasks) -> None:
+    document = asok("task", "list", "--json").document
+    mail = document["tasks"][0]
+    assert (mail["completed"], mail["failure_rate"], mail["run_p95_ms"]) == (30, 0.0, 32.0)
+    assert sum(mail["trend"]) == 30
+    assert document["other"]["completed"] == 2
+
+
+def test_where_nothing_is_counted_it_is_reported(asok: Run) -> None:
+    assert asok("task", "list", "--last", "24h").out == "No task was counted in the last 24h.\n"
+    ran = asok("task", "show", "shop.mail")
+    assert (ran.code, ran.out) == (1, "Nothing was counted of shop.mail in the last 1h.\n")
+
+
+def test_a_task_is_shown(asok: Run, tasks: Tasks) -> None:
+    ran = asok("task", "show", "shop.mail")
+    assert ran.code == 0
+    assert "30 started, 30 completed, 0 failed (0 of them retried)" in ran.out
+    assert "p50 32 ms, p95 32 ms" in ran.out
+    assert "≤ 32 ms" in ran.out
+    document = asok("task", "show", "shop.mail", "--json").document
+    assert document["total"]["completed"] == 30
+    assert document["run_histogram_ms"] == [{"up_to_ms": 32.0, "count": 30}]
+    assert [each["completed"] for each in document["buckets"]] == [30]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("task", "list", "--last", "2h"), "invalid choice: '2h'"),
+        (("task", "list", "--sort", "size"), "invalid choice: 'size'"),
+        (("task", "list", "--limit", "none"), "--limit"),
+        (("task", "show", ""), "TASK is ''"),
+    ],
+)
+def test_what_is_not_allowed_is_one_line(asok: Run, words: tuple[str, ...], error: str) -> None:
+    ran = asok(*words)
+    assert ran.code == 2
+    assert error in ran.err
+    assert len(ran.err.splitlines()) == 1
