@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, cast
 
 from textual import events, on
@@ -13,11 +13,10 @@ from textual.widgets import Input, TextArea
 
 from asok_console.presentation.text import safe, safe_block
 from asok_console.tui.actions.flow import Acting
+from asok_console.tui.actions.operator_programs import OperatorPrograms
 from asok_console.tui.actions.palette import commands
 from asok_console.tui.actions.runner import Finished, Progressed
 from asok_console.tui.catalog import actions
-from asok_console.tui.data.alerts import Alert
-from asok_console.tui.data.backlog import SnapshotHistory
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.state import ConsoleState
@@ -26,7 +25,6 @@ from asok_console.tui.data.whole_jobs import with_whole
 from asok_console.tui.navigation import BaseScreen, NavigatingApp, Views
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
-from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.theme import THEMES
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.bars import Header, Tabs
@@ -60,7 +58,8 @@ class ConsoleApp(NavigatingApp):
             pages=self.read_pages,
             at_once=session.first is None,
         )
-        self.acting = Acting(self, self, Access(session.reader, session.operator))
+        self.programs = OperatorPrograms(self, self)
+        self.acting = Acting(self, self, Access(session.reader, session.operator), self.here)
         self.hush = Hush()
         for theme in THEMES:
             self.register_theme(theme)
@@ -95,21 +94,6 @@ class ConsoleApp(NavigatingApp):
     def now(self) -> float:
         """The time of that snapshot; NaN before the first."""
         return self.state.now
-
-    @property
-    def alerts(self) -> Sequence[Alert]:
-        """What is wrong by the snapshot."""
-        return self.state.alerts
-
-    @property
-    def key_check(self) -> KeyCheck:
-        """Whether SECRET_KEY is that of the applications."""
-        return self.state.key_check
-
-    @property
-    def history(self) -> SnapshotHistory:
-        """The backlog of the last minutes."""
-        return self.state.history
 
     @property
     def interval(self) -> float:
@@ -221,7 +205,7 @@ class ConsoleApp(NavigatingApp):
 
     def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
         """Call ``then`` with all of a row's payload; of a large job it is read first."""
-        with_whole(self.poller, row, then, self.acting.warn)
+        with_whole(self.poller, row, then, self.warn)
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the clipboard of the terminal, also over SSH. What is copied is made safe."""
@@ -229,8 +213,19 @@ class ConsoleApp(NavigatingApp):
         cut = " (its beginning)" if len(text) > COPY_LIMIT else ""
         self.notify(f"Copied the {what}{cut}.", timeout=2, markup=False)
 
+    def warn(self, line: str) -> None:
+        """Show a warning for a while."""
+        text = safe(line[:1].upper() + line[1:], 500)
+        self.notify(text, severity="warning", timeout=15, markup=False)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to stop an operation only while one runs, and no interval beyond the limits."""
+        """Offer operations only where they have something to do, and no interval beyond the limits."""
+        if action == "operate":
+            return self.acting.offers(str(parameters[0]))
+        if action == "edit":
+            return not self.session.only_reads and self.here().editable() is not None
+        if action == "open_arguments":
+            return self.here().readable() is not None
         if action == "pace":
             return self.poller.can_change(cast("float", parameters[0]))
         if action == "halt":
@@ -254,6 +249,18 @@ class ConsoleApp(NavigatingApp):
         at = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(at + 1) % len(names)]
 
+    def action_operate(self, name: str) -> None:
+        """Perform an operation on what is chosen on the screen, once it is confirmed."""
+        self.acting.operate(name)
+
+    def action_edit(self) -> None:
+        """Change the arguments of a dead job, then requeue it."""
+        self.acting.edit()
+
+    def action_open_arguments(self) -> None:
+        """Open the arguments of a job in ``$EDITOR``; those of a dead job may be changed there."""
+        self.acting.open_arguments()
+
     def action_halt(self) -> None:
         """Stop the operation that was started last."""
         self.acting.runner.halt()
@@ -273,19 +280,14 @@ class ConsoleApp(NavigatingApp):
         await super().on_event(event)
 
     def _drops(self, key: events.Key) -> bool:
-        acts = self.screen if isinstance(self.screen, JobScreen) else self.view
         typing = isinstance(self.focused, Input | TextArea)
-        if typing or (acts is self.view and len(self.screen_stack) > 1):
+        if typing or (len(self.screen_stack) > 1 and self.screen is not self.here()):
             return False
         if self.hush.swallows(key):
             return True
-        labels = acts.fruitless(key.key)
-        if labels:
+        if refused := self.acting.refuses(key.key):
             self.hush.begin(LOOKED_FOR)
-            nothing = f"Can't {' or '.join(labels)}: it applies to nothing here."
-            line = "This session is read-only." if self.session.only_reads else nothing
-            self.notify(line, timeout=5, markup=False)
-        return bool(labels)
+        return refused
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that is possible now, for the command palette."""
@@ -294,6 +296,6 @@ class ConsoleApp(NavigatingApp):
     def last_lines(self) -> Iterator[str]:
         """What is printed once the terminal is restored."""
         yield from super().last_lines()
-        if left := [str(path) for path in self.acting.kept if path.exists()]:
+        if left := [str(path) for path in self.programs.kept if path.exists()]:
             line = f"asok: edited arguments that were not requeued are kept in {', '.join(left)}"
             yield safe(line)

@@ -81,6 +81,11 @@ class NavigatingApp(OrderlyApp):
         """The view that is shown."""
         return self.views[self.view_name]
 
+    def here(self) -> View | JobScreen:
+        """What the keys of operations are about: the page of a job, or the view where none is open."""
+        pages = (each for each in self.screen_stack[::-1] if isinstance(each, JobScreen))
+        return next(pages, self.view)
+
     def shown(self) -> Iterator[View | JobScreen | WhyScreen]:
         """What is on the screen, and the list behind the page of a job that is part of that list."""
         reasons = [each for each in self.screen_stack if isinstance(each, WhyScreen)]

@@ -309,7 +309,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
             await hand.sees("4 error groups")
         if "slash" in keys:
             await hand.sees("3 found")
-        await hand.until(lambda: hand.app.view.check_action("operate", ("export",)))
+        await hand.until(lambda: hand.app.check_action("operate", ("export",)))
         await hand.press("E")
         await fill(hand, path=str(file))
         await hand.sees("asok dlq export")

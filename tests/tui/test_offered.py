@@ -20,7 +20,7 @@ MOVES = {"move", "page", "first", "last", "open"}
 def offered(hand: Hand) -> set[str]:
     """The names of the actions that the palette offers, and the footer as far as there is room."""
     return {
-        active.binding.action.partition("(")[0]
+        active.binding.action.removeprefix("app.").partition("(")[0]
         for active in hand.app.screen.active_bindings.values()
         if active.binding.tooltip and active.enabled
     }

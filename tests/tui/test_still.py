@@ -71,17 +71,17 @@ async def test_a_list_stands_still_through_an_incident(
                 ),
                 "the first row",
             )
-            await hand.until(lambda: not app.alerts, "nothing wrong")
+            await hand.until(lambda: not app.state.alerts, "nothing wrong")
             still = lines(hand)
 
             # Trouble comes: a queue that nobody serves, then a second, and goes.
             for name in ("orphans", "foundlings"):
                 seed.pending(client, name, 3, first=8000, age=5)
-                await hand.until(lambda: name in str(app.alerts), "the warning")  # noqa: B023 - at once
+                await hand.until(lambda: name in str(app.state.alerts), "the warning")  # noqa: B023 - at once
                 assert lines(hand) == still
             client.delete(KEYS.queue("orphans"), KEYS.queue("foundlings"))
             client.srem(KEYS.queues, "orphans", "foundlings")
-            await hand.until(lambda: not app.alerts, "nothing wrong")
+            await hand.until(lambda: not app.state.alerts, "nothing wrong")
             assert lines(hand) == still
 
             # A filter is typed, with a mistake, and cleared.

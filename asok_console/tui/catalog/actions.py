@@ -56,11 +56,16 @@ class Action:
     """Whether it works while something is being typed as well."""
 
     @property
+    def command(self) -> str:
+        """The Textual action that it is."""
+        return self.call or self.name
+
+    @property
     def binding(self) -> Binding:
         """The binding that runs it."""
         return Binding(
             self.keys,
-            self.call or self.name,
+            self.command,
             self.label,
             show=self.footer,
             tooltip=self.help,
@@ -257,7 +262,7 @@ GLOBAL = (
 
 EDITING = (
     Action("edit", "e", "edit", "change the arguments, then requeue", "Act", frozenset({"dead"}),
-           footer=True),
+           footer=True, call="app.edit"),
 )  # fmt: skip
 
 COPIES = (
@@ -286,7 +291,8 @@ PAGE = (
     Action("previous_job", "left_square_bracket,left,h", "job before",
            "show the job before in the list", "Move", _ON_PAGE, call="turn_page(-1)"),
     Action("open_arguments", "o", "editor", "open the arguments in $EDITOR; those of a dead job "
-           "can be changed there, then requeued", "Show", _ON_PAGE, footer=True),
+           "can be changed there, then requeued", "Show", _ON_PAGE, footer=True,
+           call="app.open_arguments"),
     Action("page_traceback", "vertical_line", "pager", "show the traceback in $PAGER", "Show",
            _ON_PAGE, footer=True),
     Action("copy_traceback", "Y", "copy traceback", "copy the traceback", "Show", _ON_PAGE),

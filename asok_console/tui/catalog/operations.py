@@ -74,6 +74,11 @@ class OperatorAction(Action):
     footer: bool = True
 
     @property
+    def command(self) -> str:
+        """The application's action: what is on the screen says what the operation is about."""
+        return f"app.operate('{self.name}')"
+
+    @property
     def location(self) -> Location:
         """Where its jobs are."""
         return self.operation.location
@@ -167,9 +172,5 @@ ALL: tuple[Action, ...] = (
 
 
 def operations_of(view: str) -> list[Binding]:
-    """The bindings of the operations of a view; all go through ``action_operate``."""
-    return [
-        Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
-        for a in OPERATIONS
-        if view in a.views
-    ]
+    """The bindings of the operations of a view; all go through ``ConsoleApp.action_operate``."""
+    return [action.binding for action in OPERATIONS if view in action.views]

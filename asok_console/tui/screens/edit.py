@@ -76,7 +76,7 @@ class EditArguments(Dialog[Arguments]):
     def action_open_editor(self) -> None:
         """Continue in ``$EDITOR``, and take over what was saved there."""
         area = self.query_one(TextArea)
-        saved = self.console.acting.in_editor(area.text)
+        saved = self.console.programs.edit(area.text)
         if saved is not None:
             area.text = typed(saved)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
@@ -58,10 +58,7 @@ class JobScreen(Operates, Screen[None]):
         *actions.bindings(actions.COPIES),
         *actions.bindings(actions.EDITING),
         *actions.bindings(actions.WHY),
-        *(
-            Binding(a.keys, f"operate('{a.name}')", a.label, show=a.footer, tooltip=a.help)
-            for a in OPERATIONS
-        ),
+        *actions.bindings(OPERATIONS),
     ]
 
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
@@ -175,7 +172,7 @@ class JobScreen(Operates, Screen[None]):
 
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
-            return self.job.location is Location.DEAD and self.job.is_readable
+            return self.editable() is not None
         return self.plan(action) is not None
 
     def subject(self) -> Subject | None:
@@ -204,14 +201,20 @@ class JobScreen(Operates, Screen[None]):
         shown = examples([row])
         return Plan(action.operation(), scope, 1, shown, choices=choices, queues={queue: 1})
 
+    def editable(self) -> Row | None:
+        """This job, while it is dead."""
+        return self.readable() if self.job.location is Location.DEAD else None
+
+    def readable(self) -> Row | None:
+        """This job, where its envelope is there."""
+        return self.job.fresh_row if self.job.is_readable else None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what is possible for this job: only a dead job can be edited."""
+        """Offer only what is possible for this job."""
         possible: dict[str, Callable[[], bool]] = {
-            "edit": lambda: not self.console.session.only_reads and self._possible(operations.EDIT),
             "turn_page": lambda: self.among is not None and self.among.total > self._in_list,
             "page_traceback": lambda: bool(self.job.texts["error"]),
             "copy_traceback": lambda: bool(self.job.texts["error"]),
-            "open_arguments": lambda: self.job.is_readable,
             "copy_json": lambda: self.job.payload is not None,
             "show_all": lambda: any(self.job.texts.values()),
         }
@@ -219,25 +222,12 @@ class JobScreen(Operates, Screen[None]):
             return possible[action]()
         return super().check_action(action, parameters)
 
-    def action_edit(self) -> None:
-        """Change the arguments, then requeue."""
-        if self.job.location is Location.DEAD and self.job.payload is not None:
-            self.console.with_whole(self.job.fresh_row, self.console.acting.edit)
-
-    def action_open_arguments(self) -> None:
-        """Open the arguments in ``$EDITOR``; those of a dead job may be changed there."""
-        changes = self.job.location is Location.DEAD and not self.console.session.only_reads
-        self.console.with_whole(
-            self.job.fresh_row,
-            lambda whole: self.console.acting.open_editor(whole, changes=changes),
-        )
-
     def action_page_traceback(self) -> None:
         """Show the traceback in ``$PAGER``."""
         if not programs.has_pager():
             self.action_show_all()
             return
-        self.console.acting.in_pager(self.job.traceback)
+        self.console.programs.page(self.job.traceback)
 
     def action_copy_traceback(self) -> None:
         """Copy the traceback, or the error where there is none."""

@@ -164,6 +164,6 @@ class ActivityView(View):
         count = sum(each.in_trash for each in trashed)
         return Plan(action.operation(), Scope(Location.TRASH, ids=ids), count, tuple(examples))
 
-    def undo(self) -> Activity | None:
+    def undo(self, last: Activity | None) -> Activity | None:  # noqa: ARG002 - the cursor says which
         """The action under the cursor."""
         return self.query_one(ActivityList).row

@@ -134,7 +134,7 @@ class DeadView(JobListView):
             (self.marked(), "mark"),
             *self.searched(),
             (back, "dim"),
-            ("✗ SECRET_KEY does not match" if self.console.key_check.wrong else "", "bad"),
+            ("✗ SECRET_KEY does not match" if self.console.state.key_check.wrong else "", "bad"),
         )
 
     def _describe_groups(self) -> Sequence[tuple[str, str]]:
@@ -155,10 +155,12 @@ class DeadView(JobListView):
                 parts.append((f"scanned {walk.scanned:,} of {walk.total:,}", "dim"))
         return parts
 
-    def action_edit(self) -> None:
-        """Change the arguments of the job under the cursor, then requeue it."""
-        if self.rows.row is not None:
-            self.console.with_whole(self.rows.row, self.console.acting.edit)
+    def editable(self) -> Row | None:
+        """The job under the cursor, unless it is known to be unreadable."""
+        row = self.rows.row
+        # Of a large job it is not known from a list whether it can be read.
+        readable = row is not None and (row.partial or row.payload.job is not None)
+        return row if readable and not self.grouped else None
 
     def action_sort(self) -> None:
         """Sort the groups by the next order."""
@@ -251,11 +253,6 @@ class DeadView(JobListView):
         """Error groups are neither marked nor copied, and only they are sorted."""
         if action == "sort":
             return self.grouped and self.groups.total > 1
-        if action == "edit":
-            row = self.rows.row
-            # Of a large job it is not known from a list whether it can be read.
-            readable = row is not None and (row.partial or row.payload.job is not None)
-            return not self.grouped and not self.console.session.only_reads and readable
         if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
             return False
         return super().check_action(action, parameters)

@@ -5,47 +5,34 @@ They depend on this protocol and not on the application, which imports all of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
-from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.alerts import Alert
-from asok_console.tui.data.backlog import SnapshotHistory
 from asok_console.tui.data.poller import Poller
 from asok_console.tui.data.scanner import Scan
+from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.stray_keys import Hush
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.inspection.audit import Activity
 from asok_core.inspection.rows import Page, Row
-from asok_core.inspection.snapshot import KeyCheck, Snapshot
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Location
 
 
-class Operations(Protocol):
-    """Carries out plans, and opens the programs of the operator."""
+class Programs(Protocol):
+    """Runs the programs of the operator in the terminal."""
 
-    @property
-    def last_undoable(self) -> Activity | None:
-        """The last action of this session that can be undone."""
+    def page(self, text: str) -> None:
+        """Show a text in ``$PAGER``."""
 
-    def carry_out(self, plan: Plan) -> None:
-        """Ask for confirmation, then run a plan."""
-
-    def edit(self, dead: Payload, text: str | None = None) -> None:
-        """Open a dialog for the arguments of a dead job, then confirm and requeue it."""
-
-    def open_editor(self, whole: Payload, *, changes: bool) -> None:
-        """Open the arguments of a job in ``$EDITOR``."""
-
-    def in_editor(self, text: str) -> str | None:
+    def edit(self, text: str) -> str | None:
         """Return what was saved of a text in ``$EDITOR``; None where that failed."""
 
-    def in_pager(self, text: str) -> None:
-        """Show a text in ``$PAGER``."""
+    def keep(self, text: str, line: str) -> None:
+        """Write edited arguments that were not used to a file; warn with ``line`` and its path."""
 
 
 class Host(Protocol):
@@ -68,20 +55,12 @@ class Host(Protocol):
         """What the lines around the views show."""
 
     @property
-    def alerts(self) -> Sequence[Alert]:
-        """What is wrong by the snapshot."""
+    def state(self) -> ConsoleState:
+        """What is known: alerts, the backlog of the last minutes, whether SECRET_KEY fits."""
 
     @property
-    def key_check(self) -> KeyCheck:
-        """Whether SECRET_KEY is that of the applications."""
-
-    @property
-    def history(self) -> SnapshotHistory:
-        """The backlog of the last minutes."""
-
-    @property
-    def acting(self) -> Operations:
-        """What carries out plans."""
+    def programs(self) -> Programs:
+        """The pager and the editor of the operator."""
 
     @property
     def poller(self) -> Poller:
@@ -118,6 +97,9 @@ class Host(Protocol):
 
     def copy(self, text: str, what: str) -> None:
         """Copy a text to the clipboard of the terminal."""
+
+    def warn(self, line: str) -> None:
+        """Show a warning for a while."""
 
     def rewrite_bars(self) -> None:
         """Write the lines around the views."""

@@ -126,7 +126,7 @@ class OverviewView(NamedView, PlotView):
         most = WARNINGS if height >= ROOMY else FEW_WARNINGS
         most = MORE_WARNINGS if height >= HIGH else most
         strip = self.query_one("#warnings", Caption)
-        lines = _warning_lines(self.console.alerts, most, max(self.app.size.width - 4, 1))
+        lines = _warning_lines(self.console.state.alerts, most, max(self.app.size.width - 4, 1))
         # As many lines whatever is wrong, so that the plot does not move either.
         lines += [Content("")] * (most - len(lines))
         strip.write(Content("\n").join(lines))
@@ -161,7 +161,7 @@ class OverviewView(NamedView, PlotView):
         if line is None:
             return
         name, within = None if line.whole else line.queue.name, self.shown_range
-        history, main = self.console.history, self.query_one("#main", Plot)
+        history, main = self.console.state.history, self.query_one("#main", Plot)
         more = self.query_one("#more")
         more.display = self.app.size.width >= WIDE and self.app.size.height >= HIGH
         if more.display:

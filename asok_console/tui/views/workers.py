@@ -149,7 +149,7 @@ class WorkersView(NamedView):
         accepting = sum(worker.accepts_v1 is True for worker in snapshot.workers)
         if not accepting:
             return ""
-        check = self.console.key_check
+        check = self.console.state.key_check
         waiting = (
             f" ({check.pending_v1} of {check.pending} pending have it)" if check.pending else ""
         )

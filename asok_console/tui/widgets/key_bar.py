@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.data.status import ConsoleStatus
 
 HINT = "New here? All keys"
@@ -56,10 +56,20 @@ class KeyBar(Widget):
 
     def _follow(self) -> None:
         self._following = False
+        if self._is_covered:
+            # Keys of operations are those of the page above; the line is written again when it closes.
+            return
         content = self._compose_keys()
         if content != self._content:
             self._content = content
             self.refresh()
+
+    @property
+    def _is_covered(self) -> bool:
+        """Whether a page is above that hides this line. Behind a dialog it is still seen."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else ()
+        return not all(isinstance(each, ModalScreen) for each in above)
 
     def _compose_keys(self) -> Content:
         if isinstance(self.screen.focused, Input):
@@ -72,11 +82,8 @@ class KeyBar(Widget):
         # Views explain some actions in words of their own: each is shown once.
         by_call: dict[str, actions.Action] = {}
         for action in _ORDER:
-            call = action.call or action.name
-            if isinstance(action, OperatorAction):
-                call = f"operate('{action.name}')"
-            if action.footer and call in by_binding:
-                by_call.setdefault(call, action)
+            if action.footer and action.command in by_binding:
+                by_call.setdefault(action.command, action)
         shown = by_call.values()
         return self._lay_out(
             [a for a in shown if a not in self.LAST],
