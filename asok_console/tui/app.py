@@ -55,7 +55,6 @@ class ConsoleApp(NavigatingApp):
             session.reader,
             self.post_message,
             interval=session.interval,
-            pages=self.read_pages,
             at_once=session.first is None,
         )
         self.programs = OperatorPrograms(self, self)
@@ -125,6 +124,7 @@ class ConsoleApp(NavigatingApp):
             self.watch_terminal()
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.poller.reads_jobs = self.view.SHOWS_RUNNING
+        self.set_sources()
         if self.session.first is not None:
             self.post_message(SnapshotTaken(self.session.first))
         self.poller.start()

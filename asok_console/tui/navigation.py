@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from asok_console.tui.data.poller import Poller
+from asok_console.tui.data.poller import PageSource, Poller
 from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
@@ -26,9 +26,7 @@ from asok_console.tui.views.shared.base import View
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.backends.roles import Reader
 from asok_core.inspection.rows import Row
-from asok_core.inspection.snapshot import Snapshot
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,
@@ -98,14 +96,13 @@ class NavigatingApp(OrderlyApp):
         if all(each.among is not None for each in pages):
             yield self.view
 
-    def read_pages(self, reader: Reader, snapshot: Snapshot) -> Mapping[object, object]:
-        """Read what is shown beside the snapshot. Runs on the poller's thread."""
-        if self.state.display_paused:
-            return {}
-        return {each: each.page(reader, snapshot) for each in self.shown()}
+    def set_sources(self) -> None:
+        """Name what the poller reads with each snapshot; nothing, where no snapshot is shown."""
+        self.poller.sources = () if self.state.display_paused else tuple(self.shown())
 
-    def show(self, pages: Mapping[object, object]) -> None:
+    def show(self, pages: Mapping[PageSource, object]) -> None:
         """Show the snapshot, and what was read with it."""
+        self.set_sources()
         snapshot = self.state.snapshot
         if snapshot is None or not self.is_running:
             return
@@ -115,10 +112,12 @@ class NavigatingApp(OrderlyApp):
     def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
         """Open the page of a job; ``among``: the list of which the page can show the other jobs."""
         self.push_screen(JobScreen(row, among))
+        self.set_sources()
 
     def explain(self, subject: Subject) -> None:
         """Show why a job, a queue or a worker is as it is."""
         self.push_screen(WhyScreen(subject))
+        self.set_sources()
         # What the slots run is part of the evidence.
         self.poller.reads_jobs = True
 
@@ -175,6 +174,7 @@ class NavigatingApp(OrderlyApp):
     def action_freeze(self) -> None:
         """Pause the display, or resume it with a new snapshot."""
         self.state.display_paused = not self.state.display_paused
+        self.set_sources()
         self.rewrite_bars()
         if not self.state.display_paused:
             self.poller.hurry()

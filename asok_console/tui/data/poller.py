@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from textual.message import Message
 
@@ -33,12 +34,19 @@ PATIENCE = 5.0
 """Longest pause between two attempts to reach Redis, seconds."""
 
 
+class PageSource(Protocol):
+    """Something on the screen that shows more than the snapshot."""
+
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read it, on the poller's thread."""
+
+
 @dataclass
 class SnapshotTaken(Message):
-    """A new snapshot, and what was read with it, by what shows it."""
+    """A new snapshot, and the pages that were read with it."""
 
     snapshot: Snapshot
-    pages: Mapping[object, object] = field(default_factory=dict)
+    pages: Mapping[PageSource, object] = field(default_factory=dict)
 
     def can_replace(self, message: Message) -> bool:
         """A newer snapshot replaces all that wait, so that a slow screen skips some."""
@@ -76,7 +84,6 @@ class Poller(threading.Thread):
         reader: Where to read from.
         post: Takes a message from any thread, such as ``App.post_message``.
         interval: Time between two snapshots, seconds.
-        pages: Reads, on this thread, what is shown beside the snapshot, by what shows it.
         at_once: Whether the first is taken at once, and not after the interval.
     """
 
@@ -86,15 +93,13 @@ class Poller(threading.Thread):
         post: Callable[[Message], object],
         *,
         interval: float,
-        pages: Callable[
-            [Reader, Snapshot], Mapping[object, object]
-        ] = lambda _reader, _snapshot: {},
         at_once: bool = True,
     ) -> None:
         super().__init__(name="asok-poller", daemon=True)
         self._reader = reader
         self._post = post
-        self._pages = pages
+        self.sources: tuple[PageSource, ...] = ()
+        """What is on the screen: its pages are read with each snapshot."""
         self._interval = interval
         self._requests: dict[str, _Request] = {}
         self._wake = threading.Condition()
@@ -218,7 +223,8 @@ class Poller(threading.Thread):
     def _refresh(self) -> SnapshotTaken:
         snapshot = self._reader.snapshot(jobs=self._jobs_are_due())
         try:
-            return SnapshotTaken(snapshot, self._pages(self._reader, snapshot))
+            pages = {each: each.page(self._reader, snapshot) for each in self.sources}
+            return SnapshotTaken(snapshot, pages)
         except Exception:  # noqa: BLE001 - the view requests its page then, and that failure is reported
             return SnapshotTaken(snapshot)
 

@@ -34,27 +34,29 @@ class _Finished(NamedTuple):
     ids: list[bytes] | None
 
 
-class Pages:
+class PageReader:
     """Reads windows of the lists of jobs. Jobs come as they may be shown, by ``redaction``."""
 
     def __init__(
         self, session: ReaderSession, keys: Keys, keyring: Keyring | None, redaction: Redaction
     ) -> None:
+        self.keys = keys
         self._session = session
-        self._keys = keys
         self._redaction = redaction
         self._payloads = PartialPayloads(keyring, redaction)
 
-    def pending(
-        self, queues: Sequence[str], start: int, count: int, *, whole: bool
+    def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
+        """Pending jobs in execution order."""
+        return self.next_jobs([queue], count, start=start, whole=whole)[queue]
+
+    def next_jobs(
+        self, queues: Sequence[str], count: int, *, start: int = 0, whole: bool = False
     ) -> dict[str, Page]:
-        """The same window of the pending jobs of each of ``queues``, in execution order."""
+        """The next ``count`` jobs of each of ``queues`` in execution order, in one round trip."""
 
         def read(round_trips: RoundTrips) -> dict[str, Page]:
             windows = {
-                queue: _window_of(
-                    round_trips.queries, self._keys.queue(queue), "right", whole=whole
-                )
+                queue: _window_of(round_trips.queries, self.keys.queue(queue), "right", whole=whole)
                 for queue in queues
             }
             found = round_trips.ask(by_key({q: of(start, count) for q, of in windows.items()}))
@@ -70,32 +72,35 @@ class Pages:
 
         return self._session.run(read)
 
-    def delayed(self, start: int, count: int, *, whole: bool) -> Page:
+    def delayed(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Delayed jobs, soonest first, with their records."""
 
         def read(round_trips: RoundTrips) -> Page:
-            of = _window_of(round_trips.queries, self._keys.delayed, "score", whole=whole)
+            of = _window_of(round_trips.queries, self.keys.delayed, "score", whole=whole)
             window = _filled(round_trips, round_trips.ask(of(start, count)), of, start, count)
             return self._with_records(round_trips, self._page(window, Location.DELAYED, start))
 
         return self._session.run(read)
 
-    def dead(self, start: int, count: int, *, whole: bool) -> Page:
+    def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Dead jobs, newest first."""
 
         def read(round_trips: RoundTrips) -> Page:
-            of = _window_of(round_trips.queries, self._keys.dead, "left", whole=whole)
+            of = _window_of(round_trips.queries, self.keys.dead, "left", whole=whole)
             window = _filled(round_trips, round_trips.ask(of(start, count)), of, start, count)
             return self._page(window, Location.DEAD, start)
 
         return self._session.run(read)
 
-    def finished(self, start: int, count: int) -> Page:
-        """Jobs that finished lately, newest first, with their records."""
+    def recent(self, start: int, count: int) -> Page:
+        """Jobs that finished lately, newest first, with their records.
+
+        Their envelopes are gone: ``payload`` has no job, and the record has what is known.
+        """
 
         def read(round_trips: RoundTrips) -> Page:
             total, found = round_trips.ask(
-                _finished(round_trips.queries, self._keys.recent, start, count)
+                _finished(round_trips.queries, self.keys.recent, start, count)
             )
             ids = [parsing.text(each) for each in found or ()]
             records = self._records(round_trips, ids)
@@ -107,10 +112,13 @@ class Pages:
         return self._session.run(read)
 
     def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
-        """How many delayed jobs are due in each interval of ``width`` seconds from ``now``."""
+        """How many delayed jobs are due in each of ``count`` intervals of ``width`` seconds.
+
+        The first interval begins ``now`` (epoch seconds); what is due already is in none.
+        """
         edges = [now + width * at for at in range(count + 1)]
         counts = in_order(
-            maybe("ZCOUNT", self._keys.delayed, f"({start:.6f}", f"{end:.6f}")
+            maybe("ZCOUNT", self.keys.delayed, f"({start:.6f}", f"{end:.6f}")
             for start, end in pairwise(edges)
         )
         return tuple(each or 0 for each in self._session.ask(lambda _: counts))
@@ -119,11 +127,25 @@ class Pages:
         """The records of some jobs by id; those without one are left out."""
         return self._session.run(lambda round_trips: self._records(round_trips, job_ids))
 
-    def scan_list(
+    def scan(
+        self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
+    ) -> Iterator[Page]:
+        """Every row of a location in windows from the oldest end (delayed: the soonest), for searches.
+
+        Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
+        where the scan began; ``total`` is the length at that moment. ``queue`` is for pending jobs.
+        Delayed jobs come with their records. ``whole``: large jobs with all of their bytes.
+        A key of another type is one page without rows, whose ``problem`` says so.
+        """
+        if location is Location.DELAYED:
+            return self._scan_delayed(batch, whole=whole)
+        name = None if location is Location.DEAD else queue or "default"
+        return self._scan_list(location, name, batch, whole=whole)
+
+    def _scan_list(
         self, location: Location, queue: str | None, batch: int, *, whole: bool
     ) -> Iterator[Page]:
-        """All pending jobs of a queue, or all dead jobs, from the oldest end."""
-        key = self._keys.dead if queue is None else self._keys.queue(queue)
+        key = self.keys.dead if queue is None else self.keys.queue(queue)
         start = 0
         while True:
 
@@ -138,8 +160,7 @@ class Pages:
             if not window.taken or start >= page.total:
                 return
 
-    def scan_delayed(self, batch: int, *, whole: bool) -> Iterator[Page]:
-        """All delayed jobs with their records, the soonest first."""
+    def _scan_delayed(self, batch: int, *, whole: bool) -> Iterator[Page]:
         start, same, least = 0, 0, "-inf"
         while True:
 
@@ -148,7 +169,7 @@ class Pages:
             ) -> tuple[Window, Page]:
                 window = round_trips.ask(
                     round_trips.queries.window(
-                        self._keys.delayed, "score", same, batch, whole=_bound(whole), least=least
+                        self.keys.delayed, "score", same, batch, whole=_bound(whole), least=least
                     )
                 )
                 page = self._page(window, Location.DELAYED, start)
@@ -186,8 +207,8 @@ class Pages:
         )
         problem = ""
         if window.total is None:
-            shared = {Location.DEAD: self._keys.dead, Location.DELAYED: self._keys.delayed}
-            key = shared.get(location) or self._keys.queue(queue or "default")
+            shared = {Location.DEAD: self.keys.dead, Location.DELAYED: self.keys.delayed}
+            key = shared.get(location) or self.keys.queue(queue or "default")
             problem = _not_a("sorted set" if location is Location.DELAYED else "list", key)
         return Page(start, window.total or 0, rows, problem)
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from asok_core.backends.redis.connection import ConnectionPool, Endpoint
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reading.pages import Pages
+from asok_core.backends.redis.reading.pages import PageReader
 from asok_core.backends.redis.reading.round_trips import ReaderSession
 from asok_core.backends.redis.reading.snapshots import SnapshotBuilder
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.rows import Page, Row, running_rows
+from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.jobs.envelope import Keyring
-from asok_core.jobs.job import JobRecord
-from asok_core.jobs.states import Location
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.reading.tasks import TaskReader
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
 
-class RedisReader:
+class RedisReader(PageReader):
     """Looks at queues, workers and jobs. One object serves any number of threads.
 
     ``configured`` are the queues that are shown even when nothing was ever put into them. With a
@@ -43,12 +41,10 @@ class RedisReader:
         keyring: Keyring | None = None,
         redaction: Redaction | None = None,
     ) -> None:
-        self.keys = keys
+        session = ReaderSession(ConnectionPool(endpoint), keys)
+        super().__init__(session, keys, keyring, redaction or Redaction())
         self.endpoint = endpoint
         self._keyring = keyring
-        self._redaction = redaction or Redaction()
-        self._session = ReaderSession(ConnectionPool(endpoint), keys)
-        self._pages = Pages(self._session, keys, keyring, self._redaction)
         self._snapshots = SnapshotBuilder(keys, configured, endpoint.shown, self._redaction)
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
@@ -101,45 +97,9 @@ class RedisReader:
             self._task_reader = TaskReader(self.keys)
         return self._task_reader
 
-    def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
-        """Pending jobs in execution order."""
-        return self.next_jobs([queue], count, start=start, whole=whole)[queue]
-
-    def next_jobs(
-        self, queues: Sequence[str], count: int, *, start: int = 0, whole: bool = False
-    ) -> dict[str, Page]:
-        """The next ``count`` jobs of each of ``queues`` in execution order, in one round trip."""
-        return self._pages.pending(queues, start, count, whole=whole)
-
-    def delayed(self, start: int, count: int, *, whole: bool = False) -> Page:
-        """Delayed jobs, soonest first, with their records."""
-        return self._pages.delayed(start, count, whole=whole)
-
-    def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
-        """How many delayed jobs are due in each of ``count`` intervals of ``width`` seconds.
-
-        The first interval begins ``now`` (epoch seconds); what is due already is in none.
-        """
-        return self._pages.due(now, width, count)
-
-    def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
-        """Dead jobs, newest first."""
-        return self._pages.dead(start, count, whole=whole)
-
     def running(self) -> tuple[Row, ...]:
         """Jobs that workers hold right now, longest first; those not begun yet come last."""
         return running_rows(self.snapshot())
-
-    def recent(self, start: int, count: int) -> Page:
-        """Jobs that finished lately, newest first, with their records.
-
-        Their envelopes are gone: ``payload`` has no job, and the record has what is known.
-        """
-        return self._pages.finished(start, count)
-
-    def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
-        """The records of some jobs by id; those without one are left out."""
-        return self._pages.records(job_ids)
 
     def job(
         self, job_id: str, *, near: Row | None = None, patience: float | None = None
@@ -174,21 +134,6 @@ class RedisReader:
             if held is not None or moved or names != self._names:
                 detail = look(held) or detail
         return self._redaction.detail(detail) if detail is not None else None
-
-    def scan(
-        self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
-    ) -> Iterator[Page]:
-        """Every row of a location in windows from the oldest end (delayed: the soonest), for searches.
-
-        Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
-        where the scan began; ``total`` is the length at that moment. ``queue`` is for pending jobs.
-        Delayed jobs come with their records. ``whole``: large jobs with all of their bytes.
-        A key of another type is one page without rows, whose ``problem`` says so.
-        """
-        if location is Location.DELAYED:
-            return self._pages.scan_delayed(batch, whole=whole)
-        name = None if location is Location.DEAD else queue or "default"
-        return self._pages.scan_list(location, name, batch, whole=whole)
 
     def activity(self, count: int, *, trash_of: Collection[str] | None = None) -> Activities:
         """What operators did lately, newest first, with what can still be undone.
