@@ -42,6 +42,13 @@ def packages(root: Path) -> list[str]:
     ]
 
 
+def test_every_contract_states_its_reason() -> None:
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    headers = [at for at, line in enumerate(lines) if line == "[[tool.importlinter.contracts]]"]
+    assert headers
+    assert [lines[at + 1] for at in headers if not lines[at + 1].startswith("# ")] == []
+
+
 @pytest.mark.parametrize("folder", LOOSE, ids=lambda folder: folder.name)
 def test_only_a_few_modules_are_not_in_a_package(folder: Path) -> None:
     assert {path.stem for path in folder.glob("*.py")} == LOOSE[folder]

@@ -16,7 +16,7 @@ import redis
 from asok_core import compat
 from asok_core.backends.redis.calls.reading import Clipped
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.idle_wait import Waiters
+from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
@@ -133,11 +133,11 @@ class TestWithoutTheSocket:
     def test_a_process_polls_for_jobs(
         self, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
     ) -> None:
-        waiters = Waiters(endpoint, Keys(), "w.1")
-        waiters.arm(["default"])
-        assert (waiters.armed, waiters.refused, list(waiters.files())) == (False, True, [])
+        blocked = BlockedClaims(endpoint, Keys(), "w.1")
+        blocked.arm(["default"])
+        assert (blocked.armed, blocked.refused, list(blocked.files())) == (False, True, [])
         assert "polling for jobs ten times a second" in caplog.text
-        waiters.close()
+        blocked.close()
 
     def test_a_supervisor_reads_published_messages(
         self, endpoint: Endpoint, redis_client: redis.Redis

@@ -16,8 +16,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming import idle_wait as waiting
-from asok_core.backends.redis.consuming.idle_wait import Waiters
+from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import Unreachable
@@ -263,22 +262,22 @@ class TestAlarm:
         os.close(read)
 
 
-class TestWaiters:
+class TestBlockedClaims:
     @pytest.fixture
-    def waiters(self, redis_url: str) -> Iterator[Waiters]:
-        waiters = Waiters(Endpoint(redis_url), Keys(), "w.1")
-        yield waiters
-        waiters.close()
+    def blocked(self, redis_url: str) -> Iterator[BlockedClaims]:
+        blocked = BlockedClaims(Endpoint(redis_url), Keys(), "w.1")
+        yield blocked
+        blocked.close()
 
     def test_late_replies_are_claims(
-        self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
+        self, blocked: BlockedClaims, redis_url: str, redis_client: redis.Redis
     ) -> None:
         control = Endpoint(redis_url).connect()
         for number in range(100):
-            waiters.arm(["high", "default", "low"])
+            blocked.arm(["high", "default", "low"])
             redis_client.lpush("asok:queue", str(number))
-            claims = waiters.disarm(control)
-            assert not waiters.armed
+            claims = blocked.disarm(control)
+            assert not blocked.armed
             left = redis_client.lrange("asok:queue", 0, -1)
             held = redis_client.lrange("asok:active:w.1:default", 0, -1)
             assert [claim.envelope for claim in claims] == held
@@ -287,15 +286,15 @@ class TestWaiters:
         control.close()
 
     def test_an_order_to_end_that_overtakes_the_wait_is_given_again(
-        self, waiters: Waiters, redis_url: str, monkeypatch: pytest.MonkeyPatch
+        self, blocked: BlockedClaims, redis_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The wait arrives after what ends it: without a second order it would last its whole time."""
-        monkeypatch.setattr(waiting, "BLOCK", 30)
+        monkeypatch.setattr(blocked_claims, "BLOCK", 30)
         control = Endpoint(redis_url).connect()
-        waiters.arm(["default"])
-        (file,) = waiters.files()
-        connection = waiters._connections["default"]
-        control.call("CLIENT", "UNBLOCK", waiters._client_ids["default"])
+        blocked.arm(["default"])
+        (file,) = blocked.files()
+        connection = blocked._connections["default"]
+        control.call("CLIENT", "UNBLOCK", blocked._client_ids["default"])
         assert connection.read() is None
         timer = threading.Timer(
             0.3,
@@ -305,49 +304,49 @@ class TestWaiters:
         )
         timer.start()
         began = time.monotonic()
-        assert waiters.disarm(control) == []
+        assert blocked.disarm(control) == []
         assert time.monotonic() - began < 25
-        assert list(waiters.files()) == []
+        assert list(blocked.files()) == []
         assert file
         timer.join()
         control.close()
 
     def test_a_wait_that_is_long_over_means_a_dead_connection(
-        self, waiters: Waiters, monkeypatch: pytest.MonkeyPatch
+        self, blocked: BlockedClaims, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        waiters.arm(["default"])
-        waiters.check()
+        blocked.arm(["default"])
+        blocked.check()
         later = time.monotonic() + 60
         monkeypatch.setattr("time.monotonic", lambda: later)
         with pytest.raises(Unreachable, match="does not answer in time"):
-            waiters.check()
+            blocked.check()
 
     def test_a_wait_that_is_over_is_missed_while_others_continue(
-        self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
+        self, blocked: BlockedClaims, redis_url: str, redis_client: redis.Redis
     ) -> None:
         """Of two that began at different times one ends alone: its queue would go unheard."""
-        whole = [waiters.whole]
-        waiters.arm(["high", "default"])
-        whole.append(waiters.whole)
+        whole = [blocked.whole]
+        blocked.arm(["high", "default"])
+        whole.append(blocked.whole)
         redis_client.lpush("asok:queue", "job")
         control = Endpoint(redis_url).connect()
-        (file,) = select.select(list(waiters.files()), [], [], 30)[0]
-        assert waiters.read(file) == Claim("default", b"job")
-        assert waiters.armed
-        whole.append(waiters.whole)
-        waiters.arm(["high", "default"])
-        whole.append(waiters.whole)
-        assert waiters.disarm(control) == []
+        (file,) = select.select(list(blocked.files()), [], [], 30)[0]
+        assert blocked.read(file) == Claim("default", b"job")
+        assert blocked.armed
+        whole.append(blocked.whole)
+        blocked.arm(["high", "default"])
+        whole.append(blocked.whole)
+        assert blocked.disarm(control) == []
         assert whole == [False, True, False, True]
         control.close()
 
     def test_waits_that_were_closed_take_nothing(
-        self, waiters: Waiters, redis_url: str, redis_client: redis.Redis
+        self, blocked: BlockedClaims, redis_url: str, redis_client: redis.Redis
     ) -> None:
         control = Endpoint(redis_url).connect()
-        waiters.arm(["high", "default"])
-        waiters.close()
-        waiters.end_former(control)
+        blocked.arm(["high", "default"])
+        blocked.close()
+        blocked.end_former(control)
         redis_client.lpush("asok:queue", "job")
         assert redis_client.lrange("asok:queue", 0, -1) == [b"job"]
         control.close()

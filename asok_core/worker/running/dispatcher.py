@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.consumer import Consumer, Turn
-from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_set_aside
@@ -46,7 +46,7 @@ class Dispatcher:
         self,
         config: WorkerConfig,
         consumer: Consumer,
-        waiters: Waiters,
+        blocked: BlockedClaims,
         *,
         runner: AttemptRunner,
         shared: SharedState,
@@ -57,7 +57,7 @@ class Dispatcher:
     ) -> None:
         self.mode = ProcessMode()
         self._consumer = consumer
-        self._waiters = waiters
+        self._blocked = blocked
         self._runner = runner
         self._shared = shared
         self._alarm = alarm
@@ -77,7 +77,7 @@ class Dispatcher:
             waits=runner.slots,
         )
         self._prefetch = self._capacity.prefetch
-        self._idle_wait = IdleWait(waiters, consumer, alarm, self._threads, self._prefetch)
+        self._idle_wait = IdleWait(blocked, consumer, alarm, self._threads, self._prefetch)
         self._report = StateReport(shared, self._breaker, notify_supervisor)
         self._cycle = ClaimCycle(
             consumer,
@@ -135,7 +135,7 @@ class Dispatcher:
             patience = 0.0
         if self._end_needless_wait():
             patience = 0.0
-        if self._waiters.unread or (self.empty and not self.open):
+        if self._blocked.unread or (self.empty and not self.open):
             # To be set aside at once; or the last outcome is settled, and nothing would end the sleep.
             return
         self._wait(min(patience, self._idle_wait.longest))
@@ -143,7 +143,7 @@ class Dispatcher:
     def _check(self) -> None:
         self._threads.check()
         self._notices.look()
-        self._waiters.check()
+        self._blocked.check()
         self.figures.write_if_due()
 
     # Settle and claim
@@ -156,7 +156,7 @@ class Dispatcher:
     def _settle_and_claim(self, slots: int) -> Turn | None:
         """One cycle, if there is anything to settle, to note or to claim."""
         noting = self._in_hand.to_note()
-        if self._unsettled or noting or (slots > 0 and not self._waiters.whole):
+        if self._unsettled or noting or (slots > 0 and not self._blocked.whole):
             return self._cycle.run(slots, noting)
         return None
 
@@ -184,7 +184,7 @@ class Dispatcher:
 
     def _end_needless_wait(self) -> bool:
         """End the idle wait where no job may be claimed. Returns whether there is more to settle now."""
-        if not self._waiters.armed or (self._capacity.claiming and self._capacity.free > 0):
+        if not self._blocked.armed or (self._capacity.claiming and self._capacity.free > 0):
             return False
         self._cycle.start_arrived(self._idle_wait.end())
         return bool(self._unsettled)
@@ -248,7 +248,7 @@ class Dispatcher:
     # Reconciliation, and the end
 
     def _reconcile_now_and_then(self) -> None:
-        if time.monotonic() >= self._reconcile_at or self._waiters.unread:
+        if time.monotonic() >= self._reconcile_at or self._blocked.unread:
             self.reconcile()
 
     def reconcile(self) -> None:
@@ -260,8 +260,8 @@ class Dispatcher:
         # A wait that has just taken a job would make it look like one that is not known.
         self._cycle.start_arrived(self._idle_wait.end(), wait_again=False)
         self._collect()
-        self._waiters.end_former(self._consumer.connection)
-        self._waiters.unread = False
+        self._blocked.end_former(self._consumer.connection)
+        self._blocked.unread = False
         holding = self._consumer.held()
         log_set_aside(holding.aside)
         self._in_hand.reconcile(holding.claims)
@@ -292,7 +292,7 @@ class Dispatcher:
                 continue
             if verb == "slots":
                 self._capacity.resize(int(value))
-            elif verb == "wake" and self._waiters.armed:
+            elif verb == "wake" and self._blocked.armed:
                 self._cycle.start_arrived(self._idle_wait.end())
             elif verb == "avoid":
                 self._runner.avoided.add(value)

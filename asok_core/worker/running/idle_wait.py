@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.consumer import Consumer, Turn
-from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.worker.running.prefetch import ENOUGH, LOOK, Prefetch
 from asok_core.worker.running.threads import Threads
@@ -26,13 +26,13 @@ class IdleWait:
 
     def __init__(
         self,
-        waiters: Waiters,
+        blocked: BlockedClaims,
         consumer: Consumer,
         alarm: Alarm,
         threads: Threads,
         prefetch: Prefetch,
     ) -> None:
-        self._waiters = waiters
+        self._blocked = blocked
         self._consumer = consumer
         self._alarm = alarm
         self._threads = threads
@@ -42,16 +42,16 @@ class IdleWait:
     @property
     def longest(self) -> float:
         """Seconds that one sleep may last."""
-        return POLL if self._waiters.partial else IDLE
+        return POLL if self._blocked.partial else IDLE
 
     def begin(self, reply: Turn) -> None:
         """Wait for jobs in each queue from which jobs may be claimed, by the reply to the last cycle."""
         closed = reply.paused | set(reply.broken)
-        self._waiters.arm(queue for queue in self._consumer.queues if queue not in closed)
+        self._blocked.arm(queue for queue in self._consumer.queues if queue not in closed)
 
     def end(self) -> list[Claim]:
         """End every outstanding wait; returns what it has claimed at the last moment."""
-        return self._waiters.disarm(self._consumer.connection)
+        return self._blocked.disarm(self._consumer.connection)
 
     def sleep(self, seconds: float) -> None:
         """Sleep until something happens; sees to it that enough threads are awake."""
@@ -69,8 +69,8 @@ class IdleWait:
 
     def arrivals(self) -> list[Claim]:
         """The jobs that the last sleep has brought."""
-        found = (self._waiters.read(file) for file in self._ready)
+        found = (self._blocked.read(file) for file in self._ready)
         return [claim for claim in found if claim is not None]
 
     def _sleep(self, seconds: float) -> list[int]:
-        return self._alarm.sleep(seconds, self._waiters.files(), self._threads.has_news)
+        return self._alarm.sleep(seconds, self._blocked.files(), self._threads.has_news)

@@ -18,8 +18,8 @@ from functools import partial
 
 from asok_core.backends.redis.calls import load_scripts
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.idle_wait import Waiters
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import Refused, Unreachable
 from asok_core.execution.import_path import add_application_folder
@@ -83,7 +83,7 @@ class Process:
             dlq_max=settings.dlq_max,
             largest=settings.largest_envelope,
         )
-        self._waiters = Waiters(endpoint, keys, process, largest=settings.largest_envelope)
+        self._blocked = BlockedClaims(endpoint, keys, process, largest=settings.largest_envelope)
         keyring = keyring_of(settings)
         waits = waiting.Slots(slots)
         waiting.worker = waiting.WorkerProcess(
@@ -93,7 +93,7 @@ class Process:
         self._dispatcher = Dispatcher(
             config,
             self._consumer,
-            self._waiters,
+            self._blocked,
             runner=runner,
             shared=shared,
             alarm=self._alarm,
@@ -142,7 +142,7 @@ class Process:
             if self._outage.note(error):
                 self._backoff = SHORTEST_BACKOFF
             self._consumer.close()
-            self._waiters.close()
+            self._blocked.close()
             self._alarm.sleep(self._backoff, ())
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
             self._dispatcher.follow_commands()
@@ -168,7 +168,7 @@ class Process:
             except (Unreachable, Refused):
                 self._alarm.sleep(0.2, ())
                 self._consumer.close()
-                self._waiters.close()
+                self._blocked.close()
         names = dispatcher.give_back_running()
         if names:
             logger.warning(
@@ -178,7 +178,7 @@ class Process:
                 ", ".join(sorted(set(names))),
             )
         try:
-            dispatcher.turn(0) if self._waiters.armed else dispatcher.settle()
+            dispatcher.turn(0) if self._blocked.armed else dispatcher.settle()
             dispatcher.figures.write()
         except (Unreachable, Refused) as error:
             logger.warning("%s; what is active will be recovered when the lease ends", error)

@@ -1,4 +1,4 @@
-"""The idle wait: one blocked BLMOVE per queue, each on a connection of its own.
+"""What an idle process waits with: one blocked BLMOVE per queue, each on a connection of its own.
 
 A plain LPUSH by anybody wakes the worker in about a millisecond and has claimed the job already when
 it does. Nothing polls, and a push wakes one worker, not all. Where a process may not open a file for
@@ -37,7 +37,7 @@ SHARE = 2
 """One in so many of the files that a process may open is for waits at most; tasks have the others."""
 
 
-class Waiters:
+class BlockedClaims:
     """Blocked claims for one process. For one thread; replies are read when ``files`` are readable.
 
     ``largest`` is how many bytes of a reply are read at most. ``unread`` is set where there were more: the
