@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming import blocked_claims
 from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys

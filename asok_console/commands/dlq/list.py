@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from itertools import islice
 
-from asok_console.commands.support import bulk
+from asok_console.commands.support import listing
 from asok_console.commands.support.documents import (
     call_of,
     error_line,
@@ -14,11 +14,9 @@ from asok_console.commands.support.documents import (
     write_json,
     write_table,
 )
-from asok_console.commands.support.options import whole_number
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
-from asok_core.inspection import filters
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import listed
 from asok_core.settings.settings import Settings
@@ -26,15 +24,12 @@ from asok_core.settings.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
-    parser.add_argument("--limit", metavar="N", default="20", help="show at most N jobs [20]")
-    bulk.add_common(parser)
+    listing.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print dead jobs, newest first."""
-    limit = whole_number("--limit", args.limit, 1, 1_000_000)
-    chosen = filters.parse(args.filter)
+    chosen, limit = listing.asked_for(args)
     reader = open_reader(settings, args.url)
     try:
         now, total = reader.snapshot().taken_at, reader.dead(0, 1).total

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from itertools import islice
 
-from asok_console.commands.support import bulk
+from asok_console.commands.support import listing
 from asok_console.commands.support.documents import (
     call_of,
     error_line,
@@ -13,11 +13,9 @@ from asok_console.commands.support.documents import (
     write_json,
     write_table,
 )
-from asok_console.commands.support.options import whole_number
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
-from asok_core.inspection import filters
 from asok_core.inspection.rows import Row
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import STATES, listed
@@ -28,15 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--state", choices=STATES, default="pending", help="[pending]")
     parser.add_argument("--queue", help="only of this queue (pending: [all, one after another])")
-    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
-    parser.add_argument("--limit", metavar="N", default="20", help="show at most N jobs [20]")
-    bulk.add_common(parser)
+    listing.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the jobs, the next to run or the newest first."""
-    limit = whole_number("--limit", args.limit, 1, 1_000_000)
-    chosen = filters.parse(args.filter)
+    chosen, limit = listing.asked_for(args)
     reader = open_reader(settings, args.url)
     try:
         snapshot = reader.snapshot()

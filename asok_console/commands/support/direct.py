@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import result_document, write_json
+from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Scope
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.results import total_of
-from asok_core.operations.inspector import on_redis
+from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.settings import Settings
 
 
@@ -33,17 +35,26 @@ def perform(
     return bulk.report(args, operation, scope, result)
 
 
-def switch(
+def switch_queue(args: argparse.Namespace, settings: Settings, operation: CatalogOperation) -> int:
+    """Pause or resume the queue that is named; a name of which there is none is an error."""
+    with closing(open_reader(settings, args.url)) as reader:
+        queue = known(reader, args.queue)
+    return _switch(args, settings, operation, Scope(operation.location, queue), queue=queue)
+
+
+def switch_worker(args: argparse.Namespace, settings: Settings, operation: CatalogOperation) -> int:
+    """Order something of the worker that is named."""
+    return _switch(args, settings, operation, Scope(operation.location), worker=args.worker)
+
+
+def _switch(
     args: argparse.Namespace,
     settings: Settings,
     operation: CatalogOperation,
     scope: Scope,
     **named: str,
 ) -> int:
-    """Switch a queue or a worker; where it is so already, that is reported, and is not an error.
-
-    ``named`` is added to the JSON document.
-    """
+    """Where it is so already, that is reported, and is not an error. ``named`` is added to the JSON."""
     result = bulk.perform(on_redis(settings, args.url), operation, scope)
     if args.json:
         write_json({**result_document(total_of(result)), **named})

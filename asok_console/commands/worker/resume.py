@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import direct
-from asok_core.backends.roles import Scope
 from asok_core.operations.catalog.switches import ResumeWorker
 from asok_core.settings.settings import Settings
 
@@ -19,5 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Resume the worker."""
-    operation = ResumeWorker(args.worker)
-    return direct.switch(args, settings, operation, Scope(operation.location), worker=args.worker)
+    return direct.switch_worker(args, settings, ResumeWorker(args.worker))
