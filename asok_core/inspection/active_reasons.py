@@ -33,7 +33,7 @@ def active(case: Case) -> Iterator[Reason]:
     """What a job does that a worker holds."""
     worker = _worker(case)
     held_by = case.detail.worker or "not known"
-    if worker is None or (worker.lease_until or 0) <= case.now:
+    if worker is None or not worker.is_alive(case.now):
         live = case.snapshot.alive
         evidence: dict[str, str | int | float] = {"worker": held_by}
         if worker is not None and worker.beat_at is not None:

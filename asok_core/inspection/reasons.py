@@ -116,7 +116,7 @@ def impediment(
     """Why a worker claims no jobs at all; None where it claims. Its lease holds until ``lease_until``."""
     if worker.claims(now):
         return None
-    if (worker.lease_until or 0) <= now:
+    if not worker.is_alive(now):
         return Reason(
             "worker_stalled", f"worker {worker.id} sends no heartbeat: its lease has expired",
             worker.lease_until, _heartbeat(worker),

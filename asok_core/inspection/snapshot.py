@@ -124,7 +124,7 @@ class Snapshot:
     @property
     def alive(self) -> int:
         """Workers whose lease holds. The others are listed until their jobs are recovered."""
-        return sum((worker.lease_until or 0) > self.taken_at for worker in self.workers)
+        return sum(worker.is_alive(self.taken_at) for worker in self.workers)
 
     @property
     def claimed(self) -> int:
@@ -134,7 +134,7 @@ class Snapshot:
     @property
     def filling(self) -> Filling | None:
         """How soon Redis is full, as live workers saw it grow; None: no trouble, or not known."""
-        live = (each for each in self.workers if (each.lease_until or 0) > self.taken_at)
+        live = (each for each in self.workers if each.is_alive(self.taken_at))
         rates = [each.memory_rate for each in live if each.memory_rate is not None]
         rate = statistics.median(rates) if rates else None
         return filling(rate, self.server.used_memory, self.server.max_memory)

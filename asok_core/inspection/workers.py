@@ -80,10 +80,36 @@ class WorkerInfo:
             return None
         return now - self.beat_at
 
+    def is_alive(self, now: float) -> bool:
+        """Whether its lease holds at ``now``."""
+        return (self.lease_until or 0) > now
+
+    def state(self, now: float) -> str:
+        """Its state in a word, by which it is shown.
+
+        ``offline`` (its lease has expired), ``stalled`` (no heartbeat for too long), ``stopping``, its
+        condition, ``quiet``, ``quieting`` (ordered, and not confirmed yet), ``busy`` or ``idle``.
+        """
+        if not self.is_alive(now):
+            return "offline"
+        if self.no_heartbeat_for(now) is not None:
+            return "stalled"
+        if self.stopping or self.command == "stop":
+            return "stopping"
+        return self.condition or self._readiness
+
+    @property
+    def _readiness(self) -> str:
+        if self.quiet:
+            return "quiet"
+        if self.command == "quiet":
+            return "quieting"
+        return "busy" if self.running else "idle"
+
     def claims(self, now: float) -> bool:
         """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
         refrains = self.quiet or self.stopping or self.command in ("quiet", "stop")
-        return self.runs_jobs and not refrains and (self.lease_until or 0) > now
+        return self.runs_jobs and not refrains and self.is_alive(now)
 
     @property
     def accepts_v1(self) -> bool | None:

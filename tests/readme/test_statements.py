@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from asok_console.cli import main
-from asok_console.commands.support.status_report import WorkerStatus, to_json
+from asok_console.commands.support.status_document import to_json
+from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.tui.catalog import actions
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import STALE_AFTER, WorkerInfo

@@ -157,7 +157,7 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
         await hand.sees("✗ crash-looping")
         await hand.sees("✗ not claiming")
         await hand.sees("○ starting")
-        await hand.sees("● on")
+        await hand.sees("● idle")
         await hand.sees("12 deaths in 20 s: ImportError: ")
 
 

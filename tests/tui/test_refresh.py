@@ -24,7 +24,7 @@ async def test_the_poller_has_what_is_on_the_screen_as_its_sources(open_dead: Op
         assert sources(hand) == [hand.app.views["pending"]]
 
 
-async def test_only_snapshots_are_read_while_the_display_is_frozen(open_dead: Open) -> None:
+async def test_only_snapshots_are_read_while_the_display_is_paused(open_dead: Open) -> None:
     async with open_dead(3) as hand:
         await hand.press("p")
         assert sources(hand) == []

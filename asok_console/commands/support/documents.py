@@ -67,7 +67,11 @@ def say(text: str) -> None:
     sys.stderr.write(f"{fit(safe(text), 1000)}\n")
 
 
-def call_of(row: Row, limit: int = 400) -> str:
+LONGEST_CALL = 400
+"""Characters of a call in a document or a table."""
+
+
+def call_of(row: Row, limit: int = LONGEST_CALL) -> str:
     """A row's job as a call, or why it cannot be read."""
     return calls.call_of(row.payload, limit)
 

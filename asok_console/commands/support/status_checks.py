@@ -37,7 +37,7 @@ class Checks(NamedTuple):
         yield from self._late(snapshot)
         if self.max_dead is not None and snapshot.dead > self.max_dead:
             yield f"dead jobs: {snapshot.dead}, at most {self.max_dead} allowed"
-        live = [each for each in snapshot.workers if (each.lease_until or 0) > snapshot.taken_at]
+        live = [each for each in snapshot.workers if each.is_alive(snapshot.taken_at)]
         able = sum(worker.runs_jobs for worker in live)
         if self.require_workers is not None and able < self.require_workers:
             # One that is alive and runs no jobs has a reason.

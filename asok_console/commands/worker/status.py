@@ -71,14 +71,15 @@ def look(reader: Reader, limit: int, checks: status_checks.Checks) -> WorkerStat
 
 
 def _show(reader: Reader, limit: int, checks: status_checks.Checks, *, as_json: bool) -> int:
-    from asok_console.commands.support import status_report
+    from asok_console.commands.support.status_document import to_json
+    from asok_console.commands.support.status_page import to_lines
     from asok_console.presentation.text import safe
 
     status = look(reader, limit, checks)
     if as_json:
-        sys.stdout.write(status_report.to_json(status, indent=2) + "\n")
+        sys.stdout.write(to_json(status, indent=2) + "\n")
     else:
-        sys.stdout.write("\n".join(status_report.to_lines(status)) + "\n")
+        sys.stdout.write("\n".join(to_lines(status)) + "\n")
     for failure in status.failures:
         sys.stderr.write(f"asok: check failed: {safe(failure)}\n")
     return 1 if status.failures else 0
@@ -87,7 +88,8 @@ def _show(reader: Reader, limit: int, checks: status_checks.Checks, *, as_json: 
 def _watch(
     reader: Reader, limit: int, checks: status_checks.Checks, interval: float, *, as_json: bool
 ) -> None:
-    from asok_console.commands.support import status_report
+    from asok_console.commands.support.status_document import to_json
+    from asok_console.commands.support.status_page import to_lines
     from asok_console.presentation.text import safe
 
     while True:
@@ -98,9 +100,9 @@ def _watch(
             sys.stderr.write(f"asok: {safe(str(error))}\n")
         else:
             if as_json:
-                sys.stdout.write(status_report.to_json(status) + "\n")
+                sys.stdout.write(to_json(status) + "\n")
             else:
-                lines = [*status_report.to_lines(status), ""]
+                lines = [*to_lines(status), ""]
                 sys.stdout.write("\n".join(lines) + "\n")
             sys.stdout.flush()
         time.sleep(interval)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -125,11 +126,9 @@ class WorkersView(NamedView):
         slots = sum(w.concurrency for w in snapshot.workers)
         busy = sum(w.running for w in snapshot.workers)
         claimed = sum(w.claimed for w in snapshot.workers)
-        stalled = sum(stale(worker, snapshot.taken_at) for worker in snapshot.workers)
-        alive = sum(
-            (worker.lease_until or 0) > snapshot.taken_at and not stale(worker, snapshot.taken_at)
-            for worker in snapshot.workers
-        )
+        states = Counter(worker.state(snapshot.taken_at) for worker in snapshot.workers)
+        stalled, offline = states["stalled"], states["offline"]
+        alive = len(snapshot.workers) - stalled - offline
         quiet = sum(worker.quiet for worker in snapshot.workers)
         troubled = sum(bool(worker.trouble) for worker in snapshot.workers)
         return (
@@ -141,6 +140,7 @@ class WorkersView(NamedView):
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
             (f"⚠ {stalled} stalled" if stalled else "", "bad"),
+            (f"✗ {offline} offline" if offline else "", "bad"),
             (self._accepting_v1(snapshot), "dim"),
         )
 

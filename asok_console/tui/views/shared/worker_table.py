@@ -72,7 +72,7 @@ def _what(line: WorkerLine, now: float) -> Cell:
 
 def _reason(worker: WorkerInfo, now: float) -> str:
     """The trouble of a worker, without the condition where the column for the state has it."""
-    if _state(worker, now)[0].partition(" ")[2] != worker.condition:
+    if worker.state(now) != worker.condition:
         return worker.trouble
     reason = worker.trouble.removeprefix(worker.condition).removeprefix(":").strip()
     whole = reason.startswith("(") and reason.endswith(")") and reason.find(")") == len(reason) - 1
@@ -109,7 +109,14 @@ def _of_worker(cell: Callable[[WorkerInfo, float], Cell]) -> Callable[[WorkerLin
     return lambda line, now: "" if line.slot is not None else cell(line.worker, now)
 
 
-_CONDITIONS = {
+_STATES = {
+    "offline": ("✗ offline", "bad"),
+    "stalled": ("⚠ stalled", "bad"),
+    "stopping": ("■ stopping", "warn"),
+    "quiet": ("❙❙ quiet", "warn"),
+    "quieting": ("❙ quieting", "warn"),
+    "busy": ("● busy", "good"),
+    "idle": ("● idle", "good"),
     "unreadable": ("✗ unreadable", "bad"),
     "crash-looping": ("✗ crash-looping", "bad"),
     "hanging": ("✗ hanging", "bad"),
@@ -119,15 +126,7 @@ _CONDITIONS = {
 
 
 def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
-    if stale(worker, now):
-        return "⚠ stalled", "bad"
-    if worker.stopping or worker.command == "stop":
-        return "■ stopping", "warn"
-    if worker.condition:
-        return _CONDITIONS[worker.condition]
-    if worker.quiet:
-        return "❙❙ quiet", "warn"
-    return ("❙ quieting", "warn") if worker.command == "quiet" else ("● on", "good")
+    return _STATES[worker.state(now)]
 
 
 def _queue_or_state(line: WorkerLine, now: float) -> Cell:

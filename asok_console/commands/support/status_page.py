@@ -1,0 +1,193 @@
+"""The status as a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from asok_console.commands.support.documents import QUEUE_COLUMNS, call_of, queue_cells
+from asok_console.commands.support.status_report import WorkerStatus
+from asok_console.presentation import numbers, prose
+from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
+from asok_console.presentation.text import safe
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.rows import Row, running_rows
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.tracebacks import last_line
+
+_ERROR = 200
+
+
+def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
+    """The page, every line safe and none wider than ``width`` (the terminal's)."""
+    width = width or terminal_width()
+    ink = Ink()
+    snapshot = status.snapshot
+    yield from _head(snapshot, width, ink)
+    for part in (_queues, _running, _dead, _workers):
+        lines = list(part(status, width, ink))
+        if lines:
+            yield ""
+            yield from lines
+
+
+def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
+    version = f" (Redis {safe(snapshot.server.version, 20)})" if snapshot.server.version else ""
+    yield fit(f"redis {safe(snapshot.server.url)}{version}", width)
+    live = snapshot.alive
+    due = f" ({numbers.count(snapshot.due)} due)" if snapshot.due else ""
+    claimed = f" ({numbers.count(snapshot.claimed)} more claimed)" if snapshot.claimed else ""
+    facts = (
+        f"{numbers.count(snapshot.pending)} pending",
+        f"{numbers.count(snapshot.running)} running{claimed}",
+        f"{numbers.count(snapshot.delayed)} delayed{due}",
+        prose.plural(snapshot.dead, "dead job"),
+        prose.plural(live, "worker"),
+    )
+    yield ink.bold(fit(", ".join(facts), width))
+    for problem in (*snapshot.problems, *snapshot.unread):
+        yield ink.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
+    if snapshot.server.is_full:
+        most = prose.size(snapshot.server.max_memory)
+        yield fit(f"Redis is out of memory (maxmemory {most}): it accepts no new jobs", width)
+    elif snapshot.filling is not None:
+        yield fit(f"Redis {snapshot.filling}", width)
+
+
+def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+    snapshot = status.snapshot
+    columns = (*QUEUE_COLUMNS, TextColumn(""))
+    rows = [(*queue_cells(queue, snapshot.taken_at), _note(queue)) for queue in snapshot.queues]
+    titles, *lines = table(columns, rows, width)
+    yield ink.dim(titles)
+    for queue, line in zip(snapshot.queues, lines, strict=True):
+        yield line
+        page = status.next_jobs.get(queue.name)
+        for row in page.rows if page else ():
+            yield ink.dim(fit(f"    {call_of(row)}", width))
+        if page and page.total > len(page.rows):
+            yield ink.dim(fit(f"    and {numbers.count(page.total - len(page.rows))} more", width))
+
+
+def _note(queue: QueueStats) -> str:
+    if queue.problem:
+        return queue.problem
+    if queue.paused:
+        return "paused"
+    return "no worker" if queue.pending and not queue.consumers else ""
+
+
+def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+    snapshot = status.snapshot
+    jobs = running_rows(snapshot)
+    if not jobs:
+        return
+    columns = (
+        TextColumn("RUNNING", shrinks=True),
+        TextColumn("FOR", right=True),
+        TextColumn("QUEUE", names=30),
+        TextColumn("WORKER", shrinks=True, names=60),
+    )
+    rows = [
+        (
+            call_of(job),
+            "claimed" if job.at is None else numbers.age(job.at, snapshot.taken_at),
+            safe(job.queue, NAME_LIMIT),
+            safe(f"{job.worker}{_no_heartbeat(job)}", NAME_LIMIT),
+        )
+        for job in jobs[:20]
+    ]
+    yield from _titled(columns, rows, width, ink)
+    if len(jobs) > len(rows):
+        yield ink.dim(f"and {numbers.count(len(jobs) - len(rows))} more")
+
+
+def _dead(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+    if not status.dead:
+        return
+    taken_at = status.snapshot.taken_at
+    columns = (
+        TextColumn("DEAD JOB", shrinks=True),
+        TextColumn("FAILED", right=True),
+        TextColumn("QUEUE", names=30),
+        TextColumn("ERROR", shrinks=True),
+    )
+    rows = [
+        (
+            call_of(row),
+            numbers.age(row.payload.failed_at, taken_at),
+            safe(row.queue, NAME_LIMIT),
+            safe(last_line(row.payload.error or row.payload.problem), _ERROR),
+        )
+        for row in status.dead
+    ]
+    yield from _titled(columns, rows, width, ink)
+    if status.snapshot.dead > len(rows):
+        yield ink.dim(f"and {numbers.count(status.snapshot.dead - len(rows))} more")
+
+
+def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+    snapshot = status.snapshot
+    if not snapshot.workers:
+        return
+    columns = (
+        TextColumn("WORKER", shrinks=True, names=60),
+        TextColumn("BUSY", right=True),
+        TextColumn("HEARTBEAT", right=True),
+        TextColumn("MEMORY", right=True),
+        TextColumn("STATE"),
+        TextColumn("QUEUES", shrinks=True),
+    )
+    rows = [
+        (
+            safe(worker.id, NAME_LIMIT),
+            f"{worker.running}/{worker.concurrency}",
+            numbers.age(worker.beat_at, snapshot.taken_at),
+            numbers.size(worker.rss),
+            worker.state(snapshot.taken_at),
+            safe(",".join(worker.queues), 200),
+        )
+        for worker in snapshot.workers
+    ]
+    titles, *lines = table(columns, rows, width)
+    yield ink.dim(titles)
+    for worker, line in zip(snapshot.workers, lines, strict=True):
+        yield line
+        if worker.trouble:
+            yield fit(f"    {safe(worker.trouble, 1000)}", width)
+        if worker.outcomes_dropped:
+            count = prose.plural(worker.outcomes_dropped, "outcome")
+            text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
+            yield fit(text, width)
+    yield from _envelopes(status, width, ink)
+
+
+def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+    """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
+    snapshot = status.snapshot
+    found = status.versions
+    if accepting := found["workers_accepting_v1"]:
+        live = snapshot.alive
+        line = f"signatures: version 1 accepted by {accepting} of {prose.plural(live, 'worker')}"
+        if sampled := found["sampled"]:
+            v1 = numbers.count(found["sampled_v1"])
+            line += f", used by {v1} of {prose.plural(sampled, 'pending job')} looked at"
+        # With the default settings it is so forever: a fact to look up, and no warning.
+        yield ink.dim(fit(line, width))
+    for worker in snapshot.workers:
+        if worker.is_alive(snapshot.taken_at) and worker.version and worker.accepts_v1 is None:
+            text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"
+            yield fit(f"{safe(text, 200)}; keep ASOK_ENVELOPE=v1 until it is replaced", width)
+
+
+def _no_heartbeat(job: Row) -> str:
+    if job.no_heartbeat_for is None:
+        return ""
+    return f" (no heartbeat for {prose.rough(job.no_heartbeat_for)})"
+
+
+def _titled(
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int, ink: Ink
+) -> Iterator[str]:
+    titles, *lines = table(columns, rows, width)
+    yield ink.dim(titles)
+    yield from lines
