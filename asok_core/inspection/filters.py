@@ -25,10 +25,19 @@ from asok_core.inspection.filter_fields import (
     since_test,
     size_test,
 )
-from asok_core.inspection.redaction import shown_raw
+from asok_core.inspection.row_texts import (
+    TRUSTS,
+    error_of,
+    has_argument,
+    holds_anywhere,
+    id_of,
+    status_of,
+    task_of,
+    time_of,
+    traceback_of,
+)
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import Trust
-from asok_core.jobs.states import Location, Status
+from asok_core.jobs.states import Status
 
 FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
@@ -179,7 +188,7 @@ def _value(text: str, at: int) -> tuple[str, int]:
 
 def _test(name: str, value: str, word: str) -> Test:
     if name in _TIMES:
-        return _TIMES[name](value, word, _since)
+        return _TIMES[name](value, word, time_of)
     if name in _CHECKED:
         return _CHECKED[name](value, word)
     if name == "worker":
@@ -201,55 +210,7 @@ def queue_test(value: str) -> Callable[[str], bool]:
 def _status_test(value: str, word: str) -> Test:
     if value not in STATUSES:
         raise UsageError(f"filter word {word!r}: status is one of {', '.join(STATUSES)}")
-    return lambda row, _now: value in {_status(row), _TRUSTS[row.payload.trust]}
-
-
-_TRUSTS = {
-    Trust.SIGNED: "signed",
-    Trust.UNVERIFIED: "unverified",
-    Trust.UNSIGNED: "unsigned",
-    Trust.BAD: "bad",
-    Trust.V1: "v1",
-    Trust.MALFORMED: "malformed",
-    Trust.OVERSIZED: "oversized",
-}
-
-_STATUS_OF_LOCATION = {
-    Location.PENDING: "pending",
-    Location.ACTIVE: "running",
-    Location.DEAD: "failed",
-    Location.FINISHED: "completed",
-    Location.TRASH: "cancelled",
-}
-
-
-def _status(row: Row) -> str:
-    if row.record is not None and row.location is Location.FINISHED:
-        return str(row.record.status)
-    if row.location is Location.DELAYED:
-        retried = row.payload.job is not None and row.payload.job.retry_count > 0
-        return "retrying" if retried else "scheduled"
-    return _STATUS_OF_LOCATION[row.location]
-
-
-def _since(row: Row) -> float | None:
-    if row.location is Location.DEAD:
-        return row.payload.failed_at
-    if row.location in (Location.ACTIVE, Location.FINISHED):
-        return row.at
-    if row.payload.job is not None and row.payload.job.enqueued_at is not None:
-        return row.payload.job.enqueued_at
-    return row.record.enqueued_at if row.record else None
-
-
-def _task(row: Row) -> str:
-    if row.payload.job is not None:
-        return row.payload.job.task.casefold()
-    return row.record.function.casefold() if row.record else ""
-
-
-def _id(row: Row) -> str:
-    return (row.payload.id or (row.record.id if row.record else "")).casefold()
+    return lambda row, _now: value in {status_of(row), TRUSTS[row.payload.trust]}
 
 
 def _worker_test(value: str) -> Test:
@@ -261,62 +222,6 @@ def _worker_test(value: str) -> Test:
     return test
 
 
-def _error(row: Row) -> str:
-    if row.payload.error is not None:
-        return row.payload.error.casefold()
-    record = row.record.error if row.record else None
-    return (record or row.payload.problem or "").casefold()
-
-
-def _traceback(row: Row) -> str:
-    # The error of a record is a traceback, which ends with the error in one line.
-    record = row.record.error if row.record else None
-    return (row.payload.traceback or record or "").casefold()
-
-
-def _anywhere(row: Row, value: str) -> bool:
-    return (
-        value in _task(row)
-        or value in _id(row)
-        or value in row.queue.casefold()
-        or value in _error(row)
-        or _has_argument(row, value)
-    )
-
-
-def _has_argument(row: Row, value: str) -> bool:
-    job = row.payload.job
-    if job is None or row.partial:
-        # Only bytes are known: what is malformed, or the beginning of what is large.
-        return value in shown_raw(row.payload).casefold()
-    name, equals, expected = value.partition("=")
-    if equals and any(
-        key.casefold() == name and _text(argument) == expected
-        for key, argument in job.kwargs.items()
-    ):
-        return True
-    return any(value in leaf for leaf in _leaves([job.args, job.kwargs]))
-
-
-def _leaves(root: object) -> Iterator[str]:
-    stack = [root]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            stack += value.values()
-        elif isinstance(value, list | tuple):
-            stack += value
-        else:
-            yield _text(value)
-
-
-def _text(value: object) -> str:
-    # As JSON writes it, which is how the console shows arguments.
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value).casefold()
-
-
 _CHECKED: dict[str, Callable[[str, str], Test]] = {
     "status": _status_test,
     "attempt": attempt_test,
@@ -325,11 +230,11 @@ _CHECKED: dict[str, Callable[[str, str], Test]] = {
 """Fields whose value must be one of some, or be of a form."""
 
 _HOLDS: dict[str, Callable[[Row, str], bool]] = {
-    "": _anywhere,
-    "task": lambda row, value: value in _task(row),
-    "error": lambda row, value: value in _error(row),
-    "traceback": lambda row, value: value in _traceback(row),
+    "": holds_anywhere,
+    "task": lambda row, value: value in task_of(row),
+    "error": lambda row, value: value in error_of(row),
+    "traceback": lambda row, value: value in traceback_of(row),
     "cause": lambda row, value: row_cause(row).casefold() == value,
-    "arg": _has_argument,
-    "id": lambda row, value: _id(row).startswith(value),
+    "arg": has_argument,
+    "id": lambda row, value: id_of(row).startswith(value),
 }

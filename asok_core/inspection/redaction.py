@@ -8,25 +8,20 @@ gets it from here; what runs it does not.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from asok_core.errors import UsageError
 from asok_core.inspection.edits import changed_words, same
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.masking import hide, masked, masked_result, restored, without_hidden
 from asok_core.jobs.annotations import annotations_of
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord
 from asok_core.jobs.job_text import to_text
-from asok_core.jobs.nesting import DEEPEST
 from asok_core.runtime.failures import Failure
-from asok_core.settings.secret_names import MASK, NamePattern, name_pattern, without_values
+from asok_core.settings.secret_names import MASK, NamePattern, name_pattern
 
-LEAST = 4
-"""Characters that a hidden value must have to be looked for in errors: shorter ones are everywhere."""
-_MOST_VALUES = 1000
 NAMES, HIDE = "names", "hide"
 """Keys of ``Job.redact``: names of the positional arguments, patterns that the task declares."""
 
@@ -118,7 +113,7 @@ class Redaction:
             None if each is None else self.text(each, job)
             for each in (record.error, record.error_line, record.result_error)
         )
-        result = record.result if record.result is None else _result(record.result, pattern)
+        result = record.result if record.result is None else masked_result(record.result, pattern)
         return replace(record, error=error, error_line=line, result_error=why, result=result)
 
     def detail(self, detail: JobDetail) -> JobDetail:
@@ -142,7 +137,7 @@ class Redaction:
         """
         shown = self.job(job, believed=believed)
         return {
-            name: _filled(value, getattr(shown, name), getattr(job, name)) if name in _EDITED else value
+            name: restored(value, getattr(shown, name), getattr(job, name)) if name in _EDITED else value
             for name, value in changes.items()
         }  # fmt: skip
 
@@ -171,27 +166,22 @@ class Redaction:
         found: list[Any] = []
         if not believed:
             return (
-                tuple(_masked(list(job.args), pattern, found)),
-                _masked(job.kwargs, pattern, found),
+                tuple(masked(list(job.args), pattern, found)),
+                masked(job.kwargs, pattern, found),
                 found,
             )
         known = _words(job, NAMES)
         args = tuple(
-            _masked({known[at]: value}, pattern, found)[known[at]]
+            masked({known[at]: value}, pattern, found)[known[at]]
             if at < len(known)
-            else _hide(value, found)
+            else hide(value, found)
             for at, value in enumerate(job.args)
         )
-        return args, _masked(job.kwargs, pattern, found), found
+        return args, masked(job.kwargs, pattern, found), found
 
     def _text(self, text: str, job: Job | None, values: list[Any]) -> str:
         pattern = self._pattern(job)
-        if pattern is None or not text:
-            return text
-        forms = sorted({form for each in values[:_MOST_VALUES] for form in _forms(each)}, key=len)
-        if forms:
-            text = re.sub("|".join(map(re.escape, reversed(forms))), MASK, text)
-        return _PAIR.sub(lambda pair: _pair(pair, pattern), text)
+        return text if pattern is None else without_hidden(text, pattern, values)
 
 
 class NoRedaction(Redaction):
@@ -225,16 +215,6 @@ def shown_raw(payload: Payload) -> str:
 
 _UNBELIEVED = (Trust.UNSIGNED, Trust.BAD)
 _EDITED = ("args", "kwargs")
-_PAIR = re.compile(
-    r"""(?P<name>[A-Za-z_][\w-]{0,63})(?P<between>\\*["']?\s{0,3}[=:]\s{0,3})"""
-    r"""(?P<value>\\+"[^"\\]*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
-    r"""|\{[^{}]*\}|\[[^][]*\]|\([^()]*\)|[^\s,;&"')}\]]+)"""
-)
-
-
-def _pair(found: re.Match[str], pattern: NamePattern) -> str:
-    hidden = pattern.hides(found["name"])
-    return f"{found['name']}{found['between']}{MASK}" if hidden else found[0]
 
 
 def _words(job: Job, key: str) -> list[str]:
@@ -243,86 +223,6 @@ def _words(job: Job, key: str) -> list[str]:
     if isinstance(words, list) and all(isinstance(each, str) for each in words):
         return words
     return []
-
-
-def _hide(value: Any, found: list[Any]) -> str:
-    found += _leaves(value)
-    return MASK
-
-
-def _masked(value: Any, pattern: NamePattern, found: list[Any]) -> Any:
-    """``value`` with what is under a hidden name hidden, at any depth; ``found`` gets what that was."""
-    return without_values(value, pattern, lambda each: _hide(each, found), DEEPEST)
-
-
-def _leaves(root: Any) -> Iterator[Any]:
-    stack = [root]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            stack += value.values()
-        elif isinstance(value, list | tuple):
-            stack += value
-        else:
-            yield value
-
-
-def _forms(value: Any) -> Iterator[str]:
-    """How a value may be written in an error."""
-    if isinstance(value, bool) or value is None:
-        return
-    text = str(value)
-    if len(text) < LEAST:
-        return
-    yield text
-    if isinstance(value, str):
-        forms = {
-            text,
-            repr(text)[1:-1],
-            json.dumps(text)[1:-1],
-            json.dumps(text, ensure_ascii=False)[1:-1],
-        }
-        yield from forms
-        # KeyError shows its text by repr, and that text may have shown the value so already.
-        for form in forms:
-            doubled = form.replace("\\", "\\\\")
-            yield from (doubled, doubled.replace("'", "\\'"), doubled.replace('"', '\\"'))
-
-
-def _result(text: str, pattern: NamePattern) -> str:
-    try:
-        value = json.loads(text)
-        masked = _masked(value, pattern, [])
-    except (ValueError, RecursionError):
-        return _PAIR.sub(lambda pair: _pair(pair, pattern), text)
-    return text if masked == value else json.dumps(masked)
-
-
-def _filled(new: Any, shown: Any, own: Any) -> Any:
-    if new == MASK:
-        if shown == MASK:
-            return own
-        raise UsageError(_MISPLACED)
-    if isinstance(new, Mapping):
-        return {
-            key: _filled(each, *(_at(side, key) for side in (shown, own)))
-            for key, each in new.items()
-        }
-    if isinstance(new, list | tuple):
-        return [
-            _filled(each, *(_at(side, at) for side in (shown, own))) for at, each in enumerate(new)
-        ]
-    return new
-
-
-_MISPLACED = f"{MASK} stands where nothing was hidden"
-
-
-def _at(side: Any, location: Any) -> Any:
-    """What is at a key or an index of a value that may be of another shape."""
-    if isinstance(location, str):
-        return side.get(location) if isinstance(side, Mapping) else None
-    return side[location] if isinstance(side, list | tuple) and location < len(side) else None
 
 
 __all__ = ["MASK", "NoRedaction", "Redaction", "is_believed", "mark", "shown_raw"]

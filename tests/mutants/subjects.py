@@ -7,6 +7,7 @@ from typing import NamedTuple
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "asok_core/jobs/retry.py": ("tests/jobs/test_retry.py",),
     "asok_core/inspection/filters.py": ("tests/inspection/test_filters.py",),
+    "asok_core/inspection/row_texts.py": ("tests/inspection/test_filters.py",),
     "asok_core/jobs/codec.py": ("tests/jobs/test_codec.py", "tests/jobs/test_codec_messages.py"),
     "asok_core/jobs/envelope.py": ("tests/jobs/test_envelope.py",),
     "asok_core/settings/settings.py": (
