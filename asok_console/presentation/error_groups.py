@@ -10,7 +10,7 @@ from asok_core.inspection.filters import Filter, parse, word
 
 def filter_of(group: ErrorGroup) -> Filter:
     """The filter that finds exactly the dead jobs of a group."""
-    return parse(word("cause", group.cause))
+    return parse(word("group", group.error))
 
 
 def trend(group: ErrorGroup, now: float, span: float, slots: int) -> tuple[float, ...]:

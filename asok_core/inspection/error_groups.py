@@ -1,4 +1,4 @@
-"""Dead jobs by cause: errors that differ only in numbers, ids, paths, quoted values or case are one.
+"""Dead jobs by error: errors that differ only in numbers, ids, paths, quoted values or case are one.
 
 ``ErrorGroups`` takes in dead jobs one after another, so a hundred thousand of them are read in windows and
 only the groups are kept. The console and the command line group with it alike.
@@ -14,14 +14,14 @@ from functools import lru_cache
 
 from asok_core.inspection.rows import Row
 
-MOST_CAUSES = 2000
+MOST_GROUPS = 2000
 """Groups that are kept; what comes after goes to OTHER."""
 OTHER = "(other errors)"
 _REST = " "
-"""The key of that group: no error has it, since a cause neither is blank nor begins with a space."""
+"""The key of that group: no error has it, since none is blank or begins with a space."""
 UNREADABLE = "(unreadable)"
 _LONGEST = 2000
-_LONGEST_CAUSE = 300
+_LONGEST_ERROR = 300
 MOST_NAMES = 50
 STEP, MOST_STEPS = 10.0, 450
 """Seconds in which recent dead jobs of a group are counted together, and how many such steps are kept."""
@@ -67,8 +67,8 @@ def _folded(text: str) -> str:
 _folded_once = lru_cache(maxsize=1024)(_folded)
 
 
-def cause_of(error: str | None) -> str:
-    """The cause that an error's text has in common with others like it.
+def normalised_error(error: str | None) -> str:
+    """What an error's text has in common with others like it.
 
     Of a traceback its last line counts, which says what was raised.
     """
@@ -86,20 +86,21 @@ def cause_of(error: str | None) -> str:
             lines[-1][:1].isalpha() and len(lines) > 3
         )
         line = lines[-1 if is_traceback else 0]
-    if "/" in line and len(line) < _LONGEST_CAUSE and "0x" not in line and "0X" not in line:
+    if "/" in line and len(line) < _LONGEST_ERROR and "0x" not in line and "0X" not in line:
         # Paths and addresses take longest, and mostly differ in nothing but numbers. Which digit it is
         # matters only for the 0 of 0x.
-        cause = _folded_once(line.translate(_ONE_DIGIT))
+        error = _folded_once(line.translate(_ONE_DIGIT))
     else:
-        cause = _folded(line)
-    return cause if len(cause) <= _LONGEST_CAUSE else cause[: _LONGEST_CAUSE - 1] + "…"
+        error = _folded(line)
+    return error if len(error) <= _LONGEST_ERROR else error[: _LONGEST_ERROR - 1] + "…"
 
 
 @dataclass(slots=True)
 class ErrorGroup:
     """A group of dead jobs. Times are epoch seconds; ``tasks`` and ``queues`` count jobs."""
 
-    cause: str
+    error: str
+    """Normalised: without what differs from job to job."""
     count: int = 0
     first_seen: float | None = None
     last_seen: float | None = None
@@ -117,7 +118,7 @@ class ErrorGroup:
     @property
     def key(self) -> str:
         """What no other group of the same dead jobs has."""
-        return _REST if self.is_rest else self.cause
+        return _REST if self.is_rest else self.error
 
     def add(self, row: Row, recent_from: float) -> None:
         """Count one dead job."""
@@ -140,7 +141,7 @@ class ErrorGroup:
 
 
 class ErrorGroups:
-    """The groups of all dead jobs that were added so far, at most ``MOST_CAUSES`` and the rest.
+    """The groups of all dead jobs that were added so far, at most ``MOST_GROUPS`` and the rest.
 
     ``recent_from`` is the time (epoch seconds) from which ``ErrorGroup.recent`` counts.
     """
@@ -158,28 +159,28 @@ class ErrorGroups:
         groups, dead_jobs = self._groups, 0
         for row in rows:
             dead_jobs += 1
-            cause = row_cause(row)
+            error = error_group_of(row)
             # A filter ignores case: what it finds is one group, never two that look alike.
-            key = cause.casefold()
+            key = error.casefold()
             group = groups.get(key)
             if group is None:
-                if len(groups) >= MOST_CAUSES:
-                    cause, key = OTHER, _REST
+                if len(groups) >= MOST_GROUPS:
+                    error, key = OTHER, _REST
                 is_rest = key == _REST
                 group = groups.get(key) or groups.setdefault(
-                    key, ErrorGroup(cause, is_rest=is_rest)
+                    key, ErrorGroup(error, is_rest=is_rest)
                 )
             group.add(row, self.recent_from)
         self.dead_jobs += dead_jobs
 
     def groups(self) -> tuple[ErrorGroup, ...]:
         """The groups, the largest first."""
-        return tuple(sorted(self._groups.values(), key=lambda each: (-each.count, each.cause)))
+        return tuple(sorted(self._groups.values(), key=lambda each: (-each.count, each.error)))
 
 
-def row_cause(row: Row) -> str:
-    """The cause of one dead job: what a group's action matches rows by."""
-    return cause_of(row.payload.error or row.payload.problem)
+def error_group_of(row: Row) -> str:
+    """The error group of one dead job: its normalised error, by which a filter finds the others."""
+    return normalised_error(row.payload.error or row.payload.problem)
 
 
 def _count(counts: dict[str, int], name: str) -> None:

@@ -1,12 +1,12 @@
-"""The filter language of console and command line: words that a row must all answer to.
+"""The filter language of console and command line: words all of which a row must match.
 
-Between groups of such words stands ``or``: a row must answer to one group.
-``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` hold the
-text; ``cause:`` is a cause as dead jobs are grouped by; ``status:failed`` or ``status:unsigned``;
-``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``; ``attempt:>3``;
-``size:>1MB``; ``worker:`` holds the text (of pending and dead jobs it is not known); ``!`` before a word
-turns it round, but what is not known answers to neither; quotes keep spaces, colons and a leading ``!``
-as they are. Case does not matter.
+``or`` separates groups of such words: a row must match all words of one group.
+``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` contain the
+text; ``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
+``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``;
+``attempt:>3``; ``size:>1MB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
+``!`` before a word negates it, but what is not known matches neither; quotes keep spaces, colons and a
+leading ``!`` as they are. Case does not matter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from asok_core.errors import UsageError
-from asok_core.inspection.error_groups import row_cause
+from asok_core.inspection.error_groups import error_group_of
 from asok_core.inspection.filter_fields import (
     Test,
     age_test,
@@ -44,7 +44,7 @@ FIELDS = {
     "task": "module.function holds this",
     "error": "the error holds this",
     "traceback": "the traceback holds this",
-    "cause": "the dead job is of exactly this cause (as asok dlq groups shows it)",
+    "group": "the dead job is in exactly this error group (as asok dlq groups shows it)",
     "arg": "an argument holds this (name=value: that keyword argument)",
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
@@ -56,6 +56,9 @@ FIELDS = {
     "size": "the bytes of its envelope, as in size:>1MB",
 }
 """What each field asks, for help and error lines."""
+
+ALIASES = {"cause": "group"}
+"""Former names of fields, which are still read."""
 
 STATUSES = (*map(str, Status), "signed", "unsigned", "unverified", "bad", "v1", "malformed")
 
@@ -150,6 +153,7 @@ def _words(text: str) -> Iterator[Word | None]:
         name = ""
         if found := _FIELD.match(text, at):
             name, at = found[1].lower(), found.end()
+            name = ALIASES.get(name, name)
         value, at = _value(text, at)
         typed = text[begin:at]
         if typed.lower() == "or":
@@ -234,7 +238,7 @@ _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "task": lambda row, value: value in task_of(row),
     "error": lambda row, value: value in error_of(row),
     "traceback": lambda row, value: value in traceback_of(row),
-    "cause": lambda row, value: row_cause(row).casefold() == value,
+    "group": lambda row, value: error_group_of(row).casefold() == value,
     "arg": has_argument,
     "id": lambda row, value: id_of(row).startswith(value),
 }

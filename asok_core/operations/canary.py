@@ -20,7 +20,7 @@ from asok_core.backends.roles import (
     Scope,
     Watch,
 )
-from asok_core.inspection.error_groups import cause_of, row_cause
+from asok_core.inspection.error_groups import error_group_of, normalised_error
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import UNTRUSTED
 from asok_core.jobs.job import JobRecord
@@ -64,7 +64,7 @@ class CanaryProgress(Progress):
 class CanaryResult:
     """The result. ``results`` are those of the two requeues: of the first jobs and of the rest.
 
-    ``cause`` is the error that returned; ``left`` how many of the first jobs had not finished.
+    ``error`` is the error that returned; ``left`` how many of the first jobs had not finished.
     """
 
     verdict: Verdict
@@ -72,7 +72,7 @@ class CanaryResult:
     completed: int = 0
     failed: int = 0
     left: int = 0
-    cause: str = ""
+    error: str = ""
 
     @property
     def total(self) -> CommandResult:
@@ -106,7 +106,7 @@ class Canary:
     patience: float = PATIENCE
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    _causes: dict[str, str] = field(default_factory=dict)
+    _groups_of_jobs: dict[str, str] = field(default_factory=dict)
     """Job id -> why it had failed before."""
 
     def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
@@ -144,7 +144,7 @@ class Canary:
         return chosen, refused
 
     def _remember(self, row: Row) -> None:
-        self._causes[row.payload.id] = row_cause(row)
+        self._groups_of_jobs[row.payload.id] = error_group_of(row)
 
     def _await(self, first: Sequence[str], sent: CommandResult, watch: Watch) -> CanaryResult:
         until = self.clock() + self.patience
@@ -156,7 +156,7 @@ class Canary:
             left = sent.applied - completed - failed
             result = CanaryResult(Verdict.ALL, (sent,), completed, failed, max(left, 0))
             if again:
-                return replace(result, verdict=Verdict.FAILED_AGAIN, cause=again)
+                return replace(result, verdict=Verdict.FAILED_AGAIN, error=again)
             if left <= 0:
                 return result
             patience = until - self.clock()
@@ -169,9 +169,9 @@ class Canary:
     def _failed_again(self, records: dict[str, JobRecord]) -> str:
         for job_id, record in records.items():
             if record.status in (Status.RETRYING, Status.FAILED) and record.error:
-                cause = cause_of(record.error)
-                if cause == self._causes.get(job_id):
-                    return cause
+                error = normalised_error(record.error)
+                if error == self._groups_of_jobs.get(job_id):
+                    return error
         return ""
 
     def _send_rest(self, scope: Scope, so_far: CanaryResult, watch: Watch) -> CanaryResult:
@@ -210,7 +210,7 @@ class Canary:
         verdict = Verdict.ALL
         if rest.cancelled:
             verdict = Verdict.FAILED_AGAIN if again else Verdict.STOPPED
-        return replace(so_far, verdict=verdict, results=(*so_far.results, rest), cause=again)
+        return replace(so_far, verdict=verdict, results=(*so_far.results, rest), error=again)
 
 
 def _first(result: CanaryResult, patience: float) -> CanaryProgress:

@@ -135,7 +135,7 @@ def test_dead_jobs_of_an_error_group_are_exported_once_to_a_private_file(
 ) -> None:
     bench.add_dead(*(bench.job() for _ in range(3)))
     file = tmp_path / "dead.jsonl"
-    assert asok("dlq", "export", str(file), "--filter", 'cause:"ValueError: no"').code == 0
+    assert asok("dlq", "export", str(file), "--filter", 'group:"ValueError: no"').code == 0
     assert len(file.read_text().splitlines()) == 3
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = asok("dlq", "export", str(file))

@@ -28,7 +28,7 @@ from asok_core.errors import (
 from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
 from asok_core.inspection import filters
-from asok_core.inspection.error_groups import row_cause
+from asok_core.inspection.error_groups import error_group_of
 from asok_core.inspection.invisible import visible
 from asok_core.inspection.redaction import MASK, Redaction, shown_raw
 from asok_core.inspection.rows import Row
@@ -87,7 +87,7 @@ def rows(raw: bytes, words: str) -> None:
     row = Row(0, REDACTION.payload(peek(raw, some.KEYRING)), Location.DEAD, "q", 1.0)
     assert not hidden_in(call_of(row.payload))
     assert not hidden_in(safe(shown_raw(row.payload)))
-    row_cause(row)
+    error_group_of(row)
     for text in (f"arg:{filters.word('arg', words)}", words):
         try:
             found = filters.parse(text)

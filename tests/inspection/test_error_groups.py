@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from asok_core.inspection import error_groups as module
 from asok_core.inspection.error_groups import (
-    MOST_CAUSES,
+    MOST_GROUPS,
     MOST_NAMES,
     OTHER,
     UNREADABLE,
     ErrorGroups,
-    cause_of,
+    normalised_error,
 )
 from asok_core.inspection.filters import parse, word
 from asok_core.inspection.rows import Row
@@ -29,7 +29,7 @@ def dead_job(n: int, error: str | None, *, task: str = "send", queue: str = "def
 
 
 @pytest.mark.parametrize(
-    ("error", "cause"),
+    ("error", "normalised"),
     [
         ("TimeoutError: order 17 took 30.5 s", "TimeoutError: order N took N s"),
         ("KeyError: 'user-42'", "KeyError: '…'"),
@@ -57,16 +57,16 @@ def dead_job(n: int, error: str | None, *, task: str = "send", queue: str = "def
         (None, UNREADABLE),
     ],
 )
-def test_what_differs_by_chance_is_folded(error: str | None, cause: str) -> None:
-    assert cause_of(error) == cause
+def test_what_differs_by_chance_is_folded(error: str | None, normalised: str) -> None:
+    assert normalised_error(error) == normalised
 
 
 @given(
     st.integers(min_value=0),
     st.text(alphabet=st.characters(codec="utf-8", exclude_characters="'\\\n")),
 )
-def test_numbers_and_quoted_values_never_divide_a_cause(number: int, value: str) -> None:
-    assert cause_of(f"E: {number} is '{value}'") == cause_of("E: 1 is 'x'")
+def test_numbers_and_quoted_values_never_divide_an_error_group(number: int, value: str) -> None:
+    assert normalised_error(f"E: {number} is '{value}'") == normalised_error("E: 1 is 'x'")
 
 
 FOLDS = (
@@ -100,23 +100,25 @@ def test_the_short_cuts_fold_what_each_pattern_would(text: str) -> None:
         expected = pattern.sub(folded, expected)
     expected = expected.strip()
     if line:
-        assert cause_of(line) == (expected if len(expected) <= 300 else expected[:299] + "…")
+        assert normalised_error(line) == (
+            expected if len(expected) <= 300 else expected[:299] + "…"
+        )
 
 
 def test_errors_that_differ_in_numbers_are_folded_once() -> None:
     folded = module._folded_once
     folded.cache_clear()
-    causes = ErrorGroups()
-    causes.add(
+    errors = ErrorGroups()
+    errors.add(
         dead_job(n, f"OSError: host {n:05} refused /srv/x{n % 7}/y.py after {n:05} ms")
         for n in range(5000)
     )
-    assert [group.count for group in causes.groups()] == [5000]
+    assert [group.count for group in errors.groups()] == [5000]
     assert folded.cache_info().misses == 1
     # What is remembered is bounded in number and in length.
     most = folded.cache_info().maxsize
     assert most is not None
-    causes.add(dead_job(n, f"E: /{'x' * n}/") for n in range(2 * most))
+    errors.add(dead_job(n, f"E: /{'x' * n}/") for n in range(2 * most))
     assert folded.cache_info().currsize <= most
 
 
@@ -124,12 +126,12 @@ def test_hundreds_of_thousands_of_groups_are_counted_whole() -> None:
     def name(n: int) -> str:
         return "".join(chr(ord("g") + int(digit)) for digit in str(n))
 
-    causes = ErrorGroups(recent_from=0.0)
+    errors = ErrorGroups(recent_from=0.0)
     many = 100_000
-    causes.add(dead_job(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(many))
-    groups = causes.groups()
-    assert len(causes) == len(groups) == MOST_CAUSES + 1
-    assert causes.dead_jobs == sum(group.count for group in groups) == many
+    errors.add(dead_job(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(many))
+    groups = errors.groups()
+    assert len(errors) == len(groups) == MOST_GROUPS + 1
+    assert errors.dead_jobs == sum(group.count for group in groups) == many
     assert groups[0].is_rest
     assert groups[0].sample == f"job-{many - 1}"
     for group in groups:
@@ -139,76 +141,85 @@ def test_hundreds_of_thousands_of_groups_are_counted_whole() -> None:
 
 
 @given(st.text(max_size=3000))
-def test_any_error_has_a_cause_of_one_bounded_line(error: str) -> None:
-    cause = cause_of(error)
-    assert cause
-    assert len(cause) <= 300
-    assert "\n" not in cause
+def test_any_error_is_normalised_to_one_bounded_line(error: str) -> None:
+    normalised = normalised_error(error)
+    assert normalised
+    assert len(normalised) <= 300
+    assert "\n" not in normalised
 
 
 def test_groups_count_and_say_when_what_and_where() -> None:
-    causes = ErrorGroups()
-    causes.add(dead_job(n, f"KeyError: {n}", queue="high" if n % 2 else "low") for n in range(5))
-    causes.add([dead_job(9, "OSError: x", task="resize"), dead_job(10, None)])
-    first, *others = causes.groups()
-    assert (first.cause, first.count, first.sample) == ("KeyError: N", 5, "job-4")
+    errors = ErrorGroups()
+    errors.add(dead_job(n, f"KeyError: {n}", queue="high" if n % 2 else "low") for n in range(5))
+    errors.add([dead_job(9, "OSError: x", task="resize"), dead_job(10, None)])
+    first, *others = errors.groups()
+    assert (first.error, first.count, first.sample) == ("KeyError: N", 5, "job-4")
     assert (first.first_seen, first.last_seen) == (0.0, 4.0)
     assert dict(first.queues) == {"low": 3, "high": 2}
-    assert {group.cause: dict(group.tasks) for group in others} == {
+    assert {group.error: dict(group.tasks) for group in others} == {
         "OSError: x": {"shop.resize": 1},
         UNREADABLE: {"shop.send": 1},
     }
-    assert causes.dead_jobs == 7
+    assert errors.dead_jobs == 7
 
 
 def test_the_filter_of_a_group_finds_the_rows_it_counted() -> None:
-    errors = ("KeyError: 7", "OSError: no route", "OSError: No Route")
-    rows = [dead_job(n, errors[n % 3]) for n in range(6)]
-    causes = ErrorGroups()
-    causes.add(rows)
-    groups = causes.groups()
-    assert [(group.cause, group.count) for group in groups] == [
+    texts = ("KeyError: 7", "OSError: no route", "OSError: No Route")
+    rows = [dead_job(n, texts[n % 3]) for n in range(6)]
+    errors = ErrorGroups()
+    errors.add(rows)
+    groups = errors.groups()
+    assert [(group.error, group.count) for group in groups] == [
         ("OSError: no route", 4),
         ("KeyError: N", 2),
     ]
     for group in groups:
-        found = parse(word("cause", group.cause))
+        found = parse(word("group", group.error))
         assert sum(found.matches(row, 0.0) for row in rows) == group.count
 
 
 def test_malformed_dead_jobs_are_grouped_by_their_problem() -> None:
     payload = Payload(b"x", None, Trust.MALFORMED, "it is not JSON: line 1")
-    causes = ErrorGroups()
-    causes.add([Row(0, payload, Location.DEAD, "")])
-    (group,) = causes.groups()
-    assert (group.cause, dict(group.tasks)) == ("it is not JSON: line N", {UNREADABLE: 1})
+    errors = ErrorGroups()
+    errors.add([Row(0, payload, Location.DEAD, "")])
+    (group,) = errors.groups()
+    assert (group.error, dict(group.tasks)) == ("it is not JSON: line N", {UNREADABLE: 1})
 
 
-def test_memory_is_bounded_however_many_causes_there_are() -> None:
+def test_memory_is_bounded_however_many_error_groups_there_are() -> None:
     def name(n: int) -> str:
         return "".join(chr(ord("g") + int(digit)) for digit in str(n))
 
-    causes = ErrorGroups()
-    causes.add(
-        dead_job(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(MOST_CAUSES + 500)
+    errors = ErrorGroups()
+    errors.add(
+        dead_job(n, f"E: {name(n)}", task=name(n), queue=name(n)) for n in range(MOST_GROUPS + 500)
     )
-    groups = causes.groups()
-    assert len(groups) == MOST_CAUSES + 1
-    assert (groups[0].cause, groups[0].count) == (OTHER, 500)
+    groups = errors.groups()
+    assert len(groups) == MOST_GROUPS + 1
+    assert (groups[0].error, groups[0].count) == (OTHER, 500)
     assert len(groups[0].tasks) <= MOST_NAMES + 1
 
 
 @pytest.mark.parametrize("forged", [OTHER, OTHER.upper()])
 def test_an_error_with_the_words_of_the_rest_is_a_group_of_its_own(forged: str) -> None:
-    causes = ErrorGroups()
-    causes.add(dead_job(n, forged) for n in range(2))
-    (group,) = causes.groups()
+    errors = ErrorGroups()
+    errors.add(dead_job(n, forged) for n in range(2))
+    (group,) = errors.groups()
     assert not group.is_rest
-    causes.add(dead_job(n, "E: " + "x" * (1 + n)) for n in range(MOST_CAUSES // 10))
-    causes.add(dead_job(n, "F: " + "y " * (1 + n % 100) + "z" * (n // 100)) for n in range(2500))
-    (rest,) = (each for each in causes.groups() if each.is_rest)
-    (own,) = (each for each in causes.groups() if each.cause == forged and not each.is_rest)
-    assert (rest.cause, own.count) == (OTHER, 2)
+    errors.add(dead_job(n, "E: " + "x" * (1 + n)) for n in range(MOST_GROUPS // 10))
+    errors.add(dead_job(n, "F: " + "y " * (1 + n % 100) + "z" * (n // 100)) for n in range(2500))
+    (rest,) = (each for each in errors.groups() if each.is_rest)
+    (own,) = (each for each in errors.groups() if each.error == forged and not each.is_rest)
+    assert (rest.error, own.count) == (OTHER, 2)
     assert rest.key != own.key
-    found = parse(word("cause", own.cause))
+    found = parse(word("group", own.error))
     assert found.matches(dead_job(0, forged), 0.0)
+
+
+def test_the_former_name_of_the_filter_word_is_still_read() -> None:
+    row = dead_job(1, "KeyError: 7")
+    assert [parse(f'{name}:"KeyError: N"').matches(row, 0.0) for name in ("group", "cause")] == [
+        True,
+        True,
+    ]
+    assert not parse("cause:KeyError").matches(row, 0.0)

@@ -40,7 +40,7 @@ def test_canary_stops_when_the_first_fail_as_before(bench: Bench, canary: Canary
     dead_jobs = bench.add_dead(*(bench.job() for _ in range(100)))
     with worker(bench, as_before):
         result = canary.run(ALL)
-    assert (result.verdict, result.cause) == (Verdict.FAILED_AGAIN, "ValueError: no")
+    assert (result.verdict, result.error) == (Verdict.FAILED_AGAIN, "ValueError: no")
     assert bench.dead() == dead_jobs[10:]
 
 

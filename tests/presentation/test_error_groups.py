@@ -15,8 +15,8 @@ def dead_job(n: int, error: str, at: float | None) -> Row:
 
 
 def test_the_trend_counts_the_dead_jobs_of_the_last_hour() -> None:
-    causes = ErrorGroups(recent_from=6400.0)
-    causes.add(
+    errors = ErrorGroups(recent_from=6400.0)
+    errors.add(
         [
             dead_job(1, "TimeoutError: 5 s", 6399.0),
             dead_job(2, "TIMEOUTERROR: 31 s", 6401.0),
@@ -26,7 +26,7 @@ def test_the_trend_counts_the_dead_jobs_of_the_last_hour() -> None:
             dead_job(6, "TimeoutError: 9 s", 10_000_000.0),
         ]
     )
-    [timeouts] = causes.groups()
+    [timeouts] = errors.groups()
     assert (timeouts.count, timeouts.first_seen, timeouts.last_seen) == (6, 6399.0, 10_000_000.0)
     # A job with a failure time in the future is counted in the newest slot.
     assert trend(timeouts, now=10_000.0, span=3600.0, slots=6) == (1, 0, 0, 0, 0, 3)
@@ -36,10 +36,10 @@ def test_the_trend_counts_the_dead_jobs_of_the_last_hour() -> None:
 
 
 def test_the_times_of_any_number_of_dead_jobs_take_bounded_memory() -> None:
-    causes = ErrorGroups(recent_from=1000.0)
-    causes.add(dead_job(n, "KeyError: 1", 1000.0 + n) for n in range(20_000))
-    causes.add(dead_job(0, "KeyError: 1", at) for at in (1e300, -1e300, 9e15, 0.0))
-    [group] = causes.groups()
+    errors = ErrorGroups(recent_from=1000.0)
+    errors.add(dead_job(n, "KeyError: 1", 1000.0 + n) for n in range(20_000))
+    errors.add(dead_job(0, "KeyError: 1", at) for at in (1e300, -1e300, 9e15, 0.0))
+    [group] = errors.groups()
     assert group.count == 20_004
     assert len(group.recent) <= MOST_STEPS + 1
     assert sum(group.recent.values()) == 20_002
@@ -47,10 +47,10 @@ def test_the_times_of_any_number_of_dead_jobs_take_bounded_memory() -> None:
 
 
 def test_no_times_are_kept_without_a_trend() -> None:
-    causes = ErrorGroups()
-    causes.add(dead_job(n, "KeyError: 1", 1e9 + n) for n in range(100))
-    assert causes.recent_from == math.inf
-    assert [group.recent for group in causes.groups()] == [{}]
+    errors = ErrorGroups()
+    errors.add(dead_job(n, "KeyError: 1", 1e9 + n) for n in range(100))
+    assert errors.recent_from == math.inf
+    assert [group.recent for group in errors.groups()] == [{}]
     assert trend(ErrorGroup("x"), now=1.0, span=60.0, slots=3) == (0, 0, 0)
 
 

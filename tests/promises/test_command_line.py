@@ -78,7 +78,7 @@ POSITIONS: tuple[tuple[str, ...], ...] = (
     ("task", "list", "--sort", "{}"),
     ("task", "list", "--limit", "{}"),
     ("task", "show", "{}"),
-    ("dlq", "list", "--filter", "cause:{}"),
+    ("dlq", "list", "--filter", "group:{}"),
     ("dlq", "requeue", "--id", "{}", "--yes"),
     ("dlq", "requeue", "--filter", "{}", "--dry-run"),
     ("dlq", "requeue", "--all", "--rate", "{}", "--yes"),

@@ -48,8 +48,9 @@ def test_the_table_of_views_has_their_keys_and_titles(document: Path) -> None:
 
 def test_the_table_of_worker_states_has_all_that_are_shown() -> None:
     page = (PAGES / "worker.md").read_text()
-    named = [state for row in table_of(page, "State") for state in row[0].split("`")[1::2]]
-    assert sorted(named) == sorted({state_of(worker) for worker in workers()})
+    named = [(state, in_json) for state, in_json, _ in table_of(page, "State")]
+    shown = [(worker.state(NOW), state_in_json(worker)) for worker in workers()]
+    assert sorted(named) == sorted((f"`{state}`", f"`{in_json}`") for state, in_json in shown)
     assert f"no heartbeat for {STALE_AFTER:.0f} s" in page
 
 
@@ -57,6 +58,10 @@ def workers() -> Iterator[WorkerInfo]:
     """A worker in each state."""
     well = WorkerInfo("w", processes=1, able=1, concurrency=1, lease_until=NOW + 20)
     yield well
+    yield replace(well, running=1)
+    yield replace(well, beat_at=NOW - STALE_AFTER - 1)
+    yield replace(well, command="quiet")
+    yield replace(well, problem="The key asok:worker:w is not a hash")
     yield replace(well, lease_until=NOW - 1)
     yield replace(well, quiet=True)
     yield replace(well, stopping=True)
@@ -66,8 +71,8 @@ def workers() -> Iterator[WorkerInfo]:
     yield replace(well, hanging=1, hang_seconds=20.0)
 
 
-def state_of(worker: WorkerInfo) -> str:
-    """The state that ``asok worker status`` reports."""
+def state_in_json(worker: WorkerInfo) -> str:
+    """The state that ``asok worker status --json`` reports."""
     snapshot = Snapshot(NOW, ServerInfo("redis://localhost"), workers=(worker,))
     document = json.loads(to_json(WorkerStatus(snapshot, {})))
     return str(document["workers"][0]["state"])

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.views.shared.error_groups import ErrorGroupList
-from asok_core.inspection.error_groups import cause_of
+from asok_core.inspection.error_groups import normalised_error
 from tests.fixtures.bench import Bench
 from tests.fixtures.console import Hand, Open
 from tests.operator.workers import well, worker
@@ -215,7 +215,7 @@ async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: O
         with worker(bench, fail):
             await yes(hand)
             await hand.sees("Canary stopped: the same error returned")
-        await hand.sees(cause_of("TimeoutError: gateway took longer than 9 s"))
+        await hand.sees(normalised_error("TimeoutError: gateway took longer than 9 s"))
         await hand.sees("the other 6 remain dead jobs")
         assert client.llen(KEYS.dead) == 36
 
@@ -351,7 +351,7 @@ async def test_error_groups_and_queues_are_sorted_otherwise(
         await hand.press("s")
         await hand.sees("by last")
         newest, *_ = hand.app.query_one(ErrorGroupList).window.loaded
-        assert newest.cause.startswith("TimeoutError")
+        assert newest.error.startswith("TimeoutError")
         await hand.press("s")
         await hand.sees("by first")
 

@@ -143,12 +143,12 @@ def test_many_ids_are_all_in_the_equivalent_command_and_abridged_for_the_eye() -
     assert purge.abridged() == ("asok dlq purge --id id-000 --id id-001 --id id-002  … and 97 more")
 
 
-@pytest.mark.parametrize("cause", ["KeyError: '…'", 'a "b" \\ c', "plain", "N of N: <path>"])
-def test_a_cause_is_a_filter_that_the_command_line_reads_back(cause: str) -> None:
-    words = filters.word("cause", cause)
+@pytest.mark.parametrize("error", ["KeyError: '…'", 'a "b" \\ c', "plain", "N of N: <path>"])
+def test_an_error_group_is_a_filter_that_the_command_line_reads_back(error: str) -> None:
+    words = filters.word("group", error)
     args = parsed(plan(BY_NAME["requeue_all"], words=words).equivalent)
     (found,) = filters.parse(args.filter).words
-    assert (found.field, found.value) == ("cause", cause)
+    assert (found.field, found.value) == ("group", error)
 
 
 def test_no_action_is_without_a_way_to_be_shown() -> None:

@@ -151,7 +151,7 @@ async def test_wide_characters_of_a_whole_text_are_broken_at_the_width(open_cons
 
 
 async def test_a_wide_screen_shows_a_filter_whole(open_dead: Open) -> None:
-    words = 'cause:"TimeoutError: gateway of the accounting department took longer than N s"'
+    words = 'group:"TimeoutError: gateway of the accounting department took longer than N s"'
     async with open_dead(8, size=(200, 40)) as hand:
         await hand.press("slash", *words, "enter")
         await hand.sees(f"⌕ {words}")

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             {
                 "groups": [
                     {
-                        "cause": each.cause,
+                        "cause": each.error,
                         "count": each.count,
                         "first_seen": iso(each.first_seen),
                         "last_seen": iso(each.last_seen),
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("COUNT", right=True),
         TextColumn("FIRST", right=True),
         TextColumn("LAST", right=True),
-        TextColumn("CAUSE", shrinks=True),
+        TextColumn("ERROR", shrinks=True),
         TextColumn("TASKS", shrinks=True),
         TextColumn("QUEUES", shrinks=True),
     )
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 numbers.count(each.count),
                 numbers.age(each.first_seen, now),
                 numbers.age(each.last_seen, now),
-                safe(each.cause, 200),
+                safe(each.error, 200),
                 safe(names(each.tasks, NAMED), 200),
                 safe(names(each.queues, NAMED), 100),
             )

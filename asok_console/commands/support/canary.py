@@ -33,7 +33,7 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
 def _document(canary: CanaryResult) -> dict[str, object]:
     return {
         "verdict": str(canary.verdict),
-        "cause": canary.cause or None,
+        "cause": canary.error or None,
         "first": {
             "completed": canary.completed,
             "failed": canary.failed,

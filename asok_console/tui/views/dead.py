@@ -289,7 +289,7 @@ class DeadView(JobListView):
             action.operation(),
             scope,
             group.count,
-            (group.cause, f"tasks: {hit}"),
+            (group.error, f"tasks: {hit}"),
             warning=CHANGED if self._has_changed(scan, snapshot) else "",
             queues=group.queues,
         )

@@ -95,7 +95,7 @@ def _canary_line(canary: CanaryResult, count: int) -> str:
     first = canary.results[0].applied if canary.results else 0
     words = {
         Verdict.ALL: "Canary succeeded",
-        Verdict.FAILED_AGAIN: f"Canary stopped: the same error returned: {canary.cause}",
+        Verdict.FAILED_AGAIN: f"Canary stopped: the same error returned: {canary.error}",
         Verdict.UNDECIDED: "Canary stopped: the first jobs did not finish in time",
         Verdict.STOPPED: "Canary stopped by the operator",
         Verdict.NOTHING: "Canary: nothing to requeue",

@@ -42,7 +42,7 @@ COLUMNS: Sequence[Column[ErrorGroup]] = (
     Column("Last", 6, lambda c, now: ago(c.last_seen, now), right=True),
     Column("First", 6, lambda c, now: (ago(c.first_seen, now), "dim"), right=True),
     Column("Last hour", SLOTS, _trend, rank=2),
-    Column("Error", 44, lambda c, _: (c.cause, "bad"), grow=4),
+    Column("Error", 44, lambda c, _: (c.error, "bad"), grow=4),
     Column("Tasks", 26, lambda c, _: names(c.tasks, 1), grow=1, most=40, rank=1, tail=True),
     Column("Queues", 10, lambda c, _: (names(c.queues, 1), "dim"), rank=3),
 )
@@ -109,7 +109,7 @@ class ErrorGroupScan:
 
 
 _RANKS: dict[str, Callable[[ErrorGroup], tuple[float, str]]] = {
-    "count": lambda group: (-group.count, group.cause),
-    "last": lambda group: (-(group.last_seen or 0.0), group.cause),
-    "first": lambda group: (-(group.first_seen or 0.0), group.cause),
+    "count": lambda group: (-group.count, group.error),
+    "last": lambda group: (-(group.last_seen or 0.0), group.error),
+    "first": lambda group: (-(group.first_seen or 0.0), group.error),
 }
