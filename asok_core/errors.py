@@ -8,7 +8,15 @@ class AsokError(Exception):
 
 
 class SettingsError(AsokError):
-    """A setting is missing or invalid. The line names the variable and what is allowed."""
+    """A setting is missing or invalid. The line names the variable and what is allowed.
+
+    Examples:
+        >>> try:
+        ...     Settings.load({"BG_WORKERS": "zero"})
+        ... except SettingsError as error:
+        ...     print(error)
+        BG_WORKERS is 'zero'; it must be a whole number from 1 to 1024
+    """
 
 
 class UsageError(AsokError):
@@ -98,11 +106,28 @@ class TaskImportFailed(AsokError):
 
 
 class PayloadTooLarge(AsokError, ValueError):
-    """The arguments of a job are larger than ``ASOK_MAX_PAYLOAD``."""
+    """The arguments of a job are larger than ``ASOK_MAX_PAYLOAD``.
+
+    Examples:
+        >>> configure(Settings(max_payload=1000))
+        >>> try:
+        ...     background(len, "x" * 2000)
+        ... except PayloadTooLarge:
+        ...     print("pass a key, and store the text elsewhere")
+        pass a key, and store the text elsewhere
+    """
 
 
 class JobNotFound(AsokError, LookupError):
-    """The job has no record: it never existed, or the record has expired (see ASOK_RECORD_TTL)."""
+    """The job has no record: it never existed, or the record has expired (see ASOK_RECORD_TTL).
+
+    Examples:
+        >>> try:
+        ...     get_job("4711")
+        ... except JobNotFound:
+        ...     print("expired")
+        expired
+    """
 
 
 class JobFailed(AsokError):
@@ -110,6 +135,14 @@ class JobFailed(AsokError):
 
     The text is the same on every backend, as in ``ValueError: no luck``. ``traceback`` is the one
     in the job's record. If the job ran in this process, ``__cause__`` is the exception itself.
+
+    Examples:
+        >>> from statistics import mean
+        >>> try:
+        ...     background(mean, []).result(timeout=30)
+        ... except JobFailed as error:
+        ...     print(error)
+        StatisticsError: mean requires at least one data point
     """
 
     def __init__(self, error: str = "", traceback: str = "") -> None:
@@ -118,7 +151,16 @@ class JobFailed(AsokError):
 
 
 class JobCancelled(AsokError):
-    """Raised by ``future.result()`` when the job was cancelled before it finished."""
+    """Raised by ``future.result()`` when the job was cancelled before it finished.
+
+    Examples:
+        >>> from math import factorial
+        >>> future = background(factorial, 5, _delay=60)
+        >>> future.cancel()
+        True
+        >>> isinstance(future.exception(), JobCancelled)
+        True
+    """
 
 
 class ResultNotStored(AsokError):
@@ -138,4 +180,13 @@ class WorkerCrashed(AsokError):
 
 
 class JobTimeout(Exception):
-    """Raised inside a task that runs longer than its ``_timeout``."""
+    """Raised inside a task that runs longer than its ``_timeout``.
+
+    Examples:
+        >>> from time import sleep
+        >>> def wait():
+        ...     while True:
+        ...         sleep(0.01)
+        >>> background(wait, _timeout=0.05).exception(timeout=30)
+        JobFailed('JobTimeout: it ran longer than its timeout of 0.05 s')
+    """

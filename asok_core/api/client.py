@@ -75,6 +75,12 @@ def configure(settings: Settings | None = None) -> None:
 
     Jobs that were enqueued before are not affected, and ``get_job`` finds them again when the same
     settings are configured.
+
+    Examples:
+        >>> configure(Settings(queue_backend="eager"))
+        >>> from math import factorial
+        >>> background(factorial, 5).done()
+        True
     """
     with _process.lock:
         _process.settings, _process.current = settings, None
@@ -130,7 +136,14 @@ background = cast(BackgroundFunction, _background)
 
 
 def call(fn: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Call:
-    """A call for ``background_many``, with the options of the ``@task`` if it is one."""
+    """A call for ``background_many``, with the options of the ``@task`` if it is one.
+
+    Examples:
+        >>> from math import factorial
+        >>> [future] = background_many([call(factorial, 5, _queue="high")])
+        >>> future.result(timeout=30)
+        120
+    """
     return make_call(fn, *args, **kwargs)
 
 
@@ -206,6 +219,14 @@ def shutdown(*, wait: bool = True, timeout: float | None = None) -> bool:
     Waits at most ``timeout`` seconds, or without limit if it is None; with ``wait`` False not at
     all. Jobs that do not finish are logged by name. The next ``background`` opens a new backend.
     Returns whether all jobs finished.
+
+    Examples:
+        >>> from math import factorial
+        >>> future = background(factorial, 5)
+        >>> shutdown(timeout=30)
+        True
+        >>> future.done()
+        True
     """
     with _process.lock:
         backends = list(_process.backends.values())

@@ -30,6 +30,15 @@ def cancelled() -> bool:
     """Whether the job that runs in this context has been cancelled. False outside a job.
 
     A task that then raises JobCancelled is ``cancelled``; a task that returns is ``completed``.
+
+    Examples:
+        >>> def resize(images):
+        ...     for number, image in enumerate(images):
+        ...         if cancelled():
+        ...             raise JobCancelled(f"stopped after {number} images")
+        >>> resize([])
+        >>> cancelled()
+        False
     """
     stop = running.get()
     return stop is not None and stop.asked

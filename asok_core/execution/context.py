@@ -52,6 +52,14 @@ class CurrentRequest:
     """Proxy of the request of this context.
 
     Attributes raise RuntimeError if there is none; ``bool(current_request)`` is False then.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> with request_context(SimpleNamespace(path="/orders/7")):
+        ...     current_request.path
+        '/orders/7'
+        >>> bool(current_request)
+        False
     """
 
     __slots__ = ()
@@ -98,7 +106,17 @@ attribute raises RuntimeError, and ``bool(current_request)`` is False. """
 
 @contextmanager
 def request_context(request: object) -> Iterator[None]:
-    """Set ``current_request`` in the body, and in tasks that are enqueued by it."""
+    """Set ``current_request`` in the body, and in tasks that are enqueued by it.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> def ordered_from():
+        ...     return current_request.path
+        >>> configure(Settings(queue_backend="eager"))
+        >>> with request_context(SimpleNamespace(path="/orders/7")):
+        ...     background(ordered_from).result()
+        '/orders/7'
+    """
     token = _request.set(request)
     try:
         yield

@@ -23,6 +23,19 @@ that serves the job's queue, after it has imported the application, in a separat
 once each, up to three times if processes die during them, and not at all if there is no such
 process within a day. If a process is killed between the outcome of an attempt and its hooks, they
 are not called for that attempt.
+
+Examples:
+    >>> from statistics import mean
+    >>> failed = []
+    >>> @hooks.failure
+    ... def note(job, error, will_retry):
+    ...     failed.append((job.task, type(error).__name__, will_retry))
+    >>> configure(Settings(queue_backend="eager"))
+    >>> background(mean, []).exception()
+    JobFailed('StatisticsError: mean requires at least one data point')
+    >>> failed
+    [('statistics.mean', 'StatisticsError', False)]
+    >>> hooks.remove(note)
 """
 
 from __future__ import annotations

@@ -41,6 +41,14 @@ class JobFuture(Future[R], Generic[R]):
     and its result was not stored, and TimeoutError if it is not finished in time. ``await future``
     does the same in a coroutine. Inside a task it raises Deadlock if all slots that could run the
     job are waiting for jobs.
+
+    Examples:
+        >>> from math import factorial
+        >>> future = background(factorial, 5)
+        >>> future.result(timeout=30)
+        120
+        >>> str(get_job(future.job_id).status)
+        'completed'
     """
 
     def __init__(

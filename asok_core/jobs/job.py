@@ -65,6 +65,13 @@ class Job:
     for never. ``keep_result`` is for how many seconds the record of the completed job is kept,
     False for no result in it, None for the setting of the worker. ``extra`` has all unknown keys,
     so that none is lost.
+
+    Examples:
+        Hooks get the job that runs:
+
+        >>> job = Job("4711", "shop.mail", "send_receipt", ("ada@example.org",), retries=3)
+        >>> job.task, job.attempt, job.attempts
+        ('shop.mail.send_receipt', 1, 4)
     """
 
     id: str
@@ -152,6 +159,15 @@ class JobRecord:
     the task that converts ``result`` back, if it is not a plain value. ``result_error`` is why the
     result of a completed job is not stored, or was too large to be read. ``foreign`` means that the
     framework wrote the record as a JSON string, which has fewer fields.
+
+    Examples:
+        >>> from math import factorial
+        >>> future = background(factorial, 5, _queue="high")
+        >>> future.result(timeout=30)
+        120
+        >>> record = get_job(future.job_id)
+        >>> record.function, record.queue, record.result
+        ('math.factorial', 'high', '120')
     """
 
     id: str

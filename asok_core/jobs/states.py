@@ -6,7 +6,15 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The values of a record's ``status`` field. The framework has no ``scheduled`` and ``cancelled``."""
+    """The values of a record's ``status`` field. The framework has no ``scheduled`` and ``cancelled``.
+
+    Examples:
+        >>> from math import factorial
+        >>> get_job(background(factorial, 5, _delay=60).job_id).status is Status.SCHEDULED
+        True
+        >>> Status("completed") == "completed"
+        True
+    """
 
     PENDING = "pending"
     SCHEDULED = "scheduled"

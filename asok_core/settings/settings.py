@@ -52,6 +52,10 @@ class Settings:
 
     ``Settings()`` holds the defaults; ``Settings.load()`` reads the environment. Durations are
     seconds and sizes are bytes. Neither secrets nor the Redis URL are part of the repr.
+
+    Examples:
+        >>> Settings.load({"ASOK_QUEUE_BACKEND": "redis", "BG_WORKERS": "4"}).bg_workers
+        4
     """
 
     queue_backend: Backend = setting(

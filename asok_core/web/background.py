@@ -52,6 +52,14 @@ class Background:
 
     Tasks that do not finish in time are logged by name. A forked process starts without tasks, so
     the object may be created before a server forks.
+
+    Examples:
+        >>> from math import factorial
+        >>> app = Background(bg_workers=2, settings=Settings(), sigterm=False)
+        >>> app.background(factorial, 5).result(timeout=30)
+        120
+        >>> app.shutdown()
+        True
     """
 
     def __init__(
