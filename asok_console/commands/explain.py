@@ -9,10 +9,14 @@ from typing import Any
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.presentation.explanation import lines_of, title_of
-from asok_core.errors import UsageError
+from asok_core.errors import AsokError, UsageError
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.stacks import JobStack
 from asok_core.operations import explain
-from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.operations.inspector import on_redis, open_operator, open_reader
+from asok_core.operations.stacks import stacks_beside
 from asok_core.settings.settings import Settings
 
 FOUND, NOT_FOUND = 0, 1
@@ -39,7 +43,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             found = explain.worker(reader, args.worker)
         else:
             where = settings.masked_redis_url
-            found = explain.job(reader, args.job, namespace=settings.namespace, redis=where)
+            found = explain.job(
+                reader,
+                args.job,
+                namespace=settings.namespace,
+                redis=where,
+                stacks=lambda detail, snapshot: _stacks(settings, detail, snapshot),
+            )
     finally:
         reader.close()
     if args.json:
@@ -47,6 +57,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         write_lines(list(_lines(found)))
     return NOT_FOUND if found.kind == "job" and found.detail is None else FOUND
+
+
+def _stacks(settings: Settings, detail: JobDetail, snapshot: Snapshot) -> tuple[JobStack, ...]:
+    try:
+        operator = open_operator(settings)
+    except AsokError:
+        # Who may only read gets the other reasons.
+        return ()
+    try:
+        return stacks_beside(operator, detail, snapshot)
+    finally:
+        operator.close()
 
 
 def _lines(found: explain.Explained) -> Iterator[str]:

@@ -24,20 +24,29 @@ _TONES = {
     "completed": "good",
     "dead": "bad",
     "failed": "bad",
+    "interpreter_held": "bad",
+    "jobs_stand_still": "warn",
     "lost": "bad",
+    "oversized": "bad",
     "crashed": "warn",
     "not_found": "warn",
     "not_known": "warn",
     "not_searched": "warn",
     "promotion_late": "warn",
+    "clock_ahead": "warn",
+    "process_hangs": "bad",
+    "record_expired": "warn",
     "running": "info",
+    "running_long": "warn",
+    "worker_silent": "warn",
     "worker_in_trouble": "warn",
     "would_not_run": "bad",
 }
 """Colours of reasons by their codes; what lets nothing start is red."""
 
 _EVENTS = {
-    *("cancelled", "completed", "dead", "failed", "in_trash", "postponed", "retry", "was_paused"),
+    *("cancelled", "completed", "dead", "failed", "in_trash", "oversized", "postponed", "retry"),
+    "was_paused",
 }
 """Reasons that name what happened at a moment; the others hold since then."""
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asok_core.inspection import reasons
+from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
+from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.waiting_reasons import FEW
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Status
+
+NEARLY = 0.8
+"""Share of its timeout from which a job is near it."""
 
 
 def state(case: Case) -> str:
@@ -33,9 +38,17 @@ def active(case: Case) -> Iterator[Reason]:
     """What a job does that a worker holds."""
     worker = _worker(case)
     held_by = case.detail.worker or "not known"
+    if worker is None and case.snapshot.unread:
+        yield Reason(
+            "worker_not_read", f"worker {held_by} holds it, and how that worker is was not read",
+            evidence={"not_read": case.snapshot.unread[0]},
+        )  # fmt: skip
+        return
     if worker is None or not worker.is_alive(case.now):
         live = case.snapshot.alive
         evidence: dict[str, str | int | float] = {"worker": held_by}
+        if worker is not None and worker.host:
+            evidence["host"] = worker.host
         if worker is not None and worker.beat_at is not None:
             evidence["last_heartbeat_at"] = worker.beat_at
         then = (
@@ -43,12 +56,18 @@ def active(case: Case) -> Iterator[Reason]:
             if live
             else "no live worker runs that would put it back"
         )
+        lease = "has expired" if worker is not None else "is not there: it has stopped or was lost"
         yield Reason(
-            "worker_lost", f"the lease of worker {held_by}, which holds it, has expired; {then}",
+            "worker_lost", f"the lease of worker {held_by}, which holds it, {lease}; {then}",
             worker.lease_until if worker else None, evidence,
             "" if live else "asok worker", blocking=True,
         )  # fmt: skip
         return
+    yield from _silent(worker, case.now)
+    hangs = worker.hanging and case.detail.id in worker.hang
+    if hangs:
+        yield _hanging(worker, case)
+    yield from _standing(case)
     if is_running(case):
         yield _running(case)
     elif case.record is None:
@@ -59,20 +78,75 @@ def active(case: Case) -> Iterator[Reason]:
         )  # fmt: skip
     else:
         yield Reason(
-            "claimed", f"worker {held_by} has claimed it, and it has not begun",
+            "claimed", f"worker {held_by} has claimed it, and has not reported that it has begun",
             evidence={"slots": worker.slots, "running": worker.running}, blocking=True,
         )  # fmt: skip
-    if worker.trouble:
+    if worker.trouble and not hangs:
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
     yield from case.crashes()
     yield from case.earlier_pauses()
+
+
+def _silent(worker: WorkerInfo, now: float) -> Iterator[Reason]:
+    """That its worker sends no heartbeat, and when others take over its jobs."""
+    silent = worker.no_heartbeat_for(now)
+    if silent is not None:
+        evidence: dict[str, str | int | float] = {"host": worker.host or "not known"}
+        if worker.lease_until is not None:
+            evidence["put_back_after_at"] = worker.lease_until
+        yield Reason(
+            "worker_silent", f"worker {worker.id}, which holds it, sends no heartbeat: whether the job "
+            "still runs is not known; others put it back when its lease ends",
+            worker.beat_at, evidence, f"look at its process {worker.pid or ''} on {worker.host}",
+        )  # fmt: skip
+
+
+def _hanging(worker: WorkerInfo, case: Case) -> Reason:
+    """That its process claims and settles nothing, and that it may be the cause."""
+    beat = worker.beat_at if worker.beat_at is not None else case.now
+    return Reason(
+        "process_hangs", f"its process has not worked for {worker.hang_seconds:.0f} s: {worker.hang}",
+        beat - worker.hang_seconds, {"worker": worker.id, "hanging_processes": worker.hanging},
+        f"asok job stack {operands(case.detail.id)}",
+    )  # fmt: skip
+
+
+def _standing(case: Case) -> Iterator[Reason]:
+    """What its stack shows: that no Python code runs, or that it and another job stand still."""
+    own = case.stacks[0] if case.stacks else None
+    if own is None or not (own.held or own.stands):
+        return
+    advice = f"asok job stack {operands(case.detail.id)}"
+    if own.held:
+        where = f", in {_place(own)}" if own.samples else ""
+        yield Reason(
+            "interpreter_held", "no Python code runs in its process: a thread holds the interpreter in C "
+            f"code{where}", evidence={"process": own.process}, remedy=advice,
+        )  # fmt: skip
+        return
+    # Jobs that stand at the same call wait for the same thing, which is none of them.
+    other = next(
+        (each for each in case.stacks[1:] if each.stands and _place(each) != _place(own)), None
+    )
+    if other is not None:
+        yield Reason(
+            "jobs_stand_still", f"it stands still in {_place(own)}, and job {other.job_id} of its process "
+            f"in {_place(other)}: they may wait for each other",
+            evidence={"process": own.process, "samples": own.taken}, remedy=advice,
+        )  # fmt: skip
+
+
+def _place(stack: JobStack) -> str:
+    frame = stack.samples[0].stack[0]
+    return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
 
 
 def _running(case: Case) -> Reason:
     record, stats = case.record, reasons.queue_of(case.queue, case.snapshot)
     process = (record.worker if record else None) or case.detail.worker or "not known"
     evidence: dict[str, str | int | float] = {"process": process}
-    text, since = f"process {process} runs it", record.started_at if record else None
+    code, text = "running", f"process {process} runs it"
+    since = record.started_at if record else None
     ran = case.now - since if since is not None else None
     if ran is not None:
         evidence["ran_s"] = max(0.0, ran)
@@ -81,8 +155,15 @@ def _running(case: Case) -> Reason:
         finished = sum(each.completed + each.failed for each in stats.recent)
         evidence["attempts_in_p95"] = finished
         if finished >= FEW and ran is not None and ran > stats.run_p95_ms / 1000:
+            code = "running_long"
             text += ", longer than 95 % of the jobs of its queue in the last five minutes"
+    if case.stacks and case.stacks[0].stands:
+        evidence["it_stands_still_in"] = _place(case.stacks[0])
     limit = case.job.timeout if case.job else None
     if limit is not None:
         evidence["timeout_s"] = limit
-    return Reason("running", text, since, evidence)
+        if ran is not None and since is not None and ran > NEARLY * limit:
+            text += "; its timeout is near" if ran < limit else "; its timeout is over"
+            evidence["timeout_at"] = since + limit
+    where = f"asok job stack {operands(case.detail.id)}" if code == "running_long" else ""
+    return Reason(code, text, since, evidence, f"where it is: {where}" if where else "")

@@ -31,6 +31,12 @@ def ended(case: Case) -> Iterator[Reason]:
         yield _dead(case)
     elif record is not None and record.finished:
         yield _finished(case, record.status)
+    elif detail.location is Location.FINISHED and record is None:
+        yield Reason(
+            "record_expired", "it has ended, and its record has expired: how it ended is not known",
+            evidence={"list_of_ended_jobs": "has its id"},
+            remedy="raise ASOK_RECORD_TTL to keep the records of jobs that complete from now on",
+        )  # fmt: skip
     elif detail.missing:
         yield Reason(
             "lost", "its record says that it has not ended, and it is in no location: a worker of the "
@@ -88,6 +94,11 @@ def _finished(case: Case, status: Status | str) -> Reason:
             {"by": by, **_of_record(case)},
         )  # fmt: skip
     error = (record.error_line or last_line(record.error)) if record else ""
+    if error.startswith("Oversized: "):
+        return Reason(
+            "oversized", f"it was set aside unread: {error.removeprefix('Oversized: ')}", at,
+            _of_record(case), "pass an id that the task looks up, or raise ASOK_MAX_ENVELOPE of the workers",
+        )  # fmt: skip
     text = f"it failed: {error or 'with which error is not known'}"
     return Reason("failed", text, at, _of_record(case))
 

@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.command_lines import operands
 from asok_core.inspection.history import history_of, known_attempts
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.stacks import JobStack
 from asok_core.jobs.envelope import Trust
+from asok_core.jobs.states import Location
 
+SKEW = 3.0
+"""Seconds by which a clock must be ahead to be named."""
 _NO_WORKER = "a worker that claims it does not run it"
 _LIKE_HERE = "a worker with the settings that are used here would not run it"
 _NOT_RUN = {
@@ -28,8 +33,13 @@ class Case:
     """One job with all that is known of it."""
 
     def __init__(
-        self, detail: JobDetail, snapshot: Snapshot, activities: Sequence[Activity]
+        self,
+        detail: JobDetail,
+        snapshot: Snapshot,
+        activities: Sequence[Activity],
+        stacks: Sequence[JobStack] = (),
     ) -> None:
+        self.stacks = stacks
         self.detail, self.snapshot, self.activities = detail, snapshot, activities
         self.job = detail.payload.job if detail.payload else None
         self.record = detail.record
@@ -58,6 +68,22 @@ class Case:
                 f"its process died, or the lease of its worker expired, {times} while it may have run",
                 evidence={"crashes": self.detail.crashes},
             )
+
+    def clock(self) -> Iterator[Reason]:
+        """How far the clock of a program of the framework is ahead, where its record shows that.
+
+        Such a program writes times of its own machine. Ours write those of Redis.
+        """
+        written = self.record.ts if self.record is not None and self.record.foreign else None
+        ahead = written - self.now if written is not None else 0.0
+        if written is None or ahead < SKEW:
+            return
+        text = f"the clock of the program that wrote its record is {ahead:.0f} s or more ahead of Redis's"
+        remedy = "set the clock of that machine (NTP)"
+        if self.detail.location is Location.DELAYED:
+            text += ", and it is due by that clock"
+            remedy += f"; this job: asok job promote {operands(self.detail.id)}"
+        yield Reason("clock_ahead", text, evidence={"record_written_at": written}, remedy=remedy)
 
     def earlier_pauses(self) -> Iterator[Reason]:
         """The pauses of its queue, over by now, that fell into the time for which it last waited."""

@@ -15,6 +15,7 @@ from asok_core.inspection.job_case import Case
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason, ranked
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.waiting_reasons import Estimate
 from asok_core.jobs.states import Location
 
@@ -28,10 +29,16 @@ class Explanation(NamedTuple):
 
 
 def explain_job(
-    detail: JobDetail, snapshot: Snapshot, activities: Sequence[Activity]
+    detail: JobDetail,
+    snapshot: Snapshot,
+    activities: Sequence[Activity],
+    stacks: Sequence[JobStack] = (),
 ) -> Explanation:
-    """Why a job is where it is. ``activities``: the newest entries of the audit, newest first."""
-    case = Case(detail, snapshot, activities)
+    """Why a job is where it is. ``activities``: the newest entries of the audit, newest first.
+
+    ``stacks``: of a running job that of its code, then those of others in its process.
+    """
+    case = Case(detail, snapshot, activities, stacks)
     if detail.location is Location.PENDING:
         found = ranked(waiting_reasons.pending(case))
         estimate = waiting_reasons.estimate(case, found)

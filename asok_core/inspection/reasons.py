@@ -219,9 +219,7 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
 
 
 def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> Iterator[Reason]:
-    slots, running = sum(w.slots for w in able), sum(w.running for w in able)
-    if running >= slots:
-        yield _busy(able, snapshot.taken_at)
+    # A slot that is freed takes the jobs of these queues first, so that they count more than the slots.
     if before := earlier(name, snapshot):
         jobs = sum(each.pending for each in before)
         names = [f"{each.name} ({each.pending:,})" for each in before]
@@ -231,6 +229,9 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
             evidence={"jobs": jobs, "queues": len(before)},
             remedy=f"a worker of its own: {command}" if (command := _worker_of(name)) else "",
         )  # fmt: skip
+    slots, running = sum(w.slots for w in able), sum(w.running for w in able)
+    if running >= slots:
+        yield _busy(able, snapshot.taken_at)
 
 
 def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:

@@ -72,6 +72,11 @@ class JobStack:
         """How many samples there are."""
         return sum(each.times for each in self.samples)
 
+    @property
+    def stands(self) -> bool:
+        """Whether several samples, and all of them, have the same stack."""
+        return self.taken > 1 and len(self.samples) == 1 and bool(self.samples[0].stack)
+
 
 def shortened(frames: Iterable[Frame]) -> Stack:
     """A stack without the frames of the worker that called the task, within the limits of its size.

@@ -54,6 +54,7 @@ def pending(case: Case) -> Iterator[Reason]:
     elif ahead is None:
         yield Reason("position_not_known", "its position in the queue is not known")
     yield from case.not_run()
+    yield from case.clock()
     yield from case.earlier_pauses()
     if ahead == 0 and not any(each.blocking or each.code in _TAKES_TURNS for each in held_up):
         yield _next(case)
@@ -100,6 +101,7 @@ def delayed(case: Case) -> Iterator[Reason]:
     due = case.detail.due_at
     if due is not None and case.now - due > LATE:
         yield from _late(case, due)
+    yield from case.clock()
     yield _why_delayed(case, due)
     if due is not None and due > case.now:
         for reason in reasons.of_queue(case.queue, case.snapshot, case.activities):
@@ -135,6 +137,14 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
             "postponed",
             f"a worker postponed it, which costs no retry: {last.error or 'why is not known'}",
             last.started_at, evidence,
+        )  # fmt: skip
+    retrying = case.record is not None and case.record.status == Status.RETRYING
+    if retrying and case.job is not None and not case.job.retry_count:
+        # No attempt was spent: of what a worker postpones, only its record says so.
+        error = last_line(case.record.error if case.record else None)
+        return Reason(
+            "postponed", f"a worker postponed it, which costs no retry: {error or 'why is not known'}",
+            None, evidence, "" if error else "the log of the worker states why",
         )  # fmt: skip
     spent = case.job.retry_count if case.job else (case.record.retry_count if case.record else None)
     if spent:

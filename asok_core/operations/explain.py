@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from asok_core.backends.roles import Reader
@@ -12,6 +12,7 @@ from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
@@ -22,6 +23,9 @@ NEWEST = 50
 """Of these, how many are read again where the others are known."""
 
 Kind: TypeAlias = Literal["job", "queue", "worker"]
+
+
+Stacks: TypeAlias = Callable[[JobDetail, Snapshot], Sequence[JobStack]]
 
 
 class Explained(NamedTuple):
@@ -55,18 +59,24 @@ class RecentOperations:
         return self._known
 
 
-def job(reader: Reader, name: str, *, namespace: str, redis: str) -> Explained:
+def job(
+    reader: Reader, name: str, *, namespace: str, redis: str, stacks: Stacks | None = None
+) -> Explained:
     """Why the job with this id, or the only one whose id begins with it, is where it is.
 
-    ``namespace`` and ``redis`` (a masked URL) say where it was looked for.
-    Raises UsageError where several ids begin with it; Unreachable, Refused.
+    ``namespace`` and ``redis`` (a masked URL) say where it was looked for; ``stacks`` asks the worker of a
+    running job where its code is. Raises UsageError where several ids begin with it; Unreachable, Refused.
     """
     snapshot = reader.snapshot()
     detail = by_id(reader, name, snapshot)
-    if _has_moved(detail, snapshot):
-        detail = (by_id(reader, detail.id, snapshot) if detail else None) or detail
+    detail, snapshot = with_its_worker(reader, detail, snapshot)
     operations = RecentOperations().read(reader, detail)
-    return known_job(detail, name, snapshot, operations, namespace=namespace, redis=redis)
+    taken: Sequence[JobStack] = ()
+    if stacks is not None and detail is not None and detail.location is Location.ACTIVE:
+        taken = stacks(detail, snapshot)
+    return known_job(
+        detail, name, snapshot, operations, namespace=namespace, redis=redis, stacks=taken
+    )
 
 
 def known_job(
@@ -77,19 +87,28 @@ def known_job(
     *,
     namespace: str,
     redis: str,
+    stacks: Sequence[JobStack] = (),
 ) -> Explained:
     """Why a job is where it is of which ``detail`` was read; None: it was not found."""
     if detail is None:
         return Explained("job", name, snapshot.taken_at, explain_unknown(namespace, redis))
-    explanation = explain_job(detail, snapshot, operations)
+    explanation = explain_job(detail, snapshot, operations, stacks)
     return Explained("job", detail.id, snapshot.taken_at, explanation, detail)
 
 
-def _has_moved(detail: JobDetail | None, snapshot: Snapshot) -> bool:
-    """Whether a worker that the snapshot does not have holds the job: it may have given it back."""
+def with_its_worker(
+    reader: Reader, detail: JobDetail | None, snapshot: Snapshot
+) -> tuple[JobDetail | None, Snapshot]:
+    """The same, read again where a worker holds the job that is not in the snapshot.
+
+    The worker may have begun after the snapshot, or given the job back since: neither is lost.
+    """
     if detail is None or detail.location is not Location.ACTIVE:
-        return False
-    return detail.worker not in {each.id for each in snapshot.workers}
+        return detail, snapshot
+    if detail.worker in {each.id for each in snapshot.workers}:
+        return detail, snapshot
+    snapshot = reader.snapshot()
+    return reader.job(detail.id) or detail, snapshot
 
 
 def queue(reader: Reader, name: str) -> Explained:

@@ -87,7 +87,9 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
         _name(row): row
         for rows in _everywhere(reader, snapshot, whole=False)
         for row in rows
+        # Of an ended job whose record has expired, the id is all there is.
         if chosen.matches(row, snapshot.taken_at)
+        or (_name(row).startswith(name) and names_ended(row))
     }
     if name in found:
         found = {name: found[name]}
@@ -164,6 +166,16 @@ def _name(row: Row) -> str:
         return row.record.id
     finished = row.location is Location.FINISHED
     return row.payload.raw.decode("utf-8", "surrogateescape") if finished else row.key
+
+
+def names_ended(row: Row) -> bool:
+    """Whether the list of ended jobs names it, and it has no record."""
+    return row.location is Location.FINISHED and row.record is None
+
+
+def expired(row: Row | None) -> JobDetail | None:
+    """What is known of an ended job without a record, which a list has shown."""
+    return _detail_of(_name(row), row) if row is not None and names_ended(row) else None
 
 
 def _detail_of(job_id: str, row: Row) -> JobDetail:

@@ -6,12 +6,18 @@ from dataclasses import replace
 
 from asok_core.backends.redis.keys import worker_of
 from asok_core.backends.roles import Operator
+from asok_core.errors import AsokError
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.jobs.states import Location, Status
 
 PATIENCE = 5.0
 """Seconds in which a worker answers, or it does not."""
+A_WHILE = 3.0
+"""Seconds from which a job has run for a while."""
+SAMPLES, BESIDE = 3, 3
+"""Stacks that show whether a job stands still, and other jobs of its process of which they are taken."""
 
 
 def unaskable(detail: JobDetail) -> str:
@@ -49,6 +55,38 @@ def stack_of_job(
             problem=f"no answer from worker {worker} within {patience:g} s (its supervisor may be down)",
         )
     return answer if answer.process else replace(answer, process=process)
+
+
+def stacks_beside(
+    operator: Operator, detail: JobDetail, snapshot: Snapshot
+) -> tuple[JobStack, ...]:
+    """The stack of a job that has run for a while, or has not reported that it runs.
+
+    If it stands still, those of others in its process follow.
+    Where the worker may not be asked, or does not answer, there are none.
+    """
+    record = detail.record
+    begun = record.started_at if record is not None and record.status == Status.RUNNING else None
+    # One that holds the interpreter cannot report that it has begun.
+    if (begun is not None and snapshot.taken_at - begun < A_WHILE) or unaskable(detail):
+        return ()
+    try:
+        own = stack_of_job(operator, detail, samples=SAMPLES)
+        if not own.stands or own.held:
+            return (own,)
+        beside = [
+            running.payload.id
+            for worker in snapshot.workers
+            for running in worker.jobs
+            if running.process == own.process and running.started_at is not None
+        ]
+        ids = [each for each in beside if each and each != detail.id][:BESIDE]
+        found = [
+            operator.stack(each, own.process, samples=SAMPLES, patience=PATIENCE) for each in ids
+        ]
+    except AsokError:
+        return ()
+    return (own, *(each for each in found if each is not None))
 
 
 def _process_of(detail: JobDetail) -> str:

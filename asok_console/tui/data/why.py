@@ -9,6 +9,7 @@ from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations import explain
 from asok_core.operations.explain import Explained, Kind, RecentOperations
+from asok_core.operations.search import expired
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Subject:
             return explain.known_queue(self.name, snapshot, self.operations.read(reader))
         if self.kind == "worker":
             return explain.known_worker(self.name, snapshot, self.operations.read(reader))
-        detail = reader.job(self.name, near=self.near)
+        detail = reader.job(self.name, near=self.near) or expired(self.near)
+        detail, snapshot = explain.with_its_worker(reader, detail, snapshot)
         found = self.operations.read(reader, detail)
         return explain.known_job(
             detail, self.name, snapshot, found, namespace=namespace, redis=target
