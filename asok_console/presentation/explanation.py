@@ -18,7 +18,7 @@ LONGEST = 300
 LONGEST_REMEDY = 5000
 """Of a line with a command, which is of no use without its end: names have up to 1024 bytes."""
 NOTHING = "nothing is found that holds it up"
-TO_CHANGE = "to change it: "
+TO_CHANGE, TO_LOOK = "to change it: ", "to see where it is: "
 
 _TONES = {
     "completed": "good",
@@ -38,7 +38,7 @@ _TONES = {
     "record_expired": "warn",
     "running": "info",
     "running_long": "warn",
-    "worker_silent": "warn",
+    "worker_no_heartbeat": "warn",
     "worker_in_trouble": "warn",
     "would_not_run": "bad",
 }
@@ -78,7 +78,8 @@ def lines_of(found: Explained) -> Iterator[Line]:
         if evidence := ", ".join(_evidence(reason, found.at)):
             yield Line(evidence, "dim", indent=5)
         if reason.remedy:
-            remedy = f"{TO_CHANGE}{safe(reason.remedy, LONGEST_REMEDY)}"
+            label = TO_LOOK if reason.remedy.startswith("asok job stack ") else TO_CHANGE
+            remedy = f"{label}{safe(reason.remedy, LONGEST_REMEDY)}"
             yield Line(remedy, "title" if command_of(reason) else "dim", indent=5)
     if not found.explanation.reasons:
         yield Line(NOTHING, "good")

@@ -18,11 +18,17 @@ NEARLY = 0.8
 
 
 def state(case: Case) -> str:
-    """Whether it has begun, as far as its record states it."""
-    if case.record is None:
-        return "held by a worker"
-    begun = case.record.started_at is not None
-    return "running" if begun and is_running(case) else "claimed, not begun"
+    """Whether it has begun, as far as its record or its stack shows it."""
+    if case.record is not None and case.record.started_at is not None and is_running(case):
+        return "running"
+    if _is_seen(case):
+        return "running, and not reported yet"
+    return "claimed by a worker" if case.record is not None else "held by a worker"
+
+
+def _is_seen(case: Case) -> bool:
+    """Whether its stack shows that it runs."""
+    return bool(case.stacks) and bool(case.stacks[0].samples)
 
 
 def _worker(case: Case) -> WorkerInfo | None:
@@ -63,12 +69,12 @@ def active(case: Case) -> Iterator[Reason]:
             "" if live else "asok worker", blocking=True,
         )  # fmt: skip
         return
-    yield from _silent(worker, case.now)
-    hangs = worker.hanging and case.detail.id in worker.hang
+    yield from _without_heartbeat(worker, case.now)
+    hangs = worker.hanging and f"job {case.detail.id} (" in worker.hang
     if hangs:
         yield _hanging(worker, case)
-    yield from _standing(case)
-    if is_running(case):
+    yield from _of_stacks(case)
+    if is_running(case) or _is_seen(case):
         yield _running(case)
     elif case.record is None:
         yield Reason(
@@ -87,15 +93,14 @@ def active(case: Case) -> Iterator[Reason]:
     yield from case.earlier_pauses()
 
 
-def _silent(worker: WorkerInfo, now: float) -> Iterator[Reason]:
+def _without_heartbeat(worker: WorkerInfo, now: float) -> Iterator[Reason]:
     """That its worker sends no heartbeat, and when others take over its jobs."""
-    silent = worker.no_heartbeat_for(now)
-    if silent is not None:
+    if worker.no_heartbeat_for(now) is not None:
         evidence: dict[str, str | int | float] = {"host": worker.host or "not known"}
         if worker.lease_until is not None:
             evidence["put_back_after_at"] = worker.lease_until
         yield Reason(
-            "worker_silent", f"worker {worker.id}, which holds it, sends no heartbeat: whether the job "
+            "worker_no_heartbeat", f"worker {worker.id}, which holds it, sends no heartbeat: whether the job "
             "still runs is not known; others put it back when its lease ends",
             worker.beat_at, evidence, f"look at its process {worker.pid or ''} on {worker.host}",
         )  # fmt: skip
@@ -103,22 +108,22 @@ def _silent(worker: WorkerInfo, now: float) -> Iterator[Reason]:
 
 def _hanging(worker: WorkerInfo, case: Case) -> Reason:
     """That its process claims and settles nothing, and that it may be the cause."""
-    beat = worker.beat_at if worker.beat_at is not None else case.now
+    reported = worker.beat_at if worker.beat_at is not None else case.now
     return Reason(
         "process_hangs", f"its process has not worked for {worker.hang_seconds:.0f} s: {worker.hang}",
-        beat - worker.hang_seconds, {"worker": worker.id, "hanging_processes": worker.hanging},
+        reported - worker.hang_seconds, {"worker": worker.id, "hanging_processes": worker.hanging},
         f"asok job stack {operands(case.detail.id)}",
     )  # fmt: skip
 
 
-def _standing(case: Case) -> Iterator[Reason]:
+def _of_stacks(case: Case) -> Iterator[Reason]:
     """What its stack shows: that no Python code runs, or that it and another job stand still."""
     own = case.stacks[0] if case.stacks else None
     if own is None or not (own.held or own.stands):
         return
     advice = f"asok job stack {operands(case.detail.id)}"
     if own.held:
-        where = f", in {_place(own)}" if own.samples else ""
+        where = f", in {_call(own)}" if own.samples else ""
         yield Reason(
             "interpreter_held", "no Python code runs in its process: a thread holds the interpreter in C "
             f"code{where}", evidence={"process": own.process}, remedy=advice,
@@ -126,17 +131,17 @@ def _standing(case: Case) -> Iterator[Reason]:
         return
     # Jobs that stand at the same call wait for the same thing, which is none of them.
     other = next(
-        (each for each in case.stacks[1:] if each.stands and _place(each) != _place(own)), None
+        (each for each in case.stacks[1:] if each.stands and _call(each) != _call(own)), None
     )
     if other is not None:
         yield Reason(
-            "jobs_stand_still", f"it stands still in {_place(own)}, and job {other.job_id} of its process "
-            f"in {_place(other)}: they may wait for each other",
+            "jobs_stand_still", f"it stands still in {_call(own)}, and job {other.job_id} of its process "
+            f"in {_call(other)}: they may wait for each other",
             evidence={"process": own.process, "samples": own.taken}, remedy=advice,
         )  # fmt: skip
 
 
-def _place(stack: JobStack) -> str:
+def _call(stack: JobStack) -> str:
     frame = stack.samples[0].stack[0]
     return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
 
@@ -158,12 +163,11 @@ def _running(case: Case) -> Reason:
             code = "running_long"
             text += ", longer than 95 % of the jobs of its queue in the last five minutes"
     if case.stacks and case.stacks[0].stands:
-        evidence["it_stands_still_in"] = _place(case.stacks[0])
+        evidence["it_stands_still_in"] = _call(case.stacks[0])
     limit = case.job.timeout if case.job else None
     if limit is not None:
         evidence["timeout_s"] = limit
         if ran is not None and since is not None and ran > NEARLY * limit:
             text += "; its timeout is near" if ran < limit else "; its timeout is over"
             evidence["timeout_at"] = since + limit
-    where = f"asok job stack {operands(case.detail.id)}" if code == "running_long" else ""
-    return Reason(code, text, since, evidence, f"where it is: {where}" if where else "")
+    return Reason(code, text, since, evidence, f"asok job stack {operands(case.detail.id)}")

@@ -97,7 +97,7 @@ def _finished(case: Case, status: Status | str) -> Reason:
     if error.startswith("Oversized: "):
         return Reason(
             "oversized", f"it was set aside unread: {error.removeprefix('Oversized: ')}", at,
-            _of_record(case), "pass an id that the task looks up, or raise ASOK_MAX_ENVELOPE of the workers",
+            _of_record(case), "pass an id that the task looks up, or raise ASOK_MAX_ENVELOPE",
         )  # fmt: skip
     text = f"it failed: {error or 'with which error is not known'}"
     return Reason("failed", text, at, _of_record(case))

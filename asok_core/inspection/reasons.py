@@ -125,7 +125,10 @@ def impediment(
     if not worker.runs_jobs:
         text = worker.trouble or "starting: none of its processes runs jobs yet"
         code = f"worker_{worker.condition or 'starting'}".replace("-", "_").replace(" ", "_")
-        return Reason(code, f"worker {worker.id} is {text}", blocking=True)
+        remedy = (
+            "" if code == "worker_starting" else f"look at its log on {worker.host or 'its host'}"
+        )
+        return Reason(code, f"worker {worker.id} is {text}", remedy=remedy, blocking=True)
     if worker.stopping or worker.command == "stop":
         return Reason(
             "worker_stopping", f"worker {worker.id} is stopping", *_by("stop", worker.id, activities),

@@ -8,6 +8,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ import redis
 from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.why import Subject
+from asok_console.tui.views.shared.job_columns import job_id
 from asok_core.operations.explain import Kind
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -72,13 +74,15 @@ def names(
             where = ("--url", url) if url else ()
             printed = asok("explain", *asked, *where).out
             (Path(FOLDER) / f"{name}.txt").write_text(printed, encoding="utf-8")
-            settings = make_settings(redis_url=url or redis_url)
+            settings = make_settings(ASOK_REDIS_URL=url or redis_url)
             asyncio.run(look(name, _subject(asked), settings))
         return reason
 
     async def look(name: str, subject: Subject, settings: Settings) -> None:
         async with open_console(size=(110, 30), settings=settings) as hand:
-            hand.app.explain(subject)
+            ended = hand.app.session.reader.recent(0, 10).rows
+            near = next((each for each in ended if job_id(each) == subject.name), None)
+            hand.app.explain(replace(subject, near=near))
             await hand.loses("reading …")
             await hand.sees("1. ")
             drawn = hand.app.export_screenshot(title=name.replace("_", " "))

@@ -1,0 +1,161 @@
+"""The reasons of a job that a worker holds, that waits for its time or that has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.job_reasons import Explanation, explain_job
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.reasons import Reason
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.stacks import Frame, JobStack, Sample
+from asok_core.inspection.workers import WorkerInfo
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.states import Location, Status
+
+NOW = 1_700_000_000.0
+WORKER = WorkerInfo(
+    "w1", host="web1", queues=("mail",), concurrency=2, processes=1, able=1, beat_at=NOW - 1,
+    lease_until=NOW + 10,
+)  # fmt: skip
+JOB = Job("j", "shop", "mail", queue="mail")
+RUNNING = JobRecord("j", Status.RUNNING, queue="mail", started_at=NOW - 50, worker="w1.1")
+CLAIMED = JobRecord("j", Status.PENDING, queue="mail")
+
+
+def held(
+    worker: WorkerInfo | None = WORKER, record: JobRecord = RUNNING, *stacks: JobStack,
+    timeout: float | None = None, unread: tuple[str, ...] = (),
+) -> Explanation:  # fmt: skip
+    whole = Snapshot(
+        NOW,
+        ServerInfo("redis://x"),
+        (QueueStats("mail", 0),),
+        (worker,) if worker else (),
+        unread=unread,
+    )
+    payload = Payload(b"", replace(JOB, timeout=timeout), Trust.SIGNED)
+    detail = JobDetail("j", record, Location.ACTIVE, payload, worker="w1")
+    return explain_job(detail, whole, (), stacks)
+
+
+def first(found: Explanation) -> Reason:
+    return found.reasons[0]
+
+
+def stack(name: str, line: int, *, times: int = 3, also: bool = False) -> JobStack:
+    samples = [Sample(times, (Frame("/app/shop.py", line, "transfer"),))]
+    samples += [Sample(1, (Frame("/app/shop.py", 99, "other"),))] if also else []
+    return JobStack(name, "w1.1", "running", 50.0, samples=tuple(samples))
+
+
+def test_a_worker_without_heartbeat_is_named_with_when_its_jobs_are_put_back() -> None:
+    reason = first(held(replace(WORKER, beat_at=NOW - 29, lease_until=NOW + 1)))
+    assert (reason.code, reason.evidence["put_back_after_at"]) == ("worker_no_heartbeat", NOW + 1)
+    assert "not known" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"),
+    [(60.0, "its timeout is near"), (40.0, "its timeout is over"), (600.0, "")],
+)
+def test_a_timeout_is_named_from_when_it_is_near(timeout: float, words: str) -> None:
+    reason = first(held(timeout=timeout))
+    assert words in reason.text
+    assert reason.evidence.get("timeout_at") == (NOW - 50 + timeout if words else None)
+
+
+def test_a_process_that_hangs_is_named_before_its_job() -> None:
+    hangs = replace(
+        WORKER,
+        hanging=1,
+        hang_seconds=40.0,
+        hang="no thread runs; job j (running for 40 s) may be it",
+    )
+    found = held(hangs, CLAIMED)
+    assert [each.code for each in found.reasons] == ["process_hangs", "claimed"]
+    assert first(found).since == NOW - 1 - 40
+
+
+def test_another_job_that_hangs_does_not_explain_this_one() -> None:
+    hangs = replace(
+        WORKER,
+        hanging=1,
+        hang_seconds=40.0,
+        hang="job kj (running for 40 s) may hold the interpreter",
+    )
+    assert [each.code for each in held(hangs).reasons] == ["running", "worker_in_trouble"]
+
+
+def test_two_jobs_of_a_process_that_stand_still_may_wait_for_each_other() -> None:
+    reason = first(held(WORKER, RUNNING, stack("j", 10), stack("k", 20)))
+    assert reason.code == "jobs_stand_still"
+    assert "transfer (shop.py:10), and job k of its process in transfer (shop.py:20)" in reason.text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [stack("k", 10), stack("k", 20, also=True), stack("k", 20, times=1)],
+    ids=["at the same call", "that moves", "of which one sample is known"],
+)
+def test_no_deadlock_is_supposed_of_a_job_beside_one(other: JobStack) -> None:
+    found = held(WORKER, RUNNING, stack("j", 10), other)
+    assert [each.code for each in found.reasons] == ["running"]
+    assert first(found).evidence["it_stands_still_in"] == "transfer (shop.py:10)"
+
+
+def test_a_job_that_holds_the_interpreter_cannot_report_that_it_runs() -> None:
+    found = held(WORKER, CLAIMED, replace(stack("j", 10, times=1), held=True))
+    assert (found.state, first(found).code) == ("running, and not reported yet", "interpreter_held")
+    assert held(WORKER, CLAIMED).state == "claimed by a worker"
+
+
+def test_a_worker_that_was_not_read_is_not_lost() -> None:
+    assert first(held(None, unread=("5 workers were not read",))).code == "worker_not_read"
+    assert first(held(None)).code == "worker_lost"
+    assert "is not there" in first(held(None)).text
+
+
+def delayed(record: JobRecord, job: Job = JOB) -> Reason:
+    whole = Snapshot(NOW, ServerInfo("redis://x"), (), (WORKER,))
+    payload = Payload(b"", job, Trust.SIGNED)
+    return first(
+        explain_job(JobDetail("j", record, Location.DELAYED, payload, NOW + 60), whole, ())
+    )
+
+
+def test_a_postponed_job_was_not_delayed_by_its_caller() -> None:
+    record = JobRecord("j", Status.RETRYING, queue="mail", error="BadSignature: another key")
+    reason = delayed(record)
+    assert (reason.code, "another key" in reason.text) == ("postponed", True)
+    assert delayed(replace(record, status=Status.SCHEDULED)).code == "delayed_by_caller"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "foreign", "named"), [(600.0, True, True), (600.0, False, False), (1.0, True, False)]
+)
+def test_only_a_clock_of_the_framework_that_is_ahead_is_named(
+    ahead: float, *, foreign: bool, named: bool
+) -> None:
+    record = JobRecord("j", Status.RETRYING, ts=NOW + ahead, foreign=foreign)
+    reason = delayed(record, replace(JOB, retry_count=1, retries=3))
+    assert (reason.code == "clock_ahead") is named
+
+
+def test_of_an_ended_job_without_a_record_it_is_known_that_it_has_ended() -> None:
+    whole = Snapshot(NOW, ServerInfo("redis://x"))
+    found = explain_job(JobDetail("j", None, Location.FINISHED), whole, ())
+    assert (found.state, first(found).code) == ("not known", "record_expired")
+
+
+def test_a_job_that_redis_set_aside_is_not_a_failure_of_its_task() -> None:
+    record = JobRecord(
+        "j", Status.FAILED, error_line="Oversized: 9 bytes, more than 5", finished_at=NOW
+    )
+    whole = Snapshot(NOW, ServerInfo("redis://x"))
+    found = explain_job(JobDetail("j", record, Location.FINISHED), whole, ())
+    assert first(found).code == "oversized"
