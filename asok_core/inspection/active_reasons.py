@@ -100,8 +100,8 @@ def _without_heartbeat(worker: WorkerInfo, now: float) -> Iterator[Reason]:
         if worker.lease_until is not None:
             evidence["put_back_after_at"] = worker.lease_until
         yield Reason(
-            "worker_no_heartbeat", f"worker {worker.id}, which holds it, sends no heartbeat: whether the job "
-            "still runs is not known; others put it back when its lease ends",
+            "worker_no_heartbeat", f"worker {worker.id}, which holds it, sends no heartbeat: whether the "
+            "job still runs is not known; others put it back when its lease ends",
             worker.beat_at, evidence, f"look at its process {worker.pid or ''} on {worker.host}",
         )  # fmt: skip
 

@@ -74,7 +74,7 @@ def test_a_process_that_hangs_is_named_before_its_job() -> None:
         WORKER,
         hanging=1,
         hang_seconds=40.0,
-        hang="no thread runs; job j (running for 40 s) may be it",
+        hang="job j (running for 40 s) holds it",
     )
     found = held(hangs, CLAIMED)
     assert [each.code for each in found.reasons] == ["process_hangs", "claimed"]
@@ -86,7 +86,7 @@ def test_another_job_that_hangs_does_not_explain_this_one() -> None:
         WORKER,
         hanging=1,
         hang_seconds=40.0,
-        hang="job kj (running for 40 s) may hold the interpreter",
+        hang="job kj (running for 40 s) holds it",
     )
     assert [each.code for each in held(hangs).reasons] == ["running", "worker_in_trouble"]
 
