@@ -23,6 +23,7 @@ from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
 from asok_console.tui.views.shared.base import View
+from asok_console.tui.views.tasks import TasksView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.row_list import RowList
@@ -36,6 +37,7 @@ VIEWS: tuple[type[View], ...] = (
     WorkersView,
     DeadView,
     ActivityView,
+    TasksView,
 )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import redis
 
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.packed_figures import pack
+from asok_core.inspection.histograms import histogram_of
 from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
@@ -223,6 +225,49 @@ def traffic(
             for field, value in counters.items():
                 client.hincrby(key, field, value)
             client.expire(key, 3600 if name == "s" else 86_400)
+
+
+FIGURES = {
+    "shop.mail.send_receipt": (220, 0.002, 140),
+    "shop.billing.charge": (64, 0.09, 900),
+    "shop.search.reindex": (900, 0.0, 8),
+    "shop.reports.monthly": (1, 0.0, 64_000),
+    "shop.images.resize": (120, 0.015, 35),
+}
+"""Attempts a minute, failure rate and milliseconds of each task."""
+
+
+def tasks(client: redis.Redis) -> None:
+    """An hour of figures by task, with a wave in them, and some of tasks that are counted together."""
+    now = int(server_time(client))
+    for name, (level, failing, took) in (FIGURES | {"other": (3, 0.0, 50)}).items():
+        for ago in range(59, -1, -1):
+            start = now // 60 * 60 - ago * 60
+            ended = round(level * (1 + 0.45 * ((ago * 7) % 11 - 5) / 5))
+            if not ended:
+                continue
+            failed = round(ended * failing)
+            counts = (
+                ended,
+                ended - failed,
+                failed,
+                failed // 2,
+                0,
+                ended * took * 1000,
+                ended * 700,
+            )
+            runs = [int(took * 1000 * (0.6 + 0.1 * (n % 9))) for n in range(ended)]
+            waits = [(n * 37_001) % 4_000_000 for n in range(ended)]
+            packed = pack(counts, histogram_of(runs), histogram_of(waits))
+            hour = start // 3600 * 3600
+            size = len(packed).to_bytes(2, "big")
+            client.append(
+                KEYS.task_minutes(name, hour), packed + bytes([(start - hour) // 60]) + size
+            )
+            client.expire(KEYS.task_minutes(name, hour), 90_000)
+        if name != "other":
+            client.zadd(KEYS.tasks(now // 86_400 * 86_400), {name: level * 60})
+    client.expire(KEYS.tasks(now // 86_400 * 86_400), 90_000)
 
 
 def workers(client: redis.Redis) -> None:

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.redis import audit
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reading import overview
+from asok_core.backends.redis.reading import overview, tasks
 from asok_core.backends.redis.reading.query import known
 from asok_core.inspection.audit import Activity
 from tests.fixtures.console import Hand, Open, settled
@@ -72,6 +72,13 @@ def shop(fixed_time: None, redis_client: redis.Redis) -> None:
     """The shop at three in the morning."""
     seed.shop(redis_client)
     seed.audit(redis_client)
+
+
+@pytest.fixture
+def counted(shop: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shop, and what its tasks did in the last hour."""
+    monkeypatch.setattr(tasks, "server_time", lambda: known(NOW))
+    seed.tasks(redis_client)
 
 
 @pytest.fixture
@@ -130,6 +137,16 @@ async def test_the_review_before_a_trust(
     }
     async with open_console(size=size, reading=Steady, interval=1.0) as hand:
         await draw(hand, over, pictures, tmp_path)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_the_tasks(
+    counted: None, open_console: Open, snapshot: SnapshotAssertion, size: tuple[int, int],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    pictures = snapshot.use_extension(SVGImageExtension)
+    async with open_console(size=size, reading=Steady, interval=1.0) as hand:
+        await draw(hand, {"tasks": (("8",), "attempts ended")}, pictures, tmp_path)
 
 
 @pytest.mark.parametrize("theme", ["asok-light", "asok-contrast"])

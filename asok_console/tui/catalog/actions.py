@@ -13,7 +13,9 @@ from enum import Enum
 
 from textual.binding import Binding
 
-LISTS = frozenset({"overview", "pending", "delayed", "jobs", "workers", "dead", "activity"})
+LISTS = frozenset(
+    {"overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks"}
+)
 JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
 
 
@@ -109,7 +111,7 @@ _PRINTED = {
     "tab": "Tab",
     "shift+tab": "Shift+Tab",
     "vertical_line": "|",
-    "": "1-7",
+    "": "1-8",
 }
 
 
@@ -167,14 +169,14 @@ FOLDING = (
 
 SORTS = (
     Action("sort", "s", "sort", "sort by something else", "Show",
-           frozenset({"overview", "workers", "dead"}), footer=True),
+           frozenset({"overview", "workers", "dead", "tasks"}), footer=True),
 )  # fmt: skip
 
 FINDING = (
     Action("filter", "slash", "filter", "show only what matches: words of the name, queue:high, !x",
-           "Show", frozenset({"overview", "workers"}), footer=True),
+           "Show", frozenset({"overview", "workers", "tasks"}), footer=True),
 )  # fmt: skip
-"""What a list of queues or workers is narrowed by."""
+"""What a list of queues, workers or tasks is narrowed by."""
 
 RELATED = (
     Action("of_dead", "F", "its dead", "show the dead jobs of the queue (Esc: back)", "Show",
@@ -195,9 +197,24 @@ PLOT_RANGES = (
            frozenset({"overview", "delayed"}), call="range(-1)"),
 )  # fmt: skip
 
+TASK_RANGES = (
+    Action("range", "right_square_bracket", "range", "count the next range of time", "Show",
+           frozenset({"tasks"}), footer=True, call="range(1)"),
+    Action("range_before", "left_square_bracket", "range before", "count the range before", "Show",
+           frozenset({"tasks"}), call="range(-1)"),
+)  # fmt: skip
+
+OF_TASK = (
+    Action("dead_of_task", "F", "its dead", "show the dead jobs of the task (Esc: back)", "Show",
+           frozenset({"tasks"}), call="of_task('dead')", footer=True),
+    Action("delayed_of_task", "L", "its delayed", "show the delayed jobs of the task (Esc: back)",
+           "Show", frozenset({"tasks"}), call="of_task('delayed')", footer=True),
+)  # fmt: skip
+"""From a task to its jobs."""
+
 WHY = (
     Action("why", "w", "why", "explain why the job, queue or worker is as it is", "Show",
-           LISTS - {"activity"} | {"job"}, footer=True),
+           LISTS - {"activity", "tasks"} | {"job"}, footer=True),
 )  # fmt: skip
 
 READS = (
@@ -220,7 +237,7 @@ QUEUE_TURNS = (
            "Show", frozenset({"pending"}), call="turn(-1)"),
 )  # fmt: skip
 
-VIEW_NAMES = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
+VIEW_NAMES = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks")
 VIEW_TITLES = {
     "overview": "Overview",
     "pending": "Pending",
@@ -229,6 +246,7 @@ VIEW_TITLES = {
     "workers": "Workers",
     "dead": "Dead",
     "activity": "Activity",
+    "tasks": "Tasks",
 }
 
 HELP = Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True)

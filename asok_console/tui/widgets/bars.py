@@ -15,7 +15,7 @@ from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.widgets.caption import Caption
 from asok_core.inspection.snapshot import Snapshot
 
-WIDE = 120
+WIDE, NARROW = 120, 90
 
 
 class Header(Caption):
@@ -98,12 +98,13 @@ class Tabs(Caption):
     def rewrite(self) -> None:
         """Write the line."""
         status = self._status
-        wide = self.size.width >= WIDE
+        wide, lead = self.size.width >= WIDE, " " if self.size.width > NARROW else ""
         pieces: list[tuple[str, str] | str] = []
         self._spans, column = [], 0
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
             amount = _amount(status.snapshot, name)
-            text = f" {number} {title}"
+            # At 80 cells there is no room for a blank before each.
+            text = f"{lead}{number} {title}"
             text += f" {count(amount)}" if wide and amount is not None else ""
             grave = sum(alert.grave for alert in status.alerts) if name == "overview" else 0
             text += f" ⚠{grave} " if grave else " "

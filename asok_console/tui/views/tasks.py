@@ -1,0 +1,251 @@
+"""Tasks: what each of them did lately, how long it took, and its share of the time of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asok_console.presentation.compact import rate, spark
+from asok_console.presentation.numbers import count, milliseconds, share, size
+from asok_console.presentation.prose import plural
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.trend import FAILURES_SEEN
+from asok_console.tui.views.shared.named import NamedView
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader
+from asok_core.inspection.filters import word
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.task_figures import OTHER, RANGES, Figures, TaskRange, TaskRow, TaskTable
+
+NONE = "No task was counted in this range. Workers of this release count what they run."
+SHOWN: Sequence[TaskRange] = (RANGES["1h"], RANGES["24h"])
+"""Ranges that are read at once; ``asok task list`` has longer ones."""
+NAMES = {"1h": "last hour", "24h": "last 24 h"}
+READING = "Reading …"
+BARS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """A task beside the table that it is a part of."""
+
+    row: TaskRow
+    table: TaskTable
+
+    @property
+    def figures(self) -> Figures:
+        """What it did."""
+        return self.row.figures
+
+    @property
+    def key(self) -> str:
+        """The name of the task."""
+        return self.row.name
+
+
+def _name(line: TaskLine, _now: float) -> Cell:
+    if line.row.name != OTHER:
+        return line.row.name
+    others = f": {plural(line.table.others, 'more task')}" if line.table.others else ""
+    return f"(other{others})", "dim"
+
+
+def _failed(line: TaskLine, _now: float) -> Cell:
+    part = line.figures.failure_rate
+    return share(part), "bad" if part and part >= FAILURES_SEEN else "dim"
+
+
+def _rate(line: TaskLine, _now: float) -> Cell:
+    return rate(line.table.per_second(line.figures.ended))
+
+
+def _trend(line: TaskLine, _now: float) -> Cell:
+    return spark(tuple(map(float, line.row.trend)), BARS), "calm"
+
+
+def _time(line: TaskLine, _now: float) -> Cell:
+    return share(line.table.share(line.row))
+
+
+def _run(part: float) -> Callable[[TaskLine, float], Cell]:
+    return lambda line, _: milliseconds(line.figures.run_ms(part))
+
+
+def _wait(part: float) -> Callable[[TaskLine, float], Cell]:
+    return lambda line, _: (milliseconds(line.figures.wait_ms(part)), "dim")
+
+
+def _size(line: TaskLine, _now: float) -> Cell:
+    mean = line.figures.mean_size
+    return size(None if mean is None else round(mean)), "dim"
+
+
+COLUMNS: Sequence[Column[TaskLine]] = (
+    Column("Task", 18, _name, grow=1, most=60, middle=True),
+    Column("Ended", 8, lambda line, _: count(line.figures.ended), right=True, rank=3),
+    Column("Per s", 5, _rate, right=True),
+    Column("Fails", 5, _failed, right=True),
+    Column("Run p50", 7, _run(0.5), right=True, rank=2),
+    Column("Run p95", 7, _run(0.95), right=True),
+    Column("Wait p50", 8, _wait(0.5), right=True, rank=5),
+    Column("Wait p95", 8, _wait(0.95), right=True, rank=1),
+    Column("Time", 5, _time, right=True),
+    Column("Trend", BARS, _trend, rank=4),
+    Column("Retried", 7, lambda line, _: (count(line.figures.retried), "dim"), right=True, rank=6),
+    Column("Job size", 8, _size, right=True, rank=7),
+)
+
+ORDERS: dict[str, Callable[[TaskRow], float]] = {
+    "share of time": lambda row: row.figures.run_us,
+    "attempts": lambda row: row.figures.ended,
+    "failure rate": lambda row: row.figures.failure_rate or 0.0,
+    "failures": lambda row: row.figures.failed,
+    "run time p95": lambda row: row.figures.run_ms(0.95) or 0.0,
+    "wait p95": lambda row: row.figures.wait_ms(0.95) or 0.0,
+}
+"""What tasks are sorted by, the largest first."""
+
+SORTED_BY = {
+    "Time": "share of time",
+    "Ended": "attempts",
+    "Per s": "attempts",
+    "Fails": "failure rate",
+    "Run p95": "run time p95",
+    "Run p50": "run time p95",
+    "Wait p50": "wait p95",
+    "Wait p95": "wait p95",
+}
+"""The order that a column's title stands for."""
+
+
+class TaskList(RowList[TaskLine]):
+    """The table of tasks."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, lambda line: line.key, empty=READING)
+
+    @property
+    def is_on_task(self) -> bool:
+        """Whether the cursor is on a task by itself."""
+        return self.row is not None and self.row.row.name != OTHER
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the jobs of a task by itself can be shown."""
+        if action == "open":
+            return self.is_on_task
+        return super().check_action(action, parameters)
+
+
+class TasksView(NamedView):
+    """A row for each task that did anything in the range."""
+
+    NAME = "tasks"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.TASK_RANGES),
+        *actions.bindings(actions.OF_TASK),
+    ]
+    ORDERS = tuple(ORDERS)
+    SORTED_BY = SORTED_BY
+    order = "share of time"
+    _range = 0
+    _read: tuple[TaskRange, TaskTable] | None = None
+    _shown = 0
+
+    def compose_body(self) -> ComposeResult:
+        """The list, and the line for a filter."""
+        yield TaskList()
+        yield self.filter_bar()
+
+    @property
+    def span(self) -> TaskRange:
+        """The range that is shown."""
+        return SHOWN[self._range]
+
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - tasks alone
+        """Read the tasks. Runs on the poller's thread."""
+        span = self.span
+        return span, reader.tasks(span)
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
+        """List the tasks."""
+        if isinstance(page, tuple):
+            self._take(*page)
+        self.list_again()
+
+    def _take(self, span: TaskRange, table: object) -> None:
+        if isinstance(table, TaskTable):
+            self._read = span, table
+
+    def list_again(self) -> None:
+        """Show the tasks as they are filtered and sorted now."""
+        rows = self.query_one(TaskList)
+        table = self._table
+        if table is None:
+            return
+        found = [*table.rows, *((table.other,) if table.other else ())]
+        meant = [row for row in found if self.is_meant((row.name,), ())]
+        by = ORDERS[self.order]
+        meant.sort(key=lambda row: (-by(row), row.name))
+        self._shown = len(meant)
+        rows.empty = f"No task matches. {self.way_out}." if found else NONE
+        rows.show_rows([TaskLine(row, table) for row in meant], table.taken_at)
+        self.refresh_heading()
+
+    @property
+    def _table(self) -> TaskTable | None:
+        return self._read[1] if self._read and self._read[0] == self.span else None
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """The range, and what all tasks did in it."""
+        head = (("Tasks", "title"), (NAMES[self.span.name], "dim"))
+        table = self._table
+        if table is None:
+            return (*head, ("reading …", "dim"))
+        every = [*table.rows, *((table.other,) if table.other else ())]
+        ended = sum(row.figures.ended for row in every)
+        failed = sum(row.figures.failed for row in every)
+        return (
+            *head,
+            *self.narrowed(self._shown, len(every)),
+            (f"{plural(ended, 'attempt')} ended", ""),
+            (f"{count(failed)} failed" if failed else "", "warn"),
+        )
+
+    def action_range(self, by: int) -> None:
+        """Show another range."""
+        self._range = (self._range + by) % len(SHOWN)
+        rows = self.query_one(TaskList)
+        rows.empty = READING
+        rows.show_rows([], self.console.now)
+        self.refresh_heading()
+        span = self.span
+
+        def take(answer: object) -> None:
+            self._take(span, answer)
+            self.list_again()
+
+        self.console.poller.ask(self.NAME, lambda reader: reader.tasks(span), take)
+
+    def action_of_task(self, view: str) -> None:
+        """Show the jobs of the task under the cursor in another view."""
+        line = self.query_one(TaskList).row
+        if line is not None:
+            self.console.visit(view, word("task", line.row.name))
+
+    @on(RowList.Opened)
+    def _open(self) -> None:
+        self.action_of_task("jobs")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a task by itself has jobs that a filter finds."""
+        if action in ("of_task", "open"):
+            return any(rows.is_on_task for rows in self.query(TaskList))
+        return super().check_action(action, parameters)

@@ -1,0 +1,92 @@
+"""The view of tasks: what each did, sorted, filtered, over two ranges, and the way to its jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from asok_console.tui.views.tasks import TaskList
+from tests.fixtures.console import Hand, Open
+from tests.tui import seed
+
+
+def listed(hand: Hand) -> list[str]:
+    rows = hand.app.query_one(TaskList).window.loaded
+    return [line.row.name for line in rows]
+
+
+async def lists(hand: Hand, *names: str) -> None:
+    await hand.until(lambda: listed(hand) == list(names), f"{names}; it lists {listed(hand)}")
+
+
+async def test_tasks_are_sorted_by_what_is_chosen(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(200, 40)) as hand:
+        await hand.sees("last hour")
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        by_time = listed(hand)
+        assert by_time[0] == "shop.reports.monthly"
+        assert hand.shows("(other)")
+        await hand.press("s")
+        await hand.sees("by attempts")
+        await hand.until(lambda: listed(hand)[0] == "shop.search.reindex", "the busiest first")
+        await hand.press("s")
+        await hand.sees("by failure rate")
+        await hand.until(lambda: listed(hand)[0] == "shop.billing.charge", "what fails first")
+
+
+async def test_tasks_are_filtered_by_name(redis_client: redis.Redis, open_console: Open) -> None:
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(120, 40)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.press("slash", *"billing", "enter")
+        await lists(hand, "shop.billing.charge")
+        await hand.press("escape")
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+
+
+async def test_a_day_is_read_by_the_hour(redis_client: Any, open_console: Open) -> None:
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(120, 40)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.press("right_square_bracket")
+        await hand.sees("last 24 h")
+        # The seeds have minutes alone.
+        await hand.sees("No task was counted in this range.")
+        await hand.press("left_square_bracket")
+        await hand.sees("last hour")
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+
+
+async def test_a_key_leads_to_the_jobs_of_a_task_and_back(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(120, 40)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.press("slash", *"charge", "enter")
+        await lists(hand, "shop.billing.charge")
+        for key, title in (("F", "Dead jobs"), ("L", "Delayed"), ("enter", "recent jobs")):
+            await hand.press(key)
+            await hand.sees(title)
+            await hand.sees("⌕ task:shop.billing.charge")
+            await hand.press("escape")
+            await hand.sees("Tasks   last hour")
+            assert hand.app.view_name == "tasks"
+
+
+async def test_other_tasks_together_lead_nowhere(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(120, 40)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.press("slash", *"other", "enter")
+        await lists(hand, "other")
+        await hand.press("F")
+        await hand.press("enter")
+        assert hand.app.view_name == "tasks"
