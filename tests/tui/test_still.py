@@ -19,7 +19,7 @@ from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
 from tests.tui.seed import KEYS
 
-VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks")
+VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity")
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 

@@ -18,6 +18,7 @@ from asok_console.tui.catalog.actions import (
     MEASURES,
     MOVES,
     NARROWING,
+    OF_TASK,
     PAGE,
     PLOT_RANGES,
     QUEUE_TURNS,
@@ -25,6 +26,7 @@ from asok_console.tui.catalog.actions import (
     REASONS,
     RELATED,
     SORTS,
+    TASK_RANGES,
     WHY,
     Action,
     Reach,
@@ -168,6 +170,7 @@ BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIO
 ALL: tuple[Action, ...] = (
     *GLOBAL, *WHY, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING,
     *GROUPING, *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS, *RELATED,
+    *TASK_RANGES, *OF_TASK,
 )  # fmt: skip
 
 
