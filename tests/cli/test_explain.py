@@ -16,11 +16,13 @@ from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import Keyring, seal
+from asok_core.operations.stacks import A_WHILE
 from tests.fixtures.bench import Bench, dead_job
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 from tests.reading.seed import KEYRING, job, push, record, server_time, work
+from tests.users import assert_all_allowed, user_url
 
 Asok = Callable[..., Ran]
 KEYS = Keys()
@@ -382,6 +384,35 @@ class TestElsewhere:
             2,
             "asok: no worker has an id that begins with 'x'; workers: w1\n",
         )
+
+
+class TestViewer:
+    """A user of Redis who may only read."""
+
+    def test_everything_but_the_stack_is_explained_to_him(
+        self,
+        asok: Asok,
+        desk: Desk,
+        run_worker: RunWorker,
+        redis_server: EmbeddedRedis,
+        redis_client: redis.Redis,
+    ) -> None:
+        run_worker("--queues", "default")
+        held = desk.enqueue("hold", "a")
+        desk.reaches(held, "running")
+        waiting = desk.enqueue("note", "b", queue="mail")
+        assert asok("queue", "pause", "mail").code == 0
+        url = user_url(redis_client, "viewer", redis_server.url)
+        redis_client.acl_log_reset()
+        found = first(asok, waiting.id[:12], "--url", url)
+        assert (found["code"], "@" in found["evidence"]["by"]) == ("queue_paused", True)
+        assert_all_allowed(redis_client, "viewer")
+        wait_until(
+            lambda: server_time(redis_client) - (desk.record(held).started_at or 0) > A_WHILE,
+            "a job that has run for a while",
+        )
+        assert first(asok, held.id, "--url", url)["code"] == "running"
+        desk.release("a")
 
 
 class TestServer:
