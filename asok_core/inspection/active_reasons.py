@@ -146,8 +146,35 @@ def _call(stack: JobStack) -> str:
     return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
 
 
+def _longer_than(case: Case, ran: float | None, evidence: dict[str, str | int | float]) -> str:
+    """That it runs longer than others, or ''. What they took is added to the evidence.
+
+    Others are those of its task, where enough of these are counted, else those of its queue.
+    """
+    figures = case.figures
+    if figures is not None and figures.ended >= FEW:
+        median, limit = figures.run_ms(0.5), figures.run_ms(0.95)
+        number, what = figures.ended, "attempts of its task in the last hour"
+        if median is not None:
+            evidence["p50_of_task_s"] = median / 1000
+        if limit is not None:
+            evidence["p95_of_task_s"] = limit / 1000
+    else:
+        stats = reasons.queue_of(case.queue, case.snapshot)
+        limit = stats.run_p95_ms if stats is not None else None
+        number = sum(each.completed + each.failed for each in stats.recent) if stats else 0
+        what = "jobs of its queue in the last five minutes"
+        if limit is not None:
+            evidence["p95_of_queue_s"] = limit / 1000
+    if limit is None:
+        return ""
+    evidence["attempts_in_p95"] = number
+    longer = ran is not None and ran > limit / 1000 and number >= FEW
+    return f"longer than 95 % of the {what}" if longer else ""
+
+
 def _running(case: Case) -> Reason:
-    record, stats = case.record, reasons.queue_of(case.queue, case.snapshot)
+    record = case.record
     process = (record.worker if record else None) or case.detail.worker or "not known"
     evidence: dict[str, str | int | float] = {"process": process}
     code, text = "running", f"process {process} runs it"
@@ -155,13 +182,8 @@ def _running(case: Case) -> Reason:
     ran = case.now - since if since is not None else None
     if ran is not None:
         evidence["ran_s"] = max(0.0, ran)
-    if stats is not None and stats.run_p95_ms is not None:
-        evidence["p95_of_queue_s"] = stats.run_p95_ms / 1000
-        finished = sum(each.completed + each.failed for each in stats.recent)
-        evidence["attempts_in_p95"] = finished
-        if finished >= FEW and ran is not None and ran > stats.run_p95_ms / 1000:
-            code = "running_long"
-            text += ", longer than 95 % of the jobs of its queue in the last five minutes"
+    if (compared := _longer_than(case, ran, evidence)) != "":
+        code, text = "running_long", f"{text}, {compared}"
     if case.stacks and case.stacks[0].stands:
         evidence["it_stands_still_in"] = _call(case.stacks[0])
     limit = case.job.timeout if case.job else None

@@ -12,6 +12,7 @@ from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
+from asok_core.inspection.task_figures import Figures
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location
 
@@ -38,8 +39,9 @@ class Case:
         snapshot: Snapshot,
         activities: Sequence[Activity],
         stacks: Sequence[JobStack] = (),
+        figures: Figures | None = None,
     ) -> None:
-        self.stacks = stacks
+        self.stacks, self.figures = stacks, figures
         self.detail, self.snapshot, self.activities = detail, snapshot, activities
         self.job = detail.payload.job if detail.payload else None
         self.record = detail.record

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from asok_core.backends.roles import Reader
-from asok_core.errors import UsageError
+from asok_core.errors import Refused, UsageError
 from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
+from asok_core.inspection.task_figures import RANGES, Figures
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
@@ -75,7 +76,14 @@ def job(
     if stacks is not None and detail is not None and detail.location is Location.ACTIVE:
         taken = stacks(detail, snapshot)
     return known_job(
-        detail, name, snapshot, operations, namespace=namespace, redis=redis, stacks=taken
+        detail,
+        name,
+        snapshot,
+        operations,
+        namespace=namespace,
+        redis=redis,
+        stacks=taken,
+        figures=figures_of(reader, detail),
     )
 
 
@@ -88,12 +96,24 @@ def known_job(
     namespace: str,
     redis: str,
     stacks: Sequence[JobStack] = (),
+    figures: Figures | None = None,
 ) -> Explained:
     """Why a job is where it is of which ``detail`` was read; None: it was not found."""
     if detail is None:
         return Explained("job", name, snapshot.taken_at, explain_unknown(namespace, redis))
-    explanation = explain_job(detail, snapshot, operations, stacks)
+    explanation = explain_job(detail, snapshot, operations, stacks, figures)
     return Explained("job", detail.id, snapshot.taken_at, explanation, detail)
+
+
+def figures_of(reader: Reader, detail: JobDetail | None) -> Figures | None:
+    """What the task of a job that a worker holds did in the last hour; None where that is not known."""
+    job = detail.payload.job if detail is not None and detail.payload is not None else None
+    if job is None or detail is None or detail.location is not Location.ACTIVE:
+        return None
+    try:
+        return reader.task_history(job.task, RANGES["1h"]).total
+    except Refused:
+        return None
 
 
 def with_its_worker(

@@ -12,6 +12,7 @@ from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.stacks import Frame, JobStack, Sample
+from asok_core.inspection.task_figures import Figures
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
@@ -29,7 +30,7 @@ CLAIMED = JobRecord("j", Status.PENDING, queue="mail")
 
 def held(
     worker: WorkerInfo | None = WORKER, record: JobRecord = RUNNING, *stacks: JobStack,
-    timeout: float | None = None, unread: tuple[str, ...] = (),
+    timeout: float | None = None, unread: tuple[str, ...] = (), figures: Figures | None = None,
 ) -> Explanation:  # fmt: skip
     whole = Snapshot(
         NOW,
@@ -40,7 +41,7 @@ def held(
     )
     payload = Payload(b"", replace(JOB, timeout=timeout), Trust.SIGNED)
     detail = JobDetail("j", record, Location.ACTIVE, payload, worker="w1")
-    return explain_job(detail, whole, (), stacks)
+    return explain_job(detail, whole, (), stacks, figures)
 
 
 def first(found: Explanation) -> Reason:
@@ -112,6 +113,18 @@ def test_a_job_that_holds_the_interpreter_cannot_report_that_it_runs() -> None:
     found = held(WORKER, CLAIMED, replace(stack("j", 10, times=1), held=True))
     assert (found.state, first(found).code) == ("running, and not reported yet", "interpreter_held")
     assert held(WORKER, CLAIMED).state == "claimed by a worker"
+
+
+@pytest.mark.parametrize(
+    ("bucket", "ended", "longer"), [(40, 100, True), (40, 3, False), (120, 100, False)]
+)
+def test_a_job_is_compared_with_others_of_its_task(
+    bucket: int, ended: int, *, longer: bool
+) -> None:
+    reason = first(held(figures=Figures(ended, ended, runs={bucket: ended})))
+    assert ("longer than 95 % of the attempts of its task" in reason.text) is longer
+    assert reason.code == ("running_long" if longer else "running")
+    assert ("p50_of_task_s" in reason.evidence) == (ended == 100)
 
 
 def test_a_worker_that_was_not_read_is_not_lost() -> None:

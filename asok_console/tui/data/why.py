@@ -31,5 +31,11 @@ class Subject:
         detail, snapshot = explain.with_its_worker(reader, detail, snapshot)
         found = self.operations.read(reader, detail)
         return explain.known_job(
-            detail, self.name, snapshot, found, namespace=namespace, redis=target
+            detail,
+            self.name,
+            snapshot,
+            found,
+            namespace=namespace,
+            redis=target,
+            figures=explain.figures_of(reader, detail),
         )

@@ -17,7 +17,7 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
-from asok_core.operations.explain import RecentOperations, with_its_worker
+from asok_core.operations.explain import RecentOperations, figures_of, with_its_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class KnownJob:
         if detail is not None and snapshot is not None:
             detail, snapshot = with_its_worker(reader, detail, snapshot)
         if detail is not None and snapshot is not None:
-            reasons = explain_job(detail, snapshot, operations.read(reader, detail)).reasons
+            known, figures = operations.read(reader, detail), figures_of(reader, detail)
+            reasons = explain_job(detail, snapshot, known, figures=figures).reasons
         return KnownJob(self.row, detail, detail is None, reasons[0] if reasons else None)
 
     @property
