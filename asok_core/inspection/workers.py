@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +31,8 @@ class WorkerInfo:
     host: str = ""
     pid: int | None = None
     version: str = ""
+    release: str = ""
+    """That of the application, as ASOK_RELEASE of the worker says; '' where it is not known."""
     queues: tuple[str, ...] = ()
     concurrency: int = 0
     """Threads in all its processes."""
@@ -170,3 +174,9 @@ class WorkerInfo:
             if job is not None and job.id:
                 text = text.replace(f"job {job.id} ", f"job {job.id} of {job.task} ")
         return text
+
+
+def releases(workers: Iterable[WorkerInfo], now: float) -> dict[str, int]:
+    """How many live workers run each release of the application; '' is not known. Most workers first."""
+    found = Counter(worker.release for worker in workers if worker.is_alive(now))
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -22,6 +22,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
 _TASK_PATTERN = re.compile(r"\*|[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\.\*|:[^\W\d]\w*)?")
 _NAME_PATTERN = re.compile(r"[\w*?-]{1,100}")
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
 _LONGEST_SHOWN = 60
 _LONGEST_QUEUE_NAME = 200
@@ -231,6 +232,12 @@ def _parse_namespace(text: str) -> str:
     return text
 
 
+def _parse_release(text: str) -> str:
+    if not _RELEASE.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def _parse_list(text: str) -> tuple[str, ...]:
     parts = (part.strip() for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
@@ -299,6 +306,11 @@ NAMESPACE = Kind(
 )
 QUEUES = Kind(_parse_queues, "comma-separated queue names, at least one")
 RECORD_FORM: Kind[RecordForm] = Kind(_parse_record_form, "hash or framework", blank_is_unset=True)
+RELEASE = Kind(
+    _parse_release,
+    "up to 64 letters, digits and . _ : / + - such as 4f2a1c or v1.8.2",
+    blank_is_unset=True,
+)
 REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
 SECRET = Kind(_parse_secret, "UTF-8 text", _hidden, verbatim=True)
 SECRETS = Kind(_parse_secrets, "comma-separated keys", _hidden)

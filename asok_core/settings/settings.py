@@ -173,6 +173,13 @@ class Settings:
         default="30s",
         description="How long a worker may be without a heartbeat before others take over its jobs",
     )
+    release: str | None = setting(
+        "ASOK_RELEASE",
+        optional(kinds.RELEASE),
+        default=None,
+        description="The release of the application that a worker runs, such as a version or a "
+        "commit; shown with the worker",
+    )
     crash_limit: int = setting(
         "ASOK_CRASH_LIMIT",
         whole_number(1, 1000),

@@ -127,6 +127,21 @@ def test_the_status_shows_workers_that_accept_version_1_and_the_number_of_such_j
     assert json.loads(status("--json")[1])["workers"][0]["accepts_v1"] is None
 
 
+@pytest.mark.usefixtures("busy")
+def test_workers_on_different_releases_are_reported(
+    status: Status, redis_client: redis.Redis
+) -> None:
+    assert "release" not in status()[1]
+    redis_client.hset(KEYS.worker("web1-7"), "release", "4f2a1c")
+    assert "release: 4f2a1c (1 worker)" in status()[1]
+    work(redis_client, "web1-8", "high", "default")
+    assert "releases: not known (1 worker), 4f2a1c (1 worker)" in status()[1]
+    redis_client.hset(KEYS.worker("web1-8"), "release", "9b00d7")
+    assert "releases: 4f2a1c (1 worker), 9b00d7 (1 worker)" in status()[1]
+    workers = json.loads(status("--json")[1])["workers"]
+    assert [each["release"] for each in workers] == ["4f2a1c", "9b00d7"]
+
+
 def test_the_document_has_stable_keys(
     status: Status, busy: float, redis_url: str, redis_client: redis.Redis
 ) -> None:

@@ -44,6 +44,7 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_WORKER_HANG_LIMIT", "2m", "worker_hang_limit", 120.0),
         ("ASOK_WORKER_HANG_LIMIT", "0", "worker_hang_limit", None),
         ("ASOK_WORKER_LEASE", "1m", "worker_lease", 60.0),
+        ("ASOK_RELEASE", "v1.8.2", "release", "v1.8.2"),
         ("ASOK_CRASH_LIMIT", "1", "crash_limit", 1),
         ("ASOK_RETRY_JITTER", ".25", "retry_jitter", 0.25),
         ("ASOK_RETRY_MAX_DELAY", "2h", "retry_max_delay", 7200.0),

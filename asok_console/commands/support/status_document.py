@@ -91,6 +91,7 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "host": worker.host,
         "pid": worker.pid,
         "version": worker.version,
+        "release": worker.release or None,
         "state": _state(snapshot, worker),
         "queues": list(worker.queues),
         "concurrency": worker.concurrency,

@@ -13,6 +13,7 @@ from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
+from asok_core.inspection.workers import releases
 
 _ERROR = 200
 
@@ -158,7 +159,21 @@ def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
             count = prose.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
+    yield from _releases(status, width, ink)
     yield from _envelopes(status, width, ink)
+
+
+def _releases(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+    """Which releases of the application run, where any worker says so."""
+    found = releases(status.snapshot.workers, status.snapshot.taken_at)
+    if any(found):
+        parts = [
+            f"{safe(release or 'not known', 64)} ({prose.plural(number, 'worker')})"
+            for release, number in found.items()
+        ]
+        name = "releases" if len(found) > 1 else "release"
+        line = fit(f"{name}: {', '.join(parts)}", width)
+        yield line if len(found) > 1 else ink.dim(line)
 
 
 def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:

@@ -32,7 +32,7 @@ from asok_core.backends.roles import Scope
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.inspection.workers import WorkerInfo
+from asok_core.inspection.workers import WorkerInfo, releases
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
 
@@ -110,7 +110,7 @@ class WorkersView(NamedView):
         self.list_again()
 
     def _is_meant(self, worker: WorkerInfo) -> bool:
-        texts = (worker.id, worker.host, worker.version or "", worker.trouble or "")
+        texts = (worker.id, worker.host, worker.version, worker.release, worker.trouble or "")
         return self.is_meant(texts, worker.queues)
 
     def list_again(self) -> None:
@@ -141,8 +141,19 @@ class WorkersView(NamedView):
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
             (f"⚠ {stalled} stalled" if stalled else "", "bad"),
             (f"✗ {offline} offline" if offline else "", "bad"),
+            *self._releases(snapshot),
             (self._accepting_v1(snapshot), "dim"),
         )
+
+    def _releases(self, snapshot: Snapshot) -> Sequence[tuple[str, str]]:
+        """Which releases of the application run, where any worker says so."""
+        found = releases(snapshot.workers, snapshot.taken_at)
+        if not any(found):
+            return ()
+        parts = [f"{number} on {name or 'not known'}" for name, number in found.items()]
+        if len(found) == 1:
+            return ((f"release {next(iter(found))}", "dim"),)
+        return ((f"{len(found)} releases: {', '.join(parts)}", "warn"),)
 
     def _accepting_v1(self, snapshot: Snapshot) -> str:
         """How many workers say that they run jobs of version 1, and how many such jobs wait."""

@@ -91,6 +91,7 @@ class HeartbeatDuty(Duty):
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "version": __version__,
+            "release": config.settings.release or "",
             "queues": ",".join(config.queues),
             "concurrency": config.concurrency * config.processes,
             "processes": config.processes,

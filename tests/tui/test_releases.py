@@ -1,0 +1,27 @@
+"""Workers that run different releases of the application are shown as such."""
+
+from __future__ import annotations
+
+import redis
+
+from asok_core.backends.redis.keys import Keys
+from tests.fixtures.console import Open
+from tests.tui import seed
+
+KEYS = Keys()
+
+
+async def test_the_releases_of_workers_are_named(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.workers(redis_client)
+    async with open_console(view="workers", size=(160, 40)) as hand:
+        await hand.sees("2 alive")
+        assert not hand.shows("release")
+        redis_client.hset(KEYS.worker("web-1"), "release", "4f2a1c")
+        await hand.sees("2 releases: 1 on not known, 1 on 4f2a1c")
+        redis_client.hset(KEYS.worker("web-2"), "release", "4f2a1c")
+        await hand.sees("release 4f2a1c")
+        assert not hand.shows("2 releases")
+        await hand.press("slash", *"4f2", "enter")
+        await hand.sees("2 of 2")
