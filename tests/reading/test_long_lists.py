@@ -10,7 +10,7 @@ import redis
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
-from tests.reading.seed import KEYRING, KEYS, job
+from tests.reading.seed import KEYRING, KEYS, job, record
 
 COUNT = 20_000
 
@@ -53,3 +53,37 @@ def test_a_walk_over_a_long_list_reads_each_once_with_few_commands(
     assert len(found) == len(set(found)) == COUNT
     # Of 500 at a time, 11 each where the list ends and 1 or 2 far from there.
     assert calls(redis_client, "lrange") - before < 250 + 30 * len(large)
+
+
+@pytest.mark.parametrize("order", ["as enqueued", "moved to the front", "reversed"])
+def test_a_pending_job_is_found_by_when_it_was_enqueued_or_else_by_a_search(
+    redis_client: redis.Redis, reader: RedisReader, order: str
+) -> None:
+    begin = float(redis_client.time()[0]) - COUNT
+    raw = seal(job(77777, enqueued_at=11111.5), KEYRING)
+    step = -1 if order == "reversed" else 1
+    jobs = [
+        raw.replace(b"job-77777", b"job-%d" % (10_000 + n)).replace(
+            b"11111.5", b"%.1f" % (begin + step * n)
+        )
+        for n in range(COUNT)
+    ]
+    chosen = jobs[COUNT // 2]
+    if order == "moved to the front":
+        jobs.remove(chosen)
+        jobs.insert(0, chosen)
+    for at in range(0, COUNT, 2000):
+        redis_client.lpush(KEYS.queue("default"), *jobs[at : at + 2000])
+    name = f"job-{10_000 + COUNT // 2}"
+    record(
+        redis_client, name, status="pending", queue="default",
+        enqueued_at=begin + step * COUNT // 2,
+    )  # fmt: skip
+    reader.snapshot()
+    redis_client.config_resetstat()
+    detail = reader.job(name)
+    assert detail is not None
+    assert detail.position == (0 if order == "moved to the front" else COUNT // 2)
+    if order == "as enqueued":
+        # A search walks to each 32 of them from an end: 312 times.
+        assert calls(redis_client, "lrange") < 100

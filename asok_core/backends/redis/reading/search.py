@@ -10,9 +10,10 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order
-from asok_core.backends.redis.reading.query import maybe, named, server_time
+from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.job_detail import JobDetail, Move
+from asok_core.inspection.partial_payload import partial_payload
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
@@ -25,6 +26,8 @@ STEP = 1000
 NEAR = 32
 """Elements in which a job is looked for that a list has just shown."""
 
+PROBES, CLOSE = 3, 0.5
+"""Jobs of a queue that one round trip looks at, and seconds by which two times of a job may differ."""
 OPERATIONS = 50
 """Newest operations in whose trash a job is looked for that is nowhere else."""
 _TRASHING = ("purge", "cancel")
@@ -110,6 +113,7 @@ def find_job(
 
     locations = [
         *_around(keys, near),
+        *_around_its_time(round_trips, keys, known.record),
         *((each, (0, None)) for each in _lists(keys, queues, known.record)),
     ]
     for where, part in locations:
@@ -163,6 +167,49 @@ def _around(keys: Keys, near: Row | None) -> Iterator[tuple[_Where, _Part]]:
     elif near.location is Location.DEAD:
         yield (Location.DEAD, keys.dead, "left"), (start, NEAR)
         yield (Location.DEAD, keys.dead, "right"), (start, NEAR)
+
+
+def _around_its_time(
+    round_trips: RoundTrips, keys: Keys, record: JobRecord | None
+) -> Iterator[tuple[_Where, _Part]]:
+    """Where a pending job is by when it was enqueued: queues are nearly in that order.
+
+    To search half a million jobs takes Redis seconds. Where operators have changed the order, or
+    programs wrote other times, the job is not met here, and is searched as any other.
+    """
+    if record is None or record.status != Status.PENDING or not record.queue:
+        return
+    key, moment = keys.queue(record.queue), record.enqueued_at
+    total = count(round_trips.ask(maybe("LLEN", parsing.raw(key))))
+    if moment is None or total <= STEP:
+        return
+    start = max(0, _first_from(round_trips, key, total, moment - CLOSE) - NEAR)
+    where: _Where = Location.PENDING, key, "right"
+    yield where, (start, 2 * NEAR)
+    yield where, (start + 2 * NEAR, STEP)
+
+
+def _first_from(round_trips: RoundTrips, key: str, total: int, moment: float) -> int:
+    """How many jobs of a queue are before the first that was enqueued at ``moment`` or later."""
+    low, high = 0, total
+    while high - low > PROBES:
+        probes = [low + (high - low) * n // (PROBES + 1) for n in range(1, PROBES + 1)]
+        windows = round_trips.ask(
+            by_key({at: round_trips.queries.window(key, "right", at, 1) for at in probes})
+        )
+        before = (low, high)
+        for at in probes:
+            items = windows[at].items
+            job = partial_payload(items[0]).job if items else None
+            if job is None or job.enqueued_at is None:
+                continue
+            if job.enqueued_at >= moment:
+                high = at
+                break
+            low = at + 1
+        if (low, high) == before:
+            break
+    return low
 
 
 def _lists(keys: Keys, queues: Sequence[str], record: JobRecord | None) -> Iterator[_Where]:
