@@ -98,6 +98,11 @@ COMMANDS = (
         "explain the state of a job, queue or worker",
     ),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
+    Command(
+        "events",
+        "asok_console.commands.events",
+        "show what changed: workers, crashes, pauses, Redis",
+    ),
     Command("enqueue", "asok_console.commands.enqueue", "enqueue one job"),
     Command("init", "asok_console.commands.init", "write a .env with a new SECRET_KEY"),
     Command("deploy", "asok_console.commands.deploy", "write a systemd unit for the worker"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from asok_core.inspection.audit import Activities, Trash
+from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.review import Reviewed
@@ -139,6 +140,9 @@ class Reader(Protocol):
 
         ``trash_of``: the operations whose trash is looked at; None: all.
         """
+
+    def events(self, count: int, *, after: str = "", before: str = "") -> Events:
+        """At most ``count`` events, newest first, of those between two ids (neither included)."""
 
     def check_key(self) -> KeyCheck:
         """Whether SECRET_KEY verifies the signatures of a small sample of jobs."""

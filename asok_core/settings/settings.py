@@ -211,6 +211,19 @@ class Settings:
         default=None,
         description="How long dead jobs are kept",
     )
+    events_max: int = setting(
+        "ASOK_EVENTS_MAX",
+        whole_number(1, 100_000),
+        default="10000",
+        description="Largest number of events (asok events) that are kept; set it alike for all "
+        "workers, as the last heartbeat counts",
+    )
+    events_max_age: float = setting(
+        "ASOK_EVENTS_MAX_AGE",
+        kinds.KEPT,
+        default="14d",
+        description="How long events are kept; an older one is removed with the next event",
+    )
     records: RecordForm = setting(
         "ASOK_RECORDS",
         kinds.RECORD_FORM,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import RECORD_FIELDS, WORKER_FIELDS
+from asok_core.inspection.events import EventKind
 from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
 from tests.conftest import SECRET_KEY
@@ -264,6 +265,14 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         for value in VALUES.values():
             client.xadd(KEYS.audit, dict.fromkeys(audit, value))
 
+    def happened(client: Any) -> None:
+        for value in VALUES.values():
+            client.xadd(KEYS.events, {"kind": value, "at": value, "queue": value, "worker": value})
+        for kind in EventKind:
+            client.xadd(KEYS.events, {"kind": kind, "reason": b"\xff", b"\xff": "x"})
+        last = "18446744073709551615-18446744073709551615"
+        client.xadd(KEYS.events, {"kind": "the last that there can be"}, id=last)
+
     return {
         "queue": ((key := KEYS.queue(queue)), "list", _list(key, _envelopes(queue))),
         "delayed": (KEYS.delayed, "zset", _zset(KEYS.delayed, members)),
@@ -274,6 +283,12 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "queues": (KEYS.queues, "set", _set(KEYS.queues)),
         "recent": (KEYS.recent, "list", _list(KEYS.recent, ())),
         "audit": (KEYS.audit, "stream", [Poison("any entry of the audit", audited)]),
+        "events": (KEYS.events, "stream", [Poison("any entry of the events", happened)]),
+        "server": (
+            KEYS.server,
+            "hash",
+            _hash(KEYS.server, ("run_id", "seen_at", "events_max", "events_age", "release")),
+        ),
         "job": ((key := KEYS.job(target.running)), "hash", _records(key, queue)),
         "active": ((key := KEYS.active(process, queue)), "list", _list(key, _envelopes(queue))),
         "worker": (

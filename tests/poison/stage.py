@@ -125,6 +125,8 @@ class Stage:
             ("task", "show", TASK),
             ("trash", "list"),
             ("audit",),
+            ("events", "--limit", "1000"),
+            ("events", "--json"),
         ):
             ran = self._asok(*words)
             assert ran.code in (0, 1), (label, words, ran)

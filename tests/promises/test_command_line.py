@@ -62,6 +62,8 @@ POSITIONS: tuple[tuple[str, ...], ...] = (
     ("queue", "resume", "{}"),
     ("queue", "purge", "{}", "--yes"),
     ("queue", "purge", "{}", "--dry-run"),
+    ("events", "--kind", "{}"),
+    ("events", "--since", "{}"),
     ("explain", "{}"),
     ("explain", "--queue", "{}"),
     ("explain", "--worker", "{}"),

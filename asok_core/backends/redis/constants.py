@@ -25,6 +25,14 @@ STACK_ANSWER_TTL = 60
 WAITS_TTL = 60
 RECENT_LENGTH = 1_000
 AUDIT_LENGTH = 10_000
+EVENTS_LENGTH, EVENTS_AGE = 10_000, 1_209_600
+"""Bounds of the events (entries, seconds) where no heartbeat has published others."""
+EVENT_TEXT = 1_024
+"""Bytes of a field of an event."""
+SERVER_TTL = 2_592_000
+"""Seconds without a heartbeat of any worker after which it is not known which server they saw last."""
+WORKER_TTL = 86_400
+"""Seconds that a dead worker's hash stays, which names its active lists."""
 RENEWED_BEFORE = 600
 """Seconds after which the TTL of an unfinished job is renewed: not with every look at it."""
 LONGEST_WAIT = 315_360_000
@@ -52,6 +60,9 @@ CONSTANTS: Mapping[str, Constant] = {
     "COARSE_TTL": COARSE_TTL,
     "CRASHES_TTL": CRASHES_TTL,
     "DROPPED_TTL": DROPPED_TTL,
+    "EVENTS_AGE": EVENTS_AGE,
+    "EVENTS_LENGTH": EVENTS_LENGTH,
+    "EVENT_TEXT": EVENT_TEXT,
     "FINE": FINE,
     "FINE_TTL": FINE_TTL,
     "LONGEST_WAIT": LONGEST_WAIT,
@@ -65,7 +76,9 @@ CONSTANTS: Mapping[str, Constant] = {
     "RENEWED_BEFORE": RENEWED_BEFORE,
     "STACKS_LENGTH": STACKS_LENGTH,
     "STACKS_TTL": STACKS_TTL,
+    "SERVER_TTL": SERVER_TTL,
     "TRASH_TTL": TRASH_TTL,
     "UNFINISHED_TTL": UNFINISHED_TTL,
     "WAITS_TTL": WAITS_TTL,
+    "WORKER_TTL": WORKER_TTL,
 }

@@ -63,6 +63,16 @@ class Keys(NamedTuple):
         return f"{self.namespace}:audit"
 
     @property
+    def events(self) -> str:
+        """Capped stream of what changed beside jobs: workers, processes, pauses, releases, the server."""
+        return f"{self.namespace}:events"
+
+    @property
+    def server(self) -> str:
+        """Hash: the Redis server and the release that workers saw last, and the bounds of the events."""
+        return f"{self.namespace}:server"
+
+    @property
     def wake(self) -> str:
         """Channel on which workers learn of new due times, resumed queues and commands."""
         return f"{self.namespace}:wake"

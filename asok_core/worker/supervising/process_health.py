@@ -101,6 +101,15 @@ class HealthReport:
         """What of it is worth a heartbeat of its own when it changes."""
         return self.able, self.deaths, self.refusal, self.hanging
 
+    def warnings(self) -> dict[str, str]:
+        """What is wrong, by its stable name, and what is known of the reason."""
+        found = {
+            "crash_looping": self.death if self.deaths else "",
+            "not_claiming": self.refusal,
+            "hanging": (self.hang or "not known") if self.hanging else "",
+        }
+        return {name: why for name, why in found.items() if why}
+
     def fields(self) -> dict[str, str | int]:
         """The fields of the heartbeat that show it."""
         return {
@@ -152,10 +161,9 @@ class Lives:
         """
         life = self.lives[index]
         shared = shared or life.shared
-        planned = shared.planned_end
-        if planned and code == 0:
+        if self.is_planned(shared, code) and code != WORN:
             return 0.0
-        if planned and code == WORN:
+        if self.is_planned(shared, code):
             life.refusal = shared.refusal or life.refusal
             life.renewed = bool(shared.refusal) and not shared.lasting
             life.rests += 1
@@ -175,6 +183,11 @@ class Lives:
         life.claims = False
         life.reason = shared.fault or (f"died {why}" if modules else why)
         return min(0.1 * 2 ** min(life.deaths, 10), LONGEST_WAIT) if life.deaths > 1 else 0.0
+
+    @staticmethod
+    def is_planned(shared: SharedState, code: int) -> bool:
+        """Whether a process with this exit code came to its end as it should."""
+        return shared.planned_end and code in (0, WORN)
 
     def look(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 
 from asok_core.errors import AsokError
+from asok_core.inspection.events import EventKind
 from asok_core.jobs.job import HARD_GRACE
 from asok_core.runtime.exhaustion import failed_start
 from asok_core.runtime.logs import safe_logger
@@ -15,6 +16,7 @@ from asok_core.worker.import_crashes import ImportDeaths
 from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
 from asok_core.worker.stall_detection import Hang
+from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.process_handle import ProcessHandle
 from asok_core.worker.supervising.process_health import HealthReport, Life, Lives, exit_reason
 from asok_core.worker.supervising.reaping import reap_orphans
@@ -41,7 +43,10 @@ class Processes:
     first, the predecessor has its next successor when it retires.
     """
 
-    def __init__(self, config: WorkerConfig, presence: Presence, bell: int) -> None:
+    def __init__(
+        self, config: WorkerConfig, presence: Presence, bell: int, events: EventReport
+    ) -> None:
+        self._events = events
         self.quiet = False
         self._config = config
         self._presence = presence
@@ -90,7 +95,7 @@ class Processes:
         }
 
     def has_news(self) -> bool:
-        """Whether a heartbeat is due, since the last call, for the number of a successor."""
+        """Whether a heartbeat is due, since the last call: a process has died, or has a successor."""
         news, self._news = self._news, False
         return news
 
@@ -279,6 +284,7 @@ class Processes:
             why = exit_reason(code)
             logger.warning("Process %s ended before it was needed (%s)", process.process_id, why)
             wait = 0.0
+            self._report_crash(process, code, why)
         else:
             # One that was ended because of a job, or hung, did not die.
             ended = process.watch.overruns or process.watch.hung
@@ -288,7 +294,19 @@ class Processes:
                 if ended
                 else self._lives.end(process.position, code, process.process_id, shared)
             )
+            if not ended and not self._lives.is_planned(shared, code):
+                self._report_crash(process, code, self._lives.lives[process.position].reason)
         for module, why in {*process.failed_imports().values()}:
             self.send(self._import_deaths.note(module, why))
         self._unrecovered.add(process.number)
         self._start_at[process.number] = time.monotonic() + wait
+
+    def _report_crash(self, process: ProcessHandle, code: int, why: str) -> None:
+        self._events.note(
+            EventKind.PROCESS_CRASHED,
+            process=process.process_id,
+            pid=process.pid or "",
+            reason=why,
+            exit=exit_reason(code),
+        )
+        self._news = True

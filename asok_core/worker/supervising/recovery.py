@@ -109,7 +109,7 @@ class Recovery:
         for process, queue in lists:
             total += registry.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
-        if registry.leave(worker, keys, only_if_expired=True):
+        if registry.leave(worker, keys, only_if_expired=True, by=self._config.worker):
             remove_traces(worker, self._machine)
             self._log(f"worker {worker}, {why}", total)
 

@@ -39,6 +39,7 @@ from asok_core.worker.supervising.duties.stack_answers import StackAnswersDuty
 from asok_core.worker.supervising.duties.subscription import SubscriptionDuty
 from asok_core.worker.supervising.duties.unclaimed_queues import UnclaimedQueuesDuty
 from asok_core.worker.supervising.duty_schedule import DutySchedule
+from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.processes import Processes
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.systemd import STOPPING, notify
@@ -77,6 +78,8 @@ class Supervisor:
             dlq_max=settings.dlq_max,
             lease=settings.worker_lease,
             largest=settings.largest_envelope,
+            events_max=settings.events_max,
+            events_age=settings.events_max_age,
             name=f"asok:{config.worker}:supervisor",
         )
         self._alarm = Alarm()
@@ -84,7 +87,8 @@ class Supervisor:
         self._outage = Outage()
         self._wakes = Wakes(endpoint, keys)
         self._presence = Presence(config.worker)
-        self._processes = Processes(config, self._presence, self._alarm.bell)
+        self._events = EventReport(config.worker)
+        self._processes = Processes(config, self._presence, self._alarm.bell, self._events)
         self._recovery = Recovery(config, registry, self._presence.machine)
         self._answers = StackAnswersDuty(registry, self._processes)
         commands = Commands(config, registry, self._processes, self._requests, self._answers.add)
@@ -98,6 +102,7 @@ class Supervisor:
             commands=commands,
             recovery=self._recovery,
             memory=memory,
+            events=self._events,
         )
         promotion = PromotionDuty(config, registry, longest=self._heartbeat.interval)
         self._crash_recovery = CrashRecoveryDuty(self._processes, self._recovery)
@@ -131,6 +136,7 @@ class Supervisor:
                 requests=self._requests,
                 outage=self._outage,
                 heartbeat=heartbeat,
+                events=self._events,
             ),
             heartbeat,
             self._answers,
@@ -245,7 +251,11 @@ class Supervisor:
         if not self._heartbeat.leased:
             return True
         release = LeaseReleaseDuty(
-            self._config, self._registry, processes=self._processes, recovery=self._recovery
+            self._config,
+            self._registry,
+            processes=self._processes,
+            recovery=self._recovery,
+            reason=self._requests.stop,
         )
         # A second time for a claim that Redis got before the end of a process and served after
         # ``rest_of``, and for a connection that broke. Whoever stops this worker waits.

@@ -16,6 +16,8 @@ class HeartbeatReply(NamedTuple):
     """1 where the lease was alive, 0 where it had run out or is new."""
     server_time: int
     """Milliseconds."""
+    server: bytes
+    """The run id of the Redis server as far as it is known, else ''."""
     requested: bytes
     """``quiet``, ``stop`` or ''."""
     cancels: list[bytes]
@@ -31,19 +33,40 @@ class PublishedField(NamedTuple):
     value: Arg
 
 
+class NewEvent(NamedTuple):
+    """Something that changed in a worker, ``age`` milliseconds ago."""
+
+    number: int
+    """From 1 on: one that an earlier heartbeat has reported is not written again."""
+    kind: str
+    age: int
+    fields: str
+    """A JSON list of names and values in turn."""
+
+
 @dataclass(slots=True, kw_only=True)
 class SendHeartbeat(NamespacedCall[HeartbeatReply]):
     """Take or renew the lease of a worker for ``lease`` milliseconds, and publish ``fields``.
 
     ``ttl`` is that of its hash in seconds; ``machine`` is where others can prove its death, or ''.
+    ``first``: none was answered before. ``ask_server`` where the connection is a new one; the worker saw
+    the server ``known_server`` ('': none) last, at ``last_beat`` (milliseconds of the server's clock). At
+    most ``events_max`` events are kept, for ``events_age`` seconds.
     """
 
     worker: str
     lease: int
     ttl: int
     machine: str
+    first: bool
+    ask_server: bool
+    known_server: str
+    last_beat: int
+    events_max: int
+    events_age: int
     queues: Sequence[str]
     fields: Sequence[PublishedField]
+    events: Sequence[NewEvent]
 
 
 class LeasesReply(NamedTuple):
@@ -73,10 +96,15 @@ class CheckLeases(NamespacedCall[LeasesReply]):
 
 @dataclass(slots=True, kw_only=True)
 class Deregister(NamespacedCall[int]):
-    """Remove a worker: 1. Or 0 where a list of ``lists`` holds jobs, or the lease is alive."""
+    """Remove a worker: 1. Or 0 where a list of ``lists`` holds jobs, or the lease is alive.
+
+    It stops for ``reason``; ``only_if_expired``: worker ``by`` has recovered it.
+    """
 
     worker: str
     only_if_expired: bool
+    by: str
+    reason: str
     lists: Sequence[str]
 
 

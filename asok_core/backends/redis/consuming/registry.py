@@ -13,6 +13,7 @@ from asok_core.backends.redis.calls.leases import (
     CheckLeases,
     Deregister,
     EndLease,
+    NewEvent,
     PublishedField,
     Recover,
     RecoveredJob,
@@ -20,7 +21,7 @@ from asok_core.backends.redis.calls.leases import (
 )
 from asok_core.backends.redis.calls.walks import Slice
 from asok_core.backends.redis.connection import Connection, Endpoint
-from asok_core.backends.redis.constants import STACK_ANSWER_TTL
+from asok_core.backends.redis.constants import EVENTS_AGE, EVENTS_LENGTH, STACK_ANSWER_TTL, WORKER_TTL
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
@@ -34,8 +35,6 @@ from asok_core.jobs.numbers import count, score
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
-HASH_TTL = 86_400
-"""Seconds that a dead worker's hash stays, which names its active lists."""
 BATCH = 200
 BATCH_BYTES = 1024 * 1024
 MOST_LISTS = 4096
@@ -83,6 +82,7 @@ class Registry:
     """Leases and recovery, for one thread of a supervisor.
 
     ``lease`` is how many seconds of the server's clock a worker keeps what it holds after a heartbeat.
+    ``events_max`` and ``events_age`` (seconds) are the bounds of the events.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ class Registry:
         dlq_max: int,
         lease: float = 30.0,
         largest: int = LARGEST_ENVELOPE,
+        events_max: int = EVENTS_LENGTH,
+        events_age: float = EVENTS_AGE,
         name: str = "asok:supervisor",
     ) -> None:
         self._largest = largest
@@ -102,6 +104,10 @@ class Registry:
         self._limit = crash_limit
         self._dlq_max = dlq_max
         self._lease = lease
+        self._events_bounds = events_max, max(1, int(events_age))
+        self._answered: set[str] = set()
+        self._asked_on: Connection | None = None
+        self._server, self._last_beat = "", 0
         self._reconnecting = ReconnectingConnection(endpoint, name)
         self.clock = ServerClock()
         self._cursor: int | bytes = 0
@@ -118,23 +124,41 @@ class Registry:
         return self.clock.now() if self.clock.known else self.clock.ask(self.connection)
 
     def heartbeat(
-        self, worker: str, queues: Sequence[str], fields: Mapping[str, Arg], *, machine: str = ""
+        self,
+        worker: str,
+        queues: Sequence[str],
+        fields: Mapping[str, Arg],
+        *,
+        machine: str = "",
+        events: Sequence[NewEvent] = (),
     ) -> Heartbeat:
-        """Take or renew the lease of ``worker`` and publish ``fields`` about it.
+        """Take or renew the lease of ``worker``, publish ``fields`` about it and report ``events``.
 
         ``machine`` is where others can prove its death, '' where they cannot.
         """
+        connection, asked_at = self.connection, steady()
+        events_max, events_age = self._events_bounds
         call = SendHeartbeat(
             ns=self.keys.namespace,
             worker=worker,
             lease=int(self._lease * 1000),
-            ttl=HASH_TTL,
+            ttl=WORKER_TTL,
             machine=machine,
+            first=worker not in self._answered,
+            # Neither a restart nor a failover leaves a connection open.
+            ask_server=connection is not self._asked_on,
+            known_server=self._server,
+            last_beat=self._last_beat,
+            events_max=events_max,
+            events_age=events_age,
             queues=queues,
             fields=[PublishedField(name, value) for name, value in fields.items()],
+            events=events,
         )
-        connection, asked_at = self.connection, steady()
         reply = connection.run(call)
+        self._answered.add(worker)
+        self._asked_on = connection
+        self._server, self._last_beat = reply.server.decode(), reply.server_time
         now = reply.server_time / 1000
         self.clock.learn(now, asked_at)
         cancelled = [each.decode("utf-8", "replace") for each in reply.cancels]
@@ -173,10 +197,26 @@ class Registry:
         neighbours = [each.decode() for each in reply.neighbours if each.isascii()]
         return Look(reply.server_time / 1000, reply.leased == 1, found, neighbours)
 
-    def leave(self, worker: str, lists: Sequence[str], *, only_if_expired: bool = False) -> bool:
-        """Give up a lease under which nothing is active. False if something still is."""
+    def leave(
+        self,
+        worker: str,
+        lists: Sequence[str],
+        *,
+        only_if_expired: bool = False,
+        by: str = "",
+        reason: str = "",
+    ) -> bool:
+        """Give up a lease under which nothing is active. False if something still is.
+
+        The worker stops for ``reason``; ``only_if_expired``: worker ``by`` has recovered it.
+        """
         call = Deregister(
-            ns=self.keys.namespace, worker=worker, only_if_expired=only_if_expired, lists=lists
+            ns=self.keys.namespace,
+            worker=worker,
+            only_if_expired=only_if_expired,
+            by=by,
+            reason=reason,
+            lists=lists,
         )
         return self.connection.run(call) == 1
 

@@ -21,6 +21,7 @@ from asok_core.backends.redis.reading.query import (
     server_time,
 )
 from asok_core.backends.redis.reading.round_trips import Queries
+from asok_core.inspection.events import Events
 from asok_core.inspection.rows import digest
 from asok_core.jobs.numbers import score
 
@@ -65,6 +66,7 @@ class Overview(NamedTuple):
     delayed: Window
     newest_dead: Window
     oldest_dead: Window
+    events: Events
 
     @property
     def dead_head(self) -> str:
@@ -82,6 +84,8 @@ class Overview(NamedTuple):
             yield "delayed jobs cannot be read or written: their key is not a sorted set"
         if not self.leases.readable:
             yield "workers cannot be read: the key of their leases is not a sorted set"
+        if self.events.problem:
+            yield "events cannot be read or recorded: their key is not a stream"
         for what, found in self._sets():
             if found.total is None:
                 yield f"{what} cannot be read or written: their key is not a set"
@@ -107,7 +111,9 @@ class Overview(NamedTuple):
         return ("queues", self.queues), ("paused queues", self.paused)
 
 
-def overview(queries: Queries, keys: Keys, scan: Query[Scan]) -> Query[Overview]:
+def overview(
+    queries: Queries, keys: Keys, scan: Query[Scan], events: Query[Events]
+) -> Query[Overview]:
     """Everything that there is one of."""
     return named(
         Overview,
@@ -122,6 +128,7 @@ def overview(queries: Queries, keys: Keys, scan: Query[Scan]) -> Query[Overview]
         delayed=queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
         newest_dead=queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
         oldest_dead=queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
+        events=events,
     )
 
 

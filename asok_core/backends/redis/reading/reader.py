@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
+    from asok_core.inspection.events import Events
 
 
 class RedisReader(PageReader):
@@ -146,6 +147,14 @@ class RedisReader(PageReader):
             lambda round_trips: read_activity(
                 round_trips.connection, self.keys, count, trash_of=trash_of
             )
+        )
+
+    def events(self, count: int, *, after: str = "", before: str = "") -> Events:
+        """At most ``count`` events, newest first, of those between two ids (neither included)."""
+        from asok_core.backends.redis.reading.events import events_now
+
+        return self._session.ask(
+            lambda queries: events_now(queries, self.keys, count, after=after, before=before)
         )
 
     def trash(self, operations: Iterable[str] | None = None) -> Trash:

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.discovery import MOST_QUEUES, Discovery
+from asok_core.backends.redis.reading.events import EventMemory
 from asok_core.backends.redis.reading.load import measure
 from asok_core.backends.redis.reading.overview import Names, Overview, overview, paused_among
 from asok_core.backends.redis.reading.queries import HELD, Held, QueueReading, WorkerReading
-from asok_core.backends.redis.reading.query import by_key, maybe, named
+from asok_core.backends.redis.reading.query import by_key, known, maybe, named
 from asok_core.backends.redis.reading.queue_stats import StatsOfQueues
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.running_jobs import RunningJobs
+from asok_core.inspection.events import Events
 from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
@@ -62,6 +64,7 @@ class SnapshotBuilder:
         self._discovery = Discovery(self._keys)
         self._stats = StatsOfQueues(self._payloads)
         self._running = RunningJobs(self._payloads)
+        self._events = EventMemory(self._keys)
 
     def buckets(self, width: int) -> BucketMemory:
         """The buckets of 10 or of 60 seconds that were read so far."""
@@ -70,7 +73,9 @@ class SnapshotBuilder:
     def build(self, round_trips: RoundTrips, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything; ``rates`` and ``jobs`` as in ``RedisReader.snapshot``."""
         queries = round_trips.queries
-        found = round_trips.ask(overview(queries, self._keys, self._discovery.scan()))
+        # A single look has no use for what happened.
+        news = self._events.query(queries) if rates else known(Events())
+        found = round_trips.ask(overview(queries, self._keys, self._discovery.scan(), news))
         server = parsing.server(
             self._url, found.info, found.save, found.keys, round_trips.last_seconds
         )
@@ -141,6 +146,7 @@ class SnapshotBuilder:
             dead_head=found.dead_head,
             problems=(*found.problems(), *self._problems(held)),
             unread=tuple(found.unread()),
+            events=self._events.note(found.events),
             cost=round_trips.cost(),
         )
 

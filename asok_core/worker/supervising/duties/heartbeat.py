@@ -15,6 +15,7 @@ from asok_core.worker.signals import Requests
 from asok_core.worker.supervising.commands import Commands
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.duties.redis_memory import RedisMemoryDuty
+from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.processes import Processes
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.systemd import ALIVE, notify
@@ -44,6 +45,7 @@ class HeartbeatDuty(Duty):
         commands: Commands,
         recovery: Recovery,
         memory: RedisMemoryDuty,
+        events: EventReport,
     ) -> None:
         interval = config.settings.worker_lease / HEARTBEATS
         super().__init__(interval, backoff=min(RETRY, interval))
@@ -56,6 +58,7 @@ class HeartbeatDuty(Duty):
         self._commands = commands
         self._recovery = recovery
         self._memory = memory
+        self._events = events
         self._started_at: float | None = None
 
     def run(self) -> float | None:
@@ -65,15 +68,17 @@ class HeartbeatDuty(Duty):
         if not self._processes.stuck:
             notify(ALIVE)
         memory = [process.memory() for process in self._processes]
-        slots = self._processes.slots
+        slots, events = self._processes.slots, self._events.rows()
         asked_at = time.monotonic()
         reply = self._registry.heartbeat(
             self._config.worker,
             self._config.queues,
             self._fields(memory, slots),
             machine=self._presence.machine,
+            events=events,
         )
         self.leased = True
+        self._events.reported(events)
         self._processes.publish(slots)
         for process in self._processes:
             process.shared.leased_until = asked_at + self._config.settings.worker_lease

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from asok_core.inspection.events import EventKind
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
 from asok_core.worker.signals import Requests
 from asok_core.worker.supervising.duties.duty import Duty
+from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.process_health import HealthReport
 from asok_core.worker.supervising.processes import Processes
 from asok_core.worker.supervising.systemd import READY, notify
@@ -27,6 +31,7 @@ class ProcessCheckDuty(Duty):
         requests: Requests,
         outage: Outage,
         heartbeat: Duty,
+        events: EventReport,
     ) -> None:
         super().__init__(INTERVAL)
         self._settings = config.settings
@@ -34,6 +39,7 @@ class ProcessCheckDuty(Duty):
         self._requests = requests
         self._outage = outage
         self._heartbeat = heartbeat
+        self._events = events
         self._ready = False
         self._report: HealthReport | None = None
 
@@ -51,3 +57,10 @@ class ProcessCheckDuty(Duty):
         before, self._report = self._report, report
         if before is None or before.state != report.state:
             self._heartbeat.hasten()
+        self._report_warnings(before.warnings() if before else {}, report.warnings())
+
+    def _report_warnings(self, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+        for name in now.keys() - before.keys():
+            self._events.note(EventKind.WARNING_RAISED, warning=name, reason=now[name])
+        for name in before.keys() - now.keys():
+            self._events.note(EventKind.WARNING_CLEARED, warning=name)

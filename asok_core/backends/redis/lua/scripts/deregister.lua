@@ -1,5 +1,6 @@
--- needs: full
--- Remove a worker that has nothing active, or whose lease has run out and whose jobs were recovered.
+-- needs: full event lost_worker
+-- Remove a worker that has nothing active: it stops (for `reason`), or its lease has run out and what it held was
+--   recovered, at last by `by`.
 if only_if_expired then
   local time = redis.call('TIME')
   local lease = redis.call('ZSCORE', workers_key, worker)
@@ -8,6 +9,16 @@ end
 for i = lists_first, lists_last do
   if redis.call('TYPE', ARGV[i]).ok == 'list' then return 0 end
 end
+if only_if_expired then note_lost(worker, by) end
+local key = worker_key(worker)
+if redis.call('ZSCORE', workers_key, worker) then
+  if only_if_expired then
+    note_recovered(worker, by)
+  else
+    local host = redis.pcall('HGET', key, 'host')
+    add_event('worker_stopped', { 'worker', worker, 'host', type(host) == 'string' and host, 'reason', reason })
+  end
+end
 redis.call('ZREM', workers_key, worker)
-redis.call('DEL', worker_key(worker), cancels_key(worker))
+redis.call('DEL', key, cancels_key(worker))
 return 1

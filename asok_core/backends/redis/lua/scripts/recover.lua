@@ -1,4 +1,4 @@
--- needs: full time record status moves stats locations failure_notices guard
+-- needs: full time record status moves stats locations failure_notices guard lost_worker
 -- Active -> pending (consuming end, order kept) or, after too many crashes, -> dead jobs.
 -- A guard whose hash says `stopping` was killed by the one that stopped it, and none of its jobs is charged.
 local stamp, now, second = server_time()
@@ -6,6 +6,7 @@ local stamp, now, second = server_time()
 if is_guarded(guard, by, now) then
   return reply { refused = 1, returned = 0, dead = 0, dropped = 0, dead_numbers = {} }
 end
+if guard ~= '' then note_lost(guard, by) end
 local stopping = guard ~= '' and redis.pcall('HGET', worker_key(guard), 'stopping') == '1'
 local active, returned, dead, dropped = active_key(process, queue), 0, {}, 0
 
@@ -61,6 +62,7 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
     end
   end
 end
+if guard ~= '' then count_recovered(guard, returned, #dead) end
 write_tally(second)
 write_recent()
 return reply { refused = 0, returned = returned, dead = #dead, dropped = dropped, dead_numbers = dead }

@@ -1,5 +1,5 @@
--- needs: full locations
--- A worker takes or renews its lease and publishes its fields. Moves no job.
+-- needs: full locations finite event server_event
+-- A worker takes or renews its lease, publishes its fields, and reports what changed. Moves no job.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local former = redis.call('ZSCORE', workers_key, worker)
@@ -19,6 +19,34 @@ if not pushed('HSET', key, unpack(published)) then
 end
 redis.call('EXPIRE', key, ttl)
 
+-- What changed since the last heartbeat. Its bounds are published first.
+local run = see_server(ask_server, known_server, last_beat / 1000, now / 1000)
+if pushed('HSET', server_key, 'seen_at', string.format('%.3f', now / 1000), 'events_max', events_max,
+    'events_age', events_age) then
+  redis.call('EXPIRE', server_key, SERVER_TTL)
+end
+if whole == 0 then
+  local known = redis.call('HMGET', key, 'host', 'version', 'release', 'queues', 'slots')
+  local about = { 'worker', worker, 'host', known[1], 'version', known[2], 'release', known[3], 'queues', known[4], 'slots', known[5] }
+  if not former and first then
+    add_event('worker_started', about)
+    note_release(known[3] or '', worker)
+  elseif not former or redis.call('HEXISTS', key, 'lost') == 1 then
+    add_event('worker_returned', about)
+  end
+  redis.call('HDEL', key, 'lost', 'lost_returned', 'lost_dead')
+end
+local reported = finite(redis.call('HGET', key, 'reported') or nil) or 0
+for i = events_first, events_last, NEW_EVENT.SIZE do
+  -- A heartbeat whose reply was lost is sent again with the same events.
+  local number = tonumber(ARGV[i + NEW_EVENT.number])
+  if number > reported then
+    local at = (now - tonumber(ARGV[i + NEW_EVENT.age])) / 1000
+    add_event(ARGV[i + NEW_EVENT.kind], cjson.decode(ARGV[i + NEW_EVENT.fields]), string.format('%.3f', at))
+    redis.call('HSET', key, 'reported', string.format('%d', number))
+  end
+end
+
 if machine ~= '' then
   local beside = machine_key(machine)
   -- A key of another type costs the proof of deaths, and no heartbeat.
@@ -30,6 +58,7 @@ local cancels = redis.pcall('SRANDMEMBER', cancels_key(worker), 1000)
 return reply {
   whole = whole,
   server_time = now,
+  server = run,
   requested = redis.call('HGET', key, 'wanted') or '',
   cancels = cancels.err and {} or cancels,
   asked = asked.err and {} or asked

@@ -1,0 +1,161 @@
+"""``asok events``: what changed beside jobs, oldest first, once or as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from asok_console.commands.support.documents import VERSION, json_text, say, write_json
+from asok_console.commands.support.options import whole_number
+from asok_console.presentation.events import sentence
+from asok_console.presentation.text import safe
+from asok_core.backends.roles import Reader
+from asok_core.clock import iso
+from asok_core.errors import Refused, Unreachable, UsageError
+from asok_core.inspection.events import Event, EventKind
+from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.settings.durations import parse_duration
+from asok_core.settings.settings import Settings
+
+INTERVAL = 1.0
+"""Seconds between two looks for new events."""
+BATCH = 500
+"""Events that are read at once."""
+KIND_WIDTH = max(map(len, EventKind))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "--follow", "-f", action="store_true", help="continue with what happens, until Ctrl+C"
+    )
+    parser.add_argument("--since", metavar="DURATION", help="only those of the last 90s, 5m, 2h")
+    parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        help=f"only this kind; may be repeated: {', '.join(EventKind)}",
+    )
+    parser.add_argument(
+        "--limit", metavar="N", default="50", help="how many of the past at most [50]"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON document (with --follow: one a line)"
+    )
+    parser.add_argument("--url", help="Redis URL (overrides ASOK_REDIS_URL)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the events."""
+    limit = whole_number("--limit", args.limit, 1, 100_000)
+    since = None if args.since is None else _duration(args.since)
+    kinds = _kinds(args.kind or ())
+    reader = open_reader(on_redis(settings, args.url))
+    try:
+        past = _past(reader, limit, since, kinds)
+        if args.follow:
+            _follow(reader, past, kinds, as_json=args.json)
+        elif args.json:
+            write_json({"events": [event_document(each) for each in past.shown]})
+        else:
+            _write_lines(past.shown)
+    finally:
+        reader.close()
+    return 0
+
+
+class _Past:
+    """The events that are shown first, oldest first, and the newest id at that time."""
+
+    def __init__(self, newest: str, shown: Sequence[Event]) -> None:
+        self.newest = newest
+        self.shown = shown
+
+
+def event_document(each: Event) -> dict[str, Any]:
+    """One event for programs."""
+    return {"id": each.id, "at": iso(each.at), "kind": each.kind, "fields": dict(each.fields)}
+
+
+def _past(reader: Reader, limit: int, since: float | None, kinds: frozenset[str]) -> _Past:
+    """The newest ``limit`` events of these kinds (none: all) that are not older than ``since`` seconds."""
+    found: list[Event] = []
+    newest = before = ""
+    while len(found) < limit:
+        batch = reader.events(BATCH, before=before).readable()
+        newest = newest or (batch[0].id if batch else "")
+        recent = [each for each in batch if since is None or _age(each, batch.read_at) <= since]
+        found += [each for each in recent if not kinds or each.kind in kinds]
+        if len(batch) < BATCH or len(recent) < len(batch):
+            break
+        before = batch[-1].id
+    return _Past(newest, found[:limit][::-1])
+
+
+def _age(event: Event, now: float) -> float:
+    return 0.0 if event.at is None else now - event.at
+
+
+def _follow(reader: Reader, past: _Past, kinds: frozenset[str], *, as_json: bool) -> None:
+    _write(past.shown, as_json=as_json)
+    newest, trouble = past.newest, ""
+    while True:
+        time.sleep(INTERVAL)
+        try:
+            new = list(_news(reader, newest))
+        except (Unreachable, Refused) as error:
+            # Redis may restart, and that is one of the events: the words go to stderr.
+            if str(error) != trouble:
+                trouble = str(error)
+                say(f"asok: {trouble}; trying again every {INTERVAL:g} s")
+            continue
+        if trouble:
+            trouble = ""
+            say("asok: connected again")
+        newest = new[0].id if new else newest
+        _write([e for e in new[::-1] if not kinds or e.kind in kinds], as_json=as_json)
+
+
+def _news(reader: Reader, newest: str) -> Iterator[Event]:
+    """All events after one, newest first."""
+    before = ""
+    while True:
+        batch = reader.events(BATCH, after=newest, before=before).readable()
+        yield from batch
+        if len(batch) < BATCH:
+            return
+        before = batch[-1].id
+
+
+def _write(events: Sequence[Event], *, as_json: bool) -> None:
+    if as_json:
+        for each in events:
+            line = json_text({"version": VERSION, **event_document(each)}, indent=None)
+            sys.stdout.write(f"{line}\n")
+    else:
+        _write_lines(events)
+    sys.stdout.flush()
+
+
+def _write_lines(events: Iterable[Event]) -> None:
+    for each in events:
+        at = (iso(each.at) or "time not known").replace("T", " ")[:19]
+        kind = f"{safe(each.kind, 40):<{KIND_WIDTH}}"
+        sys.stdout.write(f"{at}  {kind}  {safe(sentence(each), 600)}\n")
+
+
+def _kinds(given: Sequence[str]) -> frozenset[str]:
+    for each in given:
+        if each not in set(EventKind):
+            raise UsageError(f"--kind {each!r} is not a kind of event: {', '.join(EventKind)}")
+    return frozenset(given)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--since: {error}") from None

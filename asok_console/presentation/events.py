@@ -1,0 +1,103 @@
+"""Events in words: one short label and one sentence for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from asok_core.inspection.events import Event, EventKind
+
+LABELS: Mapping[str, str] = {
+    EventKind.WORKER_STARTED: "started",
+    EventKind.WORKER_STOPPED: "stopped",
+    EventKind.WORKER_LOST: "lost",
+    EventKind.WORKER_RECOVERED: "recovered",
+    EventKind.WORKER_RETURNED: "returned",
+    EventKind.PROCESS_CRASHED: "crashed",
+    EventKind.RELEASE_CHANGED: "release",
+    EventKind.QUEUE_PAUSED: "paused",
+    EventKind.QUEUE_RESUMED: "resumed",
+    EventKind.REDIS_RESTARTED: "restarted",
+    EventKind.REDIS_FAILED_OVER: "failover",
+    EventKind.WARNING_RAISED: "warning",
+    EventKind.WARNING_CLEARED: "cleared",
+    EventKind.LIMIT_CHANGED: "limit",
+    EventKind.HOLD_CHANGED: "hold",
+}
+"""What a narrow column shows, where the subject is beside it."""
+WARNINGS = {
+    "crash_looping": "its processes are crash-looping",
+    "not_claiming": "it does not claim jobs",
+    "hanging": "a process hangs",
+}
+"""Warnings of a worker by their stable names."""
+Fields = Mapping[str, str]
+
+
+def label(event: Event) -> str:
+    """One word for the kind; a kind that is not known here is shown as it is."""
+    return LABELS.get(event.kind, event.kind)
+
+
+def sentence(event: Event) -> str:
+    """What happened, to what. Not safe for a terminal yet: names come from Redis."""
+    write = _SENTENCES.get(event.kind)
+    if write is None:
+        return " ".join([event.kind, *(f"{name}={text}" for name, text in event.fields.items())])
+    return write(event.fields)
+
+
+def short(event: Event) -> str:
+    """The same for a place with little room, as a mark on a plot."""
+    return f"{event.subject or 'Redis'} {label(event)}"
+
+
+def _worker(fields: Fields) -> str:
+    return f"worker {fields.get('worker', '?')}"
+
+
+def _of(fields: Fields, *names: str) -> str:
+    found = [f"{name} {fields[name]}" for name in names if fields.get(name)]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _why(fields: Fields) -> str:
+    return f": {fields['reason']}" if fields.get("reason") else ""
+
+
+def _by(fields: Fields) -> str:
+    return f" by {fields['by']}" if fields.get("by") else ""
+
+
+def _recovered(fields: Fields) -> str:
+    dead = fields.get("dead", "0")
+    jobs = f"{fields.get('returned', '?')} jobs returned to their queues"
+    ended = "" if dead == "0" else f", {dead} are dead jobs"
+    return f"{_worker(fields)} recovered{_by(fields)}: {jobs}{ended}"
+
+
+def _warning(fields: Fields) -> str:
+    name = fields.get("warning", "")
+    return WARNINGS.get(name, name)
+
+
+_SENTENCES: Mapping[str, Callable[[Fields], str]] = {
+    EventKind.WORKER_STARTED: lambda f: (
+        f"{_worker(f)} started{_of(f, 'release', 'version', 'queues')}"
+    ),
+    EventKind.WORKER_STOPPED: lambda f: f"{_worker(f)} stopped{_why(f)}",
+    EventKind.WORKER_LOST: lambda f: f"{_worker(f)} lost{_why(f)}",
+    EventKind.WORKER_RECOVERED: _recovered,
+    EventKind.WORKER_RETURNED: lambda f: f"{_worker(f)} has a lease again",
+    EventKind.PROCESS_CRASHED: lambda f: f"process {f.get('process', '?')} crashed{_why(f)}",
+    EventKind.RELEASE_CHANGED: lambda f: (
+        f"release {f.get('from', '?')} -> {f.get('to', '?')} ({_worker(f)} started)"
+    ),
+    EventKind.QUEUE_PAUSED: lambda f: f"queue {f.get('queue', '?')} paused{_by(f)}",
+    EventKind.QUEUE_RESUMED: lambda f: f"queue {f.get('queue', '?')} resumed{_by(f)}",
+    EventKind.REDIS_RESTARTED: lambda f: f"Redis restarted{_of(f, 'version')}",
+    EventKind.REDIS_FAILED_OVER: lambda f: (
+        f"another Redis server took over (failover){_of(f, 'version')}"
+    ),
+    EventKind.WARNING_RAISED: lambda f: f"{_worker(f)}: {_warning(f)}{_why(f)}",
+    EventKind.WARNING_CLEARED: lambda f: f"{_worker(f)}: no longer so: {_warning(f)}",
+}

@@ -1,0 +1,34 @@
+-- needs: event finite
+-- Whether another server answers than the one that workers saw last: one of them notices, and the rest find it noted.
+-- see_server(ask, known, last, now): `ask` where the connection of this worker is a new one, since neither a restart
+--   nor a failover leaves one open; `known` is the run id that this worker saw last, at `last` (epoch seconds; 0:
+--   never). Returns the run id, '' where it is not known. A user who may not ask (ACL) notices nothing.
+-- A restart and a failover differ in when the server started: before or after it was seen last.
+local function see_server(ask, known, last, now)
+  if not ask then return known end
+  local info = redis.pcall('INFO', 'server')
+  local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+  if run == '' then return known end
+  local stored = redis.pcall('HMGET', server_key, 'run_id', 'seen_at')
+  local before = type(stored[1]) == 'string' and stored[1] or known
+  if before ~= '' and before ~= run then
+    local seen = math.max(finite(stored[2]) or 0, last)
+    -- The uptime is the difference of two whole seconds, so that the start was less than a second later than this.
+    local started = math.floor(now) - (finite(string.match(info, 'uptime_in_seconds:(%d+)')) or 0)
+    add_event(started + 1 > seen and 'redis_restarted' or 'redis_failed_over', {
+      'seen_at', string.format('%.3f', seen), 'version', string.match(info, 'redis_version:([%w.]+)')
+    })
+  end
+  redis.pcall('HSET', server_key, 'run_id', run)
+  return run
+end
+
+-- note_release(release, worker): a worker starts on this release ('': not known); whether it is another than that of
+--   the worker that started before it.
+local function note_release(release, worker)
+  if release == '' then return end
+  local last = redis.pcall('HGET', server_key, 'release')
+  if last == release then return end
+  if type(last) == 'string' then add_event('release_changed', { 'from', last, 'to', release, 'worker', worker }) end
+  redis.pcall('HSET', server_key, 'release', release)
+end
