@@ -15,7 +15,7 @@ from asok_console.presentation.text import safe
 from asok_core.backends.roles import Reader
 from asok_core.clock import iso
 from asok_core.errors import Refused, Unreachable, UsageError
-from asok_core.inspection.events import Event, EventKind
+from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
@@ -70,19 +70,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 class _Past:
     """The events that are shown first, oldest first, and the newest id at that time."""
 
-    def __init__(self, newest: str, shown: Sequence[Event]) -> None:
+    def __init__(self, newest: str, shown: Sequence[SystemEvent]) -> None:
         self.newest = newest
         self.shown = shown
 
 
-def event_document(each: Event) -> dict[str, Any]:
+def event_document(each: SystemEvent) -> dict[str, Any]:
     """One event for programs."""
     return {"id": each.id, "at": iso(each.at), "kind": each.kind, "fields": dict(each.fields)}
 
 
 def _past(reader: Reader, limit: int, since: float | None, kinds: frozenset[str]) -> _Past:
     """The newest ``limit`` events of these kinds (none: all) that are not older than ``since`` seconds."""
-    found: list[Event] = []
+    found: list[SystemEvent] = []
     newest = before = ""
     while len(found) < limit:
         batch = reader.events(BATCH, before=before).readable()
@@ -95,7 +95,7 @@ def _past(reader: Reader, limit: int, since: float | None, kinds: frozenset[str]
     return _Past(newest, found[:limit][::-1])
 
 
-def _age(event: Event, now: float) -> float:
+def _age(event: SystemEvent, now: float) -> float:
     return 0.0 if event.at is None else now - event.at
 
 
@@ -119,7 +119,7 @@ def _follow(reader: Reader, past: _Past, kinds: frozenset[str], *, as_json: bool
         _write([e for e in new[::-1] if not kinds or e.kind in kinds], as_json=as_json)
 
 
-def _news(reader: Reader, newest: str) -> Iterator[Event]:
+def _news(reader: Reader, newest: str) -> Iterator[SystemEvent]:
     """All events after one, newest first."""
     before = ""
     while True:
@@ -130,7 +130,7 @@ def _news(reader: Reader, newest: str) -> Iterator[Event]:
         before = batch[-1].id
 
 
-def _write(events: Sequence[Event], *, as_json: bool) -> None:
+def _write(events: Sequence[SystemEvent], *, as_json: bool) -> None:
     if as_json:
         for each in events:
             line = json_text({"version": VERSION, **event_document(each)}, indent=None)
@@ -140,7 +140,7 @@ def _write(events: Sequence[Event], *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _write_lines(events: Iterable[Event]) -> None:
+def _write_lines(events: Iterable[SystemEvent]) -> None:
     for each in events:
         at = (iso(each.at) or "time not known").replace("T", " ")[:19]
         kind = f"{safe(each.kind, 40):<{KIND_WIDTH}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from asok_core.inspection.events import Event, EventKind
+from asok_core.inspection.events import EventKind, SystemEvent
 
 LABELS: Mapping[str, str] = {
     EventKind.WORKER_STARTED: "started",
@@ -33,12 +33,12 @@ WARNINGS = {
 Fields = Mapping[str, str]
 
 
-def label(event: Event) -> str:
+def label(event: SystemEvent) -> str:
     """One word for the kind; a kind that is not known here is shown as it is."""
     return LABELS.get(event.kind, event.kind)
 
 
-def sentence(event: Event) -> str:
+def sentence(event: SystemEvent) -> str:
     """What happened, to what. Not safe for a terminal yet: names come from Redis."""
     write = _SENTENCES.get(event.kind)
     if write is None:
@@ -46,8 +46,22 @@ def sentence(event: Event) -> str:
     return write(event.fields)
 
 
-def short(event: Event) -> str:
-    """The same for a place with little room, as a mark on a plot."""
+def about(event: SystemEvent) -> str:
+    """What it was about, beside its label. Not safe for a terminal yet."""
+    fields = event.fields
+    if event.kind == EventKind.RELEASE_CHANGED:
+        return f"{fields.get('from', '?')} -> {fields.get('to', '?')}"
+    if fields.get("queue"):
+        return f"queue {fields['queue']}"
+    if fields.get("warning"):
+        return f"{event.subject}: {_warning(fields)}{_why(fields)}"
+    if event.kind not in _SENTENCES:
+        return sentence(event)
+    return f"{event.subject or 'Redis'}{_of(fields, 'release') or _why(fields)}"
+
+
+def short(event: SystemEvent) -> str:
+    """The same in a few words, as of a mark on a plot."""
     return f"{event.subject or 'Redis'} {label(event)}"
 
 

@@ -13,6 +13,7 @@ from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.orderly import OrderlyApp
 from asok_console.tui.screens.find import FindJob
+from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.screens.why import WhyScreen
@@ -122,6 +123,10 @@ class NavigatingApp(OrderlyApp):
         self.set_sources()
         # What the slots run is part of the evidence.
         self.poller.reads_jobs = True
+
+    def show_texts(self, texts: Mapping[str, object]) -> None:
+        """Show texts by their titles on a page of their own."""
+        self.push_screen(WholeTexts(texts))
 
     def action_find(self) -> None:
         """Find a job and open it."""

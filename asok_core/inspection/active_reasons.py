@@ -90,7 +90,7 @@ def active(case: Case) -> Iterator[Reason]:
     if worker.trouble and not hangs:
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
     yield from case.crashes()
-    yield from case.earlier_pauses()
+    yield from case.past()
 
 
 def _without_heartbeat(worker: WorkerInfo, now: float) -> Iterator[Reason]:

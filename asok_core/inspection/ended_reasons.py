@@ -51,7 +51,7 @@ def ended(case: Case) -> Iterator[Reason]:
             evidence={"record": str(record.status) if record else "none"},
         )  # fmt: skip
     yield from case.crashes()
-    yield from case.earlier_pauses()
+    yield from case.past()
 
 
 def _dead(case: Case) -> Reason:

@@ -50,7 +50,7 @@ BAD = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SystemEvent:
     """One event. ``at`` is epoch seconds of the Redis server's clock; None where it is not readable.
 
     ``kind`` may be one that this version does not know. ``fields`` are texts as they were written.
@@ -74,7 +74,7 @@ class Event:
         )
 
 
-class Events(tuple[Event, ...]):  # noqa: SLOT001 - a tuple takes no slots
+class Events(tuple[SystemEvent, ...]):  # noqa: SLOT001 - a tuple takes no slots
     """Events, newest first."""
 
     problem: str = ""

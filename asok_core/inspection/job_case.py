@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.history import history_of, known_attempts
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.past import PastWait, of_wait
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
@@ -87,17 +87,10 @@ class Case:
             remedy += f"; this job: asok job promote {operands(self.detail.id)}"
         yield Reason("clock_ahead", text, evidence={"record_written_at": written}, remedy=remedy)
 
-    def earlier_pauses(self) -> Iterator[Reason]:
-        """The pauses of its queue, over by now, that fell into the time for which it last waited."""
-        begin, end = self._last_wait()
-        for pause, resume in reasons.past_pauses(self.queue, self.activities):
-            if pause.at is None or resume.at is None or resume.at <= begin or pause.at >= end:
-                continue
-            yield Reason(
-                "was_paused", "its queue was paused while it waited", pause.at,
-                {"by": pause.who, "resumed_at": resume.at, "resumed_by": resume.who,
-                 "waited_s": end - begin},
-            )  # fmt: skip
+    def past(self) -> Iterator[Reason]:
+        """What happened to its queue while it last waited, as far as that is recorded."""
+        wait = PastWait(self.queue, *self._last_wait())
+        yield from of_wait(wait, self.activities, self.snapshot.events)
 
     def _last_wait(self) -> tuple[float, float]:
         for event in reversed(history_of(self.detail, self.now)):

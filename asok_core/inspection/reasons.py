@@ -159,19 +159,6 @@ def earlier(name: str, snapshot: Snapshot) -> list[QueueStats]:
     ]
 
 
-def past_pauses(name: str, activities: Sequence[Activity]) -> Iterator[tuple[Activity, Activity]]:
-    """The pauses of a queue that are over, oldest first, each with what ended it. From the audit alone."""
-    begun: Activity | None = None
-    for each in reversed(activities):
-        if each.queue != name or each.state != "done":
-            continue
-        if each.action == "pause":
-            begun = begun or each
-        elif each.action == "resume" and begun is not None:
-            yield begun, each
-            begun = None
-
-
 def _paused(name: str, activities: Sequence[Activity]) -> Reason:
     switch = next(
         (each for each in activities if each.queue == name and each.action in ("pause", "resume")),

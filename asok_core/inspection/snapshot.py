@@ -12,7 +12,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from asok_core.inspection.events import Event
+from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.memory_growth import Filling, filling
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.workers import WorkerInfo
@@ -120,7 +120,7 @@ class Snapshot:
     """Lines about keys that belong to no single queue and are of another type than they must be."""
     unread: tuple[str, ...] = ()
     """Lines about names of queues and workers that were not read, since they are too long or too many."""
-    events: tuple[Event, ...] = ()
+    events: tuple[SystemEvent, ...] = ()
     """The newest events that this reader has seen, newest first; none in a snapshot without rates."""
     cost: Cost = field(default_factory=Cost)
 

@@ -55,7 +55,7 @@ def pending(case: Case) -> Iterator[Reason]:
         yield Reason("position_not_known", "its position in the queue is not known")
     yield from case.not_run()
     yield from case.clock()
-    yield from case.earlier_pauses()
+    yield from case.past()
     if ahead == 0 and not any(each.blocking or each.code in _TAKES_TURNS for each in held_up):
         yield _next(case)
 

@@ -299,6 +299,30 @@ def audit(client: redis.Redis) -> None:
     client.expire(KEYS.trash(operation), 86_400)
 
 
+def events(client: redis.Redis) -> None:
+    """What changed this night."""
+    now = server_time(client)
+    happened: tuple[tuple[float, dict[str, str]], ...] = (
+        (7300, {"kind": "worker_started", "worker": "web-1", "host": "web-1", "release": "4f2a1c",
+                "version": "0.9.0", "queues": "high,default,low"}),
+        (5400, {"kind": "queue_paused", "queue": "low", "by": "ada@ops-1",
+                "operation": "20260301-005400-5a1e00"}),
+        (1900, {"kind": "redis_restarted", "version": "7.0.15"}),
+        (640, {"kind": "process_crashed", "worker": "web-2", "process": "web-2.1",
+               "reason": "killed by SIGSEGV", "exit": "killed by SIGSEGV"}),
+        (95, {"kind": "worker_lost", "worker": "web-3", "by": "web-1", "host": "web-3",
+              "reason": "its lease expired"}),
+        (94, {"kind": "worker_recovered", "worker": "web-3", "by": "web-1", "returned": "4",
+              "dead": "0"}),
+        (40, {"kind": "release_changed", "from": "4f2a1c", "to": "77aa00", "worker": "web-4"}),
+    )  # fmt: skip
+    for age, fields in happened:
+        at = now - age
+        entry: Any = {"kind": fields["kind"], "at": f"{at:.3f}", **fields}
+        client.xadd(KEYS.events, entry, id=f"{int(at * 1000)}-0")
+    client.expire(KEYS.events, 86_400)
+
+
 def shop(client: redis.Redis) -> None:
     """A shop on an ordinary bad day: the whole picture."""
     now = server_time(client)
@@ -312,6 +336,7 @@ def shop(client: redis.Redis) -> None:
     history(client, 5000, now - 40)
     recent(client, 60)
     workers(client)
+    events(client)
     traffic(client, "high", 42, failing=0.02, growth=1.0)
     traffic(client, "default", 160, failing=0.09, growth=0.86)
     traffic(client, "low", 9, failing=0.0, growth=1.0)

@@ -161,7 +161,7 @@ async def test_an_audit_or_finished_jobs_of_another_type_are_not_called_none(
 ) -> None:
     unread = f"The key {KEYS.recent} is not a list: its jobs cannot be read."
     async with open_console(view="activity", size=(120, 30)) as hand:
-        await hand.sees("No operations yet.")
+        await hand.sees("No operations and no events yet.")
         redis_client.set(KEYS.audit, "text")
         redis_client.set(KEYS.recent, "text")
         await hand.sees(

@@ -107,7 +107,7 @@ def test_no_control_sequence_of_theirs_is_written_to_the_terminal(
     quiet.sees("0 pending")
     for key in ("1", "2", "3", "4", "5", "6", "7"):
         quiet.press(key)
-    quiet.sees("No operations yet.")
+    quiet.sees("No operations and no events yet.")
     quiet.press("q")
     assert quiet.exit_status() == 0
     ordinary = sequences(recording)

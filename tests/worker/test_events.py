@@ -12,7 +12,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.inspection.events import Event, EventKind
+from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.fixtures.worker import Desk, RunWorker
@@ -22,7 +22,7 @@ from tests.worker.leased import LEASE, busy, kill_elsewhere, name_of
 KEYS = Keys()
 
 
-def events(settings: Settings) -> list[Event]:
+def events(settings: Settings) -> list[SystemEvent]:
     """All events, oldest first."""
     reader = open_reader(settings)
     found = reader.events(1000).readable()
@@ -30,10 +30,10 @@ def events(settings: Settings) -> list[Event]:
     return list(found[::-1])
 
 
-def planted(settings: Settings, *kinds: EventKind) -> list[Event]:
+def planted(settings: Settings, *kinds: EventKind) -> list[SystemEvent]:
     """Wait until there is an event of each kind; these events, one of each, in the order of ``kinds``."""
 
-    def found() -> list[list[Event]]:
+    def found() -> list[list[SystemEvent]]:
         now = events(settings)
         return [[each for each in now if each.kind == kind] for kind in kinds]
 
@@ -145,10 +145,10 @@ def test_a_restart_of_redis_is_recorded_by_one_of_three(
     for n in range(3):
         run_worker("--queues", f"q{n}", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE=LEASE)
     wait_until(lambda: own_desk.client.zcard(KEYS.workers) == 3, "three workers")
-    former = beats(own_desk.client)
+    former = lease_ends(own_desk.client)
     server.stop()
     server.start()
-    wait_until(lambda: all_beat_again(own_desk.client, former), "heartbeats of all")
+    wait_until(lambda: all_sent_another(own_desk.client, former), "heartbeats of all")
     planted(own_desk.settings, EventKind.REDIS_RESTARTED)
 
 
@@ -163,10 +163,10 @@ def test_a_restart_that_loses_all_data_is_recorded_once(
         run_worker("--queues", f"q{n}", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE=LEASE)
     with redis.Redis.from_url(server.url) as client:
         wait_until(lambda: client.zcard(KEYS.workers) == 2, "two workers")
-        former = beats(client)
+        former = lease_ends(client)
         server.stop()
         server.start()
-        wait_until(lambda: all_beat_again(client, former), "heartbeats of both")
+        wait_until(lambda: all_sent_another(client, former), "heartbeats of both")
     planted(settings, EventKind.REDIS_RESTARTED)
 
 
@@ -192,13 +192,13 @@ def test_a_failover_is_not_taken_for_a_restart(
     planted(make_settings(ASOK_REDIS_URL=replica.url), EventKind.REDIS_FAILED_OVER)
 
 
-def beats(client: Any) -> dict[bytes, float]:
+def lease_ends(client: Any) -> dict[bytes, float]:
     return dict(client.zrange(KEYS.workers, 0, -1, withscores=True))
 
 
-def all_beat_again(client: Any, former: dict[bytes, float]) -> bool:
+def all_sent_another(client: Any, former: dict[bytes, float]) -> bool:
     try:
-        now = beats(client)
+        now = lease_ends(client)
     except redis.exceptions.ConnectionError:
         return False
     return all(now.get(name, 0) > until for name, until in former.items())

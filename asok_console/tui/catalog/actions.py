@@ -122,7 +122,7 @@ def printed(key: str) -> str:
     return _PRINTED.get(key, key.upper() if key in ("f1", "f5") else key)
 
 
-OPEN = Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS - {"activity"},
+OPEN = Action("open", "enter", "open", "open what the cursor is on", "Move", LISTS,
              footer=True)  # fmt: skip
 
 MOVES = (
@@ -174,7 +174,7 @@ SORTS = (
 
 FINDING = (
     Action("filter", "slash", "filter", "show only what matches: words of the name, queue:high, !x",
-           "Show", frozenset({"overview", "workers", "tasks"}), footer=True),
+           "Show", frozenset({"overview", "workers", "tasks", "activity"}), footer=True),
 )  # fmt: skip
 """What a list of queues, workers or tasks is narrowed by."""
 

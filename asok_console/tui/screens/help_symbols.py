@@ -9,6 +9,7 @@ GLYPHS = (
     ("↑ ↓ →", "backlog growing; clearing; steady (Trend)"),
     ("❙❙ ■", "paused, or quiet: takes no new jobs; stopping"),
     ("▒ █", "attempts that failed; that completed (plot)"),
+    ("◆ ▲", "an event (see Activity); the cursor (axis of a plot)"),
     ("⚠ …", "needs attention; too early to tell"),
     ("⚠2", "number of grave warnings, beside Overview"),
     ("–", "not known, or nothing to measure"),

@@ -1,11 +1,11 @@
-"""Activity: the operations of all operators, and which can still be undone."""
+"""Activity: the operations of all operators, what changed beside them, and what can still be undone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -15,7 +15,8 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.views.shared.base import View
+from asok_console.tui.data.activities import Entry, merged
+from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
@@ -26,12 +27,21 @@ from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
 
 SHOWN = 200
 """Operations that are listed."""
-EMPTY = "No operations yet."
+EMPTY = "No operations and no events yet."
 EXAMPLES = 3
 """Operations that a confirmation names."""
 
 
-def _jobs(activity: Activity, _now: float) -> Cell:
+def _action(entry: Entry, _now: float) -> Cell:
+    if entry.event is None:
+        return entry.action
+    return entry.action, "bad" if entry.event.is_bad else "calm"
+
+
+def _jobs(entry: Entry, _now: float) -> Cell:
+    activity = entry.operation
+    if activity is None:
+        return entry.event.fields.get("returned", "") if entry.event else ""
     return count(activity.applied) if _is_of_jobs(activity) else ""
 
 
@@ -42,7 +52,10 @@ def _is_of_jobs(activity: Activity) -> bool:
     )
 
 
-def _left_out(activity: Activity, _now: float) -> Cell:
+def _left_out(entry: Entry, _now: float) -> Cell:
+    activity = entry.operation
+    if activity is None:
+        return ""
     parts = [
         *(f"{number:,} {reason}" for reason, number in activity.skipped.items()),
         *(f"{number:,} refused: {reason}" for reason, number in activity.refused.items()),
@@ -50,7 +63,10 @@ def _left_out(activity: Activity, _now: float) -> Cell:
     return ", ".join(parts), "warn"
 
 
-def _state(activity: Activity, _now: float) -> Cell:
+def _state(entry: Entry, _now: float) -> Cell:
+    activity = entry.operation
+    if activity is None:
+        return ("⚠ event", "warn") if entry.event and entry.event.is_bad else ("◆ event", "dim")
     left_out = any(activity.skipped.values()) or any(activity.refused.values())
     if activity.state == "done" and (left_out or (_is_of_jobs(activity) and not activity.applied)):
         # A narrow screen has no room for the reason.
@@ -58,21 +74,16 @@ def _state(activity: Activity, _now: float) -> Cell:
     return _STATES.get(activity.state, (activity.state, "warn"))
 
 
-def _undo(activity: Activity, now: float) -> Cell:
+def _undo(entry: Entry, now: float) -> Cell:
+    activity = entry.operation
+    if activity is None:
+        return ""
     left = activity.undo_left(now)
     if activity.trash_problem:
         return "⚠ no list", "warn"
     if left:
         return f"z, {span(left)}", "info"
     return ("in trash", "dim") if activity.in_trash else ("", "dim")
-
-
-def _resolved(activity: Activity, known: Mapping[str, Activity]) -> Activity:
-    """An undo names what it undid, not only its id."""
-    undone = known.get(activity.words) if activity.action == RestoreTrash.audit_name() else None
-    if undone is None:
-        return activity
-    return replace(activity, location="", queue="", words=f"{undone.action} of {undone.target}")
 
 
 _STATES = {
@@ -83,44 +94,46 @@ _STATES = {
 }
 
 
-class ActivityList(RowList[Activity]):
-    """The list of actions."""
+class ActivityList(RowList[Entry]):
+    """The list of operations and events."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *actions.bindings(move for move in actions.MOVES if move is not actions.OPEN)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
 
-class ActivityView(View):
-    """The audit of operator actions, the newest first."""
+class ActivityView(NamedView):
+    """The audit of operators and the events, the newest first."""
 
     NAME = "activity"
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("activity")]
-    COLUMNS: ClassVar[Sequence[Column[Activity]]] = (
-        Column("Ago", 7, lambda a, now: ago(a.at, now), right=True),
-        Column("Action", 9, lambda a, _: a.action),
+    COLUMNS: ClassVar[Sequence[Column[Entry]]] = (
+        Column("Ago", 7, lambda each, now: ago(each.at, now), right=True),
+        Column("Action", 9, _action),
         Column("Jobs", 7, _jobs, right=True),
         Column("State", 12, _state),
         Column("Undo", 9, _undo),
-        Column("What", 18, lambda each, _: (each.target, "dim"), grow=5, most=90, middle=True),
+        Column("What", 18, lambda each, _: (each.what, "dim"), grow=5, most=90, middle=True),
         Column("Left out", 18, _left_out, grow=2, most=60, rank=1),
-        Column("Who", 12, lambda a, _: (a.who, "dim"), grow=1, most=30, rank=2),
+        Column("Who", 12, lambda each, _: (each.who, "dim"), grow=1, most=30, rank=2),
     )
+    ORDERS = ("time",)
+    order = "time"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._audit = Activities()
+        self._entries: tuple[Entry, ...] = ()
 
     def compose_body(self) -> ComposeResult:
-        """The list."""
-        yield ActivityList(
-            self.COLUMNS,
-            lambda activity: activity.operation,
-            empty=EMPTY,
-        )
+        """The list, and the line for a filter."""
+        yield ActivityList(self.COLUMNS, lambda entry: entry.key, empty=EMPTY)
+        yield self.filter_bar()
 
     def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - not part of it
-        """Read the audit."""
+        """Read the audit. The events are in the snapshot."""
         return reader.activity(SHOWN)
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:
-        """Show the audit, or ask for it where it was not read yet."""
+        """Show audit and events, or ask for the audit where it was not read yet."""
         if page is None:
             self.console.poller.ask(
                 self.NAME, lambda reader: self.page(reader, snapshot), self._loaded
@@ -130,31 +143,58 @@ class ActivityView(View):
         self.refresh_heading()
 
     def _loaded(self, answer: object) -> None:
-        entries = cast("Activities", answer)
-        known = {each.operation: each for each in entries}
-        resolved = tuple(_resolved(each, known) for each in entries)
+        self._audit = cast("Activities", answer)
+        snapshot = self.console.snapshot
+        self._entries = merged(self._audit, snapshot.events if snapshot else ())
+        self.list_again()
+
+    def list_again(self) -> None:
+        """Show the entries that the filter lets through."""
         for rows in self.query(ActivityList):
-            rows.set_empty_text(entries.problem or EMPTY)
-            rows.show_rows(resolved, self.console.now)
+            nothing = self._audit.problem or EMPTY
+            if self._entries:
+                nothing = f"None of {len(self._entries):,} entries matches. {self.way_out}."
+            rows.set_empty_text(nothing)
+            rows.show_rows(
+                [each for each in self._entries if self._is_meant(each)], self.console.now
+            )
             self.refresh_heading()
+
+    def _is_meant(self, entry: Entry) -> bool:
+        return self.is_meant((entry.action, entry.what, entry.who), entry.queues)
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """What can be undone."""
         rows = self.query_one(ActivityList)
-        undoable = sum(bool(a.undo_left(rows.now)) for a in rows.window.loaded)
+        operations_shown = [each.operation for each in rows.window.loaded if each.operation]
+        undoable = sum(bool(each.undo_left(rows.now)) for each in operations_shown)
+        row = rows.row.operation if rows.row else None
+        # Where there are events, the list is not empty, and has no line that names it.
+        unread = self._audit.problem if self._entries else ""
         return (
-            ("Operations", "title"),
+            ("Activity", "title"),
+            *self.narrowed(rows.total, len(self._entries)),
+            (f"⚠ {unread}" if unread else "", "warn"),
             (f"{undoable:,} can be undone" if undoable else "", "info"),
-            (f"⚠ {rows.row.trash_problem}" if rows.row and rows.row.trash_problem else "", "warn"),
+            (f"⚠ {row.trash_problem}" if row and row.trash_problem else "", "warn"),
         )
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is one order."""
+        return False if action == "sort" else super().check_action(action, parameters)
+
+    @on(RowList.Opened)
+    def _open(self) -> None:
+        row = self.query_one(ActivityList).row
+        if row is not None:
+            self.console.show_texts({"Event" if row.event else "Operation": row.document})
+
     def plan(self, action: OperatorAction) -> Plan | None:
-        """Delete the trash of the action under the cursor, or of all actions that are listed."""
+        """Delete the trash of the operation under the cursor, or of all operations that are listed."""
         rows = self.query_one(ActivityList)
-        chosen = (
-            rows.window.loaded if action.reach is Reach.LISTED_TRASH else filter(None, (rows.row,))
-        )
-        trashed = [each for each in chosen if each.in_trash]
+        listed = action.reach is Reach.LISTED_TRASH
+        chosen = rows.window.loaded if listed else filter(None, (rows.row,))
+        trashed = [each.operation for each in chosen if each.operation and each.operation.in_trash]
         if action.operation is not EmptyTrash or not trashed:
             return None
         examples = [f"{each.action} {each.target}" for each in trashed[:EXAMPLES]]
@@ -165,5 +205,6 @@ class ActivityView(View):
         return Plan(action.operation(), Scope(Location.TRASH, ids=ids), count, tuple(examples))
 
     def undo(self, last: Activity | None) -> Activity | None:  # noqa: ARG002 - the cursor says which
-        """The action under the cursor."""
-        return self.query_one(ActivityList).row
+        """The operation under the cursor."""
+        row = self.query_one(ActivityList).row
+        return row.operation if row else None

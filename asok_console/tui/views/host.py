@@ -5,7 +5,7 @@ They depend on this protocol and not on the application, which imports all of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from asok_console.tui.data.poller import Poller
@@ -88,6 +88,9 @@ class Host(Protocol):
 
     def explain(self, subject: Subject) -> None:
         """Show why a job, a queue or a worker is as it is."""
+
+    def show_texts(self, texts: Mapping[str, object]) -> None:
+        """Show texts by their titles on a page of their own."""
 
     def show_pending(self, queue: str | None) -> None:
         """Show the pending jobs of a queue."""

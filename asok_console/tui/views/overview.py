@@ -25,6 +25,7 @@ from asok_console.tui.views.shared.plots import (
     RANGES,
     PlotView,
     Range,
+    marks_of,
     show_backlog,
     show_failures,
     show_live,
@@ -161,6 +162,9 @@ class OverviewView(NamedView, PlotView):
         if line is None:
             return
         name, within = None if line.whole else line.queue.name, self.shown_range
+        marks = marks_of(self.console.snapshot.events if self.console.snapshot else ())
+        for plot in self.query(Plot):
+            plot.mark(marks)
         history, main = self.console.state.history, self.query_one("#main", Plot)
         more = self.query_one("#more")
         more.display = self.app.size.width >= WIDE and self.app.size.height >= HIGH

@@ -18,6 +18,8 @@ from asok_console.presentation.compact import pool
 from asok_console.presentation.fitting import fit
 from asok_console.tui.theme import Tones, tones_of
 from asok_console.tui.widgets.plot_scale import (
+    CURSOR,
+    EventMark,
     Series,
     Times,
     Unit,
@@ -30,6 +32,7 @@ from asok_console.tui.widgets.plot_scale import (
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MARGIN = 2
+MARK = "◆"
 AXIS = 7
 """Cells at the left for the figures of the axis."""
 
@@ -60,6 +63,13 @@ class Plot(Widget):
         self._top = 1.0
         self._empty = True
         self._moment: float | None = None
+        self._marks: tuple[EventMark, ...] = ()
+
+    def mark(self, marks: Sequence[EventMark]) -> None:
+        """Draw other marks on the axis of time. Those outside of its range are not drawn."""
+        if self._marks != tuple(marks):
+            self._marks = tuple(marks)
+            self.refresh()
 
     def show(
         self, series: Sequence[Series], *, title: str, times: Times, unit: Unit = Unit.RATE
@@ -157,6 +167,10 @@ class Plot(Widget):
         if at is not None:
             start = self._times.start + at * self._step
             segments.append(Segment(f"   {clock(start, exact=True)} UTC", tones("info")))
+            if here := self._marks_at(at):
+                more = f" (+{len(here) - 1} more)" if here[1:] else ""
+                tone = "bad" if any(each.bad for each in here) else "warn"
+                segments.append(Segment(f"   {MARK} {here[0].text}{more}", tones(tone)))
         for series, band in zip(self._series, self._bands, strict=False):
             swatch = "■" if series.fill == "█" else series.fill
             segments.append(Segment(f"   {swatch} ", Style(color=tones.color(series.tone))))
@@ -173,8 +187,33 @@ class Plot(Widget):
             return []
         cursor = None if self.cursor is None else (self.cursor + 0.5) / len(self._bands[0])
         seconds = self._times.width * len(self._series[0].values)
-        line = time_axis(self._times, seconds, width, cursor=cursor)
-        return [Segment(" " * (AXIS + 1)), Segment(line, tones("dim"))]
+        marked, times = self._marked_columns(width), self._times
+        if max(marked, default=0) >= width - len(times.until):
+            # Half a word would be left of it.
+            times = times._replace(until="")
+        line = time_axis(times, seconds, width, cursor=cursor)
+        segments, drawn = [Segment(" " * (AXIS + 1))], 0
+        for x, tone in sorted(marked.items()):
+            # The cursor says that it is at a mark: its own sign stays.
+            if line[x : x + 1] != CURSOR:
+                segments += [Segment(line[drawn:x], tones("dim")), Segment(MARK, tones(tone))]
+                drawn = x + 1
+        return [*segments, Segment(line[drawn:], tones("dim"))]
+
+    def _marked_columns(self, width: int) -> dict[int, str]:
+        """The columns of the axis that have a mark, each with the tone of the worst."""
+        found: dict[int, str] = {}
+        seconds = self._times.width * len(self._series[0].values)
+        for each in self._marks:
+            if 0 <= each.at - self._times.start < seconds:
+                x = int((each.at - self._times.start) / seconds * width)
+                found[x] = "bad" if each.bad else found.get(x, "warn")
+        return found
+
+    def _marks_at(self, at: int) -> list[EventMark]:
+        """The marks in the time of a value, newest first."""
+        start = self._times.start + at * self._step
+        return [each for each in self._marks if start <= each.at < start + self._step]
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
         if self._empty:

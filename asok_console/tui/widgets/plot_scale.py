@@ -16,6 +16,8 @@ from asok_console.presentation.numbers import UNKNOWN, milliseconds
 
 HATCHED = "▒"
 """What fills a band that has to differ from its neighbour without colour."""
+CURSOR = "▲"
+"""What points from the axis of time to the value that is read."""
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 TICKS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
 """Seconds between two times on the axis: those that read as round."""
@@ -52,6 +54,15 @@ class Times(NamedTuple):
     width: float
     until: str = "now"
     """What its right end is called."""
+
+
+class EventMark(NamedTuple):
+    """Something that happened at a moment (epoch seconds), drawn on the axis of time."""
+
+    at: float
+    text: str
+    """What it was, in a few words that are safe for a terminal."""
+    bad: bool = False
 
 
 def nice_top(highest: float, *, whole: bool = False) -> float:
@@ -106,7 +117,7 @@ def time_axis(times: Times, seconds: float, width: int, *, cursor: float | None 
     if cursor is not None:
         x = int(cursor * width)
         until = "" if x > last else until
-        line = f"{line[:x]}▲{line[x + 1 :]}"
+        line = f"{line[:x]}{CURSOR}{line[x + 1 :]}"
     return f"{line[: width - cell_len(until)]}{until}"
 
 

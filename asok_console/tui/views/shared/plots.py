@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from textual import on
 
+from asok_console.presentation.events import short
+from asok_console.presentation.text import safe
 from asok_console.tui.data.backlog import Course
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.plot import Plot
-from asok_console.tui.widgets.plot_scale import HATCHED, Series, Times, Unit
+from asok_console.tui.widgets.plot_scale import HATCHED, EventMark, Series, Times, Unit
+from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.inspection.queues import Bucket
 
 
@@ -31,6 +34,9 @@ RANGES = (
     Range("last hour", 60, 61),
     Range("last 24 h", 60, 1441),
 )
+
+
+FOLLOWING = (EventKind.WORKER_RECOVERED, EventKind.WARNING_CLEARED)
 
 
 class PlotView(View):
@@ -58,6 +64,15 @@ class PlotView(View):
             self.read_at(None)
             return True
         return super().go_back()
+
+
+def marks_of(events: Iterable[SystemEvent]) -> tuple[EventMark, ...]:
+    """The events as marks, newest first. What only follows another (recovered, cleared) is no mark."""
+    return tuple(
+        EventMark(each.at, safe(short(each), 60), each.is_bad)
+        for each in events
+        if each.at is not None and each.kind not in FOLLOWING
+    )
 
 
 def show_live(plot: Plot, course: Course, of: str) -> None:

@@ -50,7 +50,7 @@ class SendHeartbeat(NamespacedCall[HeartbeatReply]):
 
     ``ttl`` is that of its hash in seconds; ``machine`` is where others can prove its death, or ''.
     ``first``: none was answered before. ``ask_server`` where the connection is a new one; the worker saw
-    the server ``known_server`` ('': none) last, at ``last_beat`` (milliseconds of the server's clock). At
+    the server ``known_server`` ('': none) last, at ``last_seen`` (milliseconds of the server's clock). At
     most ``events_max`` events are kept, for ``events_age`` seconds.
     """
 
@@ -61,7 +61,7 @@ class SendHeartbeat(NamespacedCall[HeartbeatReply]):
     first: bool
     ask_server: bool
     known_server: str
-    last_beat: int
+    last_seen: int
     events_max: int
     events_age: int
     queues: Sequence[str]

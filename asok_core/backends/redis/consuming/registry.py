@@ -107,7 +107,7 @@ class Registry:
         self._events_bounds = events_max, max(1, int(events_age))
         self._answered: set[str] = set()
         self._asked_on: Connection | None = None
-        self._server, self._last_beat = "", 0
+        self._server, self._last_seen = "", 0
         self._reconnecting = ReconnectingConnection(endpoint, name)
         self.clock = ServerClock()
         self._cursor: int | bytes = 0
@@ -148,7 +148,7 @@ class Registry:
             # Neither a restart nor a failover leaves a connection open.
             ask_server=connection is not self._asked_on,
             known_server=self._server,
-            last_beat=self._last_beat,
+            last_seen=self._last_seen,
             events_max=events_max,
             events_age=events_age,
             queues=queues,
@@ -158,7 +158,7 @@ class Registry:
         reply = connection.run(call)
         self._answered.add(worker)
         self._asked_on = connection
-        self._server, self._last_beat = reply.server.decode(), reply.server_time
+        self._server, self._last_seen = reply.server.decode(), reply.server_time
         now = reply.server_time / 1000
         self.clock.learn(now, asked_at)
         cancelled = [each.decode("utf-8", "replace") for each in reply.cancels]

@@ -11,7 +11,7 @@ from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.query import Query, known, named, required, server_time
 from asok_core.backends.redis.reading.round_trips import Queries
-from asok_core.inspection.events import Event, Events
+from asok_core.inspection.events import Events, SystemEvent
 from asok_core.jobs.numbers import number
 
 LONGEST_FIELD = 1_024
@@ -64,7 +64,7 @@ class EventMemory:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._known: tuple[Event, ...] = ()
+        self._known: tuple[SystemEvent, ...] = ()
 
     def query(self, queries: Queries) -> Query[Events]:
         """Those after the newest known; none for a user who has no right to read them."""
@@ -78,14 +78,14 @@ class EventMemory:
 
         return Query(commands, read_if_allowed)
 
-    def note(self, found: Events) -> tuple[Event, ...]:
+    def note(self, found: Events) -> tuple[SystemEvent, ...]:
         """All that are known now, newest first."""
         self._known = (*found, *self._known)[:KEPT]
         return self._known
 
 
-def _event(entry_id: bytes, flat: Sequence[bytes] | None) -> Event:
+def _event(entry_id: bytes, flat: Sequence[bytes] | None) -> SystemEvent:
     texts = [each.decode("utf-8", "replace") for each in flat or ()]
     fields = dict(zip(texts[::2], texts[1::2], strict=False))
     at, kind = number(fields.pop("at", None)), fields.pop("kind", "")
-    return Event(entry_id.decode("ascii", "replace"), at, kind, fields)
+    return SystemEvent(entry_id.decode("ascii", "replace"), at, kind, fields)

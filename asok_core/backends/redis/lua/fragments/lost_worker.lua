@@ -13,7 +13,7 @@ local function note_lost(worker, by)
   add_event('worker_lost', {
     'worker', worker, 'host', redis.call('HGET', key, 'host'), 'by', by,
     'reason', proved and 'no process of it is left' or 'its lease expired',
-    'beat_at', redis.call('HGET', key, 'beat_at')
+    'queues', redis.call('HGET', key, 'queues'), 'beat_at', redis.call('HGET', key, 'beat_at')
   })
 end
 

@@ -15,8 +15,8 @@ if redis.call('ZSCORE', workers_key, worker) then
   if only_if_expired then
     note_recovered(worker, by)
   else
-    local host = redis.pcall('HGET', key, 'host')
-    add_event('worker_stopped', { 'worker', worker, 'host', type(host) == 'string' and host, 'reason', reason })
+    local known = redis.pcall('HMGET', key, 'host', 'queues')
+    add_event('worker_stopped', { 'worker', worker, 'host', known[1] or '', 'queues', known[2] or '', 'reason', reason })
   end
 end
 redis.call('ZREM', workers_key, worker)

@@ -20,7 +20,7 @@ end
 redis.call('EXPIRE', key, ttl)
 
 -- What changed since the last heartbeat. Its bounds are published first.
-local run = see_server(ask_server, known_server, last_beat / 1000, now / 1000)
+local run = see_server(ask_server, known_server, last_seen / 1000, now / 1000)
 if pushed('HSET', server_key, 'seen_at', string.format('%.3f', now / 1000), 'events_max', events_max,
     'events_age', events_age) then
   redis.call('EXPIRE', server_key, SERVER_TTL)

@@ -1,0 +1,110 @@
+"""What happened to a queue while a job waited in it, by the audit and the events. Both are bounded.
+
+What neither has recorded is not known. How many jobs were ahead of a job earlier is recorded nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.inspection.phrases import named
+from asok_core.inspection.reasons import Reason
+
+_SWITCHES = {
+    "pause": True,
+    EventKind.QUEUE_PAUSED: True,
+    "resume": False,
+    EventKind.QUEUE_RESUMED: False,
+}
+_SERVER = {
+    EventKind.REDIS_RESTARTED: "Redis restarted while it waited",
+    EventKind.REDIS_FAILED_OVER: "another Redis server took over while it waited",
+}
+_LESS = (EventKind.WORKER_LOST, EventKind.WORKER_STOPPED)
+
+
+class PastPause(NamedTuple):
+    """A pause of a queue that is over. Times are epoch seconds by Redis's clock."""
+
+    since: float
+    by: str
+    until: float
+    ended_by: str
+
+
+class PastWait(NamedTuple):
+    """The time in which a job waited in a queue."""
+
+    queue: str
+    begin: float
+    end: float
+
+    def has(self, at: float | None) -> bool:
+        """Whether a moment is in it."""
+        return at is not None and self.begin < at < self.end
+
+
+def of_wait(
+    wait: PastWait, activities: Sequence[Activity], events: Sequence[SystemEvent]
+) -> Iterator[Reason]:
+    """What explains how long a job waited. Both sequences are newest first."""
+    for pause in pauses(wait.queue, activities, events):
+        if pause.until <= wait.begin or pause.since >= wait.end:
+            continue
+        rest = max(0.0, wait.end - pause.until)
+        yield Reason(
+            "was_paused", "its queue was paused while it waited", pause.since,
+            {"by": pause.by or "not known", "resumed_at": pause.until,
+             "resumed_by": pause.ended_by or "not known", "waited_s": wait.end - wait.begin,
+             "waited_after_that_s": rest,
+             **({"ahead_of_it_then": "not known"} if rest >= 1 else {})},
+        )  # fmt: skip
+    for event in reversed(events):
+        if event.kind in _SERVER and wait.has(event.at):
+            yield Reason(event.kind, _SERVER[EventKind(event.kind)], event.at)
+    yield from _fewer_workers(wait, events)
+
+
+def pauses(
+    queue: str, activities: Sequence[Activity], events: Sequence[SystemEvent]
+) -> Iterator[PastPause]:
+    """The pauses of a queue that are over, oldest first. An event of an operation is the operation's."""
+    switches = [
+        (each.at, each.action, each.who)
+        for each in activities
+        if each.queue == queue and each.state == "done"
+    ]
+    known = {each.operation for each in activities}
+    switches += [
+        (each.at, each.kind, each.fields.get("by", ""))
+        for each in events
+        if each.fields.get("queue") == queue and each.fields.get("operation") not in known
+    ]
+    dated = ((at, verb, who) for at, verb, who in switches if at is not None and verb in _SWITCHES)
+    begun: tuple[float, str] | None = None
+    for at, verb, who in sorted(dated):
+        if _SWITCHES[verb]:
+            begun = begun or (at, who)
+        elif begun is not None:
+            yield PastPause(*begun, at, who)
+            begun = None
+
+
+def _fewer_workers(wait: PastWait, events: Sequence[SystemEvent]) -> Iterator[Reason]:
+    gone = [
+        each
+        for each in reversed(events)
+        if each.kind in _LESS
+        and wait.has(each.at)
+        and wait.queue in each.fields.get("queues", "").split(",")
+    ]
+    if gone:
+        names = list(dict.fromkeys(each.subject for each in gone))
+        lost = sum(each.kind == EventKind.WORKER_LOST for each in gone)
+        yield Reason(
+            "fewer_workers", f"{named(names, 'worker')} of its queue ended while it waited", gone[0].at,
+            {"lost": lost, "stopped": len(gone) - lost},
+        )  # fmt: skip
