@@ -60,6 +60,7 @@ def _run_safely(words: list[str]) -> int:
     except (BrokenPipeError, streams.OutputError):
         raise
     except KeyboardInterrupt:
+        streams.discard_output()
         return INTERRUPTED
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)

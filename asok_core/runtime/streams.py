@@ -40,6 +40,16 @@ def prepare(*, drop_output: bool = False) -> None:
         sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc, assignment]
 
 
+def discard_output() -> None:
+    """Write nothing more to standard output.
+
+    After an interruption it is not known how much of a buffer was written, and it must not appear twice.
+    """
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if isinstance(raw, _Descriptor):
+        raw.discard()
+
+
 def _open_missing(number: int) -> None:
     try:
         os.fstat(number)
@@ -79,6 +89,7 @@ class _Descriptor(io.RawIOBase):
         self._number = number
         self._output = output
         self._drop = drop
+        self._discards = False
         self.name = f"<{'stdout' if number == 1 else 'stderr'}>"
         self.mode = "wb"
 
@@ -91,8 +102,13 @@ class _Descriptor(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def discard(self) -> None:
+        self._discards = True
+
     def write(self, data: ReadableBuffer, /) -> int:
         view = memoryview(data).cast("B")
+        if self._discards:
+            return len(view)
         if self._output is not None:
             self._output.write(bytes(view))
             return len(view)

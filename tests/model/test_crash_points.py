@@ -24,6 +24,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core import hooks
+from asok_core.backends.redis.calls.leases import NewEvent
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Claim, Outcome
@@ -374,6 +375,71 @@ def test_heartbeat_and_deregistration(bench: Bench) -> None:
         until_done(lambda: registry.leave("w", ["asok:active:w.1:default"]), cutter)
         registry.close()
         assert not bench.client.exists("asok:workers", "asok:worker:w")
+
+    reported_with_every_cut(bench, lambda: None, story)
+
+
+def kinds(bench: Bench) -> list[bytes]:
+    return [fields[b"kind"] for _, fields in bench.client.xrange("asok:events")]
+
+
+def test_events_of_a_worker_are_written_with_what_they_report(bench: Bench) -> None:
+    crash = NewEvent(1, "process_crashed", 5, '["worker", "w", "process", "w.1"]')
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        fields: dict[str, str | int] = {"processes": 1, "release": "b"}
+        until_done(lambda: registry.heartbeat("w", QUEUES, fields), cutter)
+        until_done(lambda: registry.heartbeat("w", QUEUES, fields, events=[crash]), cutter)
+        until_done(lambda: registry.leave("w", ["asok:active:w.1:default"], reason="TERM"), cutter)
+        registry.close()
+        expected = [b"worker_started", b"release_changed", b"process_crashed", b"worker_stopped"]
+        assert kinds(bench) == expected
+
+    def prepare() -> None:
+        bench.client.hset("asok:server", "release", "a")
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+def test_events_of_a_recovery_are_written_once(bench: Bench) -> None:
+    jobs = bench.jobs(3)
+
+    def prepare() -> None:
+        bench.client.zadd("asok:workers", {"w": 1, "other": 9e15})
+        bench.client.hset("asok:worker:w", mapping={"queues": "default", "processes": "1"})
+        for job in jobs:
+            bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+
+        def recover() -> None:
+            registry.recover("w.1", "default", guard="w", by="other", charged=())
+            lists = ["asok:active:w.1:default"]
+            assert registry.leave("w", lists, only_if_expired=True, by="other")
+
+        until_done(recover, cutter)
+        registry.close()
+        assert bench.locations() == {"queue": [job.id for job in jobs]}
+        assert kinds(bench) == [b"worker_lost", b"worker_recovered"]
+        (_, recovered) = [fields for _, fields in bench.client.xrange("asok:events")]
+        assert (recovered[b"returned"], recovered[b"dead"]) == (b"3", b"0")
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+def test_a_pause_and_its_event_are_both_there_or_neither(bench: Bench) -> None:
+    def story(cutter: Cutter) -> None:
+        operator = RedisOperator(Endpoint(cutter.url), Keys(), KEYRING)
+
+        def pause() -> None:
+            operator.pause("mail")
+
+        until_done(pause, cutter)
+        operator.close()
+        assert bench.client.smembers("asok:paused") == {b"mail"}
+        assert kinds(bench) == [b"queue_paused"]
 
     reported_with_every_cut(bench, lambda: None, story)
 

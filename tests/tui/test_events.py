@@ -1,0 +1,115 @@
+"""Events in Activity and on the plots of the Overview."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from asok_console.tui.widgets.plot import Plot
+from asok_core.backends.redis.keys import Keys
+from tests.fixtures.console import Hand, Open
+from tests.tui import seed
+
+KEYS = Keys()
+SIZES = [(80, 24), (120, 40)]
+
+
+def lines_with(hand: Hand, words: str) -> list[str]:
+    return [line for line in hand.screen().splitlines() if words in line]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_activity_shows_operations_and_events_in_one_order(
+    redis_client: redis.Redis, open_console: Open, size: tuple[int, int], read_only: bool
+) -> None:
+    seed.audit(redis_client)
+    seed.events(redis_client)
+    async with open_console(view="activity", size=size, read_only=read_only) as hand:
+        for words in ("release", "recovered", "lost", "purge", "crashed", "restarted", "started"):
+            await hand.sees(words)
+        order = [
+            word
+            for line in hand.screen().splitlines()
+            for word in line.split()
+            if word
+            in {"release", "recovered", "purge", "crashed", "requeue", "restarted", "started"}
+        ]
+        assert order == [
+            *("release", "recovered", "purge", "crashed", "requeue", "restarted", "requeue"),
+            "started",
+        ]
+
+
+async def test_a_pause_by_an_operator_is_one_line(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    async with open_console(view="activity", size=(120, 30)) as hand:
+        operator = hand.app.session.operator
+        assert operator is not None
+        operator.pause("high")
+        await hand.sees("queue high")
+        await hand.until(
+            lambda: hand.app.snapshot is not None and hand.app.snapshot.events, "the event"
+        )
+        assert len(lines_with(hand, "queue high")) == 1
+        assert lines_with(hand, "✓ done")
+        redis_client.delete(KEYS.audit)
+        await hand.sees("paused")
+        assert len(lines_with(hand, "queue high")) == 1
+        assert not lines_with(hand, "✓ done")
+
+
+async def test_a_filter_narrows_both_and_enter_shows_everything(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.audit(redis_client)
+    seed.events(redis_client)
+    async with open_console(view="activity", size=(120, 30)) as hand:
+        await hand.sees("restarted")
+        await hand.press("slash", *"web-2", "enter")
+        await hand.sees("1 of 10")
+        assert not hand.shows("restarted")
+        await hand.press("enter")
+        for words in ("Event", '"kind": "process_crashed"', '"reason": "killed by SIGSEGV"'):
+            await hand.sees(words)
+        await hand.press("escape")
+        await hand.sees("1 of 10")
+        await hand.press("escape", "slash", *"queue:low", "enter")
+        await hand.sees("2 of 10")
+        await hand.press("escape", "slash", *"purge", "enter", "enter")
+        for words in ("Operation", '"action": "purge"', '"who": "ada@ops-1"'):
+            await hand.sees(words)
+        await hand.press("escape")
+        await hand.sees("1 of 10")
+        await hand.press("escape", "slash", *"nothing", "enter")
+        await hand.sees("None of 10 entries matches. Esc clears the filter.")
+
+
+async def test_an_unreadable_audit_is_named_beside_events(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.events(redis_client)
+    redis_client.set(KEYS.audit, "text", ex=600)
+    async with open_console(view="activity", size=(140, 30)) as hand:
+        await hand.sees(f"⚠ The key {KEYS.audit} is not a stream")
+        await hand.sees("crashed")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_plot_marks_events_and_its_cursor_names_them(
+    redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=size) as hand:
+        await hand.press("w")
+        await hand.sees("last 5 min")
+        plot = hand.app.query_one("#main", Plot)
+        await hand.until(lambda: lines_with(hand, "◆◆") or lines_with(hand, "◆"), "marks")
+        axis = next(line for line in hand.screen().splitlines() if " UTC" in line and "◆" in line)
+        # Lost and another release; that it was recovered is no mark of its own.
+        assert axis.count("◆") == 2, axis
+        events = hand.app.snapshot.events if hand.app.snapshot else ()
+        lost = next(each for each in events if each.kind == "worker_lost")
+        plot.read_at(lost.at)
+        await hand.sees("◆ web-3 lost")
