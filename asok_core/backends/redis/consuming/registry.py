@@ -21,7 +21,12 @@ from asok_core.backends.redis.calls.leases import (
 )
 from asok_core.backends.redis.calls.walks import Slice
 from asok_core.backends.redis.connection import Connection, Endpoint
-from asok_core.backends.redis.constants import EVENTS_AGE, EVENTS_LENGTH, STACK_ANSWER_TTL, WORKER_TTL
+from asok_core.backends.redis.constants import (
+    EVENTS_AGE,
+    EVENTS_LENGTH,
+    STACK_ANSWER_TTL,
+    WORKER_TTL,
+)
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
