@@ -18,7 +18,16 @@ CORE, CONSOLE = ROOT / "asok_core", ROOT / "asok_console"
 LOOSE = {
     CORE: {"__init__", "clock", "compat", "errors", "version"},
     CONSOLE: {"__init__", "__main__"},
-    CONSOLE / "commands": {"__init__", "audit", "console", "deploy", "enqueue", "events", "explain", "init"},
+    CONSOLE / "commands": {
+        "__init__",
+        "audit",
+        "console",
+        "deploy",
+        "enqueue",
+        "events",
+        "explain",
+        "init",
+    },
     CONSOLE / "tui": {"__init__", "app", "compat", "navigation", "options", "theme"},
 }
 """Modules of these folders that are not in a package."""

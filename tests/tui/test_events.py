@@ -102,7 +102,7 @@ async def test_a_plot_marks_events_and_its_cursor_names_them(
 ) -> None:
     seed.shop(redis_client)
     async with open_console(size=size) as hand:
-        await hand.press("w")
+        await hand.press("right_square_bracket")
         await hand.sees("last 5 min")
         plot = hand.app.query_one("#main", Plot)
         await hand.until(lambda: lines_with(hand, "◆◆") or lines_with(hand, "◆"), "marks")

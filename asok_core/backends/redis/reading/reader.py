@@ -21,8 +21,8 @@ from asok_core.jobs.envelope import Keyring
 if TYPE_CHECKING:
     from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
-    from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
     from asok_core.inspection.events import Events
+    from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
 
 class RedisReader(PageReader):
