@@ -15,6 +15,7 @@ from asok_console.tui.widgets.plot_scale import (
     figure,
     nice_top,
     time_axis,
+    without_hidden,
 )
 
 
@@ -65,3 +66,11 @@ def test_the_cursor_covers_what_is_below_it() -> None:
     line = time_axis(Times(0, 10), 900, 80, cursor=0.999)
     assert line[79] == "▲"
     assert "now" not in line
+
+
+def test_a_mark_hides_no_part_of_a_time() -> None:
+    line = "18:10 UTC      18:20     ▲     18:30       now"
+    assert without_hidden(line, ()) == line
+    assert without_hidden(line, {12, 25}) == line
+    kept = " " * 15 + "18:20     ▲"
+    assert without_hidden(line, {8, 34, 45}) == kept.ljust(len(line))

@@ -13,7 +13,7 @@ from asok_core.inspection.events import SystemEvent
 from asok_core.operations.catalog.trash import RestoreTrash
 
 
-class Entry(NamedTuple):
+class ActivityEntry(NamedTuple):
     """An operation or an event: one of the two is there."""
 
     operation: Activity | None = None
@@ -75,12 +75,18 @@ class Entry(NamedTuple):
         return self.event
 
 
-def merged(operations: Sequence[Activity], events: Sequence[SystemEvent]) -> tuple[Entry, ...]:
+def merged(
+    operations: Sequence[Activity], events: Sequence[SystemEvent]
+) -> tuple[ActivityEntry, ...]:
     """Both, newest first. An event of an operation is left out: the operation shows more of it."""
     known = {each.operation: each for each in operations}
     entries = [
-        *(Entry(operation=_resolved(each, known)) for each in operations),
-        *(Entry(event=each) for each in events if each.fields.get("operation") not in known),
+        *(ActivityEntry(operation=_resolved(each, known)) for each in operations),
+        *(
+            ActivityEntry(event=each)
+            for each in events
+            if each.fields.get("operation") not in known
+        ),
     ]
     return tuple(sorted(entries, key=lambda each: -(each.at or 0.0)))
 

@@ -15,7 +15,7 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.activities import Entry, merged
+from asok_console.tui.data.activities import ActivityEntry, merged
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
@@ -32,13 +32,13 @@ EXAMPLES = 3
 """Operations that a confirmation names."""
 
 
-def _action(entry: Entry, _now: float) -> Cell:
+def _action(entry: ActivityEntry, _now: float) -> Cell:
     if entry.event is None:
         return entry.action
     return entry.action, "bad" if entry.event.is_bad else "calm"
 
 
-def _jobs(entry: Entry, _now: float) -> Cell:
+def _jobs(entry: ActivityEntry, _now: float) -> Cell:
     activity = entry.operation
     if activity is None:
         return entry.event.fields.get("returned", "") if entry.event else ""
@@ -52,7 +52,7 @@ def _is_of_jobs(activity: Activity) -> bool:
     )
 
 
-def _left_out(entry: Entry, _now: float) -> Cell:
+def _left_out(entry: ActivityEntry, _now: float) -> Cell:
     activity = entry.operation
     if activity is None:
         return ""
@@ -63,7 +63,7 @@ def _left_out(entry: Entry, _now: float) -> Cell:
     return ", ".join(parts), "warn"
 
 
-def _state(entry: Entry, _now: float) -> Cell:
+def _state(entry: ActivityEntry, _now: float) -> Cell:
     activity = entry.operation
     if activity is None:
         return ("⚠ event", "warn") if entry.event and entry.event.is_bad else ("◆ event", "dim")
@@ -74,7 +74,7 @@ def _state(entry: Entry, _now: float) -> Cell:
     return _STATES.get(activity.state, (activity.state, "warn"))
 
 
-def _undo(entry: Entry, now: float) -> Cell:
+def _undo(entry: ActivityEntry, now: float) -> Cell:
     activity = entry.operation
     if activity is None:
         return ""
@@ -94,7 +94,7 @@ _STATES = {
 }
 
 
-class ActivityList(RowList[Entry]):
+class ActivityList(RowList[ActivityEntry]):
     """The list of operations and events."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
@@ -105,7 +105,7 @@ class ActivityView(NamedView):
 
     NAME = "activity"
     BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("activity")]
-    COLUMNS: ClassVar[Sequence[Column[Entry]]] = (
+    COLUMNS: ClassVar[Sequence[Column[ActivityEntry]]] = (
         Column("Ago", 7, lambda each, now: ago(each.at, now), right=True),
         Column("Action", 9, _action),
         Column("Jobs", 7, _jobs, right=True),
@@ -121,7 +121,7 @@ class ActivityView(NamedView):
     def __init__(self) -> None:
         super().__init__()
         self._audit = Activities()
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[ActivityEntry, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The list, and the line for a filter."""
@@ -160,7 +160,7 @@ class ActivityView(NamedView):
             )
             self.refresh_heading()
 
-    def _is_meant(self, entry: Entry) -> bool:
+    def _is_meant(self, entry: ActivityEntry) -> bool:
         return self.is_meant((entry.action, entry.what, entry.who), entry.queues)
 
     def describe(self) -> Sequence[tuple[str, str]]:

@@ -28,6 +28,7 @@ from asok_console.tui.widgets.plot_scale import (
     figure,
     nice_top,
     time_axis,
+    without_hidden,
 )
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -187,11 +188,8 @@ class Plot(Widget):
             return []
         cursor = None if self.cursor is None else (self.cursor + 0.5) / len(self._bands[0])
         seconds = self._times.width * len(self._series[0].values)
-        marked, times = self._marked_columns(width), self._times
-        if max(marked, default=0) >= width - len(times.until):
-            # Half a word would be left of it.
-            times = times._replace(until="")
-        line = time_axis(times, seconds, width, cursor=cursor)
+        marked = self._marked_columns(width)
+        line = without_hidden(time_axis(self._times, seconds, width, cursor=cursor), marked)
         segments, drawn = [Segment(" " * (AXIS + 1))], 0
         for x, tone in sorted(marked.items()):
             # The cursor says that it is at a mark: its own sign stays.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,6 +23,7 @@ CURSOR = "▲"
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 TICKS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
 """Seconds between two times on the axis: those that read as round."""
+_LABEL = re.compile(r"\S+(?: \S+)*")
 APART = 14
 """Least cells between two of them."""
 
@@ -119,6 +122,16 @@ def time_axis(times: Times, seconds: float, width: int, *, cursor: float | None 
         until = "" if x > last else until
         line = f"{line[:x]}{CURSOR}{line[x + 1 :]}"
     return f"{line[: width - cell_len(until)]}{until}"
+
+
+def without_hidden(line: str, columns: Collection[int]) -> str:
+    """An axis without the times of which a mark at one of ``columns`` would hide a part."""
+
+    def kept(label: re.Match[str]) -> str:
+        hidden = any(label.start() <= column < label.end() for column in columns)
+        return " " * len(label[0]) if hidden and CURSOR not in label[0] else label[0]
+
+    return _LABEL.sub(kept, line)
 
 
 def clock(moment: float, *, exact: bool) -> str:
