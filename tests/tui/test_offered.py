@@ -36,7 +36,7 @@ def offered(hand: Hand) -> set[str]:
         ("4", {"filter"}),
         ("5", {"filter"}),
         ("6", {"filter", "group"}),
-        ("7", set[str]()),
+        ("7", {"filter"}),
     ],
 )
 async def test_an_empty_view_offers_only_what_is_possible_there(
