@@ -36,7 +36,6 @@ class EventKind(StrEnum):
     """Reserved: nothing writes it yet."""
 
 
-RESERVED = frozenset({EventKind.LIMIT_CHANGED, EventKind.HOLD_CHANGED})
 BAD = frozenset(
     {
         EventKind.WORKER_LOST,

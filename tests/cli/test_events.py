@@ -15,7 +15,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import Keys
-from asok_core.inspection.events import RESERVED, EventKind
+from asok_core.inspection.events import EventKind
 from asok_core.operations.inspector import open_operator
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -23,6 +23,7 @@ from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE, ROOT, environment, wait_until
 
 KEYS = Keys()
+RESERVED = {EventKind.LIMIT_CHANGED, EventKind.HOLD_CHANGED}
 Asok = Callable[..., Ran]
 
 
