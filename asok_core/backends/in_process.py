@@ -22,14 +22,14 @@ from typing import Any
 from asok_core.clock import now
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.execution import attempt, cancellation, hooks
-from asok_core.execution.tasks import check_runs, function_of
+from asok_core.execution.tasks import check_runs
 from asok_core.inspection.redaction import Redaction, mark
-from asok_core.jobs.calls import Call
+from asok_core.jobs.calls import Call, function_of
 from asok_core.jobs.codec import Result, decode_arguments, encode_arguments, encode_result
-from asok_core.jobs.envelope import sendable_text
 from asok_core.jobs.futures import JobFuture, settle_result
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
 from asok_core.jobs.job_text import from_text
+from asok_core.jobs.outgoing import sendable_text
 from asok_core.jobs.plain import is_plain
 from asok_core.jobs.retry import RetryPolicy
 from asok_core.jobs.states import FINAL, Status
@@ -110,7 +110,7 @@ class JobStore:
 
     def __init__(self, settings: Settings, slots: Slots | None = None) -> None:
         self.lock = threading.RLock()
-        self._slots = slots
+        self.slots = slots
         self.dead: deque[LocalJob] = deque(maxlen=DEAD_JOBS_KEPT)
         self._settings = settings
         self._redaction = Redaction(settings.redact)
@@ -139,14 +139,7 @@ class JobStore:
                 sent = from_text(text)
                 job.args, job.kwargs = sent.args, sent.kwargs
             call = Call(call.function, (), {}, call.options)
-        future: JobFuture[Any] = JobFuture(
-            job.id,
-            self.cancel,
-            task=job.task,
-            queue=job.queue,
-            slots=self._slots,
-            record=self.record,
-        )
+        future: JobFuture[Any] = JobFuture(job.id, self, task=job.task, queue=job.queue)
         return LocalJob(call, job, future, text)
 
     def add(self, job: LocalJob) -> tuple[LocalJob, bool]:
@@ -217,7 +210,7 @@ class JobStore:
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
         try:
-            result = context.run(self._attempt, job, call, self._slots)
+            result = context.run(self._attempt, job, call, self.slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
             # Not isinstance(): an exception may say of itself that it is of any class.
             if job.stop.asked and issubclass(type(error), JobCancelled):

@@ -11,19 +11,11 @@ from typing import Any
 from asok_core.errors import InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.execution.import_path import about_hidden
 from asok_core.execution.task_modules import ANY_TASK, TaskModules
+from asok_core.jobs.calls import function_of
 from asok_core.jobs.job import task_name
 from asok_core.jobs.plain import described
 
-FUNCTION_ATTRIBUTE = "__asok_function__"
-"""The attribute of a ``@task`` with the function that its jobs run."""
-
 _known: dict[Callable[..., Any], tuple[str, str]] = {}
-
-
-def function_of(task: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a ``@task``; any other callable unchanged."""
-    found: Callable[..., Any] = getattr(task, FUNCTION_ATTRIBUTE, task)
-    return found
 
 
 def reference(task: Callable[..., Any]) -> tuple[str, str]:

@@ -145,7 +145,15 @@ def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) 
 NO_OPTIONS = Options()
 OPTIONS_ATTRIBUTE = "__asok_options__"
 """The attribute of a ``@task`` with the options of its declaration."""
+_FUNCTION_ATTRIBUTE = "__asok_function__"
+"""The attribute of a ``@task`` with the function that its jobs run."""
 _OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options) if field.name != "redact")
+
+
+def function_of(task: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a ``@task``; any other callable unchanged."""
+    found: Callable[..., Any] = getattr(task, _FUNCTION_ATTRIBUTE, task)
+    return found
 
 
 @dataclass(slots=True)  # Mutable: creation is three times faster.
@@ -239,7 +247,7 @@ def _takes(function: Callable[..., Any], name: str, *, exactly: bool = False) ->
     """Whether a function has a parameter for a keyword argument; ``exactly``: one of that name."""
     from asok_core.jobs.annotations import annotations_of
 
-    notes = annotations_of(getattr(function, "__asok_function__", function))
+    notes = annotations_of(function_of(function))
     found = notes.parameter(name)
     if found is None:
         return not notes.known

@@ -18,7 +18,6 @@ from asok_core.errors import (
     BadSignature,
     MalformedEnvelope,
     OldEnvelope,
-    PayloadTooLarge,
     UnsignedEnvelope,
 )
 from asok_core.jobs.job import Job
@@ -68,26 +67,7 @@ def seal_again(job: Job, keyring: Keyring, raw: bytes) -> bytes:
 
 def envelope_size(text: str) -> int:
     """The size in bytes of the envelope of a job text, without creating it."""
-    return _SKELETON + len(text) + text.count('"') + text.count("\\")
-
-
-def sendable_text(job: Job, limit: int) -> str:
-    """The text of a job whose envelope has at most ``limit`` bytes.
-
-    Raises TypeError if it cannot be written as JSON, and PayloadTooLarge.
-    """
-    try:
-        text = to_text(job)
-    except (TypeError, ValueError, RecursionError) as error:
-        # Arguments were checked before; what remains is a call with too little stack left.
-        raise TypeError(f"the job of {job.task} cannot be written as JSON: {error}") from None
-    size = envelope_size(text)
-    if size > limit:
-        raise PayloadTooLarge(
-            f"the arguments of {job.task} make {size:,} bytes, more than "
-            f"ASOK_MAX_PAYLOAD ({limit:,}); pass an id that the task looks up"
-        )
-    return text
+    return SKELETON + len(text) + text.count('"') + text.count("\\")
 
 
 def seal_text(text: str, keyring: Keyring, version: Version | None = None) -> bytes:
@@ -102,7 +82,8 @@ def _envelope(version: Version, text: str, signature: str) -> bytes:
 
 
 _VERSIONS: dict[int, Version] = {V1: V1, V2: V2}
-_SKELETON = len(_envelope(V2, "", "0" * 64))
+SKELETON = len(_envelope(V2, "", "0" * 64))
+"""The size in bytes of an envelope with an empty text."""
 _HEAD = len('{"v": 2, "job": "')
 _HEADS: dict[str, Version] = {_envelope(each, "", "")[:_HEAD].decode(): each for each in (V1, V2)}
 _raw_decode = json.JSONDecoder().raw_decode

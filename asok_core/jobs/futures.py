@@ -7,11 +7,12 @@ import math
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from asok_core import compat
 from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, ResultNotStored
@@ -30,6 +31,27 @@ T = TypeVar("T")
 
 SLICE = 1.0
 """Seconds between two deadlock checks of a wait in a task."""
+
+
+class FutureBackend(Protocol):
+    """What a future asks of the backend of its job."""
+
+    @property
+    def slots(self) -> Slots | None:
+        """The slots that run its jobs; None if their waits are not counted here."""
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a job that has not started. True if it will not run."""
+
+    def record(self, job_id: str) -> JobRecord | None:
+        """The record of a job, or None."""
+
+
+class RemoteBackend(FutureBackend, Protocol):
+    """The same for jobs that run in other processes."""
+
+    def watch(self, future: RemoteFuture[Any]) -> None:
+        """Resolve a future when its job is finished."""
 
 
 class JobFuture(Future[R], Generic[R]):
@@ -52,22 +74,13 @@ class JobFuture(Future[R], Generic[R]):
     """
 
     def __init__(
-        self,
-        job_id: str,
-        cancel: Callable[[str], bool],
-        *,
-        task: str = "",
-        queue: str = "default",
-        slots: Slots | None = None,
-        record: Callable[[str], JobRecord | None] | None = None,
+        self, job_id: str, backend: FutureBackend, *, task: str = "", queue: str = "default"
     ) -> None:
         super().__init__()
         self.job_id = job_id
-        self._cancel_job = cancel
+        self._backend = backend
         self._task = task
         self._queue = queue
-        self._slots = slots
-        self._record = record
         self._is_observed = compat.replace_waiters(self, _Waiters(self))
 
     def cancel(self) -> bool:
@@ -81,7 +94,7 @@ class JobFuture(Future[R], Generic[R]):
         # A job without a record may still be pending.
         if self.done() and not isinstance(super().exception(), JobNotFound):
             return self.cancelled()
-        return self._cancel_job(self.job_id)
+        return self._backend.cancel(self.job_id)
 
     def cancelled(self) -> bool:
         """Whether the job was cancelled before it started."""
@@ -89,9 +102,9 @@ class JobFuture(Future[R], Generic[R]):
 
     def running(self) -> bool:
         """Whether the job is running. On Redis this is a request, which may raise Unreachable."""
-        if super().done() or self._record is None:
+        if super().done():
             return False
-        record = self._record(self.job_id)
+        record = self._backend.record(self.job_id)
         return record is not None and record.status == Status.RUNNING
 
     def result(self, timeout: float | None = None) -> R:
@@ -140,7 +153,7 @@ class JobFuture(Future[R], Generic[R]):
     def _begin_wait(self, *, certain: bool) -> Wait | None:
         """Count a wait for this job if a task of the same pool begins it."""
         slot = current.get()
-        if slot is None or slot.slots is not self._slots or super().done():
+        if slot is None or slot.slots is not self._backend.slots or super().done():
             return None
         if certain and slot.thread != threading.get_ident():
             # Another thread of the task: the task itself may continue.
@@ -194,21 +207,19 @@ class RemoteFuture(JobFuture[R]):
     ``function`` is the task that was enqueued; its annotations restore the result.
     """
 
+    _backend: RemoteBackend
+
     def __init__(
         self,
         job_id: str,
-        cancel: Callable[[str], bool],
-        watch: Callable[[RemoteFuture[Any]], None],
+        backend: RemoteBackend,
         function: Callable[..., Any] | None = None,
         *,
         task: str = "",
         queue: str = "default",
-        slots: Slots | None = None,
-        record: Callable[[str], JobRecord | None] | None = None,
     ) -> None:
-        super().__init__(job_id, cancel, task=task, queue=queue, slots=slots, record=record)
+        super().__init__(job_id, backend, task=task, queue=queue)
         self.function = function
-        self._watch = watch
         self._watched_in: int | None = None
         if not self._is_observed:
             self._begin_watching()
@@ -224,7 +235,7 @@ class RemoteFuture(JobFuture[R]):
             first, self._watched_in = self._watched_in != process, process
         if first:
             try:
-                self._watch(self)
+                self._backend.watch(self)
             except BaseException:
                 # For example, no thread could be started: the next caller tries again.
                 self._watched_in = None
@@ -323,14 +334,16 @@ class _Waiters(list[Any]):
     __slots__ = ("_counted", "_future")
 
     def __init__(self, future: JobFuture[Any]) -> None:
-        super().__init__()
-        self._future = future
+        # Weak, so that a future that is dropped is freed at once, without the garbage collector.
+        self._future = weakref.ref(future)
         self._counted: dict[int, Wait] | None = None
 
     def append(self, waiter: Any) -> None:
         super().append(waiter)
-        self._future._begin_watching()  # noqa: SLF001 - a part of the class
-        wait = self._future._begin_wait(certain=False)  # noqa: SLF001
+        future = self._future()
+        assert future is not None, "whoever appends a waiter holds the future"
+        future._begin_watching()  # noqa: SLF001 - a part of the class
+        wait = future._begin_wait(certain=False)  # noqa: SLF001
         if wait is not None:
             self._counted = self._counted or {}
             self._counted[id(waiter)] = wait

@@ -34,7 +34,7 @@ LONGEST_ID = 128
 
 def new_id() -> str:
     """A new job id (UUID 4, like the framework's)."""
-    return new_ids(1)[0]
+    return _uuid(os.urandom(16).hex())
 
 
 def new_ids(count: int) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import gc
 import os
 import resource
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -72,11 +75,20 @@ def test_many_threads_that_ask_at_once_watch_once() -> None:
     watched: list[object] = []
     ready = threading.Barrier(8)
 
-    def watch(future: RemoteFuture[int]) -> None:
-        watched.append(future)
+    class Watching:
+        slots = None
+
+        def cancel(self, _id: str) -> bool:
+            return False
+
+        def record(self, _id: str) -> None:
+            return None
+
+        def watch(self, future: RemoteFuture[Any]) -> None:
+            watched.append(future)
 
     for _ in range(300):
-        future: RemoteFuture[int] = RemoteFuture("job-1", lambda _: False, watch)
+        future: RemoteFuture[int] = RemoteFuture("job-1", Watching())
 
         def ask(future: RemoteFuture[int] = future) -> None:
             ready.wait()
@@ -88,6 +100,26 @@ def test_many_threads_that_ask_at_once_watch_once() -> None:
         for thread in threads:
             thread.join()
     assert len(watched) == 300
+
+
+def test_a_future_that_is_dropped_is_freed_without_the_garbage_collector(
+    backend: RedisBackend, redis_client: redis.Redis
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        one = backend.enqueue(make_call(sample_tasks.add, 1))
+        many = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(300)])
+        dropped = [weakref.ref(each) for each in many]
+        del many
+        assert [each() for each in dropped] == [None] * 300
+        finish(redis_client, one.job_id, "1")
+        assert not concurrent.futures.wait([one], WAIT).not_done
+        dropped = [weakref.ref(one)]
+        del one
+        wait_until(lambda: dropped[0]() is None, "the watching thread to drop the future")
+    finally:
+        gc.enable()
 
 
 def test_a_shutdown_lets_nobody_wait_forever(backend: RedisBackend) -> None:

@@ -12,7 +12,6 @@ from asok_core.errors import (
     BadSignature,
     MalformedEnvelope,
     OldEnvelope,
-    PayloadTooLarge,
     UnsignedEnvelope,
 )
 from asok_core.jobs.envelope import (
@@ -30,7 +29,6 @@ from asok_core.jobs.envelope import (
     seal,
     seal_again,
     seal_text,
-    sendable_text,
     unseal,
 )
 from asok_core.jobs.job import Job
@@ -293,25 +291,6 @@ def test_a_text_that_is_not_a_job_is_malformed_with_what_is_known() -> None:
         entry, None, Trust.MALFORMED, found.problem, failed_at=3.0, error="why", traceback=""
     )
     assert found.problem == refusal(entry, MalformedEnvelope)
-
-
-def test_the_largest_payload_is_the_limit_itself() -> None:
-    size = envelope_size(TEXT)
-    assert sendable_text(JOB, size) == TEXT
-    with pytest.raises(PayloadTooLarge) as caught:
-        sendable_text(JOB, size - 1)
-    assert str(caught.value) == (
-        f"the arguments of app.send make {size} bytes, more than "
-        f"ASOK_MAX_PAYLOAD ({size - 1}); pass an id that the task looks up"
-    )
-    with pytest.raises(PayloadTooLarge, match=r"more than ASOK_MAX_PAYLOAD \(1,000\)"):
-        sendable_text(Job("1", "app", "send", ("x" * 2000,)), 1000)
-    with pytest.raises(TypeError) as refused:
-        sendable_text(Job("1", "app", "send", ({1},)), 1000)
-    assert str(refused.value) == (
-        "the job of app.send cannot be written as JSON: Object of type set is not JSON serializable"
-    )
-    assert refused.value.__suppress_context__
 
 
 @pytest.mark.parametrize("kind", ["signed", "unsigned", "bare", "kept"])

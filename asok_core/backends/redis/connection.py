@@ -241,13 +241,20 @@ class Connection:
                 raise
         return self._finish(sent)
 
-    def run_each(self, calls: Iterable[ScriptCall[R]]) -> Iterator[R]:
-        """Run scripts one after the other: the next call is made while Redis works on the last."""
+    def run_each(
+        self, calls: Iterable[ScriptCall[R]], while_waiting: Callable[[], object] | None = None
+    ) -> Iterator[R]:
+        """Run scripts one after the other: the next call is made while Redis works on the last.
+
+        ``while_waiting`` is called while Redis works on the last of all.
+        """
         sent: _Sent[R] | None = None
         for call in calls:
             if sent is not None:
                 yield self._finish(sent)
             sent = self._start(call)
+        if while_waiting is not None:
+            while_waiting()
         if sent is not None:
             yield self._finish(sent)
 

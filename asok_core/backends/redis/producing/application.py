@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asok_core.backends.redis.calls.producing import CancelRunning
 from asok_core.backends.redis.locating import homes
@@ -14,14 +14,14 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import Refused
 from asok_core.execution import context
 from asok_core.execution.task_modules import TaskModules
-from asok_core.execution.tasks import function_of, reference
+from asok_core.execution.tasks import reference
 from asok_core.inspection.redaction import mark
 from asok_core.jobs import waiting
-from asok_core.jobs.calls import Call
-from asok_core.jobs.codec import Sent, check_values, encode_arguments
+from asok_core.jobs.calls import Call, function_of
+from asok_core.jobs.codec import check_values
 from asok_core.jobs.futures import JobFuture, RemoteFuture
-from asok_core.jobs.job import Job, JobRecord, new_id, new_ids
-from asok_core.jobs.plain import is_plain
+from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.outgoing import CheckedCall
 from asok_core.jobs.states import Location, Status
 from asok_core.runtime.logs import safe_logger
 from asok_core.settings.kinds import is_text
@@ -53,7 +53,7 @@ class RedisBackend:
             settings.namespace,
         ):
             host = None
-        self._slots = host.slots if host is not None else None
+        self.slots = host.slots if host is not None else None
         self._watcher = ResultWatcher(endpoint, keys, self._producer.longest_record, host)
 
     def enqueue(self, call: Call) -> JobFuture[Any]:
@@ -65,80 +65,68 @@ class RedisBackend:
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        (checked,), request = self._checked((call,)), _request()
-        job = self._job(call, checked, new_id(), self._producer.now(), request)
-        made: list[JobFuture[Any]] = []
-        function = function_of(call.function)
-        [new] = self._producer.enqueue((job,), lambda: made.append(self._future(job, function)))
-        return made[-1] if new else self._future(job, function, self._holder(job))
+        checked, producer = self._checked(call), self._producer
+        written = producer.writer.of_call(checked, producer.now, _request())
+        job, function = written.job, function_of(call.function)
+        futures: list[JobFuture[Any]] = []
+        [new] = producer.push((written,), lambda: futures.append(self._future(job, function)))
+        return futures[-1] if new else self._future(job, function, self._holder(job))
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
-        checked, request = self._checked(calls), _request()
+        checked, request = [self._checked(call) for call in calls], _request()
         if not checked:
             return []
-        moment = self._producer.now()
-        jobs = [
-            self._job(call, each, job_id, moment, request)
-            for call, each, job_id in zip(calls, checked, new_ids(len(calls)), strict=True)
-        ]
+        written = self._producer.writer.of_calls(checked, self._producer.now, request)
+        functions = [function_of(call.function) for call in calls]
         futures: list[JobFuture[Any]] = []
 
         def make_futures() -> None:
-            futures[:] = (
-                self._future(job, function_of(call.function))
-                for job, call in zip(jobs, calls, strict=True)
-            )
+            futures[:] = [
+                self._future(each.job, function)
+                for each, function in zip(written, functions, strict=True)
+            ]
 
-        flags = self._producer.enqueue(jobs, make_futures)
-        return [
-            future if new else self._future(job, function_of(call.function), self._holder(job))
-            for future, job, call, new in zip(futures, jobs, calls, flags, strict=True)
-        ]
+        flags = self._producer.push(written, make_futures)
+        if not all(flags):
+            for at, new in enumerate(flags):
+                if not new:
+                    job = written[at].job
+                    futures[at] = self._future(job, functions[at], self._holder(job))
+        return futures
 
-    def _checked(self, calls: Sequence[Call]) -> list[_Checked]:
-        checked = [_checked(call) for call in calls]
-        for each in checked:
-            if why := self._allowed.refusal(*each.names):
-                raise ValueError(why)
-        return checked
-
-    def _job(
-        self,
-        call: Call,
-        checked: _Checked,
-        job_id: str,
-        moment: float,
-        request: dict[str, Any] | None,
-    ) -> Job:
-        marks = None
-        if self._redacts or call.options.redact:
-            function = function_of(call.function)
-            declared = call.options.redact
-            marks = mark(function, len(call.args), declared, always=self._redacts)
-        job = call.job(job_id, checked.names, moment, request, marks)
-        if checked.sent is not None:
-            job.args, job.kwargs, job.typed = checked.sent
-        return job
+    def _checked(self, call: Call) -> CheckedCall:
+        """A call whose function a worker can import and may run. Raises ValueError for others."""
+        names = reference(call.function)
+        if why := self._allowed.refusal(*names):
+            raise ValueError(why)
+        hidden = call.options.redact
+        if not (self._redacts or hidden):
+            return CheckedCall(call, names)
+        function = function_of(call.function)
+        return CheckedCall(
+            call, names, mark(function, len(call.args), hidden, always=self._redacts)
+        )
 
     def _future(
         self, job: Job, function: Callable[..., Any], holder: str | None = None
     ) -> RemoteFuture[Any]:
         return RemoteFuture(
             holder or job.id,
-            self.cancel,
-            self._watcher.watch,
+            self,
             function,
             # Of the job that holds a unique key, no more than the id is known.
             task="" if holder else job.task,
             queue=job.queue,
-            slots=self._slots,
-            record=self.record,
         )
 
     def _holder(self, job: Job) -> str:
         # When it has finished this very moment, nobody runs the call: its record says so.
         return self._producer.holder(job.unique or "") or job.id
+
+    def watch(self, future: RemoteFuture[Any]) -> None:
+        """Resolve a future when its job is finished."""
+        self._watcher.watch(future)
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""
@@ -214,21 +202,3 @@ def _request() -> dict[str, Any] | None:
     if request is not None:
         check_values("what a dump hook adds:", request)
     return request
-
-
-class _Checked(NamedTuple):
-    """What is known of a call that can be sent, before Redis is asked for anything."""
-
-    names: tuple[str, str]
-    sent: Sent | None = None
-    """Its arguments as they travel, where that is not as they are."""
-
-
-def _checked(call: Call) -> _Checked:
-    names = reference(call.function)
-    for value in (*call.args, *call.kwargs.values()):
-        if not is_plain(value):
-            return _Checked(
-                names, encode_arguments(function_of(call.function), call.args, call.kwargs)
-            )
-    return _Checked(names)

@@ -12,8 +12,8 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
 from asok_core.errors import Unreachable
-from asok_core.jobs.envelope import keyring_of, seal_text, sendable_text
 from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.outgoing import JobWriter, OutgoingJob
 from asok_core.jobs.oversized import MOST_READ
 from asok_core.settings.kinds import is_text
 from asok_core.settings.settings import Settings
@@ -40,8 +40,7 @@ class RedisProducer:
         self.pool = ConnectionPool(Endpoint(settings.redis_url, namespace=settings.namespace))
         self._clock = ServerClock()
         self._records = settings.records
-        self._keyring = keyring_of(settings)
-        self._max_payload = settings.max_payload
+        self.writer = JobWriter(settings)
         # Workers may keep larger results than readers show.
         self.longest_record = max(MOST_READ, settings.max_result + BESIDE_RESULT)
 
@@ -49,59 +48,41 @@ class RedisProducer:
         """Epoch seconds by the server's clock. Raises Unreachable or Refused the first time."""
         return self._clock.now() if self._clock.known else self._twice(self._clock.ask)
 
-    def enqueue(
-        self, jobs: Sequence[Job], while_waiting: Callable[[], object] | None = None
+    def enqueue(self, jobs: Sequence[Job]) -> list[bool]:
+        """Enqueue jobs whose arguments are encoded; see ``push``."""
+        return self.push([self.writer.of_job(job) for job in jobs])
+
+    def push(
+        self, jobs: Sequence[OutgoingJob], while_waiting: Callable[[], object] | None = None
     ) -> list[bool]:
         """Record and push ``jobs``, each batch of some hundred in one atomic script.
 
         ``while_waiting`` is called while Redis works on the last of them; again if that is sent again.
 
         Returns, per job, False where its ``unique`` key is held by an unfinished job. Raises
-        PayloadTooLarge before anything is sent, Unreachable or Refused.
+        Unreachable or Refused.
         """
-        texts = [sendable_text(job, self._max_payload) for job in jobs]
         # The script knows by its record a job that it has: a lost reply may be asked for again.
-        return self._twice(lambda connection: self._enqueue(connection, jobs, texts, while_waiting))
+        return self._twice(lambda connection: self._push(connection, jobs, while_waiting))
 
-    def _enqueue(
+    def _push(
         self,
         connection: Connection,
-        jobs: Sequence[Job],
-        texts: Sequence[str],
+        jobs: Sequence[OutgoingJob],
         while_waiting: Callable[[], object] | None,
     ) -> list[bool]:
-        def batches() -> Iterator[Enqueue]:
-            yield from self._batches(jobs, texts)
-            if while_waiting is not None:
-                while_waiting()
-
         flags: list[bool] = []
         asked_at = steady()
-        for enqueued, server_time in connection.run_each(batches()):
+        for enqueued, server_time in connection.run_each(self._batches(jobs), while_waiting):
             if asked_at - self._clock.learnt_at > CLOCK_KEPT and not flags:
                 self._clock.learn(float(server_time), asked_at)
             flags += [flag == 1 for flag in enqueued]
         return flags
 
-    def _batches(self, jobs: Sequence[Job], texts: Sequence[str]) -> Iterator[Enqueue]:
+    def _batches(self, jobs: Sequence[OutgoingJob]) -> Iterator[Enqueue]:
         for start in range(0, len(jobs), BATCH):
-            batch = slice(start, start + BATCH)
-            yield Enqueue(
-                ns=self.keys.namespace,
-                records=self._records,
-                jobs=[
-                    NewJob(
-                        id=job.id,
-                        queue=job.queue,
-                        envelope=seal_text(text, self._keyring),
-                        due=_due(job),
-                        unique=job.unique or "",
-                        task=job.task,
-                        retries=job.retries,
-                    )
-                    for job, text in zip(jobs[batch], texts[batch], strict=True)
-                ],
-            )
+            rows = [_row(each) for each in jobs[start : start + BATCH]]
+            yield Enqueue(ns=self.keys.namespace, records=self._records, jobs=rows)
 
     def holder(self, unique: str) -> str | None:
         """Id of the unfinished job that holds a ``unique`` key. Raises Unreachable or Refused."""
@@ -132,6 +113,19 @@ class RedisProducer:
     def close(self) -> None:
         """Give the connections back."""
         self.pool.close()
+
+
+def _row(outgoing: OutgoingJob) -> NewJob:
+    job = outgoing.job
+    return NewJob(
+        id=job.id,
+        queue=job.queue,
+        envelope=outgoing.envelope(),
+        due=_due(job),
+        unique=job.unique or "",
+        task=job.task,
+        retries=job.retries,
+    )
 
 
 def _due(job: Job) -> str:
