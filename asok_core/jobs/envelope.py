@@ -1,8 +1,7 @@
 """Signed envelopes: how they are sealed, verified and inspected; entries of the dead-letter queue.
 
-An envelope is ``{"v": 1 or 2, "job": JSON text, "sig": hexadecimal signature of that text}``; what is
-signed, and by which key, is in ``keyring.py``. The framework ``asok`` 0.8.0 writes and reads version 1.
-All code that reads an envelope uses one parser, so that what is shown is what would run.
+What is signed, and by which key, is in ``keyring.py``, the format in ``envelope_text.py``. The framework
+``asok`` 0.8.0 writes and reads version 1.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from asok_core.errors import (
     BadSignature,
@@ -20,11 +19,11 @@ from asok_core.errors import (
     OldEnvelope,
     UnsignedEnvelope,
 )
+from asok_core.jobs.envelope_text import CONTENTS, envelope_of, parse, parse_written
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import finite, from_text, in_order, job_of, load_object, to_text
-from asok_core.jobs.keyring import V1, V2, Keyring, Version, keyring_of
+from asok_core.jobs.keyring import V1, Keyring, Version, keyring_of
 from asok_core.jobs.oversized import alias_words, oversized_words
-from asok_core.jobs.plain import described
 
 __all__ = ["Keyring", "keyring_of"]
 
@@ -33,8 +32,6 @@ _BESIDE = ("failed_at", "error", "traceback", "rejected")
 """Keys of a dead job beside those of its envelope."""
 _SHORT = 1024
 """Bytes up to which data that is not an envelope is kept as text whatever its length in JSON."""
-_CONTENTS = frozenset(("raw", "raw64", "job", "sig", "module"))
-"""Keys of which a dead job has one: it is an envelope, a bare job or neither."""
 
 
 class Trust(StrEnum):
@@ -62,93 +59,13 @@ def seal(job: Job, keyring: Keyring, version: Version | None = None) -> bytes:
 
 def seal_again(job: Job, keyring: Keyring, raw: bytes) -> bytes:
     """A new envelope for a job that was read from ``raw``, in the same version."""
-    return seal(job, keyring, keyring.again(_parse(raw).version))
-
-
-def envelope_size(text: str) -> int:
-    """The size in bytes of the envelope of a job text, without creating it."""
-    return SKELETON + len(text) + text.count('"') + text.count("\\")
+    return seal(job, keyring, keyring.again(parse(raw).version))
 
 
 def seal_text(text: str, keyring: Keyring, version: Version | None = None) -> bytes:
     """The signed envelope of a job text that is already trusted."""
     version = version or keyring.writes
-    return _envelope(version, text, keyring.sign(text, version))
-
-
-def _envelope(version: Version, text: str, signature: str) -> bytes:
-    # Formatted without json.dumps, as this is on the hot path.
-    return f'{{"v": {version}, "job": {_quoted(text)}, "sig": {_quoted(signature)}}}'.encode()
-
-
-_VERSIONS: dict[int, Version] = {V1: V1, V2: V2}
-SKELETON = len(_envelope(V2, "", "0" * 64))
-"""The size in bytes of an envelope with an empty text."""
-_HEAD = len('{"v": 2, "job": "')
-_HEADS: dict[str, Version] = {_envelope(each, "", "")[:_HEAD].decode(): each for each in (V1, V2)}
-_raw_decode = json.JSONDecoder().raw_decode
-
-
-class _Parsed(NamedTuple):
-    """The parts of an element. Without ``signature`` it is unsigned; a bare job has no ``text``.
-
-    ``original`` are the bytes that a dead job keeps unchanged because they were not an envelope.
-    """
-
-    fields: dict[str, Any]
-    version: Version | None = None
-    text: str | None = None
-    signature: str | None = None
-    original: bytes | None = None
-
-
-def _parse(raw: bytes) -> _Parsed:
-    """Parse an element. Raises MalformedEnvelope also if it is ambiguous."""
-    written = _written(raw)
-    if written is not None:
-        version, text, signature = written
-        return _Parsed({"v": version, "job": text, "sig": signature}, version, text, signature)
-    return _parse_any(raw)
-
-
-def _written(raw: bytes) -> tuple[Version, str, str] | None:
-    """The parts of an envelope in the exact format of ``_envelope``, as most are; None for others.
-
-    Equal to what ``_parse_any`` returns, in a third of the time.
-    """
-    try:
-        whole = raw.decode()
-        version = _HEADS.get(whole[:_HEAD])
-        if version is None:
-            return None
-        text, end = _raw_decode(whole, _HEAD - 1)
-    except (ValueError, RecursionError):
-        return None
-    tail = whole[end:]
-    signature = tail[10:-2]
-    if tail[:10] != ', "sig": "' or tail[-2:] != '"}' or not signature.isalnum():
-        return None
-    return version, text, signature
-
-
-def _parse_any(raw: bytes) -> _Parsed:
-    fields = load_object(raw, unique=True)
-    text, signature = fields.get("job"), fields.get("sig")
-    if "raw" in fields or "raw64" in fields:
-        if len(fields.keys() & _CONTENTS) > 1:
-            raise MalformedEnvelope("it has other keys besides 'raw'")
-        return _Parsed(fields, original=_original(fields))
-    if text is None and signature is None:
-        return _Parsed(fields)
-    if not isinstance(text, str) or not (signature is None or isinstance(signature, str)):
-        raise MalformedEnvelope("'job' and 'sig' of the envelope are not both text")
-    said = fields.get("v")
-    # The type is checked as well: True and 1.0 are equal to 1.
-    version = _VERSIONS.get(said) if type(said) is int else None
-    if version is None:
-        shown = said if type(said) is int else described(said)
-        raise MalformedEnvelope(f"the envelope's 'v' is {shown!s:.40}; it must be 1 or 2")
-    return _Parsed(fields, version, text, signature)
+    return envelope_of(version, text, keyring.sign(text, version))
 
 
 def unseal(raw: bytes, keyring: Keyring) -> Job:
@@ -157,7 +74,7 @@ def unseal(raw: bytes, keyring: Keyring) -> Job:
     Raises an EnvelopeError (malformed, unsigned, bad signature, version not accepted), and no other
     error for any bytes.
     """
-    version, text, signature = _written(raw) or _signed(raw)
+    version, text, signature = parse_written(raw) or _signed(raw)
     if not keyring.verifies(text, signature, version):
         where = "" if version == V1 else f" in namespace {keyring.namespace}"
         raise BadSignature(f"the signature does not match SECRET_KEY{where}; was the key changed?")
@@ -167,7 +84,7 @@ def unseal(raw: bytes, keyring: Keyring) -> Job:
 
 
 def _signed(raw: bytes) -> tuple[Version, str, str]:
-    fields, version, text, signature, _ = _parse(raw)
+    fields, version, text, signature, _ = parse(raw)
     if version is None or text is None:
         if "module" in fields:
             raise UnsignedEnvelope("the job is not signed")
@@ -179,10 +96,10 @@ def _signed(raw: bytes) -> tuple[Version, str, str]:
 
 def is_canonical(raw: bytes) -> bool:
     """Whether an envelope is byte for byte as we and the framework write it."""
-    _, version, text, signature, _ = _parse(raw)
+    _, version, text, signature, _ = parse(raw)
     if version is None or text is None or signature is None:
         return False
-    return raw == _envelope(version, text, signature)
+    return raw == envelope_of(version, text, signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +146,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
     With a keyring the signature is checked; without one ``trust`` is at best ``unverified``.
     """
     try:
-        parsed = _parse(raw)
+        parsed = parse(raw)
     except MalformedEnvelope as error:
         words = alias_words(raw)
         trust = Trust.MALFORMED if words is None else Trust.OVERSIZED
@@ -251,7 +168,7 @@ def peek(raw: bytes, keyring: Keyring | None = None) -> Payload:
         return Payload(raw, None, Trust.MALFORMED, str(error), None, **dead_job)
     if version is None or text is None or signature is None:
         return Payload(raw, job, Trust.UNSIGNED, None, None, **dead_job, version=version)
-    envelope = _envelope(version, text, signature)
+    envelope = envelope_of(version, text, signature)
     trust = _trust(keyring, version, text, signature)
     return Payload(raw, job, trust, None, envelope, **dead_job, text=text, version=version)
 
@@ -286,7 +203,7 @@ def dead_entry(
     """
     dead_job: dict[str, Any]
     try:
-        _, version, text, signature, _ = _parse(raw)
+        _, version, text, signature, _ = parse(raw)
     except MalformedEnvelope:
         signature = None
     if signature is not None:
@@ -327,7 +244,7 @@ def changed_text(payload: Payload, **changes: Any) -> str:
 
 
 def _bare_fields(raw: bytes) -> dict[str, Any]:
-    fields, _, text, _, original = _parse(raw)
+    fields, _, text, _, original = parse(raw)
     if original is not None:
         return _bare_fields(original)
     return _bare(fields) if text is None else load_object(text)
@@ -339,19 +256,7 @@ def _bare(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _oversized(fields: Mapping[str, Any]) -> str | None:
     # It is ignored if the element could be a job.
-    return None if fields.keys() & _CONTENTS else oversized_words(fields)
-
-
-def _original(fields: Mapping[str, Any]) -> bytes:
-    text, packed = fields.get("raw"), fields.get("raw64")
-    try:
-        if isinstance(text, str):
-            return text.encode("utf-8", "surrogatepass")
-        if isinstance(packed, str):
-            return base64.b64decode(packed, validate=True)
-    except ValueError:
-        pass
-    raise MalformedEnvelope("its 'raw' is invalid")
+    return None if fields.keys() & CONTENTS else oversized_words(fields)
 
 
 def _optional_text(value: object) -> str | None:

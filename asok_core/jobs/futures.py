@@ -341,7 +341,7 @@ class _Waiters(list[Any]):
     def append(self, waiter: Any) -> None:
         super().append(waiter)
         future = self._future()
-        assert future is not None, "whoever appends a waiter holds the future"
+        assert future is not None, "the caller that appends a waiter holds the future"
         future._begin_watching()  # noqa: SLF001 - a part of the class
         wait = future._begin_wait(certain=False)  # noqa: SLF001
         if wait is not None:

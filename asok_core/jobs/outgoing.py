@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from asok_core.errors import PayloadTooLarge
 from asok_core.jobs.calls import Call, function_of
 from asok_core.jobs.codec import Sent, encode_arguments
-from asok_core.jobs.envelope import SKELETON, envelope_size, seal_text
+from asok_core.jobs.envelope import seal_text
+from asok_core.jobs.envelope_text import SKELETON, envelope_size
 from asok_core.jobs.job import Job, new_id, new_ids
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.keyring import Keyring, keyring_of

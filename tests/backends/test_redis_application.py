@@ -113,14 +113,15 @@ def test_many_calls_keep_their_order(
     ],
 )
 def test_an_argument_that_json_cannot_carry_is_named(
-    backend: RedisBackend,
+    make_settings: Callable[..., Settings],
     redis_client: redis.Redis,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     name: str,
 ) -> None:
+    backend = RedisBackend(make_settings(ASOK_TASK_MODULES="*,builtins:max"))
     with pytest.raises(TypeError, match=name):
-        backend.enqueue_many([make_call(sample_tasks.add, 1), make_call(sample_tasks.anything, *args, **kwargs)])
+        backend.enqueue_many([make_call(sample_tasks.add, 1), make_call(max, *args, **kwargs)])
     assert redis_client.keys("*") == []
 
 

@@ -18,12 +18,8 @@ from asok_core.jobs.envelope import (
     Keyring,
     Payload,
     Trust,
-    _parse,
-    _parse_any,
-    _written,
     changed_text,
     dead_entry,
-    envelope_size,
     is_canonical,
     peek,
     seal,
@@ -31,6 +27,7 @@ from asok_core.jobs.envelope import (
     seal_text,
     unseal,
 )
+from asok_core.jobs.envelope_text import envelope_size, parse, parse_any, parse_written
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.keyring import V1, V2
@@ -97,9 +94,9 @@ OURS = '{"v": 1, "job": "text", "sig": "ab12"}'
 )  # fmt: skip
 def test_the_fast_parser_accepts_our_own_layout_alone(text: str, parts: object) -> None:
     raw = text.encode("utf-8", "surrogateescape")
-    assert _written(raw) == parts
+    assert parse_written(raw) == parts
     if parts is not None:
-        assert _parse(raw) == _parse_any(raw)
+        assert parse(raw) == parse_any(raw)
 
 
 def test_a_key_that_is_there_twice_is_malformed() -> None:

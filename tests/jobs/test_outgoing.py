@@ -12,7 +12,8 @@ from asok_core import Settings
 from asok_core.errors import PayloadTooLarge, SettingsError
 from asok_core.jobs.calls import Options, make_call
 from asok_core.jobs.codec import decode_arguments
-from asok_core.jobs.envelope import envelope_size, peek, seal_text, unseal
+from asok_core.jobs.envelope import peek, seal_text, unseal
+from asok_core.jobs.envelope_text import envelope_size
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.keyring import keyring_of
@@ -121,7 +122,7 @@ def test_a_writer_needs_a_key() -> None:
         JobWriter(Settings.load({}))
 
 
-def test_options_that_hide_arguments_travel_with_the_job() -> None:
+def test_what_hides_arguments_is_part_of_the_job() -> None:
     call = make_call(send, 1)
     call.options = Options(redact=("when",))
     written = JobWriter(SETTINGS).of_call(

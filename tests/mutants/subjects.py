@@ -10,6 +10,8 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "asok_core/inspection/row_texts.py": ("tests/inspection/test_filters.py",),
     "asok_core/jobs/codec.py": ("tests/jobs/test_codec.py", "tests/jobs/test_codec_messages.py"),
     "asok_core/jobs/envelope.py": ("tests/jobs/test_envelope.py",),
+    "asok_core/jobs/envelope_text.py": ("tests/jobs/test_envelope.py",),
+    "asok_core/jobs/outgoing.py": ("tests/jobs/test_outgoing.py",),
     "asok_core/settings/settings.py": (
         "tests/settings/test_config.py",
         "tests/settings/test_secret_key.py",
@@ -85,7 +87,7 @@ EXPLAINED: dict[Change, str] = {
         'raise AsokError(f"the result in the record is invalid: {error}"[:300]) from None',
         'raise AsokError(f"the result in the record is invalid: {error}"[:301]) from None',
     ): "the messages of the JSON parser are shorter",
-    Change("written = _written(raw)", "written = None"): (
+    Change("written = parse_written(raw)", "written = None"): (
         "the general parser returns the same, in more time"
     ),
     Change("if version is None or text is None:", "if version is None and text is None:"): (

@@ -15,10 +15,6 @@ def add(a: int, b: int = 0) -> int:
     return a + b
 
 
-def anything(*args: object, **kwargs: object) -> None:
-    """Take any arguments."""
-
-
 def fail(message: str = "refused") -> None:
     raise ConnectionError(message)
 

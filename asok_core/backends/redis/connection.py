@@ -322,16 +322,24 @@ class Connection:
     @staticmethod
     def _checked_reply(reply: Any) -> Any:
         if isinstance(reply, redis.ResponseError):
-            raise reply
+            try:
+                raise reply
+            finally:
+                del reply  # see _explain
         return reply
 
     def _explain(self, error: redis.RedisError | OSError) -> NoReturn:
         ours = explained(error, self._shown)
         if isinstance(ours, Unreachable):
             self.close()
-        if ours is error:
-            raise ours
-        raise ours from error
+        try:
+            if ours is error:
+                raise ours
+            raise ours from error
+        finally:
+            # Otherwise the error holds this frame, which holds the error: what its callers hold
+            # (futures, results) is kept until the garbage collector runs.
+            del ours, error
 
 
 def _packed(command: tuple[Arg, ...]) -> bytes:

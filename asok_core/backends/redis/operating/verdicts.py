@@ -24,9 +24,9 @@ from asok_core.jobs.envelope import (
     Payload,
     Trust,
     changed_text,
-    envelope_size,
     seal_text,
 )
+from asok_core.jobs.envelope_text import envelope_size
 from asok_core.jobs.job import EARLIER_ERROR
 from asok_core.jobs.oversized import is_alias
 from asok_core.settings.settings import LARGEST_ENVELOPE

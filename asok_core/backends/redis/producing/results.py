@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from itertools import chain
 from typing import Any
@@ -167,11 +167,7 @@ class ResultWatcher:
                 next_poll = time.monotonic() + POLL_INTERVAL
                 listener.look(self._deadlocks)
                 ids.update(_next_in_turn(turns, futures))
-            finished, unfinished = listener.read(ids & futures.keys())
-            missing.look(listener.connection, unfinished)
-            for job_id, record in finished.items():
-                for future in futures.pop(job_id):
-                    _resolve(future, settle, record)
+            missing.look(listener.connection, _settle_finished(listener, ids, futures))
 
     def _take_new(self, futures: Futures) -> list[str]:
         with self._lock:
@@ -194,6 +190,21 @@ class ResultWatcher:
         for each in chain(left, *futures.values()):
             _resolve(each, _abandon)
         return True
+
+
+def _settle_finished(
+    listener: Listener, ids: set[str], futures: Futures
+) -> Mapping[str, JobRecord]:
+    """Settle the futures of those jobs that are finished; return the records of the others.
+
+    It is a function so that no variable of the watching thread holds a future and its result, which
+    may be large, while the thread waits.
+    """
+    finished, unfinished = listener.read(ids & futures.keys())
+    for job_id, record in finished.items():
+        for future in futures.pop(job_id):
+            _resolve(future, settle, record)
+    return unfinished
 
 
 def _resolve(future: RemoteFuture[Any], how: Callable[..., None], *args: object) -> None:
