@@ -176,40 +176,44 @@ def _value(kind: type, at: int) -> str:
 
 def _packer(declared: Declaration) -> Callable[[Any], list[Arg]]:
     """A function that makes the arguments of a call. What can be worked out before a call is."""
-    keys_of = _getter([name for name, is_list in declared.keys.items() if not is_list])
-    key_lists = [name for name, is_list in declared.keys.items() if is_list]
     values_of = _getter(list(declared.scalars))
     flags = [at for at, kind in enumerate(declared.scalars.values()) if kind is bool]
-    lists = list(declared.lists.items())
+    lists = [(attrgetter(name), bool(rows)) for name, rows in declared.lists.items()]
     if not declared.keys and not flags and len(lists) == 1:
         return _simple_packer(values_of, *lists[0])
+    keys_of = _key_getter(declared.keys)
 
     def pack(call: Any) -> list[Arg]:
-        keys = [*keys_of(call)]
-        for name in key_lists:
-            keys += getattr(call, name)
+        keys = keys_of(call)
         values = [*values_of(call)]
         for at in flags:
             values[at] = 1 if values[at] else 0
-        parts = [
-            list(chain.from_iterable(getattr(call, name)) if rows else getattr(call, name))
-            for name, rows in lists
-        ]
+        parts = [[*chain.from_iterable(of(call))] if rows else of(call) for of, rows in lists]
         # All lists but the last say how long they are.
-        lengths = map(len, parts[:-1])
-        return [len(keys), *keys, *values, *lengths, *chain.from_iterable(parts)]
+        packed: list[Arg] = [len(keys), *keys, *values, *map(len, parts[:-1])]
+        for part in parts:
+            packed += part
+        return packed
 
     return pack
 
 
 def _simple_packer(
-    values_of: Callable[[Any], Sequence[Any]], name: str, rows: tuple[type, ...]
+    values_of: Callable[[Any], Sequence[Any]], listed: Callable[[Any], Sequence[Any]], rows: bool
 ) -> Callable[[Any], list[Arg]]:
     """The same for the calls of each job, which have no keys and one list, in half the time."""
-    listed = attrgetter(name)
     if rows:
         return lambda call: [0, *values_of(call), *chain.from_iterable(listed(call))]
     return lambda call: [0, *values_of(call), *listed(call)]
+
+
+def _key_getter(names: Mapping[str, bool]) -> Callable[[Any], Sequence[Any]]:
+    """The keys of a call: single ones, then the lists of keys."""
+    if not names:
+        return lambda _call: ()
+    single_of = _getter([name for name, is_list in names.items() if not is_list])
+    lists = [attrgetter(name) for name, is_list in names.items() if is_list]
+    return lambda call: [*single_of(call), *chain.from_iterable(of(call) for of in lists)]
 
 
 def _getter(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:

@@ -65,7 +65,7 @@ class RedisBackend:
             PayloadTooLarge: The arguments are too large.
             Unreachable: Redis does not answer. Refused: it does not let this user.
         """
-        checked, producer = self._checked(call), self._producer
+        checked, producer = self._checked(call, reference(call.function)), self._producer
         written = producer.writer.of_call(checked, producer.now, _request())
         job, function = written.job, function_of(call.function)
         futures: list[JobFuture[Any]] = []
@@ -74,7 +74,8 @@ class RedisBackend:
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
-        checked, request = [self._checked(call) for call in calls], _request()
+        names = [reference(call.function) for call in calls]
+        checked, request = list(map(self._checked, calls, names)), _request()
         if not checked:
             return []
         written = self._producer.writer.of_calls(checked, self._producer.now, request)
@@ -88,16 +89,14 @@ class RedisBackend:
             ]
 
         flags = self._producer.push(written, make_futures)
-        if not all(flags):
-            for at, new in enumerate(flags):
-                if not new:
-                    job = written[at].job
-                    futures[at] = self._future(job, functions[at], self._holder(job))
+        for at, new in enumerate(flags):
+            if not new:
+                job = written[at].job
+                futures[at] = self._future(job, functions[at], self._holder(job))
         return futures
 
-    def _checked(self, call: Call) -> CheckedCall:
-        """A call whose function a worker can import and may run. Raises ValueError for others."""
-        names = reference(call.function)
+    def _checked(self, call: Call, names: tuple[str, str]) -> CheckedCall:
+        """A call whose function workers may run. Raises ValueError for others."""
         if why := self._allowed.refusal(*names):
             raise ValueError(why)
         hidden = call.options.redact
