@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import sys
 import threading
 import weakref
@@ -45,13 +44,6 @@ class FutureBackend(Protocol):
 
     def record(self, job_id: str) -> JobRecord | None:
         """The record of a job, or None."""
-
-
-class RemoteBackend(FutureBackend, Protocol):
-    """The same for jobs that run in other processes."""
-
-    def watch(self, future: RemoteFuture[Any]) -> None:
-        """Resolve a future when its job is finished."""
 
 
 class JobFuture(Future[R], Generic[R]):
@@ -201,67 +193,6 @@ def _limit(timeout: object) -> float | None:
     return min(timeout, threading.TIMEOUT_MAX)
 
 
-class RemoteFuture(JobFuture[R]):
-    """A future whose job runs in another process. The job is watched from the first request on.
-
-    ``function`` is the task that was enqueued; its annotations restore the result.
-    """
-
-    _backend: RemoteBackend
-
-    def __init__(
-        self,
-        job_id: str,
-        backend: RemoteBackend,
-        function: Callable[..., Any] | None = None,
-        *,
-        task: str = "",
-        queue: str = "default",
-    ) -> None:
-        super().__init__(job_id, backend, task=task, queue=queue)
-        self.function = function
-        self._watched_in: int | None = None
-        if not self._is_observed:
-            self._begin_watching()
-
-    def _begin_watching(self) -> None:
-        process = os.getpid()
-        if self._watched_in == process:
-            return
-        if self._watched_in is not None and not super().done():
-            # A forked process: the watching thread of the parent does not exist here.
-            self._drop_waiters()
-        with _starting:
-            first, self._watched_in = self._watched_in != process, process
-        if first:
-            try:
-                self._backend.watch(self)
-            except BaseException:
-                # For example, no thread could be started: the next caller tries again.
-                self._watched_in = None
-                raise
-
-    def done(self) -> bool:
-        """Whether the job is known to be finished. The first call begins to watch it."""
-        self._begin_watching()
-        return super().done()
-
-    def result(self, timeout: float | None = None) -> R:
-        """Wait for the job and return its result; see ``JobFuture`` for what is raised."""
-        self._begin_watching()
-        return super().result(timeout)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the job and return what ``result`` would raise, or None."""
-        self._begin_watching()
-        return super().exception(timeout)
-
-    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
-        """Call ``fn`` with this future when the job is finished, in the watching thread."""
-        self._begin_watching()
-        super().add_done_callback(fn)
-
-
 def settle_result(
     future: JobFuture[Any], function: Callable[..., Any] | None, task: str, kept: Result
 ) -> None:
@@ -314,18 +245,6 @@ def _call(callback: Callable[[Future[R]], object], future: Future[R]) -> None:
             raise
         text = failure_of(error, LONGEST_TRACEBACK).traceback
         logger.error("Callback of %r failed", future, exc_info=error, exc_text=text)
-
-
-_starting = threading.Lock()
-"""Held briefly, so that only one of several threads begins to watch."""
-
-
-def _renew_after_fork() -> None:
-    global _starting  # noqa: PLW0603 - a thread that the child does not have may hold it
-    _starting = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_after_fork)
 
 
 class _Waiters(list[Any]):

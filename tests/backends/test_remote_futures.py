@@ -20,7 +20,7 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import AsokError
 from asok_core.execution.context import dump, request_context
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.futures import RemoteFuture
+from asok_core.jobs.remote_futures import RemoteFuture
 from asok_core.settings.settings import Settings
 from tests.programs import exit_code, wait_until
 from tests.samples import sample_tasks

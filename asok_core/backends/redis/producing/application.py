@@ -19,9 +19,10 @@ from asok_core.inspection.redaction import mark
 from asok_core.jobs import waiting
 from asok_core.jobs.calls import Call, function_of
 from asok_core.jobs.codec import check_values
-from asok_core.jobs.futures import JobFuture, RemoteFuture
+from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.outgoing import CheckedCall
+from asok_core.jobs.remote_futures import RemoteFuture
 from asok_core.jobs.states import Location, Status
 from asok_core.runtime.logs import safe_logger
 from asok_core.settings.kinds import is_text

@@ -39,8 +39,9 @@ from asok_core.errors import (
 )
 from asok_core.execution.tasks import known_task
 from asok_core.jobs.codec import Result, changed_result
-from asok_core.jobs.futures import RemoteFuture, settle_result
+from asok_core.jobs.futures import settle_result
 from asok_core.jobs.job import JobRecord, task_name
+from asok_core.jobs.remote_futures import RemoteFuture
 from asok_core.jobs.states import Status
 from asok_core.jobs.waiting import WorkerProcess
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
