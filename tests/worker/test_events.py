@@ -139,6 +139,18 @@ def test_another_release(desk: Desk, redis_url: str) -> None:
     assert (changed.fields["from"], changed.fields["to"]) == ("4f2a1c", "77aa00")
 
 
+def test_workers_on_different_releases(desk: Desk, run_worker: RunWorker) -> None:
+    run_worker("--queues", "a", ASOK_RELEASE="4f2a1c")
+    planted(desk.settings, EventKind.WORKER_STARTED)
+    newer = run_worker("--queues", "b", ASOK_RELEASE="77aa00")
+    (changed,) = planted(desk.settings, EventKind.RELEASE_CHANGED)
+    assert dict(changed.fields) == {
+        "from": "4f2a1c",
+        "to": "77aa00",
+        "worker": name_of(desk, newer),
+    }
+
+
 def test_a_restart_of_redis_is_recorded_by_one_of_three(
     own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
