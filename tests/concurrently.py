@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tests.programs import PATIENCE
@@ -25,3 +26,16 @@ def run_together(*calls: Callable[[], T]) -> list[T]:
 
     with ThreadPoolExecutor(len(calls)) as threads:
         return [each.result(PATIENCE) for each in [threads.submit(run, call) for call in calls]]
+
+
+@contextmanager
+def beside(run: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run a function in a thread during the body; it must return once the event is set."""
+    done = threading.Event()
+    thread = threading.Thread(target=run, args=(done,))
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -133,9 +133,7 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         stack.callback(desk.producer.close)
         first = Remote(hosts[0], port, tmp_path)
         stack.callback(first.kill)
-        job = desk.enqueue("hold", "job")
-        desk.wait_for_lines("begin job")
-        desk.reaches(job, "running")
+        job = desk.hold("job")
         second = Remote(hosts[1], port, tmp_path)
         stack.callback(second.kill)
         wait_until(lambda: client.zcard("asok:workers") == 2, "two workers")
@@ -151,9 +149,7 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         assert desk.counted("completed") == 1
         assert sorted(desk.journal()) == ["begin job", "begin job", "end job", "end job"]
         # The kernel proves no death to another host: the lease decides, and nobody recovers too soon.
-        again = desk.enqueue("hold", "again")
-        desk.wait_for_lines("begin again")
-        desk.reaches(again, "running")
+        again = desk.hold("again")
         holder = desk.record(again).worker or ""
         dead, alive = (first, second)
         if f"Worker {holder.rpartition('.')[0]}:" in second.log:

@@ -178,8 +178,7 @@ async def test_a_canary_sends_the_rest_when_the_first_go_well(
 ) -> None:
     bench.add_dead(*(bench.job() for _ in range(60)))
     async with open_console(size=(120, 30)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 60")
+        await hand.open_list("6", of=60)
         await hand.press("C")
         await fill(hand, first="5", rate="2000")
         await hand.sees("asok dlq requeue --all --canary 5 --rate 2000")
@@ -223,8 +222,7 @@ async def test_a_canary_of_a_cause_stops_by_itself(bench: Bench, open_console: O
 async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console: Open) -> None:
     dead_jobs = bench.add_dead(*(bench.job() for _ in range(30)))
     async with open_console(size=(150, 30)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 30")
+        await hand.open_list("6", of=30)
         await hand.press("space", "space", "C")
         await fill(hand, first="1")
         await hand.press("enter")
@@ -241,8 +239,7 @@ async def test_a_canary_is_watched_and_can_be_stopped(bench: Bench, open_console
 async def test_answers_that_are_invalid_go_no_further(bench: Bench, open_console: Open) -> None:
     bench.add_dead(bench.job())
     async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
+        await hand.open_list("6", of=1)
         await hand.press("C")
         for answers, wrong in (
             ({"first": "0"}, "from 1 to 1,000"),
@@ -263,8 +260,7 @@ async def test_pending_jobs_go_to_the_front_and_to_another_queue(
     seed.pending(redis_client, "default", 5, first=1, age=5)
     seed.pending(redis_client, "low", 1, first=50, age=5)
     async with open_console(size=(110, 30)) as hand:
-        await hand.press("2")
-        await hand.sees("1 of 5")
+        await hand.open_list("2", of=5)
         await hand.press("G", "f")
         await hand.sees("Move 1 job to the front?")
         await hand.sees(f"asok job move --front {seed.job_id(5)}")
@@ -302,8 +298,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 12))
     file = tmp_path / "dead jobs.jsonl"
     async with open_console(read_only=True) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 12")
+        await hand.open_list("6", of=12)
         await hand.press(*keys)
         if "v" in keys:
             await hand.sees("4 error groups")
@@ -361,8 +356,7 @@ async def test_the_palette_knows_every_action_that_is_possible_now(
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))
     async with open_console(size=(100, 40)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 3")
+        await hand.open_list("6", of=3)
 
         def titles() -> set[str]:
             return {each.title for each in hand.app.get_system_commands(hand.app.screen)}

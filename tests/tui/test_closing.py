@@ -43,8 +43,7 @@ async def test_a_screen_that_is_closed_before_it_is_there_does_no_harm(
 ) -> None:
     async with open_console(size=(120, 30), view="dead") as hand:
         for steps in STEPS:
-            await hand.press("6")
-            await hand.sees("1 of 3")
+            await hand.open_list("6", of=3)
             await type_fast(hand, key, "escape", steps)
             await settled(hand)
             if len(hand.app.screen_stack) > 1:

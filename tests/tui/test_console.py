@@ -194,9 +194,7 @@ async def test_a_job_shows_record_arguments_and_traceback(
     now = seed.server_time(redis_client)
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 3))
     async with open_console(size=(100, 50)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 3")
-        await hand.press("enter")
+        await hand.open_job("6", of=3)
         for text in ("✗ failed", "shop.mail.send_receipt", seed.job_id(5000), "signed with our key",
                      "TimeoutError: gateway took longer", "gateway.py", '"ada@example.org"'):  # fmt: skip
             await hand.sees(text)
@@ -282,8 +280,7 @@ async def test_a_protected_session_requires_the_word_for_bulk(
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 6))
     async with open_console(protected=True) as hand:
         await hand.sees("PROTECTED")
-        await hand.press("6")
-        await hand.sees("1 of 6")
+        await hand.open_list("6", of=6)
         await hand.press("r")
         await hand.sees("Requeue 1 dead job?")
         assert not hand.app.screen.query("#word")
@@ -327,8 +324,7 @@ async def test_a_queue_is_paused_and_resumed(redis_client: redis.Redis, open_con
 async def test_a_delayed_job_runs_now(redis_client: redis.Redis, open_console: Open) -> None:
     seed.delayed(redis_client, 3)
     async with open_console() as hand:
-        await hand.press("3")
-        await hand.sees("1 of 3")
+        await hand.open_list("3", of=3)
         await hand.press("G", "r")
         await hand.sees("Promote 1 job?")
         await hand.press("tab", "enter")
@@ -340,8 +336,7 @@ async def test_a_delayed_job_runs_now(redis_client: redis.Redis, open_console: O
 async def test_a_pending_job_is_cancelled(redis_client: redis.Redis, open_console: Open) -> None:
     seed.pending(redis_client, "default", 3, first=1, age=5)
     async with open_console() as hand:
-        await hand.press("2")
-        await hand.sees("1 of 3")
+        await hand.open_list("2", of=3)
         await hand.press("d")
         await hand.sees("Cancel 1 job?")
         await hand.press("tab", "enter")

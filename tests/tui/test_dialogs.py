@@ -87,8 +87,7 @@ async def test_c_copies_the_command_and_y_answers_no_typed_confirmation(
         # The word begins with the key that copies elsewhere.
         seed.pending(redis_client, "default", 2, first=50, age=5)
         await hand.until(lambda: not hand.app.hush.lasts)
-        await hand.press("2")
-        await hand.sees("1 of 2")
+        await hand.open_list("2", of=2)
         await hand.press("slash", *"shop", "enter")
         await hand.sees("2 found")
         screen = await asked(hand, "D")
@@ -164,12 +163,17 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
 # Text that was meant for a dialog
 
 
+async def emptied(hand: Hand, client: redis.Redis) -> None:
+    """Take away the dead jobs, so that no dialog about them opens."""
+    client.delete(KEYS.dead)
+    await hand.until(lambda: hand.app.snapshot and not hand.app.snapshot.dead)
+
+
 async def test_a_word_typed_where_no_dialog_opened_does_nothing(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(3) as hand:
-        redis_client.delete(KEYS.dead)
-        await hand.until(lambda: hand.app.snapshot and not hand.app.snapshot.dead)
+        await emptied(hand, redis_client)
         now = 0.0
         hand.app.hush = Hush(lambda: now)
         await hand.press("D")
@@ -188,8 +192,7 @@ async def test_a_word_typed_a_moment_later_does_nothing_either(
     redis_client: redis.Redis, open_dead: Open
 ) -> None:
     async with open_dead(3) as hand:
-        redis_client.delete(KEYS.dead)
-        await hand.until(lambda: hand.app.snapshot and not hand.app.snapshot.dead)
+        await emptied(hand, redis_client)
         now = 0.0
         hand.app.hush = Hush(lambda: now)
         await hand.press("D")
@@ -243,8 +246,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
     bench.add_dead(*(bench.job() for _ in range(30)))
     bench.add_pending(*(bench.job() for _ in range(40)))
     async with open_console(size=(150, 34)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 30")
+        await hand.open_list("6", of=30)
         await hand.press("space", "space", "C")
         await hand.until(lambda: isinstance(hand.app.screen, Ask))
         hand.app.screen.query_one("#first", Input).value = "1"
@@ -273,8 +275,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
 async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -> None:
     bench.add_dead(*(bench.job() for _ in range(30)))
     async with open_console(size=(150, 34)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 30")
+        await hand.open_list("6", of=30)
         for number in (1, 2):
             await hand.until(lambda: not hand.app.hush.lasts)
             await hand.press("C")
@@ -300,8 +301,7 @@ async def test_quitting_while_an_operation_runs_asks_first(
 ) -> None:
     bench.add_dead(*(bench.job() for _ in range(30)))
     async with open_console(size=(110, 30)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 30")
+        await hand.open_list("6", of=30)
         await hand.press("C")
         await hand.until(lambda: isinstance(hand.app.screen, Ask))
         await hand.press("enter")
@@ -339,8 +339,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
     seed.pending(redis_client, "default", 3, first=50, age=5)
     seed.pending(redis_client, "nobody", 1, first=60, age=5)
     async with open_console(size=(120, 36)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 6")
+        await hand.open_list("6", of=6)
         screen = await asked(hand, "r")
         (queue,) = dict(screen.plan.queues or {})
         await hand.sees(f"! queue '{queue}' is paused: jobs wait there until resumed")

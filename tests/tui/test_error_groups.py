@@ -16,8 +16,7 @@ async def test_a_cause_is_opened_and_left_again(
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 41))
     async with open_console(size=(120, 30)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 41")
+        await hand.open_list("6", of=41)
         await hand.press("v")
         await hand.sees("4 error groups")
         await hand.sees("TimeoutError: gateway took longer than N")
@@ -37,8 +36,7 @@ async def test_all_of_a_cause_are_requeued_and_later_ones_left_out(
     now = seed.server_time(redis_client)
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 40))
     async with open_console(size=(120, 30)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 40")
+        await hand.open_list("6", of=40)
         await hand.press("v")
         await hand.sees("4 error groups")
         await hand.press("R")

@@ -24,9 +24,7 @@ async def test_every_attempt_is_reported_with_its_wait_and_its_end(
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 1))
     seed.history(redis_client, 5000, now - 40)
     async with open_console(size=(130, 50)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
-        await hand.press("enter")
+        await hand.open_job("6", of=1)
         await hand.sees("↻ failed, will retry")
         await hand.sees("✗ failed for good")
         lines = [line for line in hand.screen().splitlines() if "ran 312 ms" in line]
@@ -56,9 +54,7 @@ async def test_attempts_that_redis_does_not_know_are_not_made_up(
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 1))
     async with open_console(size=(100, 50)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
-        await hand.press("enter")
+        await hand.open_job("6", of=1)
         await hand.sees("3 earlier attempts: the job has no record")
         await hand.sees("✗ became a dead job")
 
@@ -69,9 +65,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 1))
     seed.pending(redis_client, "default", 2, first=1, age=5)
     async with open_console(size=(110, 50)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
-        await hand.press("enter")
+        await hand.open_job("6", of=1)
         await hand.sees("put the dead job back into its queue")
         await hand.sees("cancel: only for a job that is pending or is delayed")
         await hand.sees("trust and requeue: its signature is valid")
@@ -87,9 +81,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         (front,) = redis_client.lrange(KEYS.queue("default"), -1, -1)
         assert seed.job_id(2).encode() in front
     async with open_console(size=(120, 50), read_only=True) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
-        await hand.press("enter")
+        await hand.open_job("6", of=1)
         await hand.sees("This session is read-only.")
 
 
@@ -101,9 +93,7 @@ async def test_a_history_that_was_tampered_with_is_passed_over(
     lines = ["[1]", '{"a": 1}', json.dumps(["x", "y", "z\x1b", "", ""])]
     seed.record(redis_client, 5000, "failed", now, attempts="\n".join(lines))
     async with open_console(size=(100, 50)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
-        await hand.press("enter")
+        await hand.open_job("6", of=1)
         await hand.sees("? z␛")
 
 
@@ -170,8 +160,6 @@ async def test_the_root_cause_and_what_was_raised_in_the_end_come_first(
     )
     redis_client.rpush(KEYS.dead, dead_job)
     async with open_console(size=(120, 50)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
-        await hand.press("enter")
+        await hand.open_job("6", of=1)
         for part in shown:
             await hand.sees(part)

@@ -49,9 +49,7 @@ def dead_job(n: int, *args: object, **kwargs: object) -> Job:
 
 
 async def opened(hand: Hand, count: int) -> None:
-    await hand.press("6")
-    await hand.sees(f"1 of {count}")
-    await hand.press("enter")
+    await hand.open_job("6", of=count)
     await hand.sees("signed with our key")
 
 
@@ -183,8 +181,7 @@ async def test_the_next_job_under_a_filter_is_the_next_that_it_found(
 ) -> None:
     die(redis_client, *(dead_job(n, "even" if n % 2 == 0 else "odd", n) for n in range(6)))
     async with open_console(size=(100, 40)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 6")
+        await hand.open_list("6", of=6)
         await hand.press("slash", *"odd", "enter")
         await hand.sees("1 of 3")
         await hand.press("enter")

@@ -53,8 +53,7 @@ async def test_an_action_that_redis_refuses_is_reported(
         {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY}
     )
     async with open_console(settings=settings) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 8")
+        await hand.open_list("6", of=8)
         await hand.press("r")
         await hand.sees("Requeue 1 dead job?")
         await hand.press("tab", "enter")

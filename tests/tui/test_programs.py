@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.conftest import SECRET_KEY
-from tests.fixtures.console import OpenTerminal
+from tests.fixtures.console import OpenTerminal, variables_of
 from tests.programs import wait_until
 from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, Terminal
@@ -330,14 +329,7 @@ def test_ctrl_z_in_the_editor_leads_to_the_shell_and_fg_back_to_the_editor(
     redis_client: redis.Redis, redis_url: str, tmp_path: Path
 ) -> None:
     die(redis_client, dead_job(1, 4711))
-    environment = {
-        "ASOK_QUEUE_BACKEND": "redis",
-        "ASOK_REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "HOME": str(tmp_path),
-        "VISUAL": "vi -u NONE",
-        "PS1": "shell$ ",
-    }
+    environment = variables_of(redis_url, tmp_path, VISUAL="vi -u NONE", PS1="shell$ ")
     with closing(
         Terminal("bash --norc --noprofile -i", tmp_path, (100, 30), environment)
     ) as terminal:
@@ -419,12 +411,7 @@ def test_without_variables_less_and_vi_are_used_if_they_are_there(
     redis_client: redis.Redis, redis_url: str, tmp_path: Path
 ) -> None:
     die(redis_client, dead_job(1, 4711))
-    environment = {
-        "ASOK_QUEUE_BACKEND": "redis",
-        "ASOK_REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "HOME": str(tmp_path),
-    }
+    environment = variables_of(redis_url, tmp_path)
     (tmp_path / "bin").mkdir()
     # A login shell of tmux sets PATH by itself, so that it is given behind it.
     command = f"env -u PAGER -u EDITOR -u VISUAL PATH={tmp_path}/bin {CONSOLE} --view dead"

@@ -33,8 +33,7 @@ async def test_one_key_leads_from_a_queue_to_what_belongs_to_it_and_back(
             assert hand.app.view_name == "overview"
             line = hand.app.views["overview"].line  # type: ignore[attr-defined]
             assert line.queue.name == "default"
-        await hand.press("6")
-        await hand.sees("1 of 46")
+        await hand.open_list("6", of=46)
         assert not hand.shows("⌕")
         await hand.until(lambda: hand.screen().count(" / filter ") == 1, "each key once")
         await hand.press("2", "F")

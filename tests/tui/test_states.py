@@ -26,8 +26,7 @@ async def test_jobs_beyond_the_threads_are_claimed_and_do_not_run(
     async with open_console(size=(120, 40)) as hand:
         await hand.sees("▶ 6 running   4 claimed")
         assert "10 running" not in hand.screen()
-        await hand.press("4")
-        await hand.sees("1 of 10")
+        await hand.open_list("4", of=10)
         await hand.sees("○ claimed")
         screen = hand.screen()
         assert (screen.count("▶ running"), screen.count("○ claimed")) == (6, 4)
@@ -50,8 +49,7 @@ async def test_a_job_between_two_snapshots_is_listed_once(
     seed.record(redis_client, 1, status, now, started_at=now - 9, finished_at=now)
     seed.record(redis_client, 2, "completed", now, started_at=now - 9, finished_at=now)
     async with open_console(size=(120, 40)) as hand:
-        await hand.press("4")
-        await hand.sees("1 of 2")
+        await hand.open_list("4", of=2)
         assert hand.screen().count(job_id(1)[:8]) == 1
         assert hand.screen().count(f" {status} ") == (2 if status == "completed" else 1)
 

@@ -125,8 +125,7 @@ async def test_what_was_listed_runs(
 ) -> None:
     attack.put(attack.job, attack.harmless("too", 3))
     async with open_console() as hand:
-        await hand.press("6")
-        await hand.sees("1 of 2")
+        await hand.open_list("6", of=2)
         await hand.press("a")
         await to_the_dialog(hand)
         await hand.sees("Trust and requeue 2 dead jobs?")
@@ -220,8 +219,7 @@ async def test_what_is_shown_of_a_long_name_and_of_megabytes_ends_as_it_is(
         replace(attack.harmless("x" * 4_000_000 + "THE END", 3), kwargs={"\u200bkey": "\x1b[2J"}),
     )
     async with open_console(size=(120, 40)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 2")
+        await hand.open_list("6", of=2)
         await hand.press("a")
         screen = await to_the_dialog(hand)
         await hand.sees("to be signed: 2 dead jobs (2 tasks, 2 distinct calls)")

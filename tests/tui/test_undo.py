@@ -12,8 +12,7 @@ from tests.tui.seed import KEYS
 
 
 async def purge_all(hand: Hand, count: int) -> None:
-    await hand.press("6")
-    await hand.sees(f"1 of {count}")
+    await hand.open_list("6", of=count)
     await hand.press("D")
     await hand.sees(f"Purge {count} dead jobs?")
     await hand.press("shift+tab", *"purge", "enter", "enter")

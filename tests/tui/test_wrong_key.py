@@ -22,8 +22,7 @@ async def test_a_wrong_key_is_recognised_and_signs_nothing(
     before = redis_client.lrange(KEYS.dead, 0, -1)
     async with open_console(size=(120, 40), settings=make_settings(SECRET_KEY=OTHER)) as hand:
         await hand.sees("it and SECRET_KEY_FALLBACKS verify none of 8 sampled jobs")
-        await hand.press("6")
-        await hand.sees("1 of 8")
+        await hand.open_list("6", of=8)
         await hand.sees("✗ SECRET_KEY does not match")
         await hand.press("T")
         await hand.sees("Type trust")
@@ -41,8 +40,7 @@ async def test_a_key_that_verifies_anything_is_not_called_wrong(
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 8))
     redis_client.lpush(KEYS.queue("default"), seal(job(1), Keyring(OTHER.encode())))
     async with open_console(size=(120, 40), settings=make_settings(SECRET_KEY=OTHER)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 8")
+        await hand.open_list("6", of=8)
         await hand.press("T")
         await hand.sees("Type trust")
         await hand.press(*"trust", "enter", "enter")
@@ -56,8 +54,7 @@ async def test_a_requeued_job_carries_its_error_with_it(
     dead_job = dead_entry(seal(job(1), seed.KEYRING), failed_at=5.0, error="TimeoutError: gateway")
     redis_client.rpush(KEYS.dead, dead_job)
     async with open_console(size=(120, 40)) as hand:
-        await hand.press("6")
-        await hand.sees("1 of 1")
+        await hand.open_list("6", of=1)
         await hand.press("r", "tab", "enter")
         await hand.sees("Requeued 1 job")
         (raw,) = redis_client.lrange(KEYS.queue("default"), 0, -1)

@@ -6,8 +6,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
+from tests.concurrently import beside
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import environment, wait_until
 
@@ -22,23 +22,14 @@ LONG = 150.0
 """Seconds for what is known after a minute at the earliest."""
 
 
-@contextmanager
-def filled(client: Any) -> Iterator[None]:
-    done = threading.Event()
-
-    def fill() -> None:
+def filled(client: Any) -> AbstractContextManager[None]:
+    def fill(done: threading.Event) -> None:
         number = 0
         while not done.wait(0.25):
             client.set(f"somebody:{number}", bytes(100_000), ex=600)
             number += 1
 
-    thread = threading.Thread(target=fill)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return beside(fill)
 
 
 def status(url: str) -> subprocess.CompletedProcess[str]:

@@ -104,9 +104,7 @@ def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
 ) -> None:
     worker = run_worker(ASOK_REDIS_URL=server.url)
     desk.idle()
-    job = desk.enqueue("hold", "job")
-    desk.wait_for_lines("begin job")
-    desk.reaches(job, "running")
+    job = desk.hold("job")
     pid = worker.only_process()
     server.stop()
     worker.wait_for_log("waiting for it")

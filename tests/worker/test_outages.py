@@ -64,9 +64,7 @@ def test_a_redis_that_stands_still_is_an_outage_and_nothing_is_left_behind(
 ) -> None:
     worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="60s")
     desk.idle()
-    job = desk.enqueue("hold", "job")
-    desk.wait_for_lines("begin job")
-    desk.reaches(job, "running")
+    job = desk.hold("job")
     assert server.pid is not None
     redis_pid = _server_pid(desk)
     os.kill(redis_pid, signal.SIGSTOP)
@@ -105,9 +103,7 @@ def test_a_full_redis_is_waited_for(
 ) -> None:
     worker = run_worker(ASOK_REDIS_URL=server.url)
     desk.idle()
-    job = desk.enqueue("hold", "job")
-    desk.wait_for_lines("begin job")
-    desk.reaches(job, "running")
+    job = desk.hold("job")
     desk.client.config_set("maxmemory", 1)
     desk.release("job")
     worker.wait_for_log("out of memory")

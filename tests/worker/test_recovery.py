@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.operations.inspector import open_operator
 from tests.chaos.proxy import Proxy
+from tests.concurrently import beside
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 from tests.worker.leased import LEASE, busy, differs, kill_elsewhere, leases, name_of
@@ -78,15 +78,15 @@ def subscribers(desk: Desk) -> int:
     return int(count)
 
 
-@contextmanager
-def cut_again_and_again(desk: Desk, proxy: Proxy, seconds: float, name: str) -> Iterator[None]:
+def cut_again_and_again(
+    desk: Desk, proxy: Proxy, seconds: float, name: str
+) -> AbstractContextManager[None]:
     """Cut a worker's connections each time it has sent a heartbeat, after so many seconds at least.
 
     On a busy machine a worker may need longer than that to connect again, and no heartbeat would arrive.
     """
-    done = threading.Event()
 
-    def cut() -> None:
+    def cut(done: threading.Event) -> None:
         while not done.wait(seconds):
             proxy.cut()
             former = leases(desk).get(name.encode())
@@ -94,13 +94,7 @@ def cut_again_and_again(desk: Desk, proxy: Proxy, seconds: float, name: str) -> 
                 if done.wait(0.05):
                     return
 
-    thread = threading.Thread(target=cut)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return beside(cut)
 
 
 def test_a_dead_worker_is_recovered_over_a_connection_that_is_cut_more_often_than_its_lease_ends(

@@ -142,9 +142,7 @@ def test_a_task_that_holds_the_interpreter_in_c_is_shown_and_survives(
     desk: Desk, stacked: RunWorker, asok: Asok
 ) -> None:
     worker = stacked("--concurrency", "2")
-    neighbour = desk.enqueue("hold", "neighbour")
-    desk.wait_for_lines("begin neighbour")
-    desk.reaches(neighbour, "running")
+    neighbour = desk.hold("neighbour")
     job = desk.enqueue("hold_the_interpreter", 20.0)
     desk.wait_for_lines("begin")
     # Its record may not say yet that it runs: nothing of the process can write that now.
@@ -220,9 +218,7 @@ def test_a_supervisor_that_does_not_answer_is_named(
 
 def test_a_job_that_ends_meanwhile_is_reported_so(desk: Desk, stacked: RunWorker) -> None:
     stacked()
-    job = desk.enqueue("hold", "job")
-    desk.wait_for_lines("begin job")
-    desk.reaches(job, "running")
+    job = desk.hold("job")
     reader, operator = open_reader(desk.settings), open_operator(desk.settings)
     detail = reader.job(job.id)
     assert detail is not None

@@ -179,9 +179,7 @@ def test_a_process_without_supervisor_is_gone_before_its_lease_ends(
             ASOK_WORKER_SHUTDOWN_TIMEOUT="600s",
             ASOK_REDIS_URL=proxy.url,
         )
-        job = desk.enqueue("hold", "job")
-        desk.wait_for_lines("begin job")
-        desk.reaches(job, "running")
+        job = desk.hold("job")
         pid = worker.only_process()
         process = os.pidfd_open(pid)
         if not reachable:

@@ -8,14 +8,12 @@ from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.named_job import named_job
 from asok_console.presentation.history import HistoryLine, history_lines
 from asok_console.presentation.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
-from asok_core.errors import JobNotFound
 from asok_core.inspection.history import history_of
 from asok_core.inspection.job_detail import MISSING, JobDetail
-from asok_core.operations.inspector import open_reader
-from asok_core.operations.search import by_id
 from asok_core.settings.settings import Settings
 
 LONGEST = 20_000
@@ -32,15 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the job. Raises JobNotFound."""
-    reader = open_reader(settings, args.url)
-    try:
-        detail = by_id(reader, args.id)
-    finally:
-        reader.close()
-    if detail is None:
-        raise JobNotFound(
-            f"there is no job {args.id!r}: the id is wrong, or its record has expired"
-        )
+    detail = named_job(settings, args.url, args.id)
     if args.json:
         write_json({**_document(detail), "history": _history(detail)})
     else:

@@ -7,12 +7,11 @@ from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.named_job import named_job
 from asok_console.commands.support.options import whole_number
 from asok_console.presentation.stack import answer_lines
-from asok_core.errors import JobNotFound
 from asok_core.inspection.stacks import MOST_SAMPLES, JobStack, Stack
-from asok_core.operations.inspector import open_operator, open_reader
-from asok_core.operations.search import by_id
+from asok_core.operations.inspector import open_operator
 from asok_core.operations.stacks import stack_of_job
 from asok_core.settings.settings import Settings
 
@@ -34,15 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the stack. Returns 1 where there is none. Raises JobNotFound."""
     samples = whole_number("--samples", args.samples, 1, MOST_SAMPLES)
-    reader = open_reader(settings, args.url)
-    try:
-        detail = by_id(reader, args.id)
-    finally:
-        reader.close()
-    if detail is None:
-        raise JobNotFound(
-            f"there is no job {args.id!r}: the id is wrong, or its record has expired"
-        )
+    detail = named_job(settings, args.url, args.id)
     operator = open_operator(settings, args.url)
     try:
         found = stack_of_job(operator, detail, samples=samples)
