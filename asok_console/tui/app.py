@@ -72,7 +72,7 @@ class ConsoleApp(NavigatingApp):
             target=session.target,
             modes=session.modes,
             read_write=not (session.only_reads or session.protected),
-            interval=self.interval,
+            interval=self.poller.interval,
             view=self.view_name,
             snapshot=state.snapshot,
             taken=state.taken,
@@ -93,11 +93,6 @@ class ConsoleApp(NavigatingApp):
     def now(self) -> float:
         """The time of that snapshot; NaN before the first."""
         return self.state.now
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two snapshots."""
-        return self.poller.interval
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables have a value under every theme of the palette."""
