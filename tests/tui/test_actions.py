@@ -22,6 +22,20 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 WEB = KEYS.worker("web-1")
+AHEAD = -300.0
+"""Age of a heartbeat that stays recent, however long a test takes on a busy machine."""
+
+
+def add_worker(client: redis.Redis, *, running: int) -> None:
+    seed.worker(
+        client,
+        "web-1",
+        queues=("high",),
+        concurrency=4,
+        running=running,
+        first=200,
+        heartbeat=AHEAD,
+    )
 
 
 async def fill(hand: Hand, **answers: str) -> None:
@@ -44,7 +58,7 @@ async def yes(hand: Hand) -> None:
 async def test_a_worker_is_quieted_and_resumed(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=2, first=200)
+    add_worker(redis_client, running=2)
     async with open_console(size=(110, 30)) as hand:
         await hand.press("5")
         await hand.sees("●  web-1")
@@ -68,7 +82,7 @@ async def test_a_worker_is_quieted_and_resumed(
 async def test_a_worker_is_stopped_by_typed_confirmation_only(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=1, first=200)
+    add_worker(redis_client, running=1)
     async with open_console() as hand:
         await hand.press("5")
         await hand.sees("●  web-1")
@@ -88,7 +102,7 @@ async def test_a_worker_is_stopped_by_typed_confirmation_only(
 async def test_a_worker_that_left_meanwhile_is_reported(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=0, first=200)
+    add_worker(redis_client, running=0)
     async with open_console() as hand:
         await hand.press("5")
         await hand.sees("●  web-1")
@@ -143,7 +157,13 @@ async def test_workers_that_run_no_jobs_are_pointed_out_with_the_reason(
     }
     for name, fields in states.items():
         seed.worker(
-            redis_client, name, queues=("high",), concurrency=2, running=0, first=200, heartbeat=1
+            redis_client,
+            name,
+            queues=("high",),
+            concurrency=2,
+            running=0,
+            first=200,
+            heartbeat=AHEAD,
         )
         redis_client.hset(f"asok:worker:{name}", mapping=fields)
     redis_client.hdel("asok:worker:web-3", "rss")
@@ -165,7 +185,13 @@ async def test_a_worker_that_was_sent_sigterm_is_shown_as_stopping(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.worker(
-        redis_client, "web-1", queues=("high",), concurrency=2, running=0, first=200, heartbeat=1
+        redis_client,
+        "web-1",
+        queues=("high",),
+        concurrency=2,
+        running=0,
+        first=200,
+        heartbeat=AHEAD,
     )
     redis_client.hset(WEB, "stopping", 1)
     async with open_console(size=(200, 40)) as hand:
