@@ -130,6 +130,9 @@ class Reader(Protocol):
         The search takes at most ``patience`` seconds; see ``JobDetail.complete``.
         """
 
+    def ids(self, beginning: str, most: int) -> tuple[str, ...]:
+        """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps."""
+
     def scan(
         self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
     ) -> Iterator[Page]:

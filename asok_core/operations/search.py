@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,10 @@ KEPT = 32_768
 PAGE = 200
 PATIENCE = 30.0
 """Seconds that a command looks for a job by its id; a screen has less."""
+MANY = 1000
+"""Ids with the same beginning after which no more are looked for."""
+_UUID_BEGIN = re.compile(r"(?=.{6,35}$)[0-9a-f]{1,8}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,11})?")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 STATES = ("pending", "delayed", "running", "recent", "dead")
 
 
@@ -79,13 +84,22 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
     """
     if not name:
         raise UsageError("a job id must not be empty")
+    if _UUID_BEGIN.fullmatch(name):
+        # Keys of records have the ids: no job has to be read, of which there may be a million.
+        ids = reader.ids(name, MANY)
+        _refuse_several(ids, name)
+        if ids and (detail := reader.job(ids[0], patience=PATIENCE)) is not None:
+            return detail
     detail = reader.job(name, patience=PATIENCE)
     if detail is not None and (detail.record is not None or detail.payload is not None):
         return detail
+    whole = _UUID.fullmatch(name) is not None
     snapshot, chosen = snapshot or reader.snapshot(), parse(word("id", name))
+    # No other id begins with a whole one, which was looked for everywhere: only its record may be gone.
+    pages = _pages(reader.recent) if whole else _everywhere(reader, snapshot, whole=False)
     found = {
         _name(row): row
-        for rows in _everywhere(reader, snapshot, whole=False)
+        for rows in pages
         for row in rows
         # Of an ended job whose record has expired, the id is all there is.
         if chosen.matches(row, snapshot.taken_at)
@@ -93,15 +107,20 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
     }
     if name in found:
         found = {name: found[name]}
-    if len(found) > 1:
-        some = ", ".join(sorted(found)[:3])
-        raise UsageError(
-            f"{len(found):,} jobs have ids that begin with {name!r}: {some}; type more of it"
-        )
+    _refuse_several(list(found), name)
     for job_id, row in found.items():
         # The text of an id may be written in more than one way, of which a search by id knows one.
         return reader.job(job_id, near=row, patience=PATIENCE) or _detail_of(job_id, row)
     return None
+
+
+def _refuse_several(ids: Sequence[str], name: str) -> None:
+    if len(ids) > 1:
+        some = ", ".join(sorted(ids)[:3])
+        number = f"{len(ids):,} or more" if len(ids) >= MANY else f"{len(ids):,}"
+        raise UsageError(
+            f"{number} jobs have ids that begin with {name!r}: {some}; type more of it"
+        )
 
 
 class SearchProgress(NamedTuple):

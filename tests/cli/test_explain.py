@@ -275,6 +275,41 @@ class TestHeld:
         assert reason["evidence"]["jobs"] == 1
 
 
+class TestBeginnings:
+    """The beginning of an id: records are looked at first, and then every job."""
+
+    A, B = "0000beef-0000-4000-8000-00000000000a", "0000beef-0000-4000-8000-00000000000b"
+
+    @pytest.mark.parametrize("beginning", [8, 9, 35])
+    def test_a_job_is_found_by_the_key_of_its_record(
+        self, asok: Asok, redis_client: redis.Redis, beginning: int
+    ) -> None:
+        push(redis_client, *(job(n) for n in range(2000)), replace(job(1), id=self.A))
+        record(redis_client, self.A, status="pending", queue="default")
+        redis_client.config_resetstat()
+        assert explained(asok, self.A[:beginning])["job"] == self.A
+        # Not the windows of all jobs by which a job without a record is found.
+        assert redis_client.info("commandstats")["cmdstat_lrange"]["calls"] < 200
+
+    @pytest.mark.parametrize("records", [0, 2])
+    def test_several_are_refused(self, asok: Asok, redis_client: redis.Redis, records: int) -> None:
+        push(redis_client, replace(job(1), id=self.A), replace(job(2), id=self.B))
+        for name in (self.A, self.B)[:records]:
+            record(redis_client, name, status="pending", queue="default")
+        ran = asok("explain", "0000beef")
+        assert (ran.code, f"2 jobs have ids that begin with '0000beef': {self.A}" in ran.err) == (
+            2,
+            True,
+        )
+        assert explained(asok, self.B)["job"] == self.B
+
+    def test_a_job_without_a_record_is_found_as_well(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, replace(job(1), id=self.A))
+        assert explained(asok, "0000beef")["job"] == self.A
+
+
 class TestOddNames:
     @pytest.mark.parametrize(
         "name", ["-q", "a b'c\"", "$(id)", "q\x1b[2J", "\u00fc", "-\u202e\\'x", "tab\t1", "q" * 900]

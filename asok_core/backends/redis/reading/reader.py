@@ -136,6 +136,14 @@ class RedisReader(PageReader):
                 detail = look(held) or detail
         return self._redaction.detail(detail) if detail is not None else None
 
+    def ids(self, beginning: str, most: int) -> tuple[str, ...]:
+        """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps."""
+        from asok_core.backends.redis.reading.search import ids_that_begin
+
+        return self._session.run(
+            lambda round_trips: ids_that_begin(round_trips, self.keys, beginning, most)
+        )
+
     def activity(self, count: int, *, trash_of: Collection[str] | None = None) -> Activities:
         """What operators did lately, newest first, with what can still be undone.
 

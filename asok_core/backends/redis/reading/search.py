@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -129,6 +130,27 @@ def find_job(
         return None
     finished = _location_by(known.record) is Location.FINISHED
     return known._replace(location=Location.FINISHED if finished else None, complete=complete)
+
+
+def ids_that_begin(
+    round_trips: RoundTrips, keys: Keys, beginning: str, most: int
+) -> tuple[str, ...]:
+    """The ids of records that begin so, at least ``most`` where there are so many.
+
+    It scans all keys of the database in small steps. Without the right to do that there are none.
+    """
+    literal = re.sub(r"([*?\[\]\\^-])", r"\\\1", beginning)
+    pattern, start = parsing.raw(f"{keys.job(literal)}*"), len(parsing.raw(keys.job("")))
+    found, cursor = dict[str, None](), 0
+    while len(found) < most:
+        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", STEP))
+        if not isinstance(reply, list) or len(reply) != 2:
+            break
+        found |= dict.fromkeys(parsing.text(key[start:]) for key in reply[1])
+        cursor = int(reply[0])
+        if not cursor:
+            break
+    return tuple(found)
 
 
 def _may_be_in_trash(record: JobRecord | None) -> bool:
