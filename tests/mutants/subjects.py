@@ -87,6 +87,16 @@ EXPLAINED: dict[Change, str] = {
         'raise AsokError(f"the result in the record is invalid: {error}"[:300]) from None',
         'raise AsokError(f"the result in the record is invalid: {error}"[:301]) from None',
     ): "the messages of the JSON parser are shorter",
+    **{
+        Change(
+            "if 2 * len(text) + SKELETON > limit and (size := envelope_size(text)) > limit:",
+            changed,
+        ): "the size is counted where that is not needed, and is the same"
+        for changed in (
+            "if 3 * len(text) + SKELETON > limit and (size := envelope_size(text)) > limit:",
+            "if 2 * len(text) + SKELETON >= limit and (size := envelope_size(text)) > limit:",
+        )
+    },
     Change("written = parse_written(raw)", "written = None"): (
         "the general parser returns the same, in more time"
     ),
