@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from asok_console.presentation import numbers
 from asok_console.presentation.text import safe
-from asok_core.inspection.stacks import Frame, JobStack, Sample, Stack, by_innermost
+from asok_core.inspection.stacks import Frame, JobStack, KeptStack, Sample, Stack, by_innermost
 
 LONGEST_PATH, LONGEST_FUNCTION = 300, 120
 HELD = "no Python code runs in the process: a thread holds the interpreter in C code"
@@ -55,6 +55,13 @@ def share(sample: Sample, total: int) -> str:
     return f"{sample.times} of {total} in {where}"
 
 
-def shares(found: JobStack) -> Sequence[str]:
-    """One line for each innermost function, the most frequent first."""
-    return [share(each, found.taken) for each in by_innermost(found.samples)]
+def kept_heading(kept: KeptStack) -> str:
+    """What a stack in a record is."""
+    return f"stack when attempt {kept.attempt} was ended ({safe(kept.why, 40)})"
+
+
+def frames_document(stack: Stack) -> list[dict[str, Any]]:
+    """The calls of a stack for programs, the innermost first."""
+    return [
+        {"file": each.file, "line": each.line or None, "function": each.function} for each in stack
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.events import Events
@@ -65,6 +65,13 @@ class Progress:
     scanned: int
     total: int
     applied: int
+
+
+class RunningJob(NamedTuple):
+    """A running job, and the process that runs it, as an operator saw them."""
+
+    job_id: str
+    process: str
 
 
 GONE = "no longer there"
@@ -206,6 +213,9 @@ class Operator(Protocol):
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Move pending or delayed jobs to the trash, with status ``cancelled`` in their records."""
+
+    def stop_running(self, jobs: Sequence[RunningJob], wait: float) -> CommandResult:
+        """Cancel running jobs: ask their tasks to stop, and end their processes after ``wait`` seconds."""
 
     def cancel_lost(self, job_id: str) -> CommandResult:
         """Cancel an unfinished job that is in no location, and release its unique key."""

@@ -6,11 +6,13 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from types import GeneratorType
 from typing import Any
 
-from asok_core.errors import JobTimeout
+from asok_core.errors import JobCancelled, JobTimeout
+from asok_core.execution import cancellation
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.plain import described, is_lazy
 from asok_core.runtime import failures, forks
@@ -94,6 +96,10 @@ async def _awaited(
     function: Callable[..., Any], result: Any, seconds: float | None, began_in: int
 ) -> Any:
     limit = asyncio.timeout(seconds)
+    stop, own = cancellation.running.get(), asyncio.current_task()
+    if stop is not None and own is not None:
+        loop = asyncio.get_running_loop()
+        stop.await_with(partial(_cancel_soon, loop, own))
     try:
         async with limit:
             while _continues(result):
@@ -105,7 +111,15 @@ async def _awaited(
         forks.end_if_forked(began_in, function, error)
         if isinstance(error, TimeoutError) and limit.expired():
             raise JobTimeout(f"it ran longer than its timeout of {seconds:g} s") from error
+        if stop is not None and stop.insisted and isinstance(error, asyncio.CancelledError):
+            raise JobCancelled(cancellation.BY_OPERATOR) from error
         raise
+
+
+def _cancel_soon(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    # The loop is closed where the coroutine has just ended.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def _own(result: Any) -> Any:

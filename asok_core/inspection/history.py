@@ -45,6 +45,7 @@ _MOVES = {
     "move": "moved",
     "front": "moved to front",
     "cancel": "cancelled",
+    "stop": "cancel requested",
     "purge": "purged",
     "restore": "restored",
     "import": "imported",

@@ -21,6 +21,8 @@ LONGEST_PATH, LONGEST_FUNCTION = 300, 120
 MOST_BYTES = 48 * 1024
 """Of the text of a stack."""
 MOST_SAMPLES = 50
+MOST_KEPT = 8 * 1024
+"""Bytes of a stack in a record, which is read with the record."""
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _THREADING = re.compile(r"[\\/]threading\.py$")
@@ -135,6 +137,39 @@ def by_innermost(samples: Sequence[Sample]) -> tuple[Sample, ...]:
         counts[where] += times
         stacks.setdefault(where, stack)
     return tuple(Sample(count, stacks[where]) for where, count in counts.most_common())
+
+
+class KeptStack(NamedTuple):
+    """Where the code of a job was when a process was about to end."""
+
+    why: str
+    """``hard limit``, ``cancelled`` or ``worker stopped``."""
+    attempt: int
+    at: float
+    process: str
+    stack: Stack
+
+
+def encode_kept(why: str, attempt: int, at: float, process: str, stack: Stack) -> str:
+    """The stack as a record keeps it, cut from the outermost call where it is long; '' for none."""
+    while stack:
+        text = json.dumps([why, attempt, round(at, 3), process, stack], separators=(",", ":"))
+        if len(text) <= MOST_KEPT:
+            return text
+        stack = stack[: len(stack) // 2]
+    return ""
+
+
+def decode_kept(text: str | None) -> KeptStack | None:
+    """The stack in a record; None where there is none that can be read."""
+    try:
+        match json.loads(text or "null"):
+            case [str(why), int(attempt), int(at) | float(at), str(process), list(value)]:
+                stack = stack_of(value)
+                return KeptStack(why, attempt, float(at), process, stack) if stack else None
+    except (ValueError, RecursionError, OverflowError):
+        pass
+    return None
 
 
 def stack_of(value: Any) -> Stack:

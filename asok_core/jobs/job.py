@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from asok_core.jobs.states import FINAL, Status
 
@@ -151,6 +151,17 @@ class Job:
         return replace(self, retry_count=0, due_at=None, postponements=None)
 
 
+class CancelRequest(NamedTuple):
+    """The request of an operator to cancel a running job. Times are epoch seconds."""
+
+    asked_at: float
+    by: str
+    ends_at: float | None = None
+    """From when its process may be ended."""
+    taken_at: float | None = None
+    """When its worker received the request; None: not yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """The status record of a job. Times are epoch seconds; ``result`` is JSON text, ``error`` a traceback.
@@ -158,7 +169,9 @@ class JobRecord:
     ``error_line`` is the error in one line, as ``Type: text``. ``result_type`` is the annotation of
     the task that converts ``result`` back, if it is not a plain value. ``result_error`` is why the
     result of a completed job is not stored, or was too large to be read. ``foreign`` means that the
-    framework wrote the record as a JSON string, which has fewer fields.
+    framework wrote the record as a JSON string, which has fewer fields. ``stack`` is where its code was
+    when a process was about to be ended: see ``inspection.stacks``. ``cancel`` is set where an operator
+    cancelled the job while it ran.
 
     Examples:
         >>> from math import factorial
@@ -188,6 +201,8 @@ class JobRecord:
     worker: str | None = None
     ttl: float | None = None
     foreign: bool = False
+    stack: str | None = None
+    cancel: CancelRequest | None = None
 
     @property
     def finished(self) -> bool:

@@ -66,7 +66,7 @@ def soft_deadline(seconds: float) -> Iterator[None]:
 
     Raises LimitNotWatched before the body if that is impossible.
     """
-    guard = _Guard(seconds)
+    guard = _Deadline(seconds)
     # The exception may be raised anywhere between arm and disarm. Shared locks are acquired outside
     # of that range: if it were raised between the acquisition and the body, the lock would never be
     # released.
@@ -85,11 +85,16 @@ def soft_deadline(seconds: float) -> Iterator[None]:
         _timer.remove(guard)
 
 
-class _Guard:
-    """One running body: its thread and its deadline. It fires at most once."""
+class Guard:
+    """One running body and its thread, in which ``fire`` raises ``kind``, at most once.
 
-    def __init__(self, seconds: float) -> None:
-        self.at = time.monotonic() + seconds
+    The body is between ``arm`` and ``disarm``: ``try: arm(); ... finally: disarm()``.
+    """
+
+    kind: type[BaseException]
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
         self.fired = False
         self._thread = threading.get_ident()
         self._armed = False
@@ -97,18 +102,23 @@ class _Guard:
         self._lock = threading.Lock()
 
     def arm(self) -> None:
+        """Let the exception be raised from here on; at once where it was requested before."""
         with self._lock:
             self._armed = True
             if self._expired:
                 self._raise()
 
     def fire(self) -> None:
+        """Raise the exception in the body, or as soon as that begins."""
         with self._lock:
+            if self._expired:
+                return
             self._expired = True
             if self._armed:
                 self._raise()
 
     def disarm(self) -> None:
+        """Let no exception be raised any longer, and withdraw one that is pending."""
         with self._lock:
             self._armed = False
         # The exception may still be pending and would be raised in later code of the thread. Python
@@ -119,7 +129,15 @@ class _Guard:
 
     def _raise(self) -> None:
         self.fired = True
-        raise_in(self._thread, JobTimeout)
+        raise_in(self._thread, self.kind)
+
+
+class _Deadline(Guard):
+    """A body with the time at which it is to end."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(JobTimeout)
+        self.at = time.monotonic() + seconds
 
 
 def raise_in(thread: int, kind: type[BaseException] | None) -> None:
@@ -162,11 +180,11 @@ class _Timer:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._guards: set[_Guard] = set()
+        self._guards: set[_Deadline] = set()
         self._thread: threading.Thread | None = None
         self._next = float("inf")
 
-    def add(self, guard: _Guard) -> None:
+    def add(self, guard: _Deadline) -> None:
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 # At first use, and again if an exception ended it, as no limit works without it.
@@ -177,7 +195,7 @@ class _Timer:
             if guard.at < self._next:
                 self._changed.notify()
 
-    def remove(self, guard: _Guard) -> None:
+    def remove(self, guard: _Deadline) -> None:
         with self._changed:
             self._guards.discard(guard)
 

@@ -180,6 +180,13 @@ class Settings:
         description="The release of the application that a worker runs, such as a version or a "
         "commit; shown with the worker",
     )
+    cancel_wait: float = setting(
+        "ASOK_CANCEL_WAIT",
+        kinds.DURATION,
+        default="10s",
+        description="How long a running job that an operator cancels has to stop by itself, before its "
+        "process is ended",
+    )
     crash_limit: int = setting(
         "ASOK_CRASH_LIMIT",
         whole_number(1, 1000),

@@ -108,7 +108,7 @@ def pulse(shared: SharedState, requests: socket.socket) -> None:
         shared.note_pulse()
         try:
             number, _, ident = requests.recv(64).partition(b" ")
-            stack = shortened(_frames(int(ident)))
+            stack = stack_of_thread(int(ident))
             text = json.dumps(stack, separators=(",", ":")).encode()
             requests.send(b"%s %s" % (number, text))
         except TimeoutError:
@@ -117,7 +117,8 @@ def pulse(shared: SharedState, requests: socket.socket) -> None:
             time.sleep(PULSE)
 
 
-def _frames(ident: int) -> list[Frame]:
+def stack_of_thread(ident: int) -> Stack:
+    """Where a thread of this process is; () where there is none."""
     frame: FrameType | None = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way
     found: list[Frame] = []
     # The outermost frames are ours, and would not be recognised if they were cut off.
@@ -125,7 +126,7 @@ def _frames(ident: int) -> list[Frame]:
         code = frame.f_code
         found.append(Frame(code.co_filename, frame.f_lineno or 0, code.co_qualname))
         frame = frame.f_back
-    return found
+    return shortened(found)
 
 
 def write_stacks_to(file: int) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.named_job import named_job
+from asok_console.presentation.cancellation import cancel_line, cancel_state
 from asok_console.presentation.history import HistoryLine, history_lines
+from asok_console.presentation.stack import frames_document, kept_heading, stack_lines
 from asok_console.presentation.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
 from asok_core.inspection.history import history_of
 from asok_core.inspection.job_detail import MISSING, JobDetail
+from asok_core.inspection.stacks import decode_kept
+from asok_core.jobs.job import JobRecord
 from asok_core.settings.settings import Settings
 
 LONGEST = 20_000
@@ -64,6 +68,33 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "result_error": record.result_error if record else None,
         "error": (detail.payload.traceback or detail.payload.error if detail.payload else None)
         or (record.error if record else None),
+        "cancellation": _cancellation(record),
+        "stack": _stack(record),
+    }
+
+
+def _cancellation(record: JobRecord | None) -> dict[str, Any] | None:
+    if record is None or record.cancel is None:
+        return None
+    return {
+        "state": str(cancel_state(record)),
+        "asked_at": iso(record.cancel.asked_at),
+        "by": record.cancel.by,
+        "received_at": iso(record.cancel.taken_at),
+        "process_ends_at": iso(record.cancel.ends_at),
+    }
+
+
+def _stack(record: JobRecord | None) -> dict[str, Any] | None:
+    kept = decode_kept(record.stack if record else None)
+    if kept is None:
+        return None
+    return {
+        "why": kept.why,
+        "attempt": kept.attempt,
+        "at": iso(kept.at),
+        "process": kept.process or None,
+        "frames": frames_document(kept.stack),
     }
 
 
@@ -112,8 +143,14 @@ def _lines(detail: JobDetail) -> list[str]:
         lines.append(f"{'result':<12}{plain_json(document['result'], limit=LONGEST)}")
     if document["result_error"]:
         lines.append(f"{'result':<12}{safe(document['result_error'], LONGEST)}")
+    record = detail.record
+    if record is not None and record.cancel is not None:
+        lines.append(f"cancellation  {cancel_line(record, detail.read_at)}")
     if document["error"]:
         lines += ["error", *safe_block(document["error"], LONGEST).splitlines()]
+    kept = decode_kept(record.stack if record else None)
+    if kept is not None:
+        lines += [kept_heading(kept), *(f"  {each}" for each in stack_lines(kept.stack))]
     events = history_lines(history_of(detail, detail.read_at), detail.read_at)
     clock = max((len(each.time) for each in events), default=0)
     lines += ["history", *(_event(each, clock) for each in events)] if events else []

@@ -9,8 +9,8 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.named_job import named_job
 from asok_console.commands.support.options import whole_number
-from asok_console.presentation.stack import answer_lines
-from asok_core.inspection.stacks import MOST_SAMPLES, JobStack, Stack
+from asok_console.presentation.stack import answer_lines, frames_document
+from asok_core.inspection.stacks import MOST_SAMPLES, JobStack
 from asok_core.operations.inspector import open_operator
 from asok_core.operations.stacks import stack_of_job
 from asok_core.settings.settings import Settings
@@ -59,10 +59,3 @@ def _document(found: JobStack) -> dict[str, Any]:
             {"times": each.times, "frames": frames_document(each.stack)} for each in found.samples
         ],
     }
-
-
-def frames_document(stack: Stack) -> list[dict[str, Any]]:
-    """The calls of a stack, the innermost first."""
-    return [
-        {"file": each.file, "line": each.line or None, "function": each.function} for each in stack
-    ]

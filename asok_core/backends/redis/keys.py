@@ -112,6 +112,10 @@ class Keys(NamedTuple):
         """Set of the ids of jobs that a worker runs and that are to be cancelled."""
         return f"{self.namespace}:cancels:{worker_id}"
 
+    def ends(self, worker_id: str) -> str:
+        """Hash with a TTL: running job that is cancelled -> from when its process may be ended."""
+        return f"{self.namespace}:ends:{worker_id}"
+
     def stacks(self, worker_id: str) -> str:
         """List with a TTL: requests for stacks of jobs that a worker runs."""
         return f"{self.namespace}:stacks:{worker_id}"

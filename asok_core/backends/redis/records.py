@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asok_core.jobs.job import NOT_KEPT, JobRecord
+from asok_core.jobs.job import NOT_KEPT, CancelRequest, JobRecord
 from asok_core.jobs.numbers import number, whole
 from asok_core.jobs.states import Status
 
@@ -67,8 +67,22 @@ def _record(
         started_at=number(fields.get("started_at")),
         finished_at=number(fields.get("finished_at")),
         worker=_optional(fields.get("worker")),
+        stack=_optional(fields.get("stack")),
+        cancel=_cancel_of(fields),
         ttl=ttl,
         foreign=foreign,
+    )
+
+
+def _cancel_of(fields: Mapping[str, Any]) -> CancelRequest | None:
+    asked_at = number(fields.get("cancel_asked"))
+    if asked_at is None:
+        return None
+    return CancelRequest(
+        asked_at,
+        _optional(fields.get("cancel_by")) or "",
+        number(fields.get("cancel_ends")),
+        number(fields.get("cancel_taken")),
     )
 
 

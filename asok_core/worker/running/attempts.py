@@ -39,6 +39,8 @@ from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HandOver, HeldJob, hand_over_and_wait
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
+_NOTHING: Any = object()
+"""The result of a task that has not returned."""
 _RUNNING = Phase.RUNNING
 # Members of an enumeration are slow to look up, and this is done for every job.
 
@@ -145,16 +147,27 @@ class AttemptRunner:
         *,
         generation: int,
     ) -> None:
-        before = time.perf_counter()
+        before, result = time.perf_counter(), _NOTHING
         hooks.call_before(job)
         try:
             args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
             enter(held, _RUNNING)
-            result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
+            body = held.stop.begin()
+            try:
+                body.arm()
+                result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
+            finally:
+                body.disarm()
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
+            stop = held.stop
+            if stop.insisted and not error.args and type(error) is JobCancelled:
+                error.args = (cancellation.BY_OPERATOR,)
+            if result is not _NOTHING and stop.insisted and type(error) is JobCancelled:
+                # The task had returned when the exception was raised.
+                self._complete(held, function, result, ran, hand_over)
             # Not isinstance(): an exception may say of itself that it is of any class.
-            if held.stop.asked and issubclass(type(error), JobCancelled):
+            elif stop.insisted or (stop.asked and issubclass(type(error), JobCancelled)):
                 self.failed.cancelled(held, error, ran, hand_over)
             else:
                 self.failed.raised(held, error, ran, hand_over)

@@ -298,3 +298,5 @@ class Dispatcher:
                 self._runner.avoided.add(value)
             elif verb == "cancel":
                 self._in_hand.ask_to_stop(value)
+            elif verb == "stop":
+                self._in_hand.ask_to_stop(value, by_operator=True)

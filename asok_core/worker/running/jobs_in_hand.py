@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from asok_core.backends.redis.consuming.outcomes import Claim
+from asok_core.inspection.stacks import encode_kept
 from asok_core.jobs.envelope import peek
 from asok_core.worker.running.crash_isolation import DubiousJobs
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
+from asok_core.worker.stacks import stack_of_thread
 
 NOTE_AFTER = 0.02
 """Seconds after which Redis records that a job runs, where it has not ended by then."""
@@ -110,11 +112,13 @@ class JobsInHand:
         """Whether there are jobs that may have to be noted soon."""
         return any(not held.noted for held in self._claimed if held not in self.dubious)
 
-    def ask_to_stop(self, job_id: str) -> None:
-        """Ask a job to stop, if it runs here."""
+    def ask_to_stop(self, job_id: str, *, by_operator: bool = False) -> None:
+        """Ask a job to stop, if it runs here; for an operator, with an exception in its task."""
         for held in self.threads.running():
             if held.job is not None and held.job.id == job_id:
                 held.stop.asked = True
+                if by_operator:
+                    held.stop.insist()
 
     # Giving back
 
@@ -130,18 +134,30 @@ class JobsInHand:
         """Give back what still runs, as the process is about to end; returns the tasks."""
         started = set(self.threads.running())
         running = [held for held in self._claimed if held in started]
-        self._give_back_all(running)
+        stacks = {held: self._kept_stack(held) for held in running}
+        self._give_back_all(running, stacks)
         return [held.job.task if held.job else "" for held in running]
 
-    def give_back(self, held: HeldJob) -> None:
-        """Give back a claim that was not counted among these jobs."""
-        self.unsettled.add(held, self._outcomes.given_back(held))
+    def give_back(self, held: HeldJob, stack: str = "") -> None:
+        """Give back a claim that was not counted among these jobs. ``stack`` is what its record keeps."""
+        outcome = self._outcomes.given_back(held)
+        outcome.stack = stack
+        self.unsettled.add(held, outcome)
 
-    def _give_back_all(self, back: Sequence[HeldJob]) -> None:
+    def _kept_stack(self, held: HeldJob) -> str:
+        job = held.job
+        if job is None:
+            return ""
+        stack = stack_of_thread(self.threads.ident(held.slot))
+        return encode_kept("worker stopped", job.attempt, self._outcomes.now(), "", stack)
+
+    def _give_back_all(
+        self, back: Sequence[HeldJob], stacks: Mapping[HeldJob, str] | None = None
+    ) -> None:
         # The oldest is given back last: it ends nearest to the consuming end.
         for held in reversed(back):
             if self._drop(held):
-                self.give_back(held)
+                self.give_back(held, (stacks or {}).get(held, ""))
 
     def reconcile(self, active: Sequence[Claim]) -> None:
         """Compare with the claims in the active lists of this process.

@@ -139,6 +139,10 @@ class Threads:
         """Jobs that run at this moment."""
         return list(self._running.values())
 
+    def ident(self, slot: int) -> int:
+        """The identifier of a thread, by its number."""
+        return self._threads[slot].ident or 0
+
     @property
     def closing(self) -> bool:
         """Whether threads still log or call hooks for jobs whose outcomes are handed over."""

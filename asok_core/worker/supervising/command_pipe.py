@@ -30,7 +30,7 @@ class CommandPipe:
 
     def send(self, command: str) -> None:
         """Send a command, at once or with a later ``flush``."""
-        if len(self._unsent) < MOST_UNSENT or not command.startswith(("cancel", "wake")):
+        if len(self._unsent) < MOST_UNSENT or not command.startswith(("cancel", "stop", "wake")):
             self._unsent.append(command.encode() + b"\n")
         self.flush()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.leases import Heartbeat
@@ -46,15 +47,35 @@ class Commands:
             logger.info("Worker quieted: takes no new jobs" if quiet else "Worker resumed")
             self._processes.send("quiet" if quiet else "resume")
         self._answer(heartbeat.asked)
+        self._note_ends(heartbeat)
         if heartbeat.cancelled:
             self._cancel_again(heartbeat.cancelled)
         return changed
 
+    def _note_ends(self, heartbeat: Heartbeat) -> None:
+        """Have cancelled jobs stopped, and their processes ended from the time that was requested."""
+        processes = self._processes
+        if not heartbeat.ends and not processes.ends:
+            return
+        now = time.monotonic()
+        running = {each.job_id for process in processes for each in process.running()}
+        processes.ends = {
+            job_id: now + max(until - heartbeat.server_time, 0.0)
+            for job_id, until in heartbeat.ends.items()
+            if job_id in running
+        }
+        for job_id in processes.ends:
+            self._send("stop", job_id)
+        self._registry.remove_ends(self._worker, heartbeat.ends.keys() - running)
+
     def cancel(self, job_id: str) -> None:
         """Have a job stopped, in whichever process it runs."""
+        self._send("cancel", job_id)
+
+    def _send(self, verb: str, job_id: str) -> None:
         # Commands are lines: an id must not be another command.
         if job_id.isprintable() and len(job_id) <= LONGEST_ID:
-            self._processes.send(f"cancel {job_id}")
+            self._processes.send(f"{verb} {job_id}")
 
     def _cancel_again(self, asked: Sequence[str]) -> None:
         """Ask jobs to stop of which the message may have been lost; what has ended is removed."""

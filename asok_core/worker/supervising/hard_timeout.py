@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.inspection.stacks import Stack, encode_kept
 from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
@@ -53,9 +54,15 @@ def reason(overruns: Collection[Overrun]) -> str:
 
 
 def settle_overrun(
-    config: WorkerConfig, registry: Registry, process: str, queue: str, over: Mapping[str, Overrun]
+    config: WorkerConfig,
+    registry: Registry,
+    process: str,
+    queue: str,
+    *,
+    over: Mapping[str, Overrun],
+    stacks: Mapping[str, Stack],
 ) -> None:
-    """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process."""
+    """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process; ``stacks`` are theirs."""
     failed: dict[str, tuple[TimeoutError, Failure]] = {}
 
     def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
@@ -66,6 +73,9 @@ def settle_overrun(
         held.started_at = builder.now() - ran
         error = over[job.id].error(job)
         outcome, failure = builder.timed_out(held, error, ran)
+        outcome.stack = encode_kept(
+            "hard limit", job.attempt, builder.now(), process, stacks.get(job.id, ())
+        )
         failed[job.id] = error, failure
         return outcome
 

@@ -192,7 +192,7 @@ class ProcessHandle:
 
     def failed_imports(self) -> dict[str, FailedImport]:
         """The imports that it died of, or was ended for, by the ids of their jobs."""
-        if self.watch.hung:
+        if self.watch.hung or (self.watch.cancelled and not self.watch.overruns):
             return {}
         died, overruns = died_importing(exit_reason(self.exit_code() or 0)), self.watch.overruns
         return {

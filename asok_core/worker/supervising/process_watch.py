@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from asok_core.inspection.stacks import Stack
 from asok_core.runtime.logs import safe_logger
+from asok_core.worker.job_slots import SlotJob
 from asok_core.worker.shared_state import SharedState
+from asok_core.worker.stacks import StackRequests
 from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Hang, StallReason, Watch
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
+from asok_core.worker.supervising.stack_sampling import HELD_BEFORE_END, StackSampling
 
 logger = safe_logger("asok.worker")
+
+LONGEST_SAMPLING = 1.0
+"""Seconds that the end of a process waits at most for the stacks of its jobs."""
 
 
 class Watched(Protocol):
     """A process, as far as its watch uses it."""
+
+    shared: SharedState
+    stack_requests: StackRequests
+    dump: str
+    """The last stacks that it wrote on a signal."""
 
     @property
     def process_id(self) -> str:
@@ -51,22 +64,57 @@ class ProcessWatch:
         """Whether hooks and log handlers of jobs that have ended keep all its threads."""
         self.overruns: dict[str, Overrun] = {}
         """The jobs past their hard limit for which it was ended, by id."""
+        self.cancelled: dict[str, float] = {}
+        """The cancelled jobs for which it was ended, by id, and for how many seconds they had run."""
+        self.stacks: dict[str, Stack] = {}
+        """Where the code of all these was before that."""
+        self._sampling: StackSampling | None = None
 
-    def end_overruns(self) -> None:
-        """End the process if jobs ran past their hard limits."""
+    @property
+    def ended(self) -> bool:
+        """Whether it was ended for some of its jobs, or as it hung: it did not die."""
+        return bool(self.overruns or self.cancelled or self.hung)
+
+    def end_for_jobs(self, ends: Mapping[str, float]) -> None:
+        """End the process if jobs ran past their hard limits, or past ``ends`` as they are cancelled.
+
+        ``ends``: job -> monotonic time. Stacks of these jobs are taken first, for a second at most.
+        """
         if not self._process.alive:
             return
         now = time.monotonic()
-        over = {
-            each.job_id: Overrun(each.phase, now - each.started)
-            for each in self._shared.running()
-            if 0 < each.deadline <= now
+        running = self._shared.running()
+        past = [each for each in running if 0 < each.deadline <= now]
+        late = [each for each in running if now >= ends.get(each.job_id, now + 1)]
+        if not past and not late:
+            self._sampling = None
+            return
+        if not self._sampled([*past, *late]):
+            return
+        self.overruns = {each.job_id: Overrun(each.phase, now - each.started) for each in past}
+        self.cancelled = {
+            each.job_id: now - each.started for each in late if each.job_id not in self.overruns
         }
-        if over:
-            self.overruns = over
-            self._process.kill()
-            name = self._process.process_id
-            logger.error("Process %s is ended: %s", name, reason(over.values()))
+        self._process.kill()
+        self._error("Process %s is ended: %s", self._why())
+
+    def _why(self) -> str:
+        parts = [reason(self.overruns.values())] if self.overruns else []
+        if self.cancelled:
+            parts.append(f"{len(self.cancelled)} cancelled jobs did not stop")
+        return ", ".join(parts)
+
+    def _sampled(self, jobs: Sequence[SlotJob]) -> bool:
+        """Take the stacks of jobs. Returns whether there is nothing more to wait for."""
+        if self._sampling is None:
+            self._sampling = StackSampling(
+                self._process, jobs, patience=LONGEST_SAMPLING, held_after=HELD_BEFORE_END
+            )
+        if not self._sampling.look():
+            return False
+        by_slot = self._sampling.stacks
+        self.stacks = {each.job_id: by_slot[each.slot] for each in jobs if each.slot in by_slot}
+        return True
 
     def look(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether its loop turns and its threads are free; see ``_look_at_loop``."""

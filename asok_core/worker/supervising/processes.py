@@ -65,6 +65,8 @@ class Processes:
         self._import_deaths = ImportDeaths()
         self._looked_at = time.monotonic()
         self._spared, self._ends_from = False, 0.0
+        self.ends: dict[str, float] = {}
+        """Running jobs that are cancelled, and from when (monotonic) their processes may be ended."""
 
     def __iter__(self) -> Iterator[ProcessHandle]:
         return iter(self._all)
@@ -220,8 +222,8 @@ class Processes:
             if stacks := process.stacks():
                 logger.warning("Stacks of %s", process.description(), exc_text=stacks)
 
-    def end_overruns(self) -> None:
-        """End those whose jobs ran past their hard limits."""
+    def end_for_jobs(self) -> None:
+        """End those whose jobs ran past their hard limits, or are cancelled and did not stop."""
         now = time.monotonic()
         before, self._looked_at = self._looked_at, now
         if now - before > SUSPENDED and not self._spared:
@@ -232,7 +234,7 @@ class Processes:
             return
         self._spared = False
         for process in self._all:
-            process.watch.end_overruns()
+            process.watch.end_for_jobs(self.ends)
 
     def look(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether the loop and the threads of each serve; see ``ProcessWatch.look``."""
@@ -287,7 +289,7 @@ class Processes:
             self._report_crash(process, code, why)
         else:
             # One that was ended because of a job, or hung, did not die.
-            ended = process.watch.overruns or process.watch.hung
+            ended = process.watch.ended
             shared = process.shared
             wait = (
                 0.0

@@ -19,6 +19,7 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
 from asok_core.worker.presence import is_gone, remove_traces
+from asok_core.worker.supervising.cancelled_jobs import settle_cancelled
 from asok_core.worker.supervising.hard_timeout import settle_overrun
 from asok_core.worker.supervising.lease_expiry import Expiry, pause
 from asok_core.worker.supervising.process_handle import ProcessHandle
@@ -115,15 +116,16 @@ class Recovery:
 
     def process(self, handle: ProcessHandle) -> None:
         """Return what a dead process held; jobs that had started and were not settled are charged."""
-        # A job past its hard limit is why the process was ended: the others are not charged. Of a process
-        # that was ended as it hung, no job was the reason; and where a module was imported, that may have
-        # been it. What ran while hooks were called is in doubt: the process may have died of those.
-        over = handle.watch.overruns
+        # A job past its hard limit, or cancelled, is why the process was ended: others are not charged.
+        # Of one that was ended as it hung, no job was the reason; and where a module was imported, that
+        # may have been it. What ran while hooks were called is in doubt: the process may have died of
+        # those.
+        over, cancelled = handle.watch.overruns, handle.watch.cancelled
         started, in_doubt = handle.shared.ended(), handle.shared.running()
         if not handle.shared.in_hooks:
             started, in_doubt = started + in_doubt, []
         imports = handle.failed_imports()
-        if over or handle.watch.hung or imports:
+        if handle.watch.ended or imports:
             started = in_doubt = []
         charged = [each.job_id for each in started]
         doubted = [each.job_id for each in in_doubt]
@@ -131,7 +133,19 @@ class Recovery:
         total = Recovered()
         for queue in self._config.queues:
             if over:
-                settle_overrun(self._config, self._registry, handle.process_id, queue, over)
+                stacks = handle.watch.stacks
+                settle_overrun(
+                    self._config, self._registry, handle.process_id, queue, over=over, stacks=stacks
+                )
+            if cancelled:
+                settle_cancelled(
+                    self._config,
+                    self._registry,
+                    handle.process_id,
+                    queue,
+                    cancelled=cancelled,
+                    stacks=handle.watch.stacks,
+                )
             if imports:
                 postpone_imports(self._config, self._registry, handle.process_id, queue, imports)
             total += self._registry.recover(
@@ -164,6 +178,8 @@ class Recovery:
                 of,
                 f"; {total.dead} had crashed too often and are dead jobs" if total.dead else "",
             )
+        if total.cancelled:
+            logger.warning("Ended %d cancelled jobs of %s", total.cancelled, of)
         counts = TaskCounts()
         for job, times in total.dead_jobs:
             counts.crashed(job.task)

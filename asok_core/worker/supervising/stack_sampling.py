@@ -19,6 +19,10 @@ HELD_AFTER = 1.5
 """Seconds without an answer and without a pulse after which no Python code is taken to run."""
 
 
+HELD_BEFORE_END = 0.2
+"""The same for a process that is about to be ended: the signal may do so early."""
+
+
 class Sampled(Protocol):
     """A process, as far as its stacks are taken."""
 

@@ -64,6 +64,8 @@ class Settlement(NamedTuple):
     error_line: str
     notice: bytes
     """A dead job for the failure hooks; ``=``: the moved one."""
+    stack: str = ""
+    """Where the code was when its process was about to end, as ``encode_kept`` writes it."""
 
 
 class StartedJob(NamedTuple):

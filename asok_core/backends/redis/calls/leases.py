@@ -24,6 +24,8 @@ class HeartbeatReply(NamedTuple):
     """Ids of running jobs that are to stop, a thousand at most."""
     asked: list[bytes]
     """Requests for stacks of running jobs, which are removed."""
+    ends: list[bytes]
+    """Cancelled running jobs, and from when their processes may be ended: id, epoch seconds, ..."""
 
 
 class PublishedField(NamedTuple):
@@ -139,6 +141,8 @@ class RecoveryReply(NamedTuple):
     dead: int
     dropped: int
     """Dead jobs that made room for others."""
+    cancelled: int
+    """Jobs that an operator had cancelled while they ran, and that are ended now."""
     dead_numbers: list[int]
     """Which jobs are dead, from 1."""
 

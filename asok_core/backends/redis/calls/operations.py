@@ -60,6 +60,15 @@ class WorkerCommand(AuditedCall[int]):
 
 
 @dataclass(slots=True, kw_only=True)
+class StopRunning(AuditedCall[int]):
+    """Cancel a running job: 1, or why not. ``wait``: seconds until its process may be ended."""
+
+    job_id: bytes
+    process: bytes
+    wait: float
+
+
+@dataclass(slots=True, kw_only=True)
 class AskStack(NamespacedCall[None]):
     """Ask a worker for stacks of a job. ``request`` is JSON: token of the answer, job, how many."""
 

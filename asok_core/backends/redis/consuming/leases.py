@@ -13,7 +13,8 @@ class Heartbeat:
     """Reply to a heartbeat. ``whole``: the lease had not run out since the last one.
 
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
-    ``asked`` are requests for stacks of jobs, each of which comes once.
+    ``asked`` are requests for stacks of jobs, each of which comes once. ``ends`` are running jobs that an
+    operator cancelled, and from when (epoch seconds) their processes may be ended.
     """
 
     whole: bool
@@ -21,6 +22,7 @@ class Heartbeat:
     requested: str
     cancelled: list[str]
     asked: list[str]
+    ends: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Outcome:
     process is to call its failure hooks (``DEAD_JOB``: what is ``moved``).
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
-    was sent, and there was no reply.
+    was sent, and there was no reply. ``stack`` is where the code was when its process was about to end.
     """
 
     verb: Verb
@@ -70,6 +70,7 @@ class Outcome:
     notice: bytes = b""
     kept: float = RECORD_TTL
     in_doubt: bool = False
+    stack: str = ""
 
 
 @dataclass(slots=True)
@@ -172,4 +173,5 @@ def _settlement(outcome: Outcome) -> Settlement:
         wait_us=outcome.wait_us,
         error_line=outcome.error_line,
         notice=outcome.notice,
+        stack=outcome.stack,
     )

@@ -66,6 +66,8 @@ class Recovered:
     dead: int = 0
     refused: bool = False
     dropped: int = 0
+    cancelled: int = 0
+    """Jobs that an operator had cancelled while they ran, and that are ended now."""
 
     dead_jobs: tuple[tuple[Job, int], ...] = ()
     """Those that crashed too often, and how often."""
@@ -78,6 +80,7 @@ class Recovered:
             self.dead + other.dead,
             self.refused or other.refused,
             self.dropped + other.dropped,
+            self.cancelled + other.cancelled,
             self.dead_jobs + other.dead_jobs,
             self.aside + other.aside,
         )
@@ -169,12 +172,21 @@ class Registry:
         cancelled = [each.decode("utf-8", "replace") for each in reply.cancels]
         requested = reply.requested.decode("utf-8", "replace")
         asked = [each.decode("utf-8", "replace") for each in reply.asked]
-        return Heartbeat(reply.whole == 1, now, requested, cancelled, asked)
+        ends = {
+            name.decode("utf-8", "replace"): score(until)
+            for name, until in zip(reply.ends[::2], reply.ends[1::2], strict=True)
+        }
+        return Heartbeat(reply.whole == 1, now, requested, cancelled, asked, ends)
 
     def remove_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and no longer runs."""
         if job_ids:
             self.connection.call("SREM", self.keys.cancels(worker), *job_ids)
+
+    def remove_ends(self, worker: str, job_ids: Collection[str]) -> None:
+        """Remove cancelled jobs that ``worker`` no longer runs."""
+        if job_ids:
+            self.connection.call("HDEL", self.keys.ends(worker), *job_ids)
 
     def answer(self, token: str, text: str) -> None:
         """Answer a request for a stack."""
@@ -303,11 +315,18 @@ class Registry:
             reply = self.connection.run(call)
             dead = [payloads[at - 1] for at in reply.dead_numbers]
             jobs = tuple((each.job, times[each.id]) for each in dead if each.job is not None)
-            total += Recovered(reply.returned, reply.dead, reply.refused == 1, reply.dropped, jobs)
+            total += Recovered(
+                reply.returned,
+                reply.dead,
+                reply.refused == 1,
+                reply.dropped,
+                reply.cancelled,
+                jobs,
+            )
             if reply.refused:
                 break
             # What could not be moved (its queue is not a list) must not hold up the rest.
-            stuck += len(envelopes) - reply.returned - reply.dead
+            stuck += len(envelopes) - reply.returned - reply.dead - reply.cancelled
             self.between()
         return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from asok_core.backends.redis.calls.operations import (
     Requeue,
     RequeuedJob,
     Resume,
+    StopRunning,
     WaitingJob,
     WorkerCommand,
 )
@@ -47,7 +49,7 @@ from asok_core.backends.redis.operating.verdicts import (
 )
 from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import CommandResult, RunningJob, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Row
@@ -55,6 +57,13 @@ from asok_core.inspection.stacks import JobStack
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
+
+NOT_STOPPED = {
+    0: "no longer running there",
+    2: "it has not begun",
+    3: "its cancellation was requested before",
+}
+"""Why a running job is not cancelled, by the reply of the script."""
 
 
 class RedisOperator(OperatorSession):
@@ -178,6 +187,29 @@ class RedisOperator(OperatorSession):
         if scope.location is not Location.DELAYED:
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
+
+    def stop_running(self, jobs: Sequence[RunningJob], wait: float) -> CommandResult:
+        """Cancel running jobs: their tasks are asked to stop; after ``wait`` seconds their processes end.
+
+        A job that its process no longer holds is skipped. One operation, in a step for each job.
+        """
+        done, skipped = 0, Counter[str]()
+        words = " ".join(f"id:{each.job_id}" for each in jobs[:3])
+        with self._connection() as connection:
+            operation = self._operation(connection, "cancel", Scope(Location.ACTIVE, words=words))
+            for each in jobs:
+                reply = connection.run(
+                    StopRunning(
+                        **operation.arguments(),
+                        job_id=name_bytes(each.job_id),
+                        process=name_bytes(each.process),
+                        wait=wait,
+                    )
+                )
+                done += reply == 1
+                if reply != 1:
+                    skipped[NOT_STOPPED[reply]] += 1
+        return CommandResult("cancel", done, dict(skipped), operation=operation.id)
 
     def cancel_lost(self, job_id: str) -> CommandResult:
         """Close the record of an unfinished job that is in no location, and free its unique key.

@@ -45,7 +45,7 @@ class ProcessCheckDuty(Duty):
 
     def run(self) -> None:
         """Check each of them."""
-        self._processes.end_overruns()
+        self._processes.end_for_jobs()
         limit = self._settings.worker_hang_limit
         self._processes.look(limit, in_outage=self._outage.active)
         report = self._processes.report()

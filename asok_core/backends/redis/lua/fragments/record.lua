@@ -4,6 +4,7 @@
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
 --   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
 -- record_text(id, name): the text of a field of a record of either form; '' where there is none.
+-- is_cancelled(id): whether an operator cancelled the job while it ran: it must not run again.
 -- hold_unique(unique, id, wait): let an unfinished job hold its unique key as long as its record.
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are. form: 'framework' makes it a
@@ -30,6 +31,8 @@ local function record_text(id, name)
   local ok, record = pcall(cjson.decode, type(text) == 'string' and text or '')
   return ok and type(record) == 'table' and type(record[name]) == 'string' and record[name] or ''
 end
+
+local function is_cancelled(id) return id ~= '' and record_text(id, 'cancel_asked') ~= '' end
 
 -- As JSON has numbers: what another program left in a hash may be nan, or have a thousand digits.
 local function is_json_number(value)

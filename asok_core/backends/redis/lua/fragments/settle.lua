@@ -4,6 +4,7 @@
 --   cancel:   active -> finished, for its task was notified that it is to stop
 --   reject:   active -> dead jobs, without having begun; drops none of those when there are too many
 --   return:   active -> pending, at the consuming end
+--   A job that an operator cancelled while it ran is neither retried nor returned nor postponed: `cancel`.
 --   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
 -- settle(process, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
@@ -18,10 +19,16 @@ local function holds(active, envelope)
   return not wrong_type(index) and index
 end
 
+local CANCEL_FIELDS = { 'cancel_asked', 'cancel_by', 'cancel_ends', 'cancel_taken' }
+
 local function settle(process, now, dubious, dlq_max, at)
   local verb, queue, envelope = ARGV[at + SETTLEMENT.verb], ARGV[at + SETTLEMENT.queue], ARGV[at + SETTLEMENT.envelope]
   local id, moved, unique = ARGV[at + SETTLEMENT.id], ARGV[at + SETTLEMENT.moved], ARGV[at + SETTLEMENT.unique]
   local active, dropped, wait = active_key(process, queue), 0, nil
+  local finished_at = ARGV[at + SETTLEMENT.finished_at]
+  if (verb == 'retry' or verb == 'return' or verb == 'postpone') and is_cancelled(id) then
+    verb, finished_at = 'cancel', string.format('%.6f', now)
+  end
   local moves = verb ~= 'cancel'
   if not moves then
     local removed = redis.pcall('LREM', active, -1, envelope)
@@ -57,17 +64,19 @@ local function settle(process, now, dubious, dlq_max, at)
   if verb ~= 'return' or started_at ~= '' and not has_ended(id) then
     local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
       'function', ARGV[at + SETTLEMENT.task], 'retries', ARGV[at + SETTLEMENT.retries], 'retry_count', retry_count,
-      'started_at', started_at, 'finished_at', ARGV[at + SETTLEMENT.finished_at], 'result', '', 'error', error_text,
+      'started_at', started_at, 'finished_at', finished_at, 'result', '', 'error', error_text,
       'worker', process }
     local function add(name, value)
       fields[#fields + 1], fields[#fields + 2] = name, value
     end
+    if ARGV[at + SETTLEMENT.stack] ~= '' then add('stack', ARGV[at + SETTLEMENT.stack]) end
     if moves and verb ~= 'return' then add('error_line', ARGV[at + SETTLEMENT.error_line]) end
     -- Of a first attempt that was cancelled, the record has everything.
     if started_at ~= '' and (moves or tonumber(retry_count) > 0) then
       add('attempts', attempts_with(id, started_at, string.format('%.3f', run), verb, process, error_text))
     end
-    write_record(id, fields, wait)
+    -- An operator may put a dead job back, and that one is not cancelled.
+    write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
   end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end
   local waited = ARGV[at + SETTLEMENT.wait_us] / 1000

@@ -20,5 +20,5 @@ if redis.call('ZSCORE', workers_key, worker) then
   end
 end
 redis.call('ZREM', workers_key, worker)
-redis.call('DEL', key, cancels_key(worker))
+redis.call('DEL', key, cancels_key(worker), ends_key(worker), stacks_key(worker))
 return 1

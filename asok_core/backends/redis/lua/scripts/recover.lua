@@ -1,14 +1,15 @@
 -- needs: full time record status moves stats locations failure_notices guard lost_worker
--- Active -> pending (consuming end, order kept) or, after too many crashes, -> dead jobs.
+-- Active -> pending (consuming end, order kept) or, after too many crashes, -> dead jobs. A job that an operator
+-- cancelled while it ran -> finished, and it is not charged.
 -- A guard whose hash says `stopping` was killed by the one that stopped it, and none of its jobs is charged.
 local stamp, now, second = server_time()
 
 if is_guarded(guard, by, now) then
-  return reply { refused = 1, returned = 0, dead = 0, dropped = 0, dead_numbers = {} }
+  return reply { refused = 1, returned = 0, dead = 0, dropped = 0, cancelled = 0, dead_numbers = {} }
 end
 if guard ~= '' then note_lost(guard, by) end
 local stopping = guard ~= '' and redis.pcall('HGET', worker_key(guard), 'stopping') == '1'
-local active, returned, dead, dropped = active_key(process, queue), 0, {}, 0
+local active, returned, dead, dropped, cancelled = active_key(process, queue), 0, {}, 0, 0
 
 local function crashes_of(id)
   local count = redis.pcall('GET', crashes_key(id))
@@ -34,7 +35,17 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
   local envelope, id, task = ARGV[i + RECOVERED_JOB.envelope], ARGV[i + RECOVERED_JOB.id], ARGV[i + RECOVERED_JOB.task]
   local limit = tonumber(ARGV[i + RECOVERED_JOB.limit])
   local index = redis.pcall('LPOS', active, envelope)
-  if not wrong_type(index) and index then
+  if not wrong_type(index) and index and is_cancelled(id) then
+    redis.call('LREM', active, 1, envelope)
+    if not has_ended(id) then
+      write_record(id, { 'status', 'cancelled', 'ts', stamp, 'queue', queue, 'function', task, 'finished_at', stamp,
+        'moves', moves_of(id, 0) or record_text(id, 'moves') })
+      finish(id, ARGV[i + RECOVERED_JOB.unique], 'cancelled')
+      tally(queue, 'cancelled', 1)
+    end
+    redis.call('DEL', crashes_key(id))
+    cancelled = cancelled + 1
+  elseif not wrong_type(index) and index then
     local crashes = limit > 0 and not stopping and id ~= '' and crashes_of(id) + 1 or 0
     local over = crashes > 0 and crashes >= limit and push_dead(ARGV[i + RECOVERED_JOB.dead_job], dlq_max)
     if over then
@@ -65,4 +76,5 @@ end
 if guard ~= '' then count_recovered(guard, returned, #dead) end
 write_tally(second)
 write_recent()
-return reply { refused = 0, returned = returned, dead = #dead, dropped = dropped, dead_numbers = dead }
+return reply { refused = 0, returned = returned, dead = #dead, dropped = dropped, cancelled = cancelled,
+  dead_numbers = dead }

@@ -1,5 +1,6 @@
--- needs: full locations finite event server_event
--- A worker takes or renews its lease, publishes its fields, and reports what changed. Moves no job.
+-- needs: full locations record finite event server_event
+-- A worker takes or renews its lease, publishes its fields, and reports what changed. Moves no job. The record of a
+-- running job that was cancelled says from now on that its worker has the request.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local former = redis.call('ZSCORE', workers_key, worker)
@@ -55,11 +56,21 @@ end
 local asked = redis.pcall('LRANGE', stacks_key(worker), 0, -1)
 if #asked > 0 or asked.err then redis.call('DEL', stacks_key(worker)) end
 local cancels = redis.pcall('SRANDMEMBER', cancels_key(worker), 1000)
+local ends = redis.pcall('HGETALL', ends_key(worker))
+if ends.err then ends = {} end
+for i = 1, #ends, 2 do
+  local record = job_key(ends[i])
+  if redis.pcall('HGET', record, 'status') == 'running' and is_cancelled(ends[i])
+    and record_text(ends[i], 'cancel_taken') == '' then
+    redis.call('HSET', record, 'cancel_taken', string.format('%.3f', now / 1000))
+  end
+end
 return reply {
   whole = whole,
   server_time = now,
   server = run,
   requested = redis.call('HGET', key, 'wanted') or '',
   cancels = cancels.err and {} or cancels,
-  asked = asked.err and {} or asked
+  asked = asked.err and {} or asked,
+  ends = ends
 }

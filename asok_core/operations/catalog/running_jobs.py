@@ -1,0 +1,55 @@
+"""Operations on jobs that run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from asok_core.backends.roles import CommandResult, Reader, RunningJob, Scope, Watch
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
+
+NOT_ACTIVE = "no longer running"
+FOREIGN = "which process runs it is not known"
+
+
+@dataclass(frozen=True)
+class CancelRunning(CatalogOperation):
+    """Cancel running jobs: ask them to stop, and end their processes after ``wait`` seconds."""
+
+    wait: float = 10.0
+
+    verb, done, noun, location = "cancel", "requested to stop", "running job", Location.ACTIVE
+    scopes = frozenset({ScopeKind.IDS})
+    guarded = True
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Request it of their workers."""
+        left_out = Counter[str]()
+        jobs = list(_held(access.reader, scope.ids or (), left_out))
+        if not jobs:
+            return CommandResult(self.verb, 0, dict(left_out))
+        result = access.operator.stop_running(jobs, self.wait)
+        left_out.update(result.skipped)
+        return CommandResult(self.verb, result.applied, dict(left_out), operation=result.operation)
+
+    def explanation(self) -> str:
+        """Say what happens to the job, its process and the others in it."""
+        return (
+            f"its task is asked to stop (JobCancelled is raised in it); after {self.wait:g} s its process "
+            "is ended, and the other jobs of that go back to their queues, uncharged; it is not retried"
+        )
+
+
+def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Iterator[RunningJob]:
+    for job_id in sorted(ids):
+        detail = reader.job(job_id)
+        if detail is None or detail.location is not Location.ACTIVE:
+            left_out[NOT_ACTIVE] += 1
+            continue
+        process = detail.worker or (detail.record.worker if detail.record else None)
+        if process:
+            yield RunningJob(job_id, process)
+        else:
+            left_out[FOREIGN] += 1

@@ -1,0 +1,46 @@
+"""A job that an operator cancelled and that did not stop in time: its process was ended, for it alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from asok_core.backends.redis.consuming.outcomes import Outcome
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.inspection.stacks import Stack, encode_kept
+from asok_core.worker.config import WorkerConfig
+from asok_core.worker.log import log_job
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.outcomes import OutcomeBuilder
+from asok_core.worker.supervising.settling import settle_for_dead
+
+WHY = "JobCancelled: its process was ended, as its task did not stop"
+
+
+def settle_cancelled(
+    config: WorkerConfig,
+    registry: Registry,
+    process: str,
+    queue: str,
+    *,
+    cancelled: Mapping[str, float],
+    stacks: Mapping[str, Stack],
+) -> None:
+    """End the jobs in ``cancelled`` (id -> for how many seconds they had run) as cancelled."""
+
+    def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
+        job = held.job
+        if job is None or job.id not in cancelled:
+            return None
+        ran = cancelled[job.id]
+        held.started_at = builder.now() - ran
+        outcome = builder.outcome("cancel", held, job, ran, error=WHY)
+        outcome.stack = encode_kept(
+            "cancelled", job.attempt, builder.now(), process, stacks.get(job.id, ())
+        )
+        return outcome
+
+    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+        if held.job is not None:
+            ran = outcome.run_us / 1e6
+            log_job(logging.WARNING, "Job cancelled", held.job, duration=ran, error=WHY)

@@ -1,0 +1,292 @@
+"""``asok job cancel`` of a job that runs: asked, then its process is ended; for this job alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asok_core.jobs.job import Job
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import Desk, RunWorker, Worker
+from tests.programs import wait_until
+
+Asok = Callable[..., Ran]
+
+MODULE = """\
+import asyncio, time
+from asok_core import JobCancelled, cancelled, hooks
+from tests.worker.jobs import hold, hold_the_interpreter, sleep_in_c, write_line
+
+hooks.failure(lambda job, error, retries: write_line(f"failure hook {job.id}"))
+hooks.after(lambda job, result: write_line(f"after hook {job.id}"))
+
+def compute(word):
+    write_line(f"begin {word}")
+    while True:
+        time.sleep(0.01)
+
+def raise_another(word):
+    try:
+        compute(word)
+    except JobCancelled as error:
+        raise OSError("while it stopped") from error
+
+def ignore(word):
+    write_line(f"begin {word}")
+    while True:
+        try:
+            while True:
+                time.sleep(0.01)
+        except JobCancelled:
+            write_line(f"ignored {word}")
+
+def return_when_cancelled(word):
+    write_line(f"begin {word}")
+    try:
+        while True:
+            time.sleep(0.01)
+    except JobCancelled:
+        return "done all the same"
+
+async def wait_long(word):
+    write_line(f"begin {word}")
+    await asyncio.sleep(3600)
+
+async def compute_in_a_coroutine(word):
+    compute(word)
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path, run_worker: RunWorker) -> RunWorker:
+    """Starts workers whose tasks may be those of ``MODULE``."""
+    (tmp_path / "stubborn.py").write_text(MODULE)
+
+    def started(*options: str, cwd: object = None, **settings: object) -> Any:
+        return run_worker(*options, cwd=cwd, PYTHONPATH=tmp_path, **settings)
+
+    return started
+
+
+def running(desk: Desk, task: str, word: str, module: str = "stubborn", **options: Any) -> Job:
+    job = desk.enqueue(task, word, module=module, **options)
+    desk.wait_for_lines(f"begin {word}")
+    desk.reaches(job, "running")
+    return job
+
+
+def cancel(asok: Asok, job: Job, wait: str = "600s") -> Ran:
+    ran = asok("job", "cancel", job.id, "--yes", ASOK_CANCEL_WAIT=wait)
+    assert ran.code == 0, ran.err
+    assert ran.out == "Requested to stop 1 job\n"
+    return ran
+
+
+def moves(desk: Desk, job: Job) -> list[str]:
+    text = desk.client.hget(f"asok:job:{job.id}", "moves") or b""
+    return [json.loads(line)[1] for line in text.splitlines()]
+
+
+def nothing_is_left(desk: Desk) -> None:
+    assert not (desk.active() or desk.dead() or desk.delayed())
+    assert not list(desk.client.scan_iter(match="asok:crashes:*"))
+    wait_until(lambda: not list(desk.client.scan_iter(match="asok:ends:*")), "no request is left")
+
+
+@pytest.mark.parametrize(
+    "task", ["compute", "raise_another", "wait_long", "compute_in_a_coroutine"]
+)
+def test_a_task_gets_an_exception_and_is_not_retried(
+    desk: Desk, start: RunWorker, asok: Asok, task: str
+) -> None:
+    worker = start()
+    job = running(desk, task, "job", retries=3)
+    process = worker.only_process()
+    ran = cancel(asok, job, "1s" if task == "compute_in_a_coroutine" else "600s")
+    assert "is ended" in ran.err
+    record = desk.reaches(job, "cancelled")
+    nothing_is_left(desk)
+    assert moves(desk, job) == ["stop"]
+    assert record.cancel is not None
+    assert record.cancel.by
+    assert record.cancel.taken_at is not None
+    assert desk.counted("cancelled") == 1
+    assert desk.counted("retried") == 0
+    if task != "compute_in_a_coroutine":
+        assert worker.processes() == [process]
+        worker.wait_for_log("Job cancelled")
+    assert not any("hook" in line for line in desk.journal())
+    desk.reaches(desk.enqueue("note", "next"), "completed")
+
+
+def test_a_task_that_completes_all_the_same_is_completed(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    start()
+    job = running(desk, "return_when_cancelled", "job")
+    cancel(asok, job)
+    assert desk.reaches(job, "completed").result == '"done all the same"'
+    nothing_is_left(desk)
+
+
+@pytest.mark.parametrize("task", ["ignore", "hold_the_interpreter"])
+def test_the_process_of_a_task_that_does_not_stop_is_ended_for_it_alone(
+    desk: Desk, start: RunWorker, asok: Asok, task: str
+) -> None:
+    worker = start("--concurrency", "3", ASOK_CRASH_LIMIT=1)
+    process = worker.only_process()
+    neighbours = [running(desk, "hold", word, "tests.worker.jobs") for word in ("one", "two")]
+    if task == "ignore":
+        job = running(desk, task, "job", retries=3)
+    else:
+        job = desk.enqueue(task, 600.0, retries=3)
+        desk.wait_for_lines("begin")
+        desk.client.hset(
+            f"asok:job:{job.id}", mapping={"status": "running", "worker": process_name(desk)}
+        )
+    cancel(asok, job, "1s")
+    record = desk.reaches(job, "cancelled")
+    assert record.error == "JobCancelled: its process was ended, as its task did not stop"
+    wait_until(lambda: process not in worker.processes(), "the end of the process")
+    # The others began again, and are not charged.
+    desk.wait_for_lines("begin one", "begin one", "begin two", "begin two")
+    for word in ("one", "two"):
+        desk.release(word)
+    for each in neighbours:
+        done = desk.reaches(each, "completed")
+        assert (done.retry_count, done.cancel) == (0, None)
+    nothing_is_left(desk)
+    worker.wait_for_log("is ended: 1 cancelled jobs did not stop")
+    assert "died" not in worker.log.replace("which died", "")
+    shown = asok("job", "show", job.id)
+    assert "stack when attempt 1 was ended (cancelled)" in shown.out
+    assert f"in {task}" in shown.out or f"  {task}  " in shown.out
+
+
+def process_name(desk: Desk) -> str:
+    (key,) = desk.client.keys("asok:active:*")
+    return str(key.split(b":")[2].decode())
+
+
+def test_the_states_of_a_cancellation_are_shown(desk: Desk, start: RunWorker, asok: Asok) -> None:
+    worker = start(ASOK_WORKER_LEASE="600s")
+    job = running(desk, "ignore", "job")
+    worker.signal(signal.SIGSTOP)
+    cancel(asok, job)
+    assert "cancellation  requested by" in asok("job", "show", job.id).out
+    assert asok("job", "show", job.id, "--json").document["cancellation"]["state"] == "asked"
+    again = asok("job", "cancel", job.id, "--yes")
+    assert again.code == 1
+    assert "its cancellation was requested before" in again.out
+    worker.signal(signal.SIGCONT)
+    wait_until(
+        lambda: (
+            asok("job", "show", job.id, "--json").document["cancellation"]["state"] == "stopping"
+        ),
+        "a job that is stopping",
+    )
+    desk.wait_for_lines("ignored job")
+    assert desk.record(job).status == "running"
+    worker.kill()
+
+
+def test_the_audit_names_the_operator(desk: Desk, start: RunWorker, asok: Asok) -> None:
+    start()
+    job = running(desk, "compute", "job")
+    cancel(asok, job)
+    desk.reaches(job, "cancelled")
+    (entry,) = (each for each in asok("audit", "--json").document["operations"])
+    assert entry["action"] == "cancel"
+    assert entry["who"] == desk.record(job).cancel.by  # type: ignore[union-attr]
+    assert job.id in json.dumps(entry)
+
+
+def test_a_worker_that_dies_does_not_bring_a_cancelled_job_back(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = running(desk, "ignore", "job", retries=3)
+    beside: Worker = start()
+    desk.idle(1, 1)
+    cancel(asok, job)
+    worker.kill()
+    desk.reaches(job, "cancelled")
+    beside.wait_for_log("Ended 1 cancelled jobs of worker")
+    assert desk.journal().count("begin job") == 1
+    assert desk.pending() == []
+    nothing_is_left(desk)
+
+
+def test_a_process_that_dies_does_not_bring_a_cancelled_job_back(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = running(desk, "ignore", "job", retries=3)
+    cancel(asok, job)
+    desk.wait_for_lines("ignored job")
+    os.kill(worker.only_process(), signal.SIGKILL)
+    desk.reaches(job, "cancelled")
+    assert desk.journal().count("begin job") == 1
+    nothing_is_left(desk)
+
+
+def test_a_worker_that_stops_does_not_bring_a_cancelled_job_back(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = running(desk, "ignore", "job", retries=3)
+    cancel(asok, job)
+    desk.wait_for_lines("ignored job")
+    worker.quit()
+    assert desk.record(job).status == "cancelled"
+    assert not (desk.pending() or desk.active())
+
+
+def test_what_does_not_run_is_refused_or_cancelled_as_before(desk: Desk, asok: Asok) -> None:
+    job = desk.enqueue("note", "job")
+    ran = asok("job", "cancel", job.id, "--yes")
+    assert (ran.code, ran.out) == (0, "Cancelled 1 job\n")
+    again = asok("job", "cancel", job.id, "--yes")
+    assert again.code == 1
+
+
+def test_the_question_states_what_will_happen(desk: Desk, start: RunWorker, asok: Asok) -> None:
+    start()
+    job = running(desk, "hold", "job", "tests.worker.jobs")
+    refused = asok("job", "cancel", job.id)
+    assert refused.code == 2
+    assert "pass --yes" in refused.err
+    desk.release("job")
+    desk.reaches(job, "completed")
+
+
+@pytest.mark.parametrize("task", ["sleep_in_c", "hold_the_interpreter"])
+def test_the_last_stack_is_kept_before_a_hard_limit(
+    desk: Desk, run_worker: RunWorker, asok: Asok, task: str
+) -> None:
+    run_worker()
+    argument: Any = "word" if task == "sleep_in_c" else 600.0
+    job = desk.enqueue(task, argument, hard_timeout=0.5)
+    desk.reaches(job, "failed")
+    shown = asok("job", "show", job.id)
+    assert "stack when attempt 1 was ended (hard limit)" in shown.out
+    stack = asok("job", "show", job.id, "--json").document["stack"]
+    assert stack["frames"][0]["function"] == task
+    assert stack["frames"][0]["file"].endswith("tests/worker/jobs.py")
+
+
+def test_the_last_stack_is_kept_where_a_worker_stops_before_the_job_does(
+    desk: Desk, run_worker: RunWorker, asok: Asok
+) -> None:
+    worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="0.2s")
+    job = running(desk, "hold", "job", "tests.worker.jobs")
+    assert worker.stop() == 0
+    assert desk.record(job).status == "pending"
+    stack = asok("job", "show", job.id, "--json").document["stack"]
+    assert (stack["why"], stack["frames"][0]["function"]) == ("worker stopped", "hold")
