@@ -68,10 +68,15 @@ class Progress:
 
 
 class RunningJob(NamedTuple):
-    """A running job, and the process that runs it, as an operator saw them."""
+    """A job that a process holds, as an operator saw it.
+
+    ``envelope`` is empty where not all of it was read: then its record must say that it runs.
+    """
 
     job_id: str
     process: str
+    queue: str
+    envelope: bytes
 
 
 GONE = "no longer there"

@@ -48,8 +48,11 @@ def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Itera
         if detail is None or detail.location is not Location.ACTIVE:
             left_out[NOT_ACTIVE] += 1
             continue
-        process = detail.worker or (detail.record.worker if detail.record else None)
-        if process:
-            yield RunningJob(job_id, process)
-        else:
+        record, payload = detail.record, detail.payload
+        process = detail.worker or (record.worker if record else None)
+        if not process or payload is None or payload.job is None:
             left_out[FOREIGN] += 1
+            continue
+        queue = record.queue if record is not None and record.queue else payload.job.queue
+        whole = payload.raw if payload.size is None else b""
+        yield RunningJob(job_id, process, queue, whole)

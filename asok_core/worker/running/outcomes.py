@@ -75,7 +75,11 @@ class OutcomeBuilder:
         """Of a job that did not run, or did not finish: it is returned and costs no retry."""
         job = held.job
         if job is None or not held.noted:
-            return Outcome("return", held.claim, id=job.id if job else "")
+            if job is None:
+                return Outcome("return", held.claim)
+            # What is needed beside the id where an operator has cancelled it.
+            unique, counts = job.unique or "", (job.retries, job.retry_count)
+            return Outcome("return", held.claim, job.id, job.task, *counts, unique)
         ran = self.now() - held.started_at if held.started_at is not None else 0.0
         outcome = self.outcome("return", held, job, ran)
         outcome.finished_at = 0.0

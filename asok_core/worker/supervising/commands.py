@@ -66,7 +66,6 @@ class Commands:
         }
         for job_id in processes.ends:
             self._send("stop", job_id)
-        self._registry.remove_ends(self._worker, heartbeat.ends.keys() - running)
 
     def cancel(self, job_id: str) -> None:
         """Have a job stopped, in whichever process it runs."""

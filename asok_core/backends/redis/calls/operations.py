@@ -65,6 +65,8 @@ class StopRunning(AuditedCall[int]):
 
     job_id: bytes
     process: bytes
+    queue: bytes
+    envelope: bytes
     wait: float
 
 

@@ -183,11 +183,6 @@ class Registry:
         if job_ids:
             self.connection.call("SREM", self.keys.cancels(worker), *job_ids)
 
-    def remove_ends(self, worker: str, job_ids: Collection[str]) -> None:
-        """Remove cancelled jobs that ``worker`` no longer runs."""
-        if job_ids:
-            self.connection.call("HDEL", self.keys.ends(worker), *job_ids)
-
     def answer(self, token: str, text: str) -> None:
         """Answer a request for a stack."""
         self.connection.call("SET", self.keys.stack(token), text, "EX", STACK_ANSWER_TTL)

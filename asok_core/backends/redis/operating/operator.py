@@ -60,7 +60,7 @@ from asok_core.jobs.states import Location
 
 NOT_STOPPED = {
     0: "no longer running there",
-    2: "it has not begun",
+    2: "this is a copy, or it has no record",
     3: "its cancellation was requested before",
 }
 """Why a running job is not cancelled, by the reply of the script."""
@@ -203,6 +203,8 @@ class RedisOperator(OperatorSession):
                         **operation.arguments(),
                         job_id=name_bytes(each.job_id),
                         process=name_bytes(each.process),
+                        queue=name_bytes(each.queue),
+                        envelope=each.envelope,
                         wait=wait,
                     )
                 )

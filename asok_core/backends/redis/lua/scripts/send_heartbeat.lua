@@ -1,4 +1,4 @@
--- needs: full locations record finite event server_event
+-- needs: full locations record status finite event server_event
 -- A worker takes or renews its lease, publishes its fields, and reports what changed. Moves no job. The record of a
 -- running job that was cancelled says from now on that its worker has the request.
 local time = redis.call('TIME')
@@ -59,10 +59,12 @@ local cancels = redis.pcall('SRANDMEMBER', cancels_key(worker), 1000)
 local ends = redis.pcall('HGETALL', ends_key(worker))
 if ends.err then ends = {} end
 for i = 1, #ends, 2 do
-  local record = job_key(ends[i])
-  if redis.pcall('HGET', record, 'status') == 'running' and is_cancelled(ends[i])
-    and record_text(ends[i], 'cancel_taken') == '' then
-    redis.call('HSET', record, 'cancel_taken', string.format('%.3f', now / 1000))
+  local id = ends[i]
+  -- However a cancelled job leaves its process, it ends.
+  if not is_cancelled(id) or has_ended(id) then
+    redis.call('HDEL', ends_key(worker), id)
+  elseif record_text(id, 'cancel_taken') == '' then
+    redis.pcall('HSET', job_key(id), 'cancel_taken', string.format('%.3f', now / 1000))
   end
 end
 return reply {

@@ -1,15 +1,18 @@
--- needs: full time record status moves audit
+-- needs: full time record status moves locations audit
 -- Cancel a running job. Moves no job: its record says from now on who cancelled it, so that it does not run again
 --   (settle.lua, recover.lua). Its worker finds in `asok:ends:{worker}` from when it may end the process; it is
 --   notified at once by `asok:wake`, and at its next heartbeat if that message is lost.
--- Reply: 1 requested; 0 the process does not run the job; 2 it has not begun; 3 it was requested before.
+-- Reply: 1 requested; 0 the process does not hold the job; 2 it has no record, or its record
+--   says that it has ended: this is a copy; 3 it was requested before.
 local stamp, now = server_time()
 expect_audit(op)
 local function requested()
   local status = status_of(job_id)
-  if status == 'pending' then return 2 end
-  -- Every move of a job writes its record in the same step, and so does its start.
-  if status ~= 'running' or record_text(job_id, 'worker') ~= process then return 0 end
+  -- A process that cannot run Python code does not note that a job runs. Of a large job the envelope is not known.
+  local index = envelope ~= '' and redis.pcall('LPOS', active_key(process, queue), envelope)
+  local held = index and not wrong_type(index)
+  if not held and (status ~= 'running' or record_text(job_id, 'worker') ~= process) then return 0 end
+  if not status or has_ended(job_id) then return 2 end
   if is_cancelled(job_id) then return 3 end
   local worker = string.match(process, '^(.+)%.') or process
   local who, action = author_of(about)
@@ -20,7 +23,7 @@ local function requested()
     redis.call('HSET', ends, job_id, at)
   end
   redis.call('EXPIRE', ends, CANCELS_TTL)
-  write_record(job_id, { 'status', 'running', 'cancel_asked', stamp, 'cancel_by', who, 'cancel_ends', at,
+  write_record(job_id, { 'status', status, 'cancel_asked', stamp, 'cancel_by', who, 'cancel_ends', at,
     'moves', moves_with(job_id, move_line(stamp, 'stop', who, op)) }, nil, { 'cancel_taken' })
   -- A worker of an earlier release asks the job to stop, and no more.
   if type(redis.pcall('SADD', cancels_key(worker), job_id)) ~= 'table' then
