@@ -45,6 +45,8 @@ class JobDetail(NamedTuple):
     payload: Payload | None = None
     due_at: float | None = None
     worker: str | None = None
+    process: str = ""
+    """The process that holds it, as ``WORKER.NUMBER``."""
     position: int | None = None
     """Of a pending job: how many of its queue are claimed before it. None: not known."""
     crashes: int = 0

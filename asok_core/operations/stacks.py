@@ -90,4 +90,4 @@ def stacks_beside(
 
 
 def _process_of(detail: JobDetail) -> str:
-    return detail.worker or (detail.record.worker if detail.record else None) or ""
+    return detail.process or (detail.record.worker if detail.record else None) or ""

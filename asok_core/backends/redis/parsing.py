@@ -47,8 +47,11 @@ WORKER_FIELDS = (
     "memory_rate",
     "envelopes",
 )
+_NO_FIELDS = {"id", "ttl", "foreign", "cancel"}
+"""Attributes of a record that are no fields in Redis."""
 RECORD_FIELDS = (
-    *(each.name for each in fields_of(JobRecord) if each.name not in {"id", "ttl", "foreign"}),
+    *(each.name for each in fields_of(JobRecord) if each.name not in _NO_FIELDS),
+    *("cancel_asked", "cancel_by", "cancel_ends", "cancel_taken"),
     # What the records of completed jobs hold in place of three moments.
     "run_us",
     "queued_us",

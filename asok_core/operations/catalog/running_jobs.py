@@ -49,7 +49,7 @@ def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Itera
             left_out[NOT_ACTIVE] += 1
             continue
         record, payload = detail.record, detail.payload
-        process = detail.worker or (record.worker if record else None)
+        process = detail.process or (record.worker if record else None)
         if not process or payload is None or payload.job is None:
             left_out[FOREIGN] += 1
             continue

@@ -108,6 +108,7 @@ def find_job(
                     payload=payload,
                     due_at=found.score,
                     worker=worker,
+                    process=parts[0] if parts else "",
                     position=found.location if location is Location.PENDING else None,
                 )
         return None
