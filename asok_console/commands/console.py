@@ -100,6 +100,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 demo=args.demo,
                 view=args.view or last.view,
                 filter=args.filter,
+                cancel_wait=settings.cancel_wait,
                 dead_cap=settings.dlq_max,
                 interval=args.interval or last.interval,
                 theme=last.theme,

@@ -16,6 +16,7 @@ from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
+from asok_console.tui.screens.stack import StackScreen
 from asok_console.tui.screens.why import WhyScreen
 from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.dead import DeadView
@@ -116,6 +117,10 @@ class NavigatingApp(OrderlyApp):
         """Open the page of a job; ``among``: the list of which the page can show the other jobs."""
         self.push_screen(JobScreen(row, among))
         self.set_sources()
+
+    def show_stack(self, row: Row) -> None:
+        """Show where the code of a running job is."""
+        self.push_screen(StackScreen(row))
 
     def explain(self, subject: Subject) -> None:
         """Show why a job, a queue or a worker is as it is."""

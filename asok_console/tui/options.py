@@ -24,6 +24,8 @@ class Session:
     view: str = "overview"
     filter: str = ""
     interval: float = 1.0
+    cancel_wait: float = 10.0
+    """Seconds that a cancelled running job has to stop by itself."""
     dead_cap: int = 100_000
     theme: str = THEMES[0].name
     new_here: bool = False

@@ -13,43 +13,58 @@ JobTimeout is, or as the cancellation of its coroutine.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 
 from asok_core.errors import JobCancelled
-from asok_core.runtime.deadline import Guard
+from asok_core.runtime.deadline import raise_in, withdraw
 
 BY_OPERATOR = "an operator cancelled it"
 
 
 class Stop:
-    """Whether one running job has been cancelled. ``insisted``: by an operator, not only asked."""
+    """Whether one running job has been cancelled. ``insisted``: by an operator, not only asked.
 
-    __slots__ = ("_body", "_coroutine", "asked", "insisted")
+    The code of the task is between ``enter`` and ``leave``: ``try: enter(); ... finally: leave()``. These
+    are called for every job and take no lock, unless the job is cancelled at that moment.
+    """
+
+    __slots__ = ("_coroutine", "_insisting", "_thread", "asked", "insisted")
 
     def __init__(self) -> None:
-        self.asked = False
-        self.insisted = False
-        self._body: Guard | None = None
+        self.asked = self.insisted = False
+        self._thread = 0
         self._coroutine: Callable[[], object] | None = None
+        self._insisting: threading.Lock | None = None
 
-    def begin(self) -> Guard:
-        """The guard of the code of the task, which runs in this thread."""
-        self._body = guard = Guard(JobCancelled)
+    def enter(self) -> None:
+        """From here on JobCancelled can be raised in this thread; at once where that was requested."""
+        self._thread = threading.get_ident()
         if self.insisted:
-            guard.fire()
-        return guard
+            raise JobCancelled(BY_OPERATOR)
+
+    def leave(self) -> None:
+        """Let it be raised no longer, and withdraw it where it is pending."""
+        thread, self._thread = self._thread, 0
+        # Whoever insists after this line sees that there is no thread.
+        if self.insisted and self._insisting is not None:
+            with self._insisting:
+                pass
+            withdraw(thread)
 
     def insist(self) -> None:
-        """Raise JobCancelled in the task, once; from any other thread."""
+        """Raise JobCancelled in the task, once; always from the same other thread."""
         if self.insisted:
             return
-        self.asked = self.insisted = True
-        body, coroutine = self._body, self._coroutine
-        if coroutine is not None:
-            coroutine()
-        elif body is not None:
-            body.fire()
+        self._insisting = threading.Lock()
+        with self._insisting:
+            self.asked = self.insisted = True
+            coroutine, thread = self._coroutine, self._thread
+            if coroutine is not None:
+                coroutine()
+            elif thread:
+                raise_in(thread, JobCancelled)
 
     def await_with(self, cancel: Callable[[], object]) -> None:
         """From here on the task is a coroutine, which ``cancel`` cancels."""

@@ -66,7 +66,7 @@ def soft_deadline(seconds: float) -> Iterator[None]:
 
     Raises LimitNotWatched before the body if that is impossible.
     """
-    guard = _Deadline(seconds)
+    guard = _Guard(seconds)
     # The exception may be raised anywhere between arm and disarm. Shared locks are acquired outside
     # of that range: if it were raised between the acquisition and the body, the lock would never be
     # released.
@@ -85,16 +85,11 @@ def soft_deadline(seconds: float) -> Iterator[None]:
         _timer.remove(guard)
 
 
-class Guard:
-    """One running body and its thread, in which ``fire`` raises ``kind``, at most once.
+class _Guard:
+    """One running body: its thread and its deadline. It fires at most once."""
 
-    The body is between ``arm`` and ``disarm``: ``try: arm(); ... finally: disarm()``.
-    """
-
-    kind: type[BaseException]
-
-    def __init__(self, kind: type[BaseException]) -> None:
-        self.kind = kind
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
         self.fired = False
         self._thread = threading.get_ident()
         self._armed = False
@@ -102,42 +97,26 @@ class Guard:
         self._lock = threading.Lock()
 
     def arm(self) -> None:
-        """Let the exception be raised from here on; at once where it was requested before."""
         with self._lock:
             self._armed = True
             if self._expired:
                 self._raise()
 
     def fire(self) -> None:
-        """Raise the exception in the body, or as soon as that begins."""
         with self._lock:
-            if self._expired:
-                return
             self._expired = True
             if self._armed:
                 self._raise()
 
     def disarm(self) -> None:
-        """Let no exception be raised any longer, and withdraw one that is pending."""
         with self._lock:
             self._armed = False
-        # The exception may still be pending and would be raised in later code of the thread. Python
-        # 3.11 never stops checking for one that was withdrawn, which is slow, and under a tracer (a
-        # debugger, coverage) makes no progress. There another exception replaces it.
-        if self.fired and (sys.version_info >= (3, 12) or not _is_reached()):
-            raise_in(self._thread, None)
+        if self.fired:
+            withdraw(self._thread)
 
     def _raise(self) -> None:
         self.fired = True
-        raise_in(self._thread, self.kind)
-
-
-class _Deadline(Guard):
-    """A body with the time at which it is to end."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(JobTimeout)
-        self.at = time.monotonic() + seconds
+        raise_in(self._thread, JobTimeout)
 
 
 def raise_in(thread: int, kind: type[BaseException] | None) -> None:
@@ -145,6 +124,14 @@ def raise_in(thread: int, kind: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(thread), None if kind is None else ctypes.py_object(kind)
     )
+
+
+def withdraw(thread: int) -> None:
+    """Withdraw an exception that is pending in this thread: it would be raised in later code."""
+    # Python 3.11 never stops checking for one that was withdrawn, which is slow, and under a tracer (a
+    # debugger, coverage) makes no progress. There another exception replaces it.
+    if sys.version_info >= (3, 12) or not _is_reached():
+        raise_in(thread, None)
 
 
 class _Probe(BaseException):
@@ -180,11 +167,11 @@ class _Timer:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._guards: set[_Deadline] = set()
+        self._guards: set[_Guard] = set()
         self._thread: threading.Thread | None = None
         self._next = float("inf")
 
-    def add(self, guard: _Deadline) -> None:
+    def add(self, guard: _Guard) -> None:
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 # At first use, and again if an exception ended it, as no limit works without it.
@@ -195,7 +182,7 @@ class _Timer:
             if guard.at < self._next:
                 self._changed.notify()
 
-    def remove(self, guard: _Deadline) -> None:
+    def remove(self, guard: _Guard) -> None:
         with self._changed:
             self._guards.discard(guard)
 

@@ -23,6 +23,7 @@ from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.review import Reviewed
+from asok_core.jobs.envelope import seal
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.catalog.confirmation import confirmation_word_for, facts, question
@@ -36,6 +37,7 @@ from asok_core.operations.catalog.dead_jobs import (
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger, ScopeKind
 from asok_core.operations.catalog.results import result_line
+from asok_core.operations.catalog.running_jobs import CancelRunning
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -55,7 +57,7 @@ from asok_core.operations.catalog.waiting_jobs import (
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.fixtures.bench import Bench
+from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 from tests.programs import ROOT
 from tests.tui import seed
@@ -284,6 +286,10 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
     late = [bench.job(queue="high") for _ in range(2)]
     for job in late:
         bench.delay(job, due=2e9)
+    running = bench.job(queue="high")
+    bench.client.lpush("asok:active:web-1.1:high", seal(running, KEYRING))
+    known = {"status": "running", "worker": "web-1.1", "queue": "high"}
+    bench.client.hset(f"asok:job:{running.id}", mapping=known)
     reader = open_reader(
         Settings.load({"ASOK_REDIS_URL": bench.url, "SECRET_KEY": SECRET_KEY}), bench.url
     )
@@ -301,6 +307,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
         (ImportDead([raws[3]]), Scope(Location.DEAD)),
         (CancelPending(), ids(Location.PENDING, jobs[0].id, queue="high")),
         (CancelDelayed(), ids(Location.DELAYED, late[0].id)),
+        (CancelRunning(), ids(Location.ACTIVE, running.id)),
         (PromoteDelayed(), ids(Location.DELAYED, late[1].id)),
         (MovePending("low"), ids(Location.PENDING, jobs[1].id, queue="high")),
         (MoveToFront(), ids(Location.PENDING, jobs[2].id, queue="high")),

@@ -217,6 +217,11 @@ WHY = (
            LISTS - {"activity", "tasks"} | {"job"}, footer=True),
 )  # fmt: skip
 
+STACK = (
+    Action("stack", "s", "stack", "show where the code of the running job is now", "Show",
+           frozenset({"jobs", "job"}), footer=True),
+)  # fmt: skip
+
 READS = (
     Action("read_back", "left,h", "read the plot", "read the value before (Esc: no more)", "Show",
            frozenset({"overview", "delayed"}), call="read(-1)"),

@@ -18,6 +18,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.running_jobs import CancelRunning
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -86,6 +87,11 @@ def _(_: PurgeDead, scope: Scope) -> str:
 def _(operation: ExportDead, scope: Scope) -> str:
     chosen = "" if scope.ids is None and not scope.words else f" {_options(scope)}"
     return f"asok dlq export{chosen} {operands(str(operation.path or '-'))}"
+
+
+@command_line.register
+def _(_: CancelRunning, scope: Scope) -> str:
+    return f"asok job cancel {operands(*sorted(scope.ids or ()))}"
 
 
 @command_line.register

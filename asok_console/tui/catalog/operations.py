@@ -26,6 +26,7 @@ from asok_console.tui.catalog.actions import (
     REASONS,
     RELATED,
     SORTS,
+    STACK,
     TASK_RANGES,
     WHY,
     Action,
@@ -41,6 +42,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.running_jobs import CancelRunning
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -106,6 +108,9 @@ OPERATIONS = (
     OperatorAction("requeue_trusted", "T", "trust and requeue",
                    "sign what is unsigned or signed by another key, and requeue it",
                    views=DEAD, operation=TrustDead, reach=Reach.CHOSEN),
+    OperatorAction("cancel_running", "d,delete", "cancel",
+                   "ask the running job to stop; its process is ended if it does not",
+                   views=frozenset({"jobs"}), operation=CancelRunning, reach=Reach.CHOSEN),
     OperatorAction("canary", "C", "canary",
                    "requeue a few first, and the rest only if they do not fail as before",
                    views=DEAD, operation=CanaryRequeue, reach=Reach.SHOWN),
@@ -168,7 +173,7 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *WHY, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING,
+    *GLOBAL, *WHY, *STACK, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING,
     *GROUPING, *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS, *RELATED,
     *TASK_RANGES, *OF_TASK,
 )  # fmt: skip

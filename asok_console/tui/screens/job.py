@@ -38,6 +38,7 @@ from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.running_jobs import CancelRunning
 from asok_core.operations.catalog.waiting_jobs import MovePending
 from asok_core.operations.explain import RecentOperations
 
@@ -58,6 +59,7 @@ class JobScreen(Operates, Screen[None]):
         *actions.bindings(actions.COPIES),
         *actions.bindings(actions.EDITING),
         *actions.bindings(actions.WHY),
+        *actions.bindings(actions.STACK),
         *actions.bindings(OPERATIONS),
     ]
 
@@ -65,6 +67,7 @@ class JobScreen(Operates, Screen[None]):
         *OPERATIONS,
         *actions.EDITING,
         *actions.WHY,
+        *actions.STACK,
         *actions.PAGE,
         *actions.COPIES,
         *actions.READING,
@@ -199,7 +202,12 @@ class JobScreen(Operates, Screen[None]):
         )
         choices = queue_names(self.console.snapshot) if action.operation is MovePending else ()
         shown = examples([row])
-        return Plan(action.operation(), scope, 1, shown, choices=choices, queues={queue: 1})
+        operation = (
+            CancelRunning(self.console.session.cancel_wait)
+            if action.operation is CancelRunning
+            else action.operation()
+        )
+        return Plan(operation, scope, 1, shown, choices=choices, queues={queue: 1})
 
     def editable(self) -> Row | None:
         """This job, while it is dead."""
@@ -215,6 +223,9 @@ class JobScreen(Operates, Screen[None]):
             "turn_page": lambda: self.among is not None and self.among.total > self._in_list,
             "page_traceback": lambda: bool(self.job.texts["error"]),
             "copy_traceback": lambda: bool(self.job.texts["error"]),
+            "stack": lambda: (
+                self.job.location is Location.ACTIVE and not self.console.session.only_reads
+            ),
             "copy_json": lambda: self.job.payload is not None,
             "show_all": lambda: any(self.job.texts.values()),
         }
@@ -228,6 +239,10 @@ class JobScreen(Operates, Screen[None]):
             self.action_show_all()
             return
         self.console.programs.page(self.job.traceback)
+
+    def action_stack(self) -> None:
+        """Show where the code of the running job is."""
+        self.console.show_stack(self.job.fresh_row)
 
     def action_copy_traceback(self) -> None:
         """Copy the traceback, or the error where there is none."""

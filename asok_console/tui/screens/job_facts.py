@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
+from asok_console.presentation.cancellation import cancel_line
 from asok_console.presentation.numbers import age
 from asok_console.presentation.text import safe
 from asok_core.inspection.job_detail import JobDetail
@@ -48,6 +49,7 @@ def facts(
     if detail and detail.crashes:
         times = "once" if detail.crashes == 1 else f"{detail.crashes} times"
         yield "Crashes", f"a process died {times} while running it"
+    yield "Cancellation", cancel_line(record, now) if record else ""
     if payload:
         yield "Signature", TRUST.get(payload.trust, str(payload.trust))
         yield "Problem", payload.problem or ""

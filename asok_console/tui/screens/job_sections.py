@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from asok_console.presentation.stack import kept_heading, stack_lines
 from asok_console.tui.widgets.caption import Caption
+from asok_core.inspection.stacks import decode_kept
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
 
@@ -15,6 +17,7 @@ SECTIONS = (
     ("facts", ""),
     ("error", "Error"),
     ("traceback", "Traceback"),
+    ("stack", "Stack before its process was ended"),
     ("arguments", "Arguments"),
     ("result", "Result"),
     ("result_error", "Result"),
@@ -84,6 +87,7 @@ def texts_of(payload: Payload | None, record: JobRecord | None) -> dict[str, obj
     return {
         "error": error,
         "traceback": error if error and "\n" in error.strip() else None,
+        "stack": _kept_stack(record),
         "arguments": _arguments(payload),
         "result": _result(record),
         "result_error": record.result_error if record else None,
@@ -98,6 +102,11 @@ def whole_texts(texts: Mapping[str, object]) -> dict[str, object]:
     if not texts["traceback"] and texts["error"]:
         shown.insert(0, ("error", "Error"))
     return {title: texts[name] for name, title in shown}
+
+
+def _kept_stack(record: JobRecord | None) -> str | None:
+    kept = decode_kept(record.stack if record else None)
+    return None if kept is None else "\n".join([kept_heading(kept), *stack_lines(kept.stack)])
 
 
 def _arguments(payload: Payload | None) -> object:

@@ -33,6 +33,8 @@ def rendered(name: str, source: object, width: int) -> Content:
         return _failure(str(source), width)
     if name == "result_error":
         return Content.styled(safe(str(source), SHOWN), "$tone-warn")
+    if name == "stack":
+        return Content(_bounded(plain(source)))
     if name == "traceback":
         # What was raised stands at the end.
         return _coloured(_bounded(framed(safe_block(str(source))).rstrip(), end=True), "pytb")

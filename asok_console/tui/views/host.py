@@ -86,6 +86,9 @@ class Host(Protocol):
     def open_job(self, row: Row, among: RowList[Row] | None = None) -> None:
         """Open the page of a job."""
 
+    def show_stack(self, row: Row) -> None:
+        """Show where the code of a running job is."""
+
     def explain(self, subject: Subject) -> None:
         """Show why a job, a queue or a worker is as it is."""
 

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import duration
-from asok_console.tui.catalog import operations
+from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.search import Search
@@ -32,6 +32,7 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.dead_jobs import RequeueDead
+from asok_core.operations.catalog.running_jobs import CancelRunning
 from asok_core.operations.search import completed
 
 SEARCHED = 1000
@@ -97,7 +98,10 @@ class JobsView(JobListView):
         ID_COLUMN,
     )
 
-    BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("jobs")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.STACK),
+        *operations.operations_of("jobs"),
+    ]
 
     def searched_location(self) -> str:
         """What a filter searches."""
@@ -138,13 +142,36 @@ class JobsView(JobListView):
         self.console.poller.ask(self.NAME, look, found)
 
     def plan(self, action: OperatorAction) -> Plan | None:
-        """A failed job may be dead, and can then be requeued."""
+        """A failed job may be dead, and can then be requeued; a running one can be cancelled."""
         row = self.rows.row
+        if action.operation is CancelRunning:
+            return self._cancellation(row)
         failed = row is not None and row.record is not None and row.record.status == Status.FAILED
         if row is None or not failed or action.operation is not RequeueDead:
             return None
         scope = Scope(Location.DEAD, ids=frozenset((job_id(row),)))
         return Plan(action.operation(), scope, 1, (task_text(row),))
+
+    def _cancellation(self, row: Row | None) -> Plan | None:
+        if row is None or row.location is not Location.ACTIVE or not row.payload.id:
+            return None
+        operation = CancelRunning(self.console.session.cancel_wait)
+        scope = Scope(Location.ACTIVE, ids=frozenset((row.payload.id,)))
+        return Plan(operation, scope, 1, (task_text(row),))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer a stack only of a running job, and where something may be written."""
+        if action == "stack":
+            row = self.rows.row
+            runs = row is not None and row.location is Location.ACTIVE and bool(row.payload.id)
+            return runs and not self.console.session.only_reads
+        return super().check_action(action, parameters)
+
+    def action_stack(self) -> None:
+        """Show where the code of the running job is."""
+        row = self.rows.row
+        if row is not None:
+            self.console.show_stack(row)
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, and how many run."""

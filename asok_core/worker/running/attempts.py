@@ -152,12 +152,11 @@ class AttemptRunner:
         try:
             args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
             enter(held, _RUNNING)
-            body = held.stop.begin()
             try:
-                body.arm()
+                held.stop.enter()
                 result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
             finally:
-                body.disarm()
+                held.stop.leave()
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
             stop = held.stop

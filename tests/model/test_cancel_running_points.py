@@ -1,0 +1,170 @@
+"""A running job is cancelled, cut before and after each command: it ends once, and never runs again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.roles import RunningJob
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.job import Job
+from tests.model.cutter import Cutter
+from tests.model.test_crash_points import KEYRING, Bench, bench, reported_with_every_cut, until_done
+
+__all__ = ["bench"]
+PROCESS = "w.1"
+
+
+def _held(test_bench: Bench, job: Job, *, noted: bool = True) -> bytes:
+    """Let a process hold a job that runs, as its record says where it is ``noted``."""
+    envelope = seal(job, KEYRING)
+    client = test_bench.client
+    client.zadd("asok:workers", {"w": 9e12})
+    client.hset("asok:worker:w", mapping={"queues": "default", "slots": "1:1"})
+    client.lpush(f"asok:active:{PROCESS}:default", envelope)
+    fields = {"status": "running", "worker": PROCESS, "started_at": "1.0"}
+    client.hset(f"asok:job:{job.id}", mapping=fields if noted else {"status": "pending"})
+    return envelope
+
+
+def _cancel(cutter: Cutter, job: Job, envelope: bytes) -> None:
+    with closing(RedisOperator(Endpoint(cutter.url), Keys(), None, who="ann@host")) as operator:
+        running = RunningJob(job.id, PROCESS, "default", envelope)
+        until_done(lambda: operator.stop_running([running], 10.0), cutter)
+
+
+def _heartbeat(cutter: Cutter) -> dict[str, float]:
+    found: dict[str, float] = {}
+    with closing(Registry(Endpoint(cutter.url), Keys(), crash_limit=1, dlq_max=100)) as registry:
+
+        def beat() -> None:
+            found.clear()
+            found.update(registry.heartbeat("w", ("default",), {}).ends)
+
+        until_done(beat, cutter)
+    return found
+
+
+def _ended(test_bench: Bench, job: Job) -> None:
+    assert test_bench.locations() == {}
+    assert test_bench.status(job) == "cancelled"
+    record = test_bench.client.hgetall(f"asok:job:{job.id}")
+    assert record[b"cancel_by"] == b"ann@host"
+    assert not test_bench.client.exists("asok:unique:one", f"asok:crashes:{job.id}")
+    fields = [test_bench.client.hgetall(key) for key in test_bench.client.keys("asok:stats:*:m*")]
+    assert sum(int(each.get(b"cancelled", 0)) for each in fields) == 1
+
+
+@pytest.mark.parametrize("verb", ["cancel", "return", "retry", "postpone"])
+@pytest.mark.parametrize("noted", [True, False])
+def test_however_its_attempt_ends_it_is_cancelled(bench: Bench, verb: Verb, noted: bool) -> None:
+    job = Job("work-0", __name__, "work", ("x",), retries=3, unique="one")
+    envelopes: list[bytes] = []
+
+    def prepare() -> None:
+        bench.client.set("asok:unique:one", job.id, ex=60)
+        envelopes[:] = [_held(bench, job, noted=noted)]
+
+    def story(cutter: Cutter) -> None:
+        (envelope,) = envelopes
+        _cancel(cutter, job, envelope)
+        assert list(_heartbeat(cutter)) == [job.id]
+        outcome = Outcome(verb, Claim("default", envelope), job.id, job.task, unique="one")
+        outcome.moved, outcome.delay = envelope, 60.0
+        consumer = Consumer(
+            Endpoint(cutter.url),
+            Keys(),
+            worker="w",
+            process=PROCESS,
+            queues=["default"],
+            dlq_max=100,
+        )
+        until_done(lambda: consumer.cycle([outcome], (), 0), cutter)
+        consumer.close()
+        _ended(bench, job)
+        assert _heartbeat(cutter) == {}
+        assert not bench.client.exists("asok:ends:w")
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+@pytest.mark.parametrize("verb", ["complete", "fail"])
+def test_one_that_completes_or_fails_for_good_does_so(bench: Bench, verb: Verb) -> None:
+    job = Job("work-0", __name__, "work", ("x",))
+    envelopes: list[bytes] = []
+
+    def prepare() -> None:
+        envelopes[:] = [_held(bench, job)]
+
+    def story(cutter: Cutter) -> None:
+        (envelope,) = envelopes
+        _cancel(cutter, job, envelope)
+        outcome = Outcome(
+            verb, Claim("default", envelope), job.id, job.task, started_at=1.0, finished_at=2.0
+        )
+        outcome.moved, outcome.result = envelope, "null"
+        consumer = Consumer(
+            Endpoint(cutter.url),
+            Keys(),
+            worker="w",
+            process=PROCESS,
+            queues=["default"],
+            dlq_max=100,
+        )
+        until_done(lambda: consumer.cycle([outcome], (), 0), cutter)
+        consumer.close()
+        assert bench.status(job) == {"complete": "completed", "fail": "failed"}[verb]
+        assert bench.locations() == ({"dlq": [job.id]} if verb == "fail" else {})
+        if verb == "fail":
+            # What an operator puts back is not cancelled.
+            assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
+        assert _heartbeat(cutter) == {}
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+def test_recovery_ends_it_and_returns_the_others(bench: Bench) -> None:
+    job = Job("work-0", __name__, "work", ("x",), unique="one")
+    other = Job("work-1", __name__, "work", ("x",))
+    envelopes: list[bytes] = []
+
+    def prepare() -> None:
+        bench.client.set("asok:unique:one", job.id, ex=60)
+        bench.client.set(f"asok:crashes:{job.id}", 2, ex=60)
+        envelopes[:] = [_held(bench, job)]
+        _held(bench, other)
+
+    def story(cutter: Cutter) -> None:
+        _cancel(cutter, job, envelopes[0])
+        with closing(
+            Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        ) as registry:
+            until_done(
+                lambda: registry.recover(PROCESS, "default", charged=[job.id, other.id]), cutter
+            )
+        assert bench.locations() == {"queue": [other.id]}
+        bench.client.delete("asok:queue")
+        _ended(bench, job)
+        assert bench.status(other) == "pending"
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+def test_what_its_process_does_not_hold_is_left_alone(bench: Bench) -> None:
+    job = Job("work-0", __name__, "work", ("x",))
+    envelope = seal(job, KEYRING)
+    bench.enqueue(job)
+    with closing(
+        RedisOperator(Endpoint(bench.server.url), Keys(), None, who="ann@host")
+    ) as operator:
+        result = operator.stop_running([RunningJob(job.id, PROCESS, "default", envelope)], 10.0)
+    assert (result.applied, result.skipped) == (0, {"no longer running there": 1})
+    assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
+    assert bench.locations() == {"queue": [job.id]}
