@@ -28,6 +28,7 @@ def _held(test_bench: Bench, job: Job, *, noted: bool = True) -> bytes:
     client = test_bench.client
     client.zadd("asok:workers", {"w": 9e12})
     client.hset("asok:worker:w", mapping={"queues": "default", "slots": "1:1"})
+    client.expire("asok:worker:w", 3_600)
     client.lpush(f"asok:active:{PROCESS}:default", envelope)
     fields = {"status": "running", "worker": PROCESS, "started_at": "1.0"}
     client.hset(f"asok:job:{job.id}", mapping=fields if noted else {"status": "pending"})

@@ -15,8 +15,9 @@ from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
 
-OPERATIONS = (CancelPending, CancelDelayed)
-BY_STATE = {str(operation.location): operation for operation in OPERATIONS}
+_WAITING = (CancelPending, CancelDelayed)
+OPERATIONS = (*_WAITING, CancelRunning)
+BY_STATE = {str(operation.location): operation for operation in _WAITING}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -58,13 +58,17 @@ if #asked > 0 or asked.err then redis.call('DEL', stacks_key(worker)) end
 local cancels = redis.pcall('SRANDMEMBER', cancels_key(worker), 1000)
 local ends = redis.pcall('HGETALL', ends_key(worker))
 if ends.err then ends = {} end
+local left = {}
 for i = 1, #ends, 2 do
   local id = ends[i]
   -- However a cancelled job leaves its process, it ends.
   if not is_cancelled(id) or has_ended(id) then
     redis.call('HDEL', ends_key(worker), id)
-  elseif record_text(id, 'cancel_taken') == '' then
-    redis.pcall('HSET', job_key(id), 'cancel_taken', string.format('%.3f', now / 1000))
+  else
+    if record_text(id, 'cancel_taken') == '' then
+      redis.pcall('HSET', job_key(id), 'cancel_taken', string.format('%.3f', now / 1000))
+    end
+    left[#left + 1], left[#left + 2] = id, ends[i + 1]
   end
 end
 return reply {
@@ -74,5 +78,5 @@ return reply {
   requested = redis.call('HGET', key, 'wanted') or '',
   cancels = cancels.err and {} or cancels,
   asked = asked.err and {} or asked,
-  ends = ends
+  ends = left
 }
