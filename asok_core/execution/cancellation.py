@@ -47,7 +47,7 @@ class Stop:
     def leave(self) -> None:
         """Let it be raised no longer, and withdraw it where it is pending."""
         thread, self._thread = self._thread, 0
-        # Whoever insists after this line sees that there is no thread.
+        # An `insist` after this line sees that there is no thread.
         if self.insisted and self._insisting is not None:
             with self._insisting:
                 pass

@@ -77,7 +77,7 @@ def test_a_coroutine_that_waits_is_cancelled() -> None:
     assert ends == ["an operator cancelled it"]
 
 
-def test_one_that_nobody_cancelled_keeps_its_own_cancellation() -> None:
+def test_a_coroutine_that_cancels_itself_is_not_cancelled_by_an_operator() -> None:
     async def cancels_itself() -> None:
         raise asyncio.CancelledError
 

@@ -45,11 +45,11 @@ def _heartbeat(cutter: Cutter) -> dict[str, float]:
     found: dict[str, float] = {}
     with closing(Registry(Endpoint(cutter.url), Keys(), crash_limit=1, dlq_max=100)) as registry:
 
-        def beat() -> None:
+        def renew() -> None:
             found.clear()
             found.update(registry.heartbeat("w", ("default",), {}).ends)
 
-        until_done(beat, cutter)
+        until_done(renew, cutter)
     return found
 
 
