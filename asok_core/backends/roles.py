@@ -67,7 +67,7 @@ class Progress:
     applied: int
 
 
-class RunningJob(NamedTuple):
+class HeldByProcess(NamedTuple):
     """A job that a process holds, as an operator saw it.
 
     ``envelope`` is empty where not all of it was read: then its record must say that it runs.
@@ -219,7 +219,7 @@ class Operator(Protocol):
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Move pending or delayed jobs to the trash, with status ``cancelled`` in their records."""
 
-    def stop_running(self, jobs: Sequence[RunningJob], wait: float) -> CommandResult:
+    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> CommandResult:
         """Cancel running jobs: ask their tasks to stop, and end their processes after ``wait`` seconds."""
 
     def cancel_lost(self, job_id: str) -> CommandResult:

@@ -12,7 +12,7 @@ from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import RunningJob
+from asok_core.backends.roles import HeldByProcess
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
 from tests.model.cutter import Cutter
@@ -37,7 +37,7 @@ def _held(test_bench: Bench, job: Job, *, noted: bool = True) -> bytes:
 
 def _cancel(cutter: Cutter, job: Job, envelope: bytes) -> None:
     with closing(RedisOperator(Endpoint(cutter.url), Keys(), None, who="ann@host")) as operator:
-        running = RunningJob(job.id, PROCESS, "default", envelope)
+        running = HeldByProcess(job.id, PROCESS, "default", envelope)
         until_done(lambda: operator.stop_running([running], 10.0), cutter)
 
 
@@ -165,7 +165,7 @@ def test_what_its_process_does_not_hold_is_left_alone(bench: Bench) -> None:
     with closing(
         RedisOperator(Endpoint(bench.server.url), Keys(), None, who="ann@host")
     ) as operator:
-        result = operator.stop_running([RunningJob(job.id, PROCESS, "default", envelope)], 10.0)
+        result = operator.stop_running([HeldByProcess(job.id, PROCESS, "default", envelope)], 10.0)
     assert (result.applied, result.skipped) == (0, {"no longer running there": 1})
     assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
     assert bench.locations() == {"queue": [job.id]}

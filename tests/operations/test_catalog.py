@@ -37,7 +37,7 @@ from asok_core.operations.catalog.dead_jobs import (
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger, ScopeKind
 from asok_core.operations.catalog.results import result_line
-from asok_core.operations.catalog.running_jobs import CancelRunning
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -307,7 +307,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
         (ImportDead([raws[3]]), Scope(Location.DEAD)),
         (CancelPending(), ids(Location.PENDING, jobs[0].id, queue="high")),
         (CancelDelayed(), ids(Location.DELAYED, late[0].id)),
-        (CancelRunning(), ids(Location.ACTIVE, running.id)),
+        (StopRunningJobs(), ids(Location.ACTIVE, running.id)),
         (PromoteDelayed(), ids(Location.DELAYED, late[1].id)),
         (MovePending("low"), ids(Location.PENDING, jobs[1].id, queue="high")),
         (MoveToFront(), ids(Location.PENDING, jobs[2].id, queue="high")),

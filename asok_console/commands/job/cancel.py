@@ -9,14 +9,14 @@ from asok_console.commands.support import bulk, selection
 from asok_console.commands.support.documents import say
 from asok_core.errors import UsageError
 from asok_core.jobs.states import Location
-from asok_core.operations.catalog.running_jobs import CancelRunning
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.waiting_jobs import CancelDelayed, CancelPending
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
 
 _WAITING = (CancelPending, CancelDelayed)
-OPERATIONS = (*_WAITING, CancelRunning)
+OPERATIONS = (*_WAITING, StopRunningJobs)
 BY_STATE = {str(operation.location): operation for operation in _WAITING}
 
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     code = 0
     if running:
         args.id = running
-        stop = CancelRunning(settings.cancel_wait)
+        stop = StopRunningJobs(settings.cancel_wait)
         code = selection.act(args, settings, stop, {Location.ACTIVE})
         if not args.json:
             say(f"asok: {stop.explanation()}")

@@ -18,7 +18,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
-from asok_core.operations.catalog.running_jobs import CancelRunning
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -90,7 +90,7 @@ def _(operation: ExportDead, scope: Scope) -> str:
 
 
 @command_line.register
-def _(_: CancelRunning, scope: Scope) -> str:
+def _(_: StopRunningJobs, scope: Scope) -> str:
     return f"asok job cancel {operands(*sorted(scope.ids or ()))}"
 
 

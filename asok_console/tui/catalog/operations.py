@@ -42,7 +42,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
-from asok_core.operations.catalog.running_jobs import CancelRunning
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -110,7 +110,7 @@ OPERATIONS = (
                    views=DEAD, operation=TrustDead, reach=Reach.CHOSEN),
     OperatorAction("cancel_running", "d,delete", "cancel",
                    "ask the running job to stop; its process is ended if it does not",
-                   views=frozenset({"jobs"}), operation=CancelRunning, reach=Reach.CHOSEN),
+                   views=frozenset({"jobs"}), operation=StopRunningJobs, reach=Reach.CHOSEN),
     OperatorAction("canary", "C", "canary",
                    "requeue a few first, and the rest only if they do not fail as before",
                    views=DEAD, operation=CanaryRequeue, reach=Reach.SHOWN),

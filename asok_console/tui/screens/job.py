@@ -38,7 +38,7 @@ from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
-from asok_core.operations.catalog.running_jobs import CancelRunning
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.waiting_jobs import MovePending
 from asok_core.operations.explain import RecentOperations
 
@@ -203,8 +203,8 @@ class JobScreen(Operates, Screen[None]):
         choices = queue_names(self.console.snapshot) if action.operation is MovePending else ()
         shown = examples([row])
         operation = (
-            CancelRunning(self.console.session.cancel_wait)
-            if action.operation is CancelRunning
+            StopRunningJobs(self.console.session.cancel_wait)
+            if action.operation is StopRunningJobs
             else action.operation()
         )
         return Plan(operation, scope, 1, shown, choices=choices, queues={queue: 1})

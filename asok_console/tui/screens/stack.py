@@ -25,7 +25,7 @@ SAMPLES = 10
 
 
 @dataclass
-class Answered(Message):
+class StackAnswered(Message):
     """What is known of the job now."""
 
     lines: list[str]
@@ -94,10 +94,10 @@ class StackScreen(ModalScreen[None]):
                 lines = answer_lines(stack_of_job(operator, detail, samples=samples))
         except AsokError as error:
             lines = [f"No stack: {safe(str(error), 500)}"]
-        self.post_message(Answered(lines))
+        self.post_message(StackAnswered(lines))
 
-    @on(Answered)
-    def _show(self, message: Answered) -> None:
+    @on(StackAnswered)
+    def _show(self, message: StackAnswered) -> None:
         self._write(message.lines)
 
     def _write(self, lines: list[str]) -> None:

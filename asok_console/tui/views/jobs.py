@@ -32,7 +32,7 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.dead_jobs import RequeueDead
-from asok_core.operations.catalog.running_jobs import CancelRunning
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.search import completed
 
 SEARCHED = 1000
@@ -144,7 +144,7 @@ class JobsView(JobListView):
     def plan(self, action: OperatorAction) -> Plan | None:
         """A failed job may be dead, and can then be requeued; a running one can be cancelled."""
         row = self.rows.row
-        if action.operation is CancelRunning:
+        if action.operation is StopRunningJobs:
             return self._cancellation(row)
         failed = row is not None and row.record is not None and row.record.status == Status.FAILED
         if row is None or not failed or action.operation is not RequeueDead:
@@ -155,7 +155,7 @@ class JobsView(JobListView):
     def _cancellation(self, row: Row | None) -> Plan | None:
         if row is None or row.location is not Location.ACTIVE or not row.payload.id:
             return None
-        operation = CancelRunning(self.console.session.cancel_wait)
+        operation = StopRunningJobs(self.console.session.cancel_wait)
         scope = Scope(Location.ACTIVE, ids=frozenset((row.payload.id,)))
         return Plan(operation, scope, 1, (task_text(row),))
 

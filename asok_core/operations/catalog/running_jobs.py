@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Reader, RunningJob, Scope, Watch
+from asok_core.backends.roles import CommandResult, HeldByProcess, Reader, Scope, Watch
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
 
@@ -15,7 +15,7 @@ FOREIGN = "which process runs it is not known"
 
 
 @dataclass(frozen=True)
-class CancelRunning(CatalogOperation):
+class StopRunningJobs(CatalogOperation):
     """Cancel running jobs: ask them to stop, and end their processes after ``wait`` seconds."""
 
     wait: float = 10.0
@@ -42,7 +42,7 @@ class CancelRunning(CatalogOperation):
         )
 
 
-def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Iterator[RunningJob]:
+def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Iterator[HeldByProcess]:
     for job_id in sorted(ids):
         detail = reader.job(job_id)
         if detail is None or detail.location is not Location.ACTIVE:
@@ -55,4 +55,4 @@ def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Itera
             continue
         queue = record.queue if record is not None and record.queue else payload.job.queue
         whole = payload.raw if payload.size is None else b""
-        yield RunningJob(job_id, process, queue, whole)
+        yield HeldByProcess(job_id, process, queue, whole)

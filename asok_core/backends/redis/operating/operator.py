@@ -49,7 +49,7 @@ from asok_core.backends.redis.operating.verdicts import (
 )
 from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.roles import CommandResult, RunningJob, Scope, Watch
+from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Row
@@ -188,7 +188,7 @@ class RedisOperator(OperatorSession):
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
 
-    def stop_running(self, jobs: Sequence[RunningJob], wait: float) -> CommandResult:
+    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> CommandResult:
         """Cancel running jobs: their tasks are asked to stop; after ``wait`` seconds their processes end.
 
         A job that its process no longer holds is skipped. One operation, in a step for each job.
