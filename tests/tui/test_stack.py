@@ -1,0 +1,49 @@
+"""``s`` and ``d`` on a running job, in the list and on its page, with a real worker."""
+
+from __future__ import annotations
+
+from asok_console.tui.screens.confirm import Confirm
+from tests.fixtures.console import Open
+from tests.fixtures.worker import Desk, RunWorker
+
+
+async def test_the_stack_of_a_running_job_is_shown(
+    desk: Desk, run_worker: RunWorker, open_console: Open
+) -> None:
+    run_worker()
+    job = desk.enqueue("hold", "word")
+    desk.wait_for_lines("begin word")
+    desk.reaches(job, "running")
+    async with open_console(size=(120, 40), view="jobs") as hand:
+        await hand.sees("tests.worker.jobs.hold")
+        await hand.press("s")
+        await hand.sees("hold  ")
+        await hand.sees("tests/worker/jobs.py:")
+        await hand.press("s")
+        await hand.sees("10 of 10 in hold")
+        await hand.press("escape", "enter")
+        await hand.sees("Actions")
+        await hand.press("s")
+        await hand.sees("tests/worker/jobs.py:")
+        await hand.press("escape")
+    desk.release("word")
+    desk.reaches(job, "completed")
+
+
+async def test_a_running_job_is_cancelled_after_a_question_that_states_what_happens(
+    desk: Desk, run_worker: RunWorker, open_console: Open
+) -> None:
+    run_worker()
+    job = desk.enqueue("hold", "word")
+    desk.wait_for_lines("begin word")
+    desk.reaches(job, "running")
+    async with open_console(size=(140, 40), view="jobs") as hand:
+        await hand.sees("tests.worker.jobs.hold")
+        await hand.press("d")
+        await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+        await hand.sees("Cancel 1 running job?")
+        await hand.sees("after 10 s its process")
+        await hand.press("tab", "enter")
+        await hand.sees("Requested to stop 1 job")
+        await hand.sees("cancelled")
+    assert desk.reaches(job, "cancelled").cancel is not None
