@@ -60,12 +60,15 @@ def test_a_typed_argument_is_sent_with_the_name_of_its_parameter() -> None:
     assert decode_arguments(send, one.job.args, one.job.kwargs, one.job.typed) == ((day,), {})
     assert (other.job.args, other.job.typed) == (([1, {"a": None}],), ())
     assert peek(one.envelope()).job == one.job
+    alone = JobWriter(SETTINGS).of_call(checked(day), lambda: NOW, None)
+    assert (alone.job.args, alone.job.typed) == (("2026-01-31",), ("when",))
 
 
 def test_many_calls_keep_their_order_and_have_one_time_and_an_id_each() -> None:
     times = iter([NOW])
     calls = [checked(number) for number in range(40)]
-    written = JobWriter(SETTINGS).of_calls(calls, lambda: next(times), None)
+    written = JobWriter(SETTINGS).of_calls(calls, lambda: next(times), {"path": "/"})
+    assert all(each.job.request == {"path": "/"} for each in written)
     assert [each.job.args for each in written] == [(number,) for number in range(40)]
     assert {each.job.enqueued_at for each in written} == {NOW}
     assert len({each.job.id for each in written}) == 40
@@ -87,7 +90,10 @@ def test_the_largest_payload_is_the_limit_itself(
     # The count of what takes two bytes matters at this size.
     assert size > len(TEXT) + 100
     assert sendable_text(JOB, size) == TEXT
-    assert JobWriter(make_settings(ASOK_MAX_PAYLOAD=1024)).of_job(JOB).text == TEXT
+    settings = make_settings(ASOK_MAX_PAYLOAD=1024)
+    written = JobWriter(settings).of_job(JOB)
+    assert (written.job, written.text) == (JOB, TEXT)
+    assert unseal(written.envelope(), keyring_of(settings)) == JOB
     with pytest.raises(PayloadTooLarge) as caught:
         sendable_text(JOB, size - 1)
     assert str(caught.value) == (

@@ -89,6 +89,16 @@ EXPLAINED: dict[Change, str] = {
     ): "the messages of the JSON parser are shorter",
     **{
         Change(
+            "for call, encoded, job_id in zip(calls, arguments, ids, strict=True)", changed
+        ): "there are as many arguments and ids as calls"
+        for changed in (
+            "for call, encoded, job_id in zip(calls, arguments, ids, strict=None)",
+            "for call, encoded, job_id in zip(calls, arguments, ids, )",
+            "for call, encoded, job_id in zip(calls, arguments, ids, strict=False)",
+        )
+    },
+    **{
+        Change(
             "if 2 * len(text) + SKELETON > limit and (size := envelope_size(text)) > limit:",
             changed,
         ): "the size is counted where that is not needed, and is the same"
