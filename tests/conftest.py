@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs under nohup inherit an ignored SIGHUP.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Save what this process executed, for `make coverage`.
+
+    At their end the processes of pytest-xdist have ten seconds before they are killed, which on a
+    busy machine is too short for that.
+    """
+    coverage = sys.modules.get("coverage")
+    measuring = coverage and coverage.Coverage.current()
+    if measuring:
+        measuring.save()
 
 
 @pytest.fixture

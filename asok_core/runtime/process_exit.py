@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 
 from asok_core.compat import call_before_exit
 
-_REFUSES_THREADS = (3, 12) <= sys.version_info[:2] < (3, 13) and sys.version_info < (3, 12, 3)
+REFUSES_THREADS = (3, 12) <= sys.version_info[:2] < (3, 13) and sys.version_info < (3, 12, 3)
 """Python 3.12.0 to 3.12.2 start no thread after the end of the main module (gh-113964)."""
 
 
@@ -27,7 +27,7 @@ def before_exit(finish: Callable[[], None]) -> None:
     """
     with contextlib.suppress(RuntimeError):  # the process is already exiting
         call_before_exit(finish)
-    if _REFUSES_THREADS:
+    if REFUSES_THREADS:
         _call_when_main_ends(finish)
 
 

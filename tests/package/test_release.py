@@ -37,7 +37,7 @@ GIT = {
 def checkout(folder: Path) -> Path:
     """Commit the current tree in a new repository."""
     left_out = shutil.ignore_patterns(
-        ".git", ".venv*", "__pycache__", ".*_cache", "dist", "*.egg-info"
+        ".git", ".venv*", ".coverage*", "__pycache__", ".*_cache", "dist", "*.egg-info"
     )
     shutil.copytree(ROOT, folder, ignore=left_out)
     env = os.environ | GIT

@@ -23,6 +23,7 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.jobs.calls import make_call
 from asok_core.runtime.failures import failure_of
+from asok_core.runtime.process_exit import REFUSES_THREADS
 from tests.programs import PATIENCE, environment, exit_code, python, wait_until
 from tests.samples import sample_tasks
 
@@ -79,7 +80,8 @@ class TestThePartsExist:
             "start = lambda: threading.Thread(target=print, args=('started',)).start()\n"
             "assert call_before_exit(start), 'threading._register_atexit is missing'"
         )
-        assert run(code) == "started\n"
+        # Python 3.12.0 to 3.12.2 call them too late; asok_core.runtime.process_exit has its own way.
+        assert run(code) == ("" if REFUSES_THREADS else "started\n")
 
     def test_traceback_has_the_message_before_it_is_formatted(self) -> None:
         reported = traceback.TracebackException.from_exception(ValueError("x" * 100))

@@ -35,7 +35,8 @@ def test_a_hook_is_called_for_a_job_that_crashed_too_often(
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_hook_is_called_for_a_hard_limit(desk: Desk, run_worker: RunWorker, retries: int) -> None:
     worker = run_worker()
-    job = desk.enqueue("sleep_forever", module=HOOKED, hard_timeout=1, retries=retries)
+    # The retry must not begin before the record is read.
+    job = desk.enqueue("sleep_forever", module=HOOKED, hard_timeout=1, retries=retries, backoff=600)
     again = ", again later" if retries else ""
     reported = "TimeoutError: it ran longer than its hard limit of 1 s"
     desk.wait_for_lines(f"default: sleep_forever {reported}{again}")
