@@ -146,7 +146,7 @@ def overview(stage: Stage) -> None:
     stage.act("range", "]", sees="last 5 min")
     stage.act("read", "Left", "Left", "Left", sees="UTC")
     stage.act("sorted", "Escape", "s", "j", sees="by pending")
-    stage.act("typing", "/", word="exp")
+    stage.act("typing", "f", word="exp")
     stage.act("filtered", "Enter", sees="⌕ exp")
     stage.act("pause", "Escape", "g", "j", "P", sees="Pause")
     stage.act("paused", "y", sees="✓")

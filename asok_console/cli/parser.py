@@ -55,6 +55,11 @@ COMMANDS = (
     Command("worker stop", "asok_console.commands.worker.stop", "stop a worker"),
     Command("console", "asok_console.commands.console", "open the console"),
     Command("queue list", "asok_console.commands.queue.list", "list queues"),
+    Command(
+        "queue composition",
+        "asok_console.commands.queue.composition",
+        "count the jobs of a queue by task, argument, age or size",
+    ),
     Command("queue pause", "asok_console.commands.queue.pause", "pause a queue"),
     Command("queue resume", "asok_console.commands.queue.resume", "resume a paused queue"),
     Command(

@@ -140,7 +140,8 @@ class NavigatingApp(OrderlyApp):
             if row is not None:
                 self.open_job(row)
 
-        self.push_screen(FindJob(self.session.reader, lambda: self.state.snapshot), found)
+        find = FindJob(self.session.reader, lambda: self.state.snapshot, self.open_job)
+        self.push_screen(find, found)
 
     def show_pending(self, queue: str | None) -> None:
         """Show the pending jobs of a queue; None: of the one shown last."""

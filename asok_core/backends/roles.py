@@ -12,6 +12,7 @@ from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.sample import JobSample
 from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
@@ -148,7 +149,13 @@ class Reader(Protocol):
     def scan(
         self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
     ) -> Iterator[Page]:
-        """All rows of a location in pages, oldest first, for searches; safe while the list grows."""
+        """All rows of a location in pages, oldest first, for searches; safe while the list grows.
+
+        ``queue``: of pending jobs; of the trash the id of the operation.
+        """
+
+    def sample(self, location: Location, queue: str | None = None) -> JobSample:
+        """All jobs of a short location, or a random sample of a long one."""
 
     def activity(self, count: int, *, trash_of: Collection[str] | None = None) -> Activities:
         """Recent operations, newest first, and which of them can be undone.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from asok_core.errors import UsageError
+from asok_core.inspection.argument_paths import parse_condition, value_text
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.settings.durations import parse_duration
@@ -58,6 +59,26 @@ def size_test(value: str, word: str) -> Test:
             return None
         size = row.payload.size if row.payload.size is not None else len(row.payload.raw)
         return compare(size, bound)
+
+    return test
+
+
+def path_test(value: str) -> Test | None:
+    """The plain value at a path of the arguments, as in ``kwargs.tenant=acme``.
+
+    None: ``value``, which is casefolded, is not of this form.
+    """
+    condition = parse_condition(value)
+    if condition is None:
+        return None
+    path, expected = condition
+
+    def test(row: Row, _now: float) -> bool | None:
+        job = row.payload.job
+        if job is None or row.partial:
+            return None
+        values = (each for each in path.values(job) if not isinstance(each, dict | list | tuple))
+        return any(value_text(each).casefold() == expected for each in values)
 
     return test
 

@@ -2,7 +2,8 @@
 
 ``or`` separates groups of such words: a row must match all words of one group.
 ``mail`` anywhere; ``queue:high`` exactly that queue; ``task:``, ``error:``, ``arg:``, ``id:`` contain the
-text; ``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
+text; ``task:=shop.send`` is exactly that task, ``arg:kwargs.tenant=acme`` exactly that argument;
+``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
 ``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``;
 ``attempt:>3``; ``size:>1MB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
 ``!`` before a word negates it, but what is not known matches neither; quotes keep spaces, colons and a
@@ -22,6 +23,7 @@ from asok_core.inspection.filter_fields import (
     age_test,
     attempt_test,
     between_test,
+    path_test,
     since_test,
     size_test,
 )
@@ -29,10 +31,10 @@ from asok_core.inspection.row_texts import (
     TRUSTS,
     error_of,
     has_argument,
+    has_task,
     holds_anywhere,
     id_of,
     status_of,
-    task_of,
     time_of,
     traceback_of,
 )
@@ -41,11 +43,11 @@ from asok_core.jobs.states import Status
 
 FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
-    "task": "module.function holds this",
+    "task": "module.function holds this (=shop.send: is exactly this)",
     "error": "the error holds this",
     "traceback": "the traceback holds this",
     "group": "the dead job is in exactly this error group (as asok dlq groups shows it)",
-    "arg": "an argument holds this (name=value: that keyword argument)",
+    "arg": "an argument holds this (name=value: that keyword argument; args[0].id=7: that path)",
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
     "age": ">1h: longer ago than that; <5m: more lately",
@@ -197,6 +199,8 @@ def _test(name: str, value: str, word: str) -> Test:
         return _CHECKED[name](value, word)
     if name == "worker":
         return _worker_test(value)
+    if name == "arg" and (test := path_test(value)) is not None:
+        return test
     if name == "queue":
         is_meant = queue_test(value)
         return lambda row, _now: is_meant(row.queue)
@@ -235,7 +239,7 @@ _CHECKED: dict[str, Callable[[str, str], Test]] = {
 
 _HOLDS: dict[str, Callable[[Row, str], bool]] = {
     "": holds_anywhere,
-    "task": lambda row, value: value in task_of(row),
+    "task": has_task,
     "error": lambda row, value: value in error_of(row),
     "traceback": lambda row, value: value in traceback_of(row),
     "group": lambda row, value: error_group_of(row).casefold() == value,

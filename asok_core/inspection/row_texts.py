@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asok_core.inspection.argument_paths import value_text
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust
@@ -88,6 +89,12 @@ def holds_anywhere(row: Row, value: str) -> bool:
     )
 
 
+def has_task(row: Row, value: str) -> bool:
+    """Whether the name of the task holds a text; ``=name``: whether it is that name."""
+    task = task_of(row)
+    return task == value[1:] if value.startswith("=") else value in task
+
+
 def has_argument(row: Row, value: str) -> bool:
     """Whether an argument holds a text; ``name=value``: whether that keyword argument is that value."""
     job = row.payload.job
@@ -116,7 +123,4 @@ def _leaves(root: object) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    # As JSON writes it, which is how the console shows arguments.
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value).casefold()
+    return value_text(value).casefold()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
+from asok_core.inspection.audit import Activities
 from asok_core.inspection.filters import Filter, parse, word
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.partial_payload import shortened
@@ -28,6 +29,8 @@ MANY = 1000
 """Ids with the same beginning after which no more are looked for."""
 _UUID_BEGIN = re.compile(r"(?=.{6,35}$)[0-9a-f]{1,8}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,11})?")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OPERATIONS = 1_000
+"""Latest operations in whose trash jobs are looked for."""
 STATES = ("pending", "delayed", "running", "recent", "dead")
 
 
@@ -95,16 +98,18 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
         return detail
     whole = _UUID.fullmatch(name) is not None
     snapshot, chosen = snapshot or reader.snapshot(), parse(word("id", name))
+    operations = reader.activity(OPERATIONS)
     # No other id begins with a whole one, which was looked for everywhere: only its record may be gone.
-    pages = _pages(reader.recent) if whole else _everywhere(reader, snapshot, whole=False)
-    found = {
-        _name(row): row
-        for rows in pages
-        for row in rows
+    pages = (
+        _pages(reader.recent) if whole else _everywhere(reader, snapshot, operations, whole=False)
+    )
+    found: dict[str, Row] = {}
+    for row in chain.from_iterable(pages):
         # Of an ended job whose record has expired, the id is all there is.
-        if chosen.matches(row, snapshot.taken_at)
-        or (_name(row).startswith(name) and names_ended(row))
-    }
+        bare = _name(row).startswith(name) and names_ended(row)
+        if bare or chosen.matches(row, snapshot.taken_at):
+            # Of a job that was edited, the trash has the original.
+            found.setdefault(_name(row), row)
     if name in found:
         found = {name: found[name]}
     _refuse_several(list(found), name)
@@ -124,42 +129,58 @@ def _refuse_several(ids: Sequence[str], name: str) -> None:
 
 
 class SearchProgress(NamedTuple):
-    """How far a search for a job is: unfinished jobs looked at, and those that it has just found."""
+    """How far a search for a job is: jobs looked at, of how many, and those that it has just found.
+
+    The jobs that ended last are looked at last, and are not counted.
+    """
 
     looked: int
     rows: tuple[Row, ...] = ()
+    total: int = 0
+    whole: bool = False
+    """Whether it reads arguments and tracebacks, for which it begins again."""
 
 
 def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgress]:
     """Look for jobs everywhere by id, its beginning, task, error, arguments and traceback.
 
     The job with exactly this id comes first, and alone. Arguments and tracebacks, which take longest, are
-    read only where neither an id, nor a task, nor an error matches. Raises Unreachable or Refused.
+    read only where neither an id, nor a task, nor an error matches. In the trash of the latest operations
+    jobs are looked for as everywhere else. Raises Unreachable or Refused.
     """
     if not words.strip():
         raise UsageError("the text to look for must not be empty")
     detail = reader.job(words)
     if detail is not None and (detail.record is not None or detail.payload is not None):
-        yield SearchProgress(1, (_row_of(detail),))
+        yield SearchProgress(1, (_row_of(detail),), 1)
         return
-    looked, met = 0, set[str]()
+    met = set[str]()
+    operations = reader.activity(OPERATIONS)
+    jobs = snapshot.pending + snapshot.delayed + snapshot.active + snapshot.dead
+    total = jobs + sum(each.in_trash for each in operations)
     for names, whole in ((("id", "task", "error"), False), (("arg", "traceback"), True)):
         chosen = [parse(word(name, words)) for name in names]
-        for rows in _everywhere(reader, snapshot, whole=whole):
+        looked = 0
+        for rows in _everywhere(reader, snapshot, operations, whole=whole):
             found = []
             for row in rows:
                 name = _name(row)
                 if name not in met and any(each.matches(row, snapshot.taken_at) for each in chosen):
                     met.add(name)
                     found.append(shortened(row, KEPT))
-            looked += 0 if whole else sum(row.location is not Location.FINISHED for row in rows)
-            yield SearchProgress(looked, tuple(found))
+            looked += sum(row.location is not Location.FINISHED for row in rows)
+            yield SearchProgress(looked, tuple(found), max(total, looked), whole)
         if met:
             return
 
 
-def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[Sequence[Row]]:
-    """All jobs. Raises Refused at the end where one of the keys could not be read."""
+def _everywhere(
+    reader: Reader, snapshot: Snapshot, operations: Activities, *, whole: bool
+) -> Iterator[Sequence[Row]]:
+    """All jobs. Raises Refused at the end where one of the keys could not be read.
+
+    The trash of each of ``operations`` is searched: to find all of it would take a SCAN of all keys.
+    """
     unread: list[Page] = []
     running = reader.running()
     yield [completed(reader, row) for row in running] if whole else running
@@ -171,10 +192,15 @@ def _everywhere(reader: Reader, snapshot: Snapshot, *, whole: bool) -> Iterator[
         if not queue.problem:
             for page in reader.scan(Location.PENDING, queue.name, whole=whole):
                 yield page.rows
+    for each in operations:
+        if each.in_trash:
+            for page in reader.scan(Location.TRASH, each.operation, whole=whole):
+                yield page.rows
     # Last: a dead job is listed here as well, and is to be met where it is.
     yield from _pages(reader.recent)
     for page in unread:
         page.readable()
+    operations.readable()
 
 
 def _name(row: Row) -> str:

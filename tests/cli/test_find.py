@@ -53,6 +53,40 @@ def test_a_job_is_found_wherever_it_is(
     assert sorted(line.split()[0] for line in asok("job", "find", text).out.splitlines()) == ids
 
 
+@pytest.mark.parametrize("text", ["job-7", "JOB-77", "shop.tasks.trashed", "order-in-trash"])
+def test_a_job_in_the_trash_is_found_and_shown(
+    asok: Asok, redis_client: redis.Redis, text: str
+) -> None:
+    push(redis_client, job(77, function="trashed", args=("order-in-trash",)), job(1))
+    assert asok("job", "cancel", "job-77", "--yes").code == 0
+    ran = asok("job", "find", text)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1), ran.err
+    assert ran.out.split("  ")[:3] == ["job-77", "trash", "default"]
+    shown = asok("job", "show", "job-7", "--json")
+    assert (shown.code, shown.document["id"]) == (0, "job-77")
+    assert shown.document["args"] == ["order-in-trash"]
+
+
+def test_of_an_edited_job_the_original_in_the_trash_is_not_found_beside_it(
+    asok: Asok, redis_client: redis.Redis
+) -> None:
+    die(redis_client, job(77), "E: no", failed_at=server_time(redis_client))
+    assert asok("dlq", "requeue", "--id", "job-77", "--args", "[5]", "--yes").code == 0
+    assert redis_client.keys("asok:trash:*")
+    [line] = asok("job", "find", "job-7").out.splitlines()
+    assert line.split("  ")[1] == "pending"
+
+
+def test_an_audit_that_cannot_be_read_is_reported_after_the_rest_was_searched(
+    everywhere: None, asok: Asok, redis_client: redis.Redis
+) -> None:
+    redis_client.set(KEYS.audit, "text")
+    ran = asok("job", "find", "RENDER")
+    assert ran.out.startswith("job-4  ")
+    assert ran.code != 0
+    assert "is not a stream" in ran.err
+
+
 def test_a_line_has_the_state_the_queue_and_the_call(everywhere: None, asok: Asok) -> None:
     [line] = asok("job", "find", "A-17").out.splitlines()
     assert line.split("  ")[:3] == ["job-1", "pending", "mail"]

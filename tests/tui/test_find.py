@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -11,10 +13,13 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.screens.find import FindJob
 from asok_console.tui.screens.job import JobScreen
+from asok_core.backends.roles import Reader
+from asok_core.inspection.rows import Page
 from asok_core.jobs.envelope import seal
+from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.fixtures.console import Hand, Open
+from tests.fixtures.console import PATIENCE, Hand, Open
 from tests.tui import seed
 from tests.tui.seed import KEYRING, KEYS
 
@@ -71,13 +76,107 @@ async def test_several_jobs_are_listed_and_one_is_opened(
         await hand.sees("shop.billing.charge")
 
 
+async def test_the_overview_searches_everywhere_by_its_own_key(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    async with open_console(size=(120, 30)) as hand:
+        await hand.press("slash")
+        await hand.sees("Find a job")
+        await hand.press(*"needle-in-hay", "enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.sees(seed.job_id(60))
+
+
+async def test_the_way_back_from_a_job_leads_to_the_list_that_was_found(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    async with open_console(size=(120, 30)) as hand:
+        await find(hand, "billing.charge")
+        await hand.sees("jobs match. Enter opens one.")
+        await hand.press("j", "enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        opened = hand.app.screen
+        await hand.press("right_square_bracket")
+        await hand.press("escape")
+        await hand.until(lambda: isinstance(hand.app.screen, FindJob), "the list")
+        assert opened not in hand.app.screen_stack
+        await hand.sees("jobs match. Enter opens one.")
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "another job")
+        await hand.press("escape", "escape")
+        await hand.until(lambda: len(hand.app.screen_stack) == 1, "the Overview")
+
+
+async def test_a_job_in_the_trash_is_found_by_the_beginning_of_its_id(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    async with open_console(size=(120, 30), view="pending") as hand:
+        await hand.press("d")
+        await hand.sees("Cancel 1 job?")
+        await hand.press("y")
+        await hand.sees("✓ ")
+        await hand.until(lambda: not hand.app.hush.lasts, "keys that count")
+        await find(hand, seed.job_id(1)[:8])
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
+        await hand.sees(seed.job_id(1))
+        await hand.sees("trash")
+
+
+class Halting:
+    """A reader whose scan of the queue ``low`` waits until a test lets it continue."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.released = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def scan(self, location: Location, queue: str | None = None, **more: Any) -> Iterator[Page]:
+        if queue == "low":
+            assert self.released.wait(PATIENCE)
+        yield from self._reader.scan(location, queue, **more)
+
+
+async def test_a_search_shows_how_far_it_is_and_is_stopped_with_what_it_found(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    seed.pending(redis_client, "low", 1_000, first=0x9000, age=5)
+    halting: list[Halting] = []
+
+    def reading(reader: Reader) -> Halting:
+        halting.append(Halting(reader))
+        return halting[0]
+
+    async with open_console(size=(120, 30), reading=reading) as hand:
+        await find(hand, "billing")
+        await hand.sees("of 1,028, ")
+        assert hand.shows("Scanned ")
+        await hand.press("down")
+        await hand.press("escape")
+        await hand.sees("Stopped. Scanned ")
+        assert isinstance(hand.app.screen, FindJob)
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "a job that was found")
+        await hand.sees("shop.billing.charge")
+        halting[0].released.set()
+        await hand.press("escape")
+        await hand.sees("Stopped. Scanned ")
+        await hand.press("escape")
+        await hand.until(lambda: len(hand.app.screen_stack) == 1, "the Overview")
+
+
 async def test_what_is_nowhere_is_reported_to_be_among_none_that_were_searched(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     shop(redis_client)
     async with open_console() as hand:
         await find(hand, "no-such-job")
-        await hand.sees("None of 28 pending, delayed, running and dead jobs has this id")
+        await hand.sees("None of 28 pending, delayed, running, dead and trashed jobs has")
         assert isinstance(hand.app.screen, FindJob)
 
 

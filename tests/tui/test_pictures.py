@@ -31,6 +31,7 @@ SCENES: dict[str, tuple[tuple[str, ...], str]] = {
     "live": (("1",), "last 60 s"),
     "overview": (("right_square_bracket",), "last 5 min"),
     "pending": (("2",), "1 of 1,204"),
+    "composition": (("v",), "by task"),
     "delayed": (("3",), "1 of 14"),
     "jobs": (("4",), "1 of 67"),
     "workers": (("5",), "7 of 8 threads busy"),

@@ -68,14 +68,14 @@ async def test_queues_are_filtered_by_name(redis_client: redis.Redis, open_conso
         seed.pending(redis_client, f"tenant-{number:03}", 1, first=number, age=5.0)
     async with open_console(size=(120, 40)) as hand:
         await hand.sees("all queues")
-        await hand.press("slash", *"-17 !5", "enter")
+        await hand.press("f", *"-17 !5", "enter")
         await hand.sees("⌕ -17 !5  9 of 303")
         await hand.sees("tenant-170")
         assert not hand.shows("tenant-175")
         assert not hand.shows("tenant-100")
         await hand.press("escape")
         await hand.loses("⌕")
-        await hand.press("slash", *"task:x")
+        await hand.press("f", *"task:x")
         await hand.sees("it is about jobs")
 
 

@@ -86,7 +86,7 @@ async def test_a_list_stands_still_through_an_incident(
 
             # A filter is typed, with a mistake, and cleared.
             if view != "activity":
-                await hand.press("slash", *"zz:")
+                await hand.press("f" if view == "overview" else "slash", *"zz:")
                 await hand.sees("zz:")
                 y, *_ = lines(hand)
                 await hand.press("escape")

@@ -162,6 +162,17 @@ GROUPING = (
            "Show", frozenset({"dead"}), footer=True),
 )  # fmt: skip
 
+COMPOSITION = (
+    Action("compose", "v", "composition", "count the jobs by task, argument, age or size, or list them",
+           "Show", frozenset({"pending", "delayed"}), footer=True),
+)  # fmt: skip
+
+COMPOSING = (
+    Action("dimension", "b", "count by", "count by something else: task, argument, age or size",
+           "Show", frozenset({"pending", "delayed", "dead"}), footer=True),
+)  # fmt: skip
+"""What a composition is by."""
+
 FOLDING = (
     Action("fold", "v", "slots", "list the workers without their slots, or with them", "Show",
            frozenset({"workers"}), footer=True),
@@ -174,9 +185,17 @@ SORTS = (
 
 FINDING = (
     Action("filter", "slash", "filter", "show only what matches: words of the name, queue:high, !x",
-           "Show", frozenset({"overview", "workers", "tasks", "activity"}), footer=True),
+           "Show", frozenset({"workers", "tasks", "activity"}), footer=True),
 )  # fmt: skip
-"""What a list of queues, workers or tasks is narrowed by."""
+"""What a list of workers or tasks is narrowed by."""
+
+OVERVIEW_FINDING = (
+    Action("find_anywhere", "slash", "find", "find jobs wherever they are, by id, task, error or "
+           "argument", "Show", frozenset({"overview"}), call="app.find", footer=True),
+    Action("filter_queues", "f", "filter", "show only queues that match: words of the name, "
+           "queue:high, !x", "Show", frozenset({"overview"}), footer=True),
+)  # fmt: skip
+"""What a list of queues is narrowed by, beside the search for jobs."""
 
 RELATED = (
     Action("of_dead", "F", "its dead", "show the dead jobs of the queue (Esc: back)", "Show",

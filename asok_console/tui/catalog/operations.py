@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 from asok_console.tui.catalog.actions import (
+    COMPOSING,
+    COMPOSITION,
     COPIES,
     EDITING,
     FINDING,
@@ -19,6 +21,7 @@ from asok_console.tui.catalog.actions import (
     MOVES,
     NARROWING,
     OF_TASK,
+    OVERVIEW_FINDING,
     PAGE,
     PLOT_RANGES,
     QUEUE_TURNS,
@@ -173,9 +176,9 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *WHY, *STACK, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING, *NARROWING,
-    *GROUPING, *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *EDITING, *PAGE, *COPIES, *OPERATIONS, *RELATED,
-    *TASK_RANGES, *OF_TASK,
+    *GLOBAL, *WHY, *STACK, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING,
+    *OVERVIEW_FINDING, *NARROWING, *GROUPING, *COMPOSITION, *COMPOSING, *FOLDING, *MOVES, *MARKS, *QUEUE_TURNS, *EDITING,
+    *PAGE, *COPIES, *OPERATIONS, *RELATED, *TASK_RANGES, *OF_TASK,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Find a job by its id, the beginning of it, its task or an argument."""
+"""Find jobs wherever they are: by id or its beginning, task, error, argument or traceback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from asok_core.errors import AsokError
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
-from asok_core.operations.search import find
+from asok_core.operations.search import SearchProgress, find
 
 MOST = 500
 """Jobs that are listed; a search that finds more ends there."""
@@ -44,6 +44,7 @@ WHERE = {
     Location.ACTIVE: "running",
     Location.DEAD: "dead",
     Location.FINISHED: "finished",
+    Location.TRASH: "trash",
 }
 
 
@@ -61,7 +62,7 @@ class Sought(Message):
 
     search: JobSearch
     rows: tuple[Row, ...]
-    looked: int
+    progress: SearchProgress
     done: bool
     error: str = ""
 
@@ -91,30 +92,32 @@ class JobSearch(threading.Thread):
     def run(self) -> None:
         """Search."""
         rows: list[Row] = []
-        looked, reported_at = 0, 0.0
+        step, reported_at = SearchProgress(0), 0.0
         try:
             for step in find(self._reader, self.words, self._snapshot):
                 if self._given_up.is_set():
                     return
+                first = bool(step.rows) and not rows
                 rows += step.rows
-                looked = step.looked
                 if len(rows) >= MOST:
                     break
-                if time.monotonic() - reported_at > EVERY:
+                if first or time.monotonic() - reported_at > EVERY:
                     reported_at = time.monotonic()
-                    self._report(rows, looked)
+                    self._report(rows, step)
         except AsokError as error:
-            self._report(rows, looked, error=str(error))
+            self._report(rows, step, error=str(error))
             return
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._report(rows, looked, error=f"{type(error).__name__}: {error}")
+            self._report(rows, step, error=f"{type(error).__name__}: {error}")
             return
-        self._report(rows, looked, done=True)
+        self._report(rows, step, done=True)
 
-    def _report(self, rows: list[Row], looked: int, *, done: bool = False, error: str = "") -> None:
+    def _report(
+        self, rows: list[Row], step: SearchProgress, *, done: bool = False, error: str = ""
+    ) -> None:
         if not self._given_up.is_set():
             try:
-                self._post(Sought(self, tuple(rows[:MOST]), looked, done, error))
+                self._post(Sought(self, tuple(rows[:MOST]), step, done, error))
             except RuntimeError:
                 self._given_up.set()
 
@@ -126,21 +129,34 @@ class FoundList(RowList[Row]):
 
 
 class FindJob(ModalScreen[Row]):
-    """Asks what to look for, and lists the jobs that match. A single one is opened at once."""
+    """Asks what to look for, and lists jobs as they are found. A single one is opened at once.
+
+    ``open_job`` shows the page of one of several, from which the way back leads to the list.
+    """
 
     CSS_PATH = "find.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back"),
+        Binding("down", "to_list", show=False),
+    ]
 
-    def __init__(self, reader: Reader, snapshot: Callable[[], Snapshot | None]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        snapshot: Callable[[], Snapshot | None],
+        open_job: Callable[[Row, RowList[Row]], None],
+    ) -> None:
         super().__init__()
         self._reader = reader
+        self._open_job = open_job
         self._snapshot = snapshot
         self._search: JobSearch | None = None
+        self._latest: Sought | None = None
 
     def compose(self) -> ComposeResult:
         """A line to type in, the result in words, and the list."""
         with Vertical(id="question") as question:
-            question.border_subtitle = "Enter searches and opens, Esc goes back"
+            question.border_subtitle = "Enter searches and opens, Esc stops and goes back"
             yield Static("Find a job", id="title")
             yield Input(
                 id="words", compact=True, placeholder="id or its beginning, task, error, argument"
@@ -162,6 +178,7 @@ class FindJob(ModalScreen[Row]):
         elif snapshot is None:
             self._say("Cannot search: nothing has been read from Redis yet.", "warn")
         else:
+            self._latest = None
             self._say("Searching …")
             self._search = JobSearch(self._reader, self.post_message, words, snapshot)
             self._search.start()
@@ -176,15 +193,19 @@ class FindJob(ModalScreen[Row]):
         found.show_rows(rows, event.search.now)
         if event.done and len(rows) == 1:
             self.dismiss(rows[0])
-        elif event.error:
+            return
+        self._latest = event
+        if event.done or event.error:
+            self._search = None
+        if event.error:
             self._say(f"Not searched to the end: {event.error}", "warn")
         elif not event.done:
-            self._say(f"Searching … {event.looked:,} jobs, {len(rows):,} found")
+            self._say(_progress(event))
         elif not rows:
             self._say(
-                f"None of {event.looked:,} pending, delayed, running and dead jobs has this id, task "
-                "or argument, and none of those that ended last. Earlier ones are found by their "
-                "whole id for 24 h.",
+                f"None of {event.progress.looked:,} pending, delayed, running, dead and trashed jobs "
+                "has this id, task or argument, and none of those that ended last. Earlier ones are "
+                "found by their whole id for 24 h.",
                 "warn",
             )
         else:
@@ -192,18 +213,33 @@ class FindJob(ModalScreen[Row]):
             self._say(f"{len(rows):,}{more} jobs match. Enter opens one.")
             found.focus()
 
+    def action_to_list(self) -> None:
+        """Go to what was found so far."""
+        found = self.query_one(FoundList)
+        if found.display:
+            found.focus()
+
     @on(RowList.Opened)
     def _open(self, event: RowList.Opened) -> None:
         event.stop()
-        row = self.query_one(FoundList).row
-        if row is not None:
-            self._give_up()
-            self.dismiss(row)
+        found = self.query_one(FoundList)
+        if found.row is not None:
+            self._stop()
+            self._open_job(found.row, found)
 
     def action_leave(self) -> None:
-        """Give up the search, and go back."""
+        """Stop the search; where none is under way, go back."""
+        if not self._stop():
+            self.dismiss()
+
+    def _stop(self) -> bool:
+        """Stop the search and keep what it has found. False: none is under way."""
+        if self._search is None:
+            return False
         self._give_up()
-        self.dismiss()
+        latest = self._latest
+        self._say(f"Stopped. {_progress(latest)}" if latest else "Stopped.", "warn")
+        return True
 
     def _say(self, text: str, tone: str = "dim") -> None:
         said = self.query_one("#said", Static)
@@ -214,3 +250,9 @@ class FindJob(ModalScreen[Row]):
         if self._search is not None:
             self._search.give_up()
             self._search = None
+
+
+def _progress(event: Sought) -> str:
+    step = event.progress
+    what = "arguments and tracebacks: scanned" if step.whole else "scanned"
+    return f"{what} {step.looked:,} of {step.total:,}, {len(event.rows):,} found".capitalize()

@@ -43,6 +43,10 @@ COLUMNS = {
     "Memory": "resident memory of all processes of the worker",
     "Up": "time since the worker started",
     "Undo": "the key, and for how long the trash keeps the jobs",
+    "Share": "part of all jobs of the list",
+    "Error": "of a sample: the true share is within this in 95 of 100 samples",
+    "Of all": "the share as a bar",
+    "Group": "what the jobs have in common; Enter lists them",
     "Left out": "jobs that were skipped or refused, and why",
 }
 """Columns by their titles; the other titles need no explanation."""

@@ -104,7 +104,10 @@ class ActivityView(NamedView):
     """The audit of operators and the events, the newest first."""
 
     NAME = "activity"
-    BINDINGS: ClassVar[list[BindingType]] = [*operations.operations_of("activity")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.FINDING),
+        *operations.operations_of("activity"),
+    ]
     COLUMNS: ClassVar[Sequence[Column[ActivityEntry]]] = (
         Column("Ago", 7, lambda each, now: ago(each.at, now), right=True),
         Column("Action", 9, _action),

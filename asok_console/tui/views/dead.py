@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,6 +17,8 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
+from asok_console.tui.views.shared.composed import ComposedView
+from asok_console.tui.views.shared.composition_list import next_dimension
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
@@ -26,7 +28,6 @@ from asok_console.tui.views.shared.job_columns import (
     error_cell,
     task_cell,
 )
-from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
@@ -40,8 +41,8 @@ COUNTING = "The dead jobs are being counted …"
 CHANGED = "The dead jobs have changed since they were counted: there may be fewer of these now."
 
 
-class DeadView(JobListView):
-    """All dead jobs, the newest first; ``v`` groups them by error."""
+class DeadView(ComposedView):
+    """All dead jobs, the newest first; ``v`` groups them by error, then ``b`` by something else."""
 
     NAME = "dead"
     LOCATION = Location.DEAD
@@ -116,14 +117,17 @@ class DeadView(JobListView):
         self.groups.set_empty_text(scan.problem or said)
         self.groups.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
 
-    def focus_list(self) -> None:
+    @property
+    def shown_list(self) -> RowList[Any]:
         """The list that is shown."""
-        (self.groups if self.grouped else self.rows).focus()
+        return self.groups if self.grouped else super().shown_list
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, and how far back they go."""
         if self.grouped:
             return self._describe_groups()
+        if self.by is not None:
+            return self.describe_composition("Dead jobs")
         snapshot = self.console.snapshot
         back = ""
         if snapshot and snapshot.oldest_dead_at is not None and self.search is None:
@@ -172,30 +176,30 @@ class DeadView(JobListView):
 
     def action_group(self) -> None:
         """Group by error, or list one by one."""
+        if self.by is not None:
+            self.compose_by(None)
+            return
         self.grouped = not self.grouped
         if self.grouped and self.search is not None:
             self.narrow(None)
-        self._turn()
+        self.turn()
+
+    def action_dimension(self) -> None:
+        """Count by error, task, argument, age or size, one after another."""
+        by = next_dimension(self.by)
+        self.grouped = by is None
+        self.compose_by(by)
 
     def visit(self, text: str) -> None:
         """Show the jobs also where the groups are shown."""
         self._former_grouped, self.grouped = self.grouped, False
-        self._turn()
         super().visit(text)
 
     def end_visit(self) -> None:
         """Show what was shown before the visit."""
         super().end_visit()
         self.grouped = self._former_grouped
-        self._turn()
-
-    def _turn(self) -> None:
-        self.groups.display = self.grouped
-        self.rows.display = not self.grouped
-        self.focus_list()
-        if self.console.snapshot is not None:
-            self.show(self.console.snapshot)
-        self.refresh_heading()
+        self.turn()
 
     def go_back(self) -> bool:
         """From the jobs of a group back to the groups; from the groups to the jobs."""
@@ -206,7 +210,7 @@ class DeadView(JobListView):
         closed = super().go_back()
         if drilled:
             self.grouped = True
-            self._turn()
+            self.turn()
         return closed
 
     @on(RowList.Opened)
@@ -217,7 +221,7 @@ class DeadView(JobListView):
             self.grouped = False
             self._drilled = filter_of(group)
             self.narrow(self._drilled)
-            self._turn()
+            self.turn()
 
     def search_again(self) -> None:
         """Repeat the search, and count the groups again."""
@@ -253,6 +257,8 @@ class DeadView(JobListView):
         """Error groups are neither marked nor copied, and only they are sorted."""
         if action == "sort":
             return self.grouped and self.groups.total > 1
+        if action == "dimension":
+            return self.grouped or self.by is not None
         if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
             return False
         return super().check_action(action, parameters)
@@ -262,7 +268,7 @@ class DeadView(JobListView):
         if self.grouped:
             return self._plan_for_group(action)
         snapshot = self.console.snapshot
-        if self.reach_of(action) is not Reach.MATCHING or self.search is not None:
+        if self.reach_of(action) is not Reach.MATCHING or self.shows_some:
             return super().plan(action)
         if snapshot is None or not snapshot.dead:
             return None

@@ -13,6 +13,7 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
@@ -20,7 +21,6 @@ from asok_console.tui.views.shared.job_columns import (
     attempt_cell,
     task_cell,
 )
-from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot
@@ -62,7 +62,7 @@ def _error_cell(row: Row, _now: float) -> Cell:
     return last_line(row.record.error if row.record else None), "bad"
 
 
-class DelayedView(PlotView, JobListView):
+class DelayedView(PlotView, ComposedView):
     """Everything that waits for its time."""
 
     NAME = "delayed"
@@ -79,6 +79,7 @@ class DelayedView(PlotView, JobListView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
+        *actions.bindings(actions.COMPOSITION),
         *actions.bindings(actions.PLOT_RANGES),
         *actions.bindings(actions.READS),
         *operations.operations_of("delayed"),
@@ -139,13 +140,15 @@ class DelayedView(PlotView, JobListView):
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also all that are delayed."""
         snapshot = self.console.snapshot
-        if action.reach is not Reach.MATCHING or self.search is not None or snapshot is None:
+        if action.reach is not Reach.MATCHING or self.shows_some or snapshot is None:
             return super().plan(action)
         scope = Scope(action.location, before=snapshot.taken_at, limit=snapshot.delayed)
         return Plan(action.operation(), scope, snapshot.delayed) if snapshot.delayed else None
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, the next due time and what is overdue."""
+        if self.by is not None:
+            return self.describe_composition("Delayed")
         snapshot = self.console.snapshot
         soon = due = ""
         if snapshot and snapshot.delayed:

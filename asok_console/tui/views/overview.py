@@ -65,6 +65,7 @@ class OverviewView(NamedView, PlotView):
 
     NAME = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.OVERVIEW_FINDING),
         *actions.bindings(actions.PLOT_RANGES),
         *actions.bindings(actions.MEASURES),
         *actions.bindings(actions.READS),
@@ -105,6 +106,10 @@ class OverviewView(NamedView, PlotView):
         ]
         self._shown = sum(not line.whole for line in lines)
         self.query_one(QueueList).show_rows(lines, snapshot.taken_at)
+
+    def action_filter_queues(self) -> None:
+        """Type a filter for the queues."""
+        self.action_filter()
 
     def action_related(self, view: str) -> None:
         """Show what belongs to the queue under the cursor in another view."""

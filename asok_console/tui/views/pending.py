@@ -15,13 +15,13 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.trend import trend
+from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
     arguments_cell,
     attempt_cell,
     task_cell,
 )
-from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_names, show_related
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_cursor import Position
@@ -38,7 +38,7 @@ def _waits_cell(row: Row, now: float) -> Cell:
     return ago(row.payload.job.waits_since(now) if row.payload.job else None, now)
 
 
-class PendingView(JobListView):
+class PendingView(ComposedView):
     """The pending jobs of a queue; ``[`` and ``]`` turn to the other queues."""
 
     NAME = "pending"
@@ -54,6 +54,7 @@ class PendingView(JobListView):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
+        *actions.bindings(actions.COMPOSITION),
         *actions.bindings(actions.QUEUE_TURNS),
         *actions.bindings(actions.RELATED),
         *operations.operations_of("pending"),
@@ -124,6 +125,8 @@ class PendingView(JobListView):
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Queue, position, marks and what to expect."""
+        if self.by is not None:
+            return self.describe_composition(f"Queue {self.queue}" if self.queue else "Pending")
         stats = self._stats()
         snapshot = self.console.snapshot
         expected = trend(stats, snapshot.taken_at) if stats and snapshot else None
@@ -141,7 +144,7 @@ class PendingView(JobListView):
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also what concerns the queue as a whole."""
-        if action.operation is PurgeQueue and self.search is not None:
+        if action.operation is PurgeQueue and self.shows_some:
             return None
         if action.reach is Reach.QUEUE:
             stats = self._stats()

@@ -43,6 +43,7 @@ class WorkersView(NamedView):
     NAME = "workers"
     SHOWS_RUNNING = True
     BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.FINDING),
         *actions.bindings(actions.FOLDING),
         *operations.operations_of("workers"),
     ]

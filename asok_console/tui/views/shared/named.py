@@ -32,10 +32,7 @@ def read_names(text: str) -> Filter:
 class NamedView(FilteredView):
     """A view of such a list. ``ORDERS`` are the columns' titles and what they sort by."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *actions.bindings(actions.FINDING),
-        *actions.bindings(actions.SORTS),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.SORTS)]
     ORDERS: ClassVar[tuple[str, ...]] = ()
     SORTED_BY: ClassVar[dict[str, str]] = {}
     """The order that a click on a column's title chooses, by the title."""

@@ -98,12 +98,14 @@ class ReadWindow(ScriptCall[list[Any]]):
     ``order`` is ``left``, ``right``, or ``score`` for a sorted set, which puts the score before each size.
     ``least`` is the lowest score, or ''. Above ``whole`` bytes an element is an outline; ``sums``: with
     its SHA-1. Where ``taken`` is below ``count`` though there are more, the bytes reached their limit.
+    ``at_once``: elements of the first command, 1 where they may be large.
     """
 
     elements: Key
     order: str
     start: int
     count: int
+    at_once: int
     whole: int
     least: float | str
     sums: bool

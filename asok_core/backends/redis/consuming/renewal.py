@@ -134,6 +134,7 @@ class Renewal:
                         order=order,
                         start=this.at,
                         count=budget,
+                        at_once=1,
                         whole=self._largest,
                         least="",
                         sums=False,

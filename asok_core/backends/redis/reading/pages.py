@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -17,9 +18,11 @@ from asok_core.backends.redis.reading.overview import CLIP
 from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window
 from asok_core.backends.redis.reading.query import Query, by_key, in_order, known, maybe, named
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
+from asok_core.backends.redis.reading.sampling import sample_list
 from asok_core.inspection.partial_payload import Item, PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.sample import JobSample, Part
 from asok_core.jobs.envelope import Keyring, Payload, Trust
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
@@ -42,6 +45,7 @@ class PageReader:
     ) -> None:
         self.keys = keys
         self._session = session
+        self._keyring = keyring
         self._redaction = redaction
         self._payloads = PartialPayloads(keyring, redaction)
 
@@ -123,6 +127,33 @@ class PageReader:
         )
         return tuple(each or 0 for each in self._session.ask(lambda _: counts))
 
+    def sample(self, location: Location, queue: str | None = None) -> JobSample:
+        """All jobs of a short location, or a random sample of a long one. ``queue``: of pending jobs.
+
+        Delayed jobs come without their records.
+        """
+        key, order = self._list_of(location, queue)
+        chance = random.Random()  # noqa: S311 - not for secrets
+        # Not those of the lists on the screen: thousands of other jobs would displace them.
+        payloads = PartialPayloads(self._keyring, self._redaction)
+
+        def read(round_trips: RoundTrips) -> JobSample:
+            found = sample_list(round_trips, key, order, chance)
+            parts = tuple(
+                Part(
+                    each.length,
+                    tuple(
+                        self._row(at, item, location, queue, payloads)
+                        for at, item in enumerate(each.items)
+                    ),
+                )
+                for each in found.parts
+            )
+            problem = self._problem(location, queue) if found.total is None else ""
+            return JobSample(found.total or 0, parts, found.taken_at, problem)
+
+        return self._session.run(read)
+
     def records(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
         """The records of some jobs by id; those without one are left out."""
         return self._session.run(lambda round_trips: self._records(round_trips, job_ids))
@@ -133,19 +164,21 @@ class PageReader:
         """Every row of a location in windows from the oldest end (delayed: the soonest), for searches.
 
         Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
-        where the scan began; ``total`` is the length at that moment. ``queue`` is for pending jobs.
-        Delayed jobs come with their records. ``whole``: large jobs with all of their bytes.
+        where the scan began; ``total`` is the length at that moment. ``queue`` is for pending jobs; of
+        the trash it is the id of the operation. Delayed jobs come with their records. ``whole``: large
+        jobs with all of their bytes.
         A key of another type is one page without rows, whose ``problem`` says so.
         """
         if location is Location.DELAYED:
             return self._scan_delayed(batch, whole=whole)
-        name = None if location is Location.DEAD else queue or "default"
-        return self._scan_list(location, name, batch, whole=whole)
+        if location is Location.PENDING:
+            queue = queue or "default"
+        return self._scan_list(location, queue, batch, whole=whole)
 
     def _scan_list(
         self, location: Location, queue: str | None, batch: int, *, whole: bool
     ) -> Iterator[Page]:
-        key = self.keys.dead if queue is None else self.keys.queue(queue)
+        key, _ = self._list_of(location, queue)
         start = 0
         while True:
 
@@ -205,21 +238,38 @@ class PageReader:
         rows = tuple(
             self._row(start + at, item, location, queue) for at, item in enumerate(window.items)
         )
-        problem = ""
-        if window.total is None:
-            shared = {Location.DEAD: self.keys.dead, Location.DELAYED: self.keys.delayed}
-            key = shared.get(location) or self.keys.queue(queue or "default")
-            problem = _not_a("sorted set" if location is Location.DELAYED else "list", key)
+        problem = self._problem(location, queue) if window.total is None else ""
         return Page(start, window.total or 0, rows, problem)
 
-    def _row(self, position: int, item: Item, location: Location, queue: str | None) -> Row:
-        payload = self._payloads.of(item)
+    def _list_of(self, location: Location, queue: str | None) -> tuple[str, Order]:
+        if location is Location.DELAYED:
+            return self.keys.delayed, "score"
+        if location is Location.DEAD:
+            return self.keys.dead, "left"
+        if location is Location.TRASH:
+            return self.keys.trash(queue or ""), "right"
+        return self.keys.queue(queue or "default"), "right"
+
+    def _problem(self, location: Location, queue: str | None) -> str:
+        key, order = self._list_of(location, queue)
+        return _not_a("sorted set" if order == "score" else "list", key)
+
+    def _row(
+        self,
+        position: int,
+        item: Item,
+        location: Location,
+        queue: str | None,
+        payloads: PartialPayloads | None = None,
+    ) -> Row:
+        payload = (payloads or self._payloads).of(item)
         return Row(
             position=position,
             payload=payload,
             location=location,
-            # Dead and delayed jobs hold the name of their queue.
-            queue=queue or (payload.job.queue if payload.job else ""),
+            # Dead and delayed jobs hold the name of their queue, and so do those in the trash.
+            queue=(queue if location is Location.PENDING else None)
+            or (payload.job.queue if payload.job else ""),
             at=payload.failed_at if location is Location.DEAD else item.score,
         )
 

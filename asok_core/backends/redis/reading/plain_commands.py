@@ -47,12 +47,13 @@ class PlainQueries:
         start: int,
         count: int,
         *,
+        at_once: int = 1,
         whole: int = WHOLE,
         least: str = "",
         sums: bool = False,
     ) -> Query[Window]:
         """As ScriptQueries.window; here every item is whole."""
-        del whole, sums
+        del at_once, whole, sums
         name = parsing.raw(key)
         size: Command = ("ZCARD" if order == "score" else "LLEN", name)
 

@@ -123,6 +123,7 @@ class ScriptQueries:
         start: int,
         count: int,
         *,
+        at_once: int = 1,
         whole: int = WHOLE,
         least: str = "",
         sums: bool = False,
@@ -130,7 +131,7 @@ class ScriptQueries:
         """Items from ``start`` on; fewer than ``count`` where they are large (see ``taken``).
 
         ``whole``: bytes up to which an item is not reduced to its outline; ``sums``: with the SHA-1
-        of each that is.
+        of each that is; ``at_once``: items of the first command, more than one where none is large.
         """
 
         def read(replies: Sequence[Any]) -> Window:
@@ -145,6 +146,7 @@ class ScriptQueries:
             order=order,
             start=start,
             count=count,
+            at_once=at_once,
             whole=whole,
             least=least,
             sums=sums,

@@ -29,8 +29,8 @@ NEAR = 32
 
 PROBES, CLOSE = 3, 0.5
 """Jobs of a queue that one round trip looks at, and seconds by which two times of a job may differ."""
-OPERATIONS = 50
-"""Newest operations in whose trash a job is looked for that is nowhere else."""
+OPERATIONS, MORE_OPERATIONS = 50, 1_000
+"""Newest operations in whose trash a job is looked for that is nowhere else; more if a list showed it."""
 _TRASHING = ("purge", "cancel")
 
 _Where: TypeAlias = tuple[Location, str, Order]
@@ -122,7 +122,8 @@ def find_job(
         if detail := held_by(*where, part):
             return detail
     if _may_be_in_trash(known.record):
-        for move in _trashed(round_trips, keys, known.moves):
+        most = MORE_OPERATIONS if near and near.location is Location.TRASH else OPERATIONS
+        for move in _trashed(round_trips, keys, known.moves, most):
             if detail := held_by(Location.TRASH, keys.trash(move.detail), "left", (0, None)):
                 moves = detail.moves if move in detail.moves else (*detail.moves, move)
                 return detail._replace(moves=moves, operation=move.detail)
@@ -158,7 +159,9 @@ def _may_be_in_trash(record: JobRecord | None) -> bool:
     return record is None or record.status in (Status.FAILED, Status.CANCELLED)
 
 
-def _trashed(round_trips: RoundTrips, keys: Keys, moves: Sequence[Move]) -> Iterator[Move]:
+def _trashed(
+    round_trips: RoundTrips, keys: Keys, moves: Sequence[Move], most: int
+) -> Iterator[Move]:
     """What may have moved a job to the trash, the likeliest first; ``detail`` names the operation.
 
     A purge of a whole list writes nothing into the records of dead jobs: only the audit has it.
@@ -166,7 +169,7 @@ def _trashed(round_trips: RoundTrips, keys: Keys, moves: Sequence[Move]) -> Iter
     noted = [each for each in reversed(moves) if each.verb in _TRASHING]
     yield from (each for each in noted if VALID_ID.fullmatch(each.detail))
     names = {each.detail for each in noted}
-    entries = round_trips.ask(maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", OPERATIONS))
+    entries = round_trips.ask(maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", most))
     for _, flat in entries or ():
         fields = fields_of(flat)
         operation, action = fields.get("operation", ""), fields.get("action", "")

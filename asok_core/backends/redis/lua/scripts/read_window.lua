@@ -12,7 +12,7 @@ local function read(from, n)
 end
 
 local out = { redis.call(order == 'score' and 'ZCARD' or 'LLEN', elements), 0 }
-local taken, bytes, step = 0, 0, 1
+local taken, bytes, step = 0, 0, at_once
 
 -- Each command walks through the list to its index from the nearer end. Where that is far, and many items are
 -- asked for, it is faster to ask for the size of the list, which takes as long as three walks to its middle, and to read
@@ -39,7 +39,7 @@ while taken < count and bytes < ENOUGH do
   local got = #items / stride
   taken = taken + got
   if got < asked then break end
-  -- One at first, then as many as STEP_BYTES may hold: each command walks through the list to its index.
+  -- `at_once` at first, then as many as STEP_BYTES may hold: each command walks through the list to its index.
   step = math.max(1, math.min(step * 4, LONGEST_STEP, math.floor(STEP_BYTES * taken / bytes)))
 end
 out[2] = taken

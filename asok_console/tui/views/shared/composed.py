@@ -1,0 +1,217 @@
+"""A list of jobs that a key turns to its composition: how many are of each task, argument, age or size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asok_console.presentation.compositions import basis
+from asok_console.tui.catalog import actions
+from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.views.shared.composition_list import (
+    CompositionList,
+    CurrentSample,
+    named,
+    next_dimension,
+)
+from asok_console.tui.views.shared.job_list import JobListView
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader
+from asok_core.inspection.composition import TASK, By, Dimension
+from asok_core.inspection.filters import Filter, parse
+from asok_core.inspection.sample import JobSample
+from asok_core.inspection.snapshot import Snapshot
+
+READING = "The jobs are being counted …"
+_OF_JOBS = ("mark", "mark_visible", "mark_all", "copy_id", "copy_json", "filter")
+
+
+class ComposedView(JobListView):
+    """A list of jobs, or what they are. Enter on a line lists the jobs of the line.
+
+    Operations are about the jobs that are listed, so they are offered there, for the filter of the line.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.COMPOSING)]
+
+    by: By | None = None
+    """By what the jobs are counted; None: they are listed."""
+    _former_by: By | None = None
+    _opened: tuple[Filter, By] | None = None
+    """The filter of a line that was opened, and where it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.composition = CompositionList()
+        self.composition.display = False
+        self._current = CurrentSample(None)
+
+    def compose_body(self) -> ComposeResult:
+        """The composition, hidden at first, and the jobs."""
+        yield self.composition
+        yield from super().compose_body()
+
+    @property
+    def shown_list(self) -> RowList[Any]:
+        """The list that is shown of those that the view has."""
+        return self.rows if self.by is None else self.composition
+
+    @property
+    def shows_some(self) -> bool:
+        """Whether the jobs of a filter are listed, or lines that stand for some: not all there are."""
+        return self.search is not None or self.by is not None
+
+    def turn(self) -> None:
+        """Show the list that is chosen now."""
+        shown = self.shown_list
+        for rows in self.query(RowList):
+            rows.display = rows is shown
+        self.focus_list()
+        if self.console.snapshot is not None:
+            self.show(self.console.snapshot)
+        self.refresh_heading()
+
+    def focus_list(self) -> None:
+        """The list that is shown."""
+        self.shown_list.focus()
+
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read the window, unless the composition is shown."""
+        return super().page(reader, snapshot) if self.by is None else None
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
+        """Show the window, or the composition, for which a sample is read now and then."""
+        if self.by is None:
+            super().show(snapshot, page)
+            return
+        if self._current.queue != self.scope_queue():
+            self._current = CurrentSample(self.scope_queue())
+            self.composition.clear()
+        if self._current.is_due:
+            self._read(self._current)
+        self._show_composition()
+        self.refresh_heading()
+
+    def _read(self, current: CurrentSample) -> None:
+        location, queue = self.LOCATION, current.queue
+        current.begin()
+        self.console.poller.ask(
+            f"composition of {location}",
+            lambda reader: current.read(lambda: reader.sample(location, queue)),
+            self._sampled,
+        )
+
+    def _sampled(self, answer: object) -> None:
+        current, sample, took = cast("tuple[CurrentSample, JobSample, float]", answer)
+        current.take(sample, took)
+        if current is self._current and self.by is not None and self.is_attached:
+            self._show_composition()
+            self.refresh_heading()
+
+    def _show_composition(self) -> None:
+        found = self._current.by(self.by) if self.by is not None else None
+        if found is None:
+            self.composition.set_empty_text(READING)
+            return
+        self.composition.set_empty_text(found.problem or self.EMPTY)
+        self.composition.show_composition(found, self.now)
+
+    def describe_composition(self, title: str) -> Sequence[tuple[str, str]]:
+        """By what, from how many jobs, and with which error."""
+        found = self.composition.found if self._current.sample is not None else None
+        by = named(self.by) if self.by is not None else ""
+        parts = [(f"{title} {by}", "title")]
+        if found is None:
+            parts.append(("counting …", "dim"))
+        elif found.problem:
+            parts.append((f"⚠ {found.problem}", "warn"))
+        else:
+            parts.append((basis(found), "" if found.is_exact else "info"))
+        return parts
+
+    def action_compose(self) -> None:
+        """Show what the jobs are, or list them."""
+        self.compose_by(TASK if self.by is None else None)
+
+    def action_dimension(self) -> None:
+        """Count by the next of task, argument, age and size."""
+        self.compose_by(next_dimension(self.by) or TASK)
+
+    def compose_by(self, by: By | None) -> None:
+        """Show the composition by something, from its first line; None: the list."""
+        if by is not None and self.search is not None:
+            self.narrow(None)
+        self.by = by
+        self.composition.clear()
+        self.turn()
+
+    def visit(self, text: str) -> None:
+        """Show the jobs also where the composition is shown."""
+        self._former_by, self.by = self.by, None
+        self.turn()
+        super().visit(text)
+
+    def end_visit(self) -> None:
+        """Show what was shown before the visit."""
+        super().end_visit()
+        self.by = self._former_by
+        self.turn()
+
+    def go_back(self) -> bool:
+        """From the jobs of a line to the composition, from a path to all paths, from there to the jobs."""
+        if self.by is not None:
+            self.compose_by(By(Dimension.PATHS) if self.by.path is not None else None)
+            return True
+        opened = self._opened
+        came = self.search is not None and opened is not None
+        closed = super().go_back()
+        if came and opened is not None and self.search is None:
+            self.by, self._opened = opened[1], None
+            self.turn()
+        return closed
+
+    def narrow(self, to: Filter | None) -> None:
+        """Show only what matches. A filter that was typed does not lead back to the composition."""
+        if self._opened is not None and to is not None and to is not self._opened[0]:
+            self._opened = None
+        super().narrow(to)
+
+    @on(RowList.Opened)
+    def _open_line(self, event: RowList.Opened) -> None:
+        line, by = self.composition.row, self.by
+        if event.rows is not self.composition or line is None or by is None:
+            return
+        if line.group.path is not None:
+            self.compose_by(By(Dimension.ARGUMENT, line.group.path))
+        elif line.group.filter:
+            chosen = parse(line.group.filter)
+            self.by, self._opened = None, (chosen, by)
+            self.narrow(chosen)
+            self.turn()
+
+    def search_again(self) -> None:
+        """Repeat the search, and read another sample."""
+        super().search_again()
+        self._current.expire()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A composition is not marked, copied or filtered, and only it is counted by something else."""
+        if action == "dimension":
+            return self.by is not None
+        if action == "compose":
+            return self.by is not None or self.rows.total > 0
+        if self.by is not None and action in _OF_JOBS:
+            return False
+        return super().check_action(action, parameters)
+
+    def plan(self, action: OperatorAction) -> Plan | None:
+        """Nothing for the jobs of a composition: they are not listed, and maybe only estimated."""
+        if self.by is not None and action.reach in (Reach.CHOSEN, Reach.MATCHING, Reach.SHOWN):
+            return None
+        return super().plan(action)

@@ -1,0 +1,145 @@
+"""The composition of a location as a list: a line for each task, argument, value, age or size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from asok_console.presentation import compositions
+from asok_console.presentation.numbers import share
+from asok_console.tui.catalog import actions
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.inspection.composition import (
+    TASK,
+    By,
+    Composition,
+    CompositionLine,
+    Dimension,
+    compose,
+)
+from asok_core.inspection.sample import JobSample
+
+REST = 5.0
+"""Least seconds between two samples."""
+SHARE = 20.0
+"""How many times the duration of a sample passes before the next."""
+LOST = 5.0
+"""Seconds after which a sample that was asked for is taken for lost, as where Redis did not answer."""
+BAR = 16
+DIMENSIONS = (TASK, By(Dimension.PATHS), By(Dimension.AGE), By(Dimension.SIZE))
+"""What the key turns to, one after another."""
+
+
+class CompositionList(RowList[CompositionLine]):
+    """The lines of a composition."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
+
+    def __init__(self) -> None:
+        self.found: Composition | None = None
+        columns: tuple[Column[CompositionLine], ...] = (
+            Column("Jobs", 9, self._jobs, right=True),
+            Column("Share", 6, lambda line, _: share(line.share), right=True),
+            Column("Error", 7, self._error, right=True),
+            Column("Of all", BAR, _bar, rank=1),
+            Column("Group", 30, _group, grow=1, most=120),
+        )
+        super().__init__(columns, lambda line: f"{line.group.rank} {line.group.name}", empty="")
+
+    def show_composition(self, found: Composition, now: float) -> None:
+        """Show the lines."""
+        self.found = found
+        self.show_rows(found.lines, now)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to open what a filter finds, or a path."""
+        if action == "open" and self.row is not None:
+            return bool(self.row.group.filter) or self.row.group.path is not None
+        return super().check_action(action, parameters)
+
+    def _jobs(self, line: CompositionLine, _now: float) -> Cell:
+        return compositions.jobs(line, self.found) if self.found else ""
+
+    def _error(self, line: CompositionLine, _now: float) -> Cell:
+        exact = self.found is None or self.found.is_exact
+        return ("exact" if exact else compositions.error(line.error)), "dim"
+
+
+class CurrentSample:
+    """The sample of a location that is shown, and when the next one is due."""
+
+    def __init__(self, queue: str | None) -> None:
+        self.queue = queue
+        self.sample: JobSample | None = None
+        self._asked_at = self._took = 0.0
+        self._under_way = self._expired = False
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a sample has to be read."""
+        passed = time.monotonic() - self._asked_at
+        if self._under_way:
+            return passed > LOST
+        return self.sample is None or self._expired or passed > max(REST, SHARE * self._took)
+
+    def begin(self) -> None:
+        """Record that one is asked for."""
+        self._asked_at, self._under_way = time.monotonic(), True
+
+    def read(self, sample: Callable[[], JobSample]) -> tuple[CurrentSample, JobSample, float]:
+        """Read one, on the thread of the poller."""
+        began = time.monotonic()
+        return self, sample(), time.monotonic() - began
+
+    def take(self, sample: JobSample, took: float) -> None:
+        """Take in one that was read."""
+        self.sample, self._took = sample, took
+        self._under_way = self._expired = False
+
+    def expire(self) -> None:
+        """Read the next one at once."""
+        self._expired, self._under_way = True, False
+
+    def by(self, by: By) -> Composition | None:
+        """What it holds; None where nothing was read yet."""
+        return compose(self.sample, by) if self.sample is not None else None
+
+
+def next_dimension(by: By | None) -> By | None:
+    """What comes after ``by``; None after the last."""
+    if by is None:
+        return DIMENSIONS[0]
+    current = By(Dimension.PATHS) if by.path is not None else by
+    after = DIMENSIONS.index(current) + 1
+    return DIMENSIONS[after] if after < len(DIMENSIONS) else None
+
+
+def named(by: By) -> str:
+    """What the heading says: ``by task``."""
+    return f"by {by.path}" if by.path is not None else _NAMES[by.dimension]
+
+
+_NAMES = {
+    Dimension.TASK: "by task",
+    Dimension.PATHS: "by argument",
+    Dimension.AGE: "by age",
+    Dimension.SIZE: "by size",
+}
+
+
+def _bar(line: CompositionLine, _now: float) -> Cell:
+    # An eighth lower than the line, so that the bars of two rows never touch.
+    return "▇" * max(round(line.share * BAR), 1), "calm"
+
+
+def _group(line: CompositionLine, _now: float) -> Cell:
+    group = line.group
+    if group.path is not None:
+        found = compositions.values(line)
+        text = found if found == "redacted" else f"{found} value{'' if found == '1' else 's'}"
+        return f"{group.name}  ({text})"
+    return group.name if group.filter else (group.name, "dim")
