@@ -149,6 +149,7 @@ class TasksView(NamedView):
 
     NAME = "tasks"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.FINDING),
         *actions.bindings(actions.TASK_RANGES),
         *actions.bindings(actions.OF_TASK),
     ]
