@@ -102,13 +102,14 @@ async def test_of_a_composition_nothing_is_moved_since_its_jobs_are_not_listed(
     async with open_console(view=view, size=(120, 30)) as hand:
         await hand.sees("1 of ")
         offered = [each.name for each in hand.app.view.operations()]
-        assert any(hand.app.view.check_action("operate", (name,)) for name in offered)
+        assert any(hand.app.check_action("operate", (name,)) for name in offered)
         await hand.press(*keys)
         await hand.sees("by task")
         await hand.sees("all ")
         queue = {"pause", "resume"}
-        assert {name for name in offered if hand.app.view.check_action("operate", (name,))} <= queue
-        await hand.press("d", "D", "r", "R")
+        assert {name for name in offered if hand.app.check_action("operate", (name,))} <= queue
+        assert hand.app.check_action("edit", ()) is False
+        await hand.press("d", "D", "r", "R", "e")
         assert len(hand.app.screen_stack) == 1
 
 
@@ -226,8 +227,7 @@ async def test_a_composition_is_read_again_when_redis_is_back(
         await hand.loses("cannot reach Redis")
         with redis.Redis.from_url(server.url) as client:
             client.lpush(KEYS.queue("default"), seal(order(2, "send", "acme"), KEYRING))
-        await hand.sees("1 job")
-        assert lines(hand) == ["1 100 % exact shop.send"]
+        await hand.until(lambda: lines(hand) == ["1 100 % exact shop.send"], "the composition")
 
 
 async def test_a_key_of_another_type_is_not_an_empty_composition(

@@ -164,7 +164,7 @@ class DeadView(ComposedView):
         row = self.rows.row
         # Of a large job it is not known from a list whether it can be read.
         readable = row is not None and (row.partial or row.payload.job is not None)
-        return row if readable and not self.grouped else None
+        return row if readable and self.shown_list is self.rows else None
 
     def action_sort(self) -> None:
         """Sort the groups by the next order."""
