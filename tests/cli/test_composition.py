@@ -112,9 +112,9 @@ def test_a_sample_states_how_many_were_read_of_how_many_and_its_error(
 
 @pytest.mark.usefixtures("shop")
 def test_what_is_mistyped_is_named(asok: Asok) -> None:
-    ran = asok("queue", "composition", "defalt")
+    ran = asok("queue", "composition", "defaults")
     assert ran.code == 2
-    assert "there is no queue 'defalt'" in ran.err
+    assert "there is no queue 'defaults'" in ran.err
     ran = asok("queue", "composition", "default", "--by", "arg:tenant")
     assert ran.code == 2
     assert "argument path 'tenant' is invalid" in ran.err
