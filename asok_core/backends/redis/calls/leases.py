@@ -117,6 +117,14 @@ class EndLease(NamespacedCall[int]):
     worker: str
 
 
+@dataclass(slots=True, kw_only=True)
+class AnswerStack(NamespacedCall[None]):
+    """Answer the request for a stack that has ``token``."""
+
+    token: str
+    answer: str
+
+
 class RecoveredJob(NamedTuple):
     """A job that a dead process held.
 

@@ -10,6 +10,7 @@ from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.cycle import CheckActive
 from asok_core.backends.redis.calls.leases import (
+    AnswerStack,
     CheckLeases,
     Deregister,
     EndLease,
@@ -21,12 +22,7 @@ from asok_core.backends.redis.calls.leases import (
 )
 from asok_core.backends.redis.calls.walks import Slice
 from asok_core.backends.redis.connection import Connection, Endpoint
-from asok_core.backends.redis.constants import (
-    EVENTS_AGE,
-    EVENTS_LENGTH,
-    STACK_ANSWER_TTL,
-    WORKER_TTL,
-)
+from asok_core.backends.redis.constants import EVENTS_AGE, EVENTS_LENGTH, WORKER_TTL
 from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped, process_numbers, worker_of
@@ -185,7 +181,7 @@ class Registry:
 
     def answer(self, token: str, text: str) -> None:
         """Answer a request for a stack."""
-        self.connection.call("SET", self.keys.stack(token), text, "EX", STACK_ANSWER_TTL)
+        self.connection.run(AnswerStack(ns=self.keys.namespace, token=token, answer=text))
 
     def look(self, worker: str, *, machine: str = "") -> Look:
         """Look at the leases of all workers for ``worker``, which is at ``machine``."""
