@@ -182,3 +182,23 @@ def test_names_that_are_too_long_or_too_many_are_counted_together(
     found = read(redis_url)
     assert total(found.values()).failed == 1201
     assert found[OTHER].failed >= 201
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        pytest.param([1] * 60, id="equal"),
+        pytest.param([1] * 30 + [2] * 30, id="those that come later are busier"),
+        pytest.param(list(range(1, 61)), id="each is busier than those before"),
+    ],
+)
+def test_whatever_the_number_of_tasks_no_attempt_is_lost(
+    connection: Connection, redis_client: Any, redis_url: str, attempts: list[int]
+) -> None:
+    """A task with figures stays in the ranking, and new tasks do not add keys without end."""
+    for n, number in enumerate(attempts):
+        count(connection, of(f"shop.{n:03}", number), most=5, ranked=10)
+    found = read(redis_url)
+    assert total(found.values()).completed == sum(attempts)
+    # Of those with figures of their own, and the others.
+    assert len(list(redis_client.scan_iter("asok:task:h*"))) <= 10 + 1

@@ -24,7 +24,7 @@ class CountTasks(NamespacedCall[None]):
     """Add what tasks did to their figures of this minute and this hour.
 
     ``most`` tasks have figures of their own, those with most attempts today; ``others`` has the figures of
-    the rest. ``ranked`` names at most are ranked.
+    the rest. ``ranked`` names at most are ranked, and one that has figures stays.
     """
 
     others: str

@@ -111,24 +111,39 @@ local ranking = tasks_key(day)
 local names = redis.pcall('ZCARD', ranking)
 if wrong_type(names) then return end
 
+-- The last of the ranking that has no figures of its own today, and its attempts; nil where each has. One that has
+-- figures stays: readers find these by the ranking.
+local names_upwards, next_name = nil, 1
+local function last_without_figures()
+  names_upwards = names_upwards or redis.call('ZRANGE', ranking, 0, ranked - 1)
+  while names_upwards[next_name] do
+    local name = names_upwards[next_name]
+    local attempts = redis.call('ZSCORE', ranking, name)
+    if attempts and redis.call('EXISTS', task_hours_key(name, day)) == 0 then return name, tonumber(attempts) end
+    next_name = next_name + 1
+  end
+end
+
 -- Whether a task is among the busiest of today. Where as many as may be are ranked, each attempt of another takes one
--- from the last, which leaves at 0: so a busy task comes in, and many that run once do not displace others.
+-- from the last, which leaves at 0: so a busy task comes in, and many that run once do not displace others. Of those
+-- with equally many attempts none has precedence: else each new name could have figures of its own.
 local function is_busy(task, attempts)
   if not redis.call('ZSCORE', ranking, task) then
     if names >= ranked then
-      local last = redis.call('ZRANGE', ranking, 0, 0, 'WITHSCORES')
-      if tonumber(last[2]) > tonumber(attempts) then
-        redis.call('ZINCRBY', ranking, -attempts, last[1])
+      local last, known = last_without_figures()
+      if not last then return false end
+      if known > tonumber(attempts) then
+        redis.call('ZINCRBY', ranking, -attempts, last)
         return false
       end
-      redis.call('ZREM', ranking, last[1])
+      redis.call('ZREM', ranking, last)
     else
       names = names + 1
     end
   end
-  redis.call('ZINCRBY', ranking, attempts, task)
+  local attempts_today = redis.call('ZINCRBY', ranking, attempts, task)
   if names == 1 then redis.call('EXPIRE', ranking, HOURS_TTL) end
-  return names <= most or redis.call('ZREVRANK', ranking, task) < most
+  return names <= most or redis.call('ZCOUNT', ranking, attempts_today, '+inf') <= most
 end
 
 for i = counts_first, counts_last, TASK_COUNT.SIZE do
