@@ -81,7 +81,12 @@ class SnapshotBuilder:
         )
         # Jobs that were named before are not left out because what was remembered of them is void.
         had_jobs = bool(self._running)
-        jobs = (self._is_another_server(server) and had_jobs) or jobs
+        is_another = self._is_another_server(server)
+        jobs = (is_another and had_jobs) or jobs
+        events = found.events
+        if is_another and rates:
+            # Only those after the newest of the server before were read.
+            events = round_trips.ask(self._events.query(queries))
         most = HELD if jobs else 0
         self._discovery.note_scan(found.scanned)
         now = found.now
@@ -146,7 +151,7 @@ class SnapshotBuilder:
             dead_head=found.dead_head,
             problems=(*found.problems(), *self._problems(held)),
             unread=tuple(found.unread()),
-            events=self._events.note(found.events),
+            events=self._events.note(events),
             cost=round_trips.cost(),
         )
 
