@@ -218,7 +218,7 @@ def decode_answer(text: bytes, job_id: str) -> JobStack:
             ),
             problem=str(known["problem"])[:500],
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return JobStack(job_id, problem="the answer of its worker cannot be read")
 
 

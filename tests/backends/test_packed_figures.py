@@ -202,3 +202,23 @@ def test_whatever_the_number_of_tasks_no_attempt_is_lost(
     assert total(found.values()).completed == sum(attempts)
     # Of those with figures of their own, and the others.
     assert len(list(redis_client.scan_iter("asok:task:h*"))) <= 10 + 1
+
+
+def test_a_damaged_entry_hides_nothing_that_is_counted_after_it(
+    connection: Connection, redis_client: Any, redis_url: str
+) -> None:
+    count(connection, of("shop.mail", 5))
+    for key in redis_client.scan_iter("asok:task:*:shop.mail"):
+        redis_client.setrange(key, 0, b"\xff\xff\xff")
+    for _ in range(2):
+        count(connection, of("shop.mail", 2))
+    assert read(redis_url)["shop.mail"].completed == 4
+
+
+def test_counts_stop_at_the_largest_number(connection: Connection, redis_url: str) -> None:
+    largest = (1 << 48) - 1
+    many = packed(Figures(3, 3, run_us=largest, runs={127: largest}))
+    for _ in range(20):
+        count(connection, *[TaskCount("shop.mail", 3, many)] * 50)
+    found = read(redis_url)["shop.mail"]
+    assert (found.completed, found.run_us, found.runs) == (3_000, largest, {127: largest})

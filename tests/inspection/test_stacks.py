@@ -121,6 +121,11 @@ def test_an_answer_survives_its_text_and_no_text_raises() -> None:
     assert decode_answer(encode_answer(answer).encode(), "j") == answer
     for text in (b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"seconds": 1}', b"null"):
         assert decode_answer(text, "j").problem == "the answer of its worker cannot be read"
+    whole = encode_answer(answer)
+    for part, huge in (("1.5", "1" + "0" * 400), ("[[2, ", "[[1e999, ")):
+        assert part in whole
+        text = whole.replace(part, huge).encode()
+        assert decode_answer(text, "j").problem == "the answer of its worker cannot be read"
     wrong: tuple[Any, ...] = ("", {}, [1], [["a", "b", "c"]], [["a", 1]], None)
     for value in wrong:
         assert stack_of(value) == ()

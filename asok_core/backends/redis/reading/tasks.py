@@ -51,10 +51,15 @@ class TaskMemory:
 
     def absorb(self, start: int, width: int, block: bytes, since: int) -> None:
         """Keep the entries of a block, from the bucket that starts at ``since``."""
+        newer = None
         for bucket, packed in entries(block):
             at = start + bucket * width
             if at < since:
                 break
+            if bucket == newer:
+                # The script has begun another entry, as this one has no figures.
+                continue
+            newer = bucket
             if self._packed.get(at) != packed:
                 self._packed[at] = packed
                 self._known.pop(at, None)

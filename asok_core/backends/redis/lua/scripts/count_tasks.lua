@@ -1,6 +1,7 @@
 -- needs: full locations
 -- Add what tasks did to their blocks of figures (packed_figures.py), those of this minute and of this hour. Moves no job.
 local COUNTS, BUCKETS, TRAILER, TAIL, LARGEST, LARGEST_SCALE = 7, 128, 3, 160, 131072, 8 ^ 18
+local MOST = 2 ^ 48 - 1
 local HOUR, DAY, MINUTES_TTL, HOURS_TTL = 3600, 86400, 90000, 1296000
 local byte, char, floor = string.byte, string.char, math.floor
 
@@ -36,7 +37,8 @@ end
 local function packed_of(numbers)
   local digits, n = {}, 0
   for i = 1, #numbers do
-    local rest = numbers[i]
+    -- What is more could not be read again.
+    local rest = math.min(numbers[i], MOST)
     while rest > 7 do
       n = n + 1
       digits[n], rest = rest % 8 + 8, floor(rest / 8)
