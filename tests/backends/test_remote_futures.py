@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asok_core.backends.redis.connection import ConnectionPool, Endpoint
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import AsokError
 from asok_core.execution.context import dump, request_context

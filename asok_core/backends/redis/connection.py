@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -17,27 +16,18 @@ from weakref import WeakSet
 
 import redis
 from hiredis import pack_command
-from redis.backoff import NoBackoff
-from redis.connection import (
-    AbstractConnection,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
-from redis.connection import (
-    Connection as _PlainConnection,
-)
-from redis.retry import Retry
+from redis.connection import AbstractConnection
 
 from asok_core import compat
 from asok_core.backends.redis.calls.call import Arg, R, ScriptCall, signature_of
 from asok_core.backends.redis.explanations import explained, explaining, wrong_type
+from asok_core.backends.redis.master import Master
 from asok_core.backends.redis.scripts import Script
 from asok_core.backends.redis.tls import check_tls
 from asok_core.backends.redis.transport import ReplyTooLarge, transport_of
 from asok_core.errors import SettingsError, Unreachable
 from asok_core.settings.redis_url import masked_url, parse_redis_url
 
-CONNECT_TIMEOUT = 5.0
 REPLY_TIMEOUT = 5.0
 
 _Sent = tuple[Script, list[Arg], Callable[[Any], R]]
@@ -56,16 +46,17 @@ class Endpoint:
         self.name = name
         self.namespace = namespace
         try:
-            self._address = parse_redis_url(url)
+            address = parse_redis_url(url)
         except ValueError as error:
             raise SettingsError(f"the Redis URL {self.shown!r} is invalid: {error}") from None
-        if self._address.is_cluster and not re.fullmatch(r"\{[^{}]+\}", namespace):
+        if address.is_cluster and not re.fullmatch(r"\{[^{}]+\}", namespace):
             raise SettingsError(
                 f"ASOK_NAMESPACE is {namespace!r}; on Redis Cluster it must be in braces, as in "
                 "'{asok}', so that every key is in one slot"
             )
-        if self._address.is_tls:
-            check_tls(self.shown, self._address.options)
+        if address.is_tls:
+            check_tls(self.shown, address.options)
+        self._master = Master(address, namespace)
 
     def connect(
         self, *, reply_timeout: float | None = REPLY_TIMEOUT, name: str | None = None
@@ -80,7 +71,7 @@ class Endpoint:
     def connection(self, reply_timeout: float | None, name: str) -> AbstractConnection:
         """A connected redis-py connection, for Connection and for subscribers."""
         with explaining(self.shown):
-            connection = _made(self._master(), reply_timeout)
+            connection = self._master.connection(reply_timeout)
             connection.connect()
             try:
                 connection.send_command("CLIENT", "SETNAME", name)
@@ -92,86 +83,6 @@ class Endpoint:
                 raise
         _open.add(connection)
         return connection
-
-    def _master(self) -> dict[str, Any]:
-        if self._address.is_sentinel:
-            return self._from_sentinel()
-        if self._address.is_cluster:
-            return self._from_cluster()
-        if self._address.path:
-            kwargs = self._common()
-            kwargs |= {"connection_class": UnixDomainSocketConnection, "path": self._address.path}
-            return kwargs
-        return self._plain(*self._address.hosts[0])
-
-    def _common(self) -> dict[str, Any]:
-        address = self._address
-        options = {k: v for k, v in address.options.items() if not k.startswith("sentinel_")}
-        return {
-            "db": address.db,
-            "username": address.username,
-            "password": address.password,
-            **options,
-        }
-
-    def _plain(self, host: str, port: int) -> dict[str, Any]:
-        kind = SSLConnection if self._address.is_tls else _PlainConnection
-        return {**self._common(), "connection_class": kind, "host": host, "port": port}
-
-    def _from_sentinel(self) -> dict[str, Any]:
-        options = self._address.options
-        # Sentinels share the TLS settings of the servers; their user and password are their own.
-        kwargs = self._plain(*self._address.hosts[0])
-        kwargs |= {
-            "socket_timeout": CONNECT_TIMEOUT,
-            "retry": Retry(NoBackoff(), 0),
-            "username": options.get("sentinel_username"),
-            "password": options.get("sentinel_password"),
-        }
-        kwargs["ssl"] = kwargs.pop("connection_class") is SSLConnection
-        for name in ("host", "port", "db"):
-            kwargs.pop(name, None)
-        sentinel = redis.Sentinel(list(self._address.hosts), sentinel_kwargs=kwargs)
-        try:
-            host, port = sentinel.discover_master(self._address.service)
-        finally:
-            for each in sentinel.sentinels:
-                each.close()
-        return self._plain(host, port)
-
-    def _from_cluster(self) -> dict[str, Any]:
-        last: Exception | None = None
-        for host, port in self._address.hosts:
-            seed = _made(self._plain(host, port), CONNECT_TIMEOUT)
-            try:
-                seed.send_command("CLUSTER", "KEYSLOT", f"{self.namespace}:queue")
-                slot = int(seed.read_response())
-                seed.send_command("CLUSTER", "SLOTS")
-                for low, high, master, *_ in seed.read_response():
-                    if low <= slot <= high:
-                        # A node that does not know its own name leaves it out.
-                        return self._plain((master[0] or b"").decode() or host, int(master[1]))
-                last = redis.ConnectionError(f"no node serves slot {slot}")
-            except redis.RedisError as error:
-                last = error
-            finally:
-                seed.disconnect()
-        raise last or redis.ConnectionError("the URL names no node")
-
-
-def _made(kwargs: dict[str, Any], reply_timeout: float | None) -> AbstractConnection:
-    """A redis-py connection that is not open yet, and neither retries nor says more than it must."""
-    kind: type[AbstractConnection] = kwargs.pop("connection_class")
-    return kind(
-        **{
-            "socket_connect_timeout": CONNECT_TIMEOUT,
-            **kwargs,
-            "socket_timeout": reply_timeout,
-            "retry": Retry(NoBackoff(), 0),
-            "protocol": 2,
-            "driver_info": None,
-        }
-    )
 
 
 _open: WeakSet[AbstractConnection] = WeakSet()
@@ -345,56 +256,3 @@ class Connection:
 def _packed(command: tuple[Arg, ...]) -> bytes:
     packed: bytes = pack_command(command)  # type: ignore[arg-type] # its stub: tuples of one only
     return packed
-
-
-class ConnectionPool:
-    """Open connections for threads to borrow; grows as needed, survives a fork."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self._idle: list[Connection] = []
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-
-    def borrow(self) -> _Borrowed:
-        """A connection for the body of a ``with``; a broken one is not put back."""
-        if self._pid != os.getpid():
-            # The parent's sockets: used from two processes their replies would mix. And its lock:
-            # one of its threads may have held it when it forked.
-            self._idle, self._lock, self._pid = [], threading.Lock(), os.getpid()
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        return _Borrowed(self, connection or self.endpoint.connect())
-
-    def give_back(self, connection: Connection) -> None:
-        """Take a connection back whose replies have all been read."""
-        if connection.open and self._pid == os.getpid():
-            with self._lock:
-                self._idle.append(connection)
-
-    def close(self) -> None:
-        """Close every idle connection."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-
-class _Borrowed:
-    """A connection of a pool for the body of a ``with``. A generator would be slower."""
-
-    __slots__ = ("_connection", "_pool")
-
-    def __init__(self, pool: ConnectionPool, connection: Connection) -> None:
-        self._pool = pool
-        self._connection = connection
-
-    def __enter__(self) -> Connection:
-        return self._connection
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or issubclass(kind, redis.ResponseError):
-            self._pool.give_back(self._connection)
-        else:
-            # A reply may still be under way: the next borrower would read it as its own.
-            self._connection.close()

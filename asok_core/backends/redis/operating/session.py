@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import redis
 
 from asok_core.backends.redis.audit import Operation, new_operation_id, operator_name
-from asok_core.backends.redis.connection import Connection, ConnectionPool, Endpoint
+from asok_core.backends.redis.connection import Connection, Endpoint
+from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
 from asok_core.backends.redis.operating.bulk import Sweep

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.producing import Enqueue, NewJob
-from asok_core.backends.redis.connection import Connection, ConnectionPool, Endpoint
+from asok_core.backends.redis.connection import Connection, Endpoint
+from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
-from asok_core.backends.redis.connection import CONNECT_TIMEOUT, Connection, Endpoint
+from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.master import CONNECT_TIMEOUT
 from asok_core.backends.redis.producing.deadlocks import Deadlocks
 from asok_core.backends.redis.records import UNREADABLE
 from asok_core.errors import Refused

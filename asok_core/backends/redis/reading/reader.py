@@ -6,7 +6,8 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from asok_core.backends.redis.connection import ConnectionPool, Endpoint
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.pages import PageReader
 from asok_core.backends.redis.reading.round_trips import ReaderSession

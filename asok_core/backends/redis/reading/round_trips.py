@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import redis
 
-from asok_core.backends.redis.connection import Connection, ConnectionPool
+from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.explanations import explaining
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import ScriptQueries, load_commands
