@@ -71,7 +71,9 @@ COMMANDS = (
         "job find", "asok_console.commands.job.find", "find jobs by id, task, error or argument"
     ),
     Command("job list", "asok_console.commands.job.list", "list jobs in one state"),
-    Command("job cancel", "asok_console.commands.job.cancel", "cancel jobs that have not started"),
+    Command(
+        "job cancel", "asok_console.commands.job.cancel", "cancel pending, delayed or running jobs"
+    ),
     Command(
         "job promote", "asok_console.commands.job.promote", "move delayed jobs to their queues now"
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.presentation.explanation import lines_of, title_of
+from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the reasons, the most important first. Returns 1 where nothing is known of the job."""
     if sum(each is not None for each in (args.job, args.queue, args.worker)) != 1:
         raise UsageError("specify exactly one of JOB_ID, --queue QUEUE and --worker WORKER")
+    if not (args.job or args.queue or args.worker):
+        raise UsageError("JOB_ID, --queue and --worker must not be empty")
     settings = on_redis(settings, args.url)
     reader = open_reader(settings)
     try:
@@ -81,7 +84,7 @@ def _document(found: explain.Explained) -> dict[str, Any]:
     return {
         found.kind: found.name,
         "state": found.explanation.state,
-        "read_at": found.at,
+        "read_at": iso(found.at),
         "reasons": [_reason(each) for each in found.explanation.reasons],
         "estimate": None
         if estimate is None
@@ -98,8 +101,11 @@ def _reason(reason: Reason) -> dict[str, Any]:
     return {
         "code": reason.code,
         "text": reason.text,
-        "since": reason.since,
-        "evidence": dict(reason.evidence),
+        "since": iso(reason.since),
+        "evidence": {
+            name: iso(value) if name.endswith("_at") and isinstance(value, float) else value
+            for name, value in reason.evidence.items()
+        },
         "remedy": reason.remedy,
         "blocking": reason.blocking,
     }

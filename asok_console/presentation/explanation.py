@@ -17,7 +17,7 @@ LONGEST = 300
 """Characters of one line."""
 LONGEST_REMEDY = 5000
 """Of a line with a command, which is of no use without its end: names have up to 1024 bytes."""
-NOTHING = "nothing is found that holds it up"
+NOTHING = "no obstacle was found"
 TO_CHANGE, TO_LOOK = "to change it: ", "to see where it is: "
 
 _TONES = {

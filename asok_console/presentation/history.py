@@ -32,6 +32,7 @@ _WORDS = {
     "moved": ("→ moved", "calm"),
     "moved to front": ("→ moved to the front", "calm"),
     "cancelled": ("⊘ cancelled", "dim"),
+    "cancel requested": ("⊘ cancel requested", "warn"),
     "purged": ("⊘ purged", "dim"),
     "restored": ("↺ restored", "calm"),
     "imported": ("↺ imported", "calm"),
@@ -50,7 +51,7 @@ _RESTORED = {
 }
 _BY_OPERATORS = (
     *("requeued", "edited", "promoted", "put back", "moved", "moved to front"),
-    *("cancelled", "purged", "restored", "imported"),
+    *("cancelled", "cancel requested", "purged", "restored", "imported"),
 )
 
 
@@ -123,7 +124,7 @@ def _operation(event: Event) -> Iterator[str]:
         yield _RESTORED.get(event.detail, event.detail)
     elif event.what == "moved":
         yield f"to queue '{event.detail}'"
-    elif event.what in ("cancelled", "purged"):
+    elif event.what in ("cancelled", "cancel requested", "purged"):
         lost = event.detail == "lost"
         yield "it was in no location" if lost else f"operation {event.detail}" * bool(event.detail)
     elif event.detail:

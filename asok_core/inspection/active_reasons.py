@@ -186,6 +186,10 @@ def _running(case: Case) -> Reason:
         code, text = "running_long", f"{text}, {compared}"
     if case.stacks and case.stacks[0].stands:
         evidence["it_stands_still_in"] = _call(case.stacks[0])
+    if record is not None and record.cancel is not None:
+        evidence["cancellation_requested_by"] = record.cancel.by
+        if record.cancel.ends_at is not None:
+            evidence["its_process_may_be_ended_at"] = record.cancel.ends_at
     limit = case.job.timeout if case.job else None
     if limit is not None:
         evidence["timeout_s"] = limit

@@ -88,7 +88,9 @@ def _finished(case: Case, status: Status | str) -> Reason:
         removed = next(
             (m for m in reversed(case.detail.moves) if m.verb in ("cancel", "purge")), None
         )
-        by = removed.by if removed and removed.by else "not known"
+        # A job that was cancelled while it ran was taken out of no queue.
+        request = record.cancel if record else None
+        by = (removed.by if removed else request.by if request else "") or "not known"
         return Reason(
             "cancelled", "it was cancelled", removed.at if removed else at,
             {"by": by, **_of_record(case)},

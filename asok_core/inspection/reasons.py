@@ -235,7 +235,7 @@ def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:
         longest = min(jobs, key=lambda job: job.started_at or now)
         evidence["they_run"] = ", ".join(f"{task} ({number})" for task, number in tasks)
         evidence["longest"] = f"job {longest.payload.id or 'not known'} of {_task(longest)}"
-        evidence["longest_s"] = max(0.0, now - (longest.started_at or now))
+        evidence["running_for_s"] = max(0.0, now - (longest.started_at or now))
     who = f"worker {able[0].id}" if len(able) == 1 else f"the {len(able)} workers that serve it"
     return Reason(
         "slots_busy", f"all {evidence['slots']} slots of {who} are busy", evidence=evidence,

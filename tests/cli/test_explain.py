@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import redis
 from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import Keys
+from asok_core.clock import iso
 from asok_core.jobs.envelope import Keyring, seal
 from asok_core.operations.stacks import A_WHILE
 from tests.fixtures.bench import Bench, dead_job
@@ -54,7 +56,8 @@ class TestPending:
         assert (reason["code"], reason["blocking"]) == ("queue_paused", True)
         assert reason["remedy"] == "asok queue resume default"
         assert "@" in reason["evidence"]["by"]
-        assert reason["since"] == pytest.approx(server_time(redis_client), abs=60)
+        since = datetime.fromisoformat(reason["since"])
+        assert since.timestamp() == pytest.approx(server_time(redis_client), abs=60)
 
     def test_who_paused_a_queue_is_not_known_where_the_audit_does_not_have_it(
         self, asok: Asok, redis_client: redis.Redis
@@ -157,6 +160,8 @@ class TestWithWorkers:
         assert (reason["evidence"]["slots"], reason["evidence"]["running"]) == (2, 2)
         assert "tests.worker.jobs.hold (2)" in reason["evidence"]["they_run"]
         assert held[0].id in reason["evidence"]["longest"]
+        # On the page each piece of evidence has a label of its own.
+        assert asok("explain", waiting.id).out.count("longest: ") == 1
         for word in ("a", "b"):
             desk.release(word)
 
@@ -170,7 +175,7 @@ class TestWithWorkers:
         assert document["job"] == held.id
         assert document["state"] == "running"
         reason = document["reasons"][0]
-        assert (reason["code"], reason["since"]) == ("running", record.started_at)
+        assert (reason["code"], reason["since"]) == ("running", iso(record.started_at))
         assert reason["evidence"]["process"] == record.worker
         assert reason["evidence"]["timeout_s"] == 600.0
         desk.release("a")
@@ -207,7 +212,7 @@ class TestWithWorkers:
         assert "@" in evidence["by"]
         assert record.started_at is not None
         assert record.enqueued_at is not None
-        assert reason["since"] < evidence["resumed_at"] <= record.started_at
+        assert reason["since"] < evidence["resumed_at"] <= (iso(record.started_at) or "")
         assert evidence["waited_s"] == pytest.approx(
             record.started_at - record.enqueued_at, abs=0.01
         )
@@ -230,7 +235,7 @@ class TestWithWorkers:
         reason = document["reasons"][0]
         assert (document["state"], reason["code"]) == ("waiting for its next attempt", "retry")
         assert reason["text"].startswith("attempt 1 of 5 failed: ")
-        assert reason["evidence"]["due_at"] > server_time(desk.client) + 60
+        assert reason["evidence"]["due_at"] > (iso(server_time(desk.client) + 60) or "")
 
     def test_a_lost_worker(self, asok: Asok, desk: Desk, run_worker: RunWorker) -> None:
         worker = run_worker(ASOK_WORKER_LEASE="1s")
@@ -359,7 +364,7 @@ class TestElsewhere:
         redis_client.zadd(KEYS.delayed, {seal(job(1), Keyring(b"x")): due})
         record(redis_client, "job-1", status="scheduled", queue="default")
         reason = first(asok, "job-1")
-        assert (reason["code"], reason["evidence"]["due_at"]) == ("delayed_by_caller", due)
+        assert (reason["code"], reason["evidence"]["due_at"]) == ("delayed_by_caller", iso(due))
 
     def test_a_due_job_that_is_not_promoted(self, asok: Asok, redis_client: redis.Redis) -> None:
         due = server_time(redis_client) - 60
@@ -367,7 +372,7 @@ class TestElsewhere:
         reason = first(asok, "job-1")
         assert (reason["code"], reason["since"], reason["remedy"]) == (
             "promotion_late",
-            due,
+            iso(due),
             "asok worker",
         )
 
@@ -388,6 +393,21 @@ class TestElsewhere:
         assert asok("job", "cancel", waiting.id, "--yes").code == 0
         codes = [each["code"] for each in explained(asok, waiting.id)["reasons"]]
         assert codes == ["in_trash", "cancelled"]
+
+    @pytest.mark.parametrize("words", [("",), ("--queue", ""), ("--worker", "")])
+    def test_an_empty_name_is_refused(self, asok: Asok, words: tuple[str, ...]) -> None:
+        ran = asok("explain", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert "JOB_ID, --queue and --worker must not be empty" in ran.err
+
+    def test_times_are_written_as_in_every_other_document(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        due = server_time(redis_client) - 60
+        redis_client.zadd(KEYS.delayed, {seal(job(1), Keyring(b"x")): due})
+        document = explained(asok, "job-1")
+        assert document["read_at"].endswith("Z")
+        assert document["reasons"][0]["since"] == iso(due)
 
     @pytest.mark.parametrize("words", [("explain", "job-1"), ("explain", "job-1", "--json")])
     def test_nothing_is_claimed_of_an_unknown_job(self, asok: Asok, words: tuple[str, ...]) -> None:

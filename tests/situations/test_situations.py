@@ -19,6 +19,7 @@ from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.job_columns import job_id
+from asok_core.clock import iso
 from asok_core.operations.explain import Kind
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -277,7 +278,7 @@ def test_long_retry(desk: Desk, run_worker: RunWorker, names: Names) -> None:
     failing = desk.enqueue("fail", retries=4, backoff=600)
     desk.reaches(failing, "retrying")
     reason = names("retry", "attempt 1 of 5 failed: ", failing.id)
-    assert reason["evidence"]["due_at"] > time.time() + 60
+    assert reason["evidence"]["due_at"] > (iso(time.time() + 60) or "")
 
 
 def test_huge_payload(desk: Desk, run_worker: RunWorker, names: Names) -> None:

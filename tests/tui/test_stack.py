@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual.widgets import Log
+
 from asok_console.tui.screens.confirm import Confirm
 from tests.fixtures.console import Open
 from tests.fixtures.worker import Desk, RunWorker
@@ -25,6 +27,27 @@ async def test_the_stack_of_a_running_job_is_shown(
         await hand.sees("Actions")
         await hand.press("s")
         await hand.sees("tests/worker/jobs.py:")
+        await hand.press("escape")
+    desk.release("word")
+    desk.reaches(job, "completed")
+
+
+async def test_no_part_of_a_stack_is_cut_at_the_edge(
+    desk: Desk, run_worker: RunWorker, open_console: Open
+) -> None:
+    run_worker()
+    job = desk.enqueue("hold", "word")
+    desk.wait_for_lines("begin word")
+    record = desk.reaches(job, "running")
+    async with open_console(size=(60, 24), view="jobs") as hand:
+        await hand.sees("tests.worker.jobs.hold")
+        await hand.press("s")
+        await hand.until(
+            lambda: str(record.worker) in "".join(hand.app.screen.query_one(Log).lines),
+            "the process",
+        )
+        log = hand.app.screen.query_one(Log)
+        assert max(map(len, log.lines)) <= log.scrollable_content_region.width
         await hand.press("escape")
     desk.release("word")
     desk.reaches(job, "completed")

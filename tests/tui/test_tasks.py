@@ -73,7 +73,7 @@ async def test_a_key_leads_to_the_jobs_of_a_task_and_back(
         for key, title in (("F", "Dead jobs"), ("L", "Delayed"), ("enter", "recent jobs")):
             await hand.press(key)
             await hand.sees(title)
-            await hand.sees("⌕ task:shop.billing.charge")
+            await hand.sees("⌕ task:=shop.billing.charge")
             await hand.press("escape")
             await hand.sees("Tasks   last hour")
             assert hand.app.view_name == "tasks"

@@ -168,6 +168,10 @@ def test_the_process_of_a_task_that_does_not_stop_is_ended_for_it_alone(
     assert "died" not in worker.log.replace("which died", "")
     shown = asok("job", "show", job.id)
     assert "stack when attempt 1 was ended (cancelled)" in shown.out
+    assert "⊘ cancel requested     by " in shown.out
+    reason = asok("explain", job.id, "--json").document["reasons"][0]
+    assert reason["code"] == "cancelled"
+    assert "@" in reason["evidence"]["by"]
     assert f"in {task}" in shown.out or f"  {task}  " in shown.out
 
 
@@ -176,8 +180,10 @@ def test_the_states_of_a_cancellation_are_shown(desk: Desk, start: RunWorker, as
     job = running(desk, "ignore", "job")
     worker.signal(signal.SIGSTOP)
     cancel(asok, job)
-    assert "cancellation  requested by" in asok("job", "show", job.id).out
+    assert "cancelled   requested by" in asok("job", "show", job.id).out
     assert asok("job", "show", job.id, "--json").document["cancellation"]["state"] == "asked"
+    evidence = asok("explain", job.id, "--json").document["reasons"][-1]["evidence"]
+    assert "@" in evidence["cancellation_requested_by"]
     again = asok("job", "cancel", job.id, "--yes")
     assert again.code == 1
     assert "its cancellation was requested before" in again.out
@@ -290,3 +296,10 @@ def test_the_last_stack_is_kept_where_a_worker_stops_before_the_job_does(
     assert desk.record(job).status == "pending"
     stack = asok("job", "show", job.id, "--json").document["stack"]
     assert (stack["why"], stack["frames"][0]["function"]) == ("worker stopped", "hold")
+
+
+def test_the_help_names_running_jobs_where_ids_may_name_them_only(asok: Asok) -> None:
+    text = " ".join(asok("job", "cancel", "--help").out.split())
+    assert "Cancel pending, delayed or running jobs." in text
+    assert "ids of pending, delayed or running jobs" in text
+    assert "all pending or delayed jobs" in text

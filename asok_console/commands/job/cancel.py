@@ -22,7 +22,9 @@ BY_STATE = {str(operation.location): operation for operation in _WAITING}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    selection.add_arguments(parser, "pending, delayed or running jobs", queue=True)
+    selection.add_arguments(
+        parser, "pending or delayed jobs", queue=True, named="pending, delayed or running jobs"
+    )
     parser.add_argument(
         "--state",
         choices=tuple(BY_STATE),

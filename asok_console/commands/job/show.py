@@ -145,7 +145,7 @@ def _lines(detail: JobDetail) -> list[str]:
         lines.append(f"{'result':<12}{safe(document['result_error'], LONGEST)}")
     record = detail.record
     if record is not None and record.cancel is not None:
-        lines.append(f"cancellation  {cancel_line(record, detail.read_at)}")
+        lines.append(f"{'cancelled':<12}{cancel_line(record, detail.read_at)}")
     if document["error"]:
         lines += ["error", *safe_block(document["error"], LONGEST).splitlines()]
     kept = decode_kept(record.stack if record else None)

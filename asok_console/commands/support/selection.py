@@ -38,9 +38,11 @@ STATES = {
 """Why a job is not acted on where it is."""
 
 
-def add_arguments(parser: argparse.ArgumentParser, jobs: str, *, queue: bool) -> None:
-    """Declare how to specify ``jobs`` (such as ``delayed jobs``)."""
-    parser.add_argument("id", nargs="*", help=f"ids of {jobs}")
+def add_arguments(
+    parser: argparse.ArgumentParser, jobs: str, *, queue: bool, named: str = ""
+) -> None:
+    """Declare how to specify ``jobs`` (such as ``delayed jobs``); ``named``: those that ids may name."""
+    parser.add_argument("id", nargs="*", help=f"ids of {named or jobs}")
     parser.add_argument("--filter", metavar="WORDS", help=f"{jobs} that match")
     parser.add_argument("--all", action="store_true", help=f"all {jobs}")
     if queue:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from rich.cells import chop_cells
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Log
 
-from asok_console.tui.screens.job_texts import plain
+from asok_console.tui.screens.job_texts import broken, plain
 
 
 class WholeTexts(ModalScreen[None]):
@@ -50,19 +49,8 @@ class WholeTexts(ModalScreen[None]):
         log = self.query_one(Log)
         log.clear()
         for title, text in self._texts.items():
-            log.write_lines([f"── {title} ({len(text):,} characters)", *_broken(text, width), ""])
+            log.write_lines([f"── {title} ({len(text):,} characters)", *broken(text, width), ""])
 
     def action_scroll(self, how: str) -> None:
         """Scroll, without the animation that a long text would wait for."""
         getattr(self.query_one(Log), how)(animate=False)
-
-
-def _broken(text: str, width: int) -> list[str]:
-    return [part for line in text.split("\n") for part in _parts(line, width)]
-
-
-def _parts(line: str, width: int) -> list[str]:
-    if not line.isascii():
-        return chop_cells(line, width) or [""]
-    # ASCII has one cell a character, and may be of megabytes.
-    return [line[at : at + width] for at in range(0, max(len(line), 1), width)]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from textwrap import wrap
 
+from rich.cells import chop_cells
 from textual.content import Content
 
 from asok_console.presentation.fitting import fit_middle
@@ -124,3 +125,15 @@ def _coloured(text: str, language: str) -> Content:
     from textual.highlight import highlight
 
     return highlight(text, language=language)
+
+
+def broken(text: str, width: int) -> list[str]:
+    """The lines of a text, each in parts of at most ``width`` cells."""
+    return [part for line in text.split("\n") for part in _parts(line, width)]
+
+
+def _parts(line: str, width: int) -> list[str]:
+    if not line.isascii():
+        return chop_cells(line, width) or [""]
+    # ASCII has one cell a character, and may be of megabytes.
+    return [line[at : at + width] for at in range(0, max(len(line), 1), width)]

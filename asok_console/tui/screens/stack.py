@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -15,6 +15,7 @@ from textual.widgets import Log
 
 from asok_console.presentation.stack import answer_lines
 from asok_console.presentation.text import safe
+from asok_console.tui.screens.job_texts import broken
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Operator, Reader
 from asok_core.errors import AsokError
@@ -50,6 +51,7 @@ class StackScreen(ModalScreen[None]):
         super().__init__()
         self._row = row
         self._thread: threading.Thread | None = None
+        self._lines: list[str] = []
 
     @property
     def console(self) -> Host:
@@ -66,6 +68,10 @@ class StackScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Ask for one stack."""
         self._ask(1)
+
+    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - Textual passes it
+        """Break the lines at the width that there is."""
+        self._write(self._lines)
 
     def action_sample(self) -> None:
         """Take ten stacks within a second."""
@@ -101,6 +107,9 @@ class StackScreen(ModalScreen[None]):
         self._write(message.lines)
 
     def _write(self, lines: list[str]) -> None:
+        self._lines = lines
+        # The border takes a cell on each side, and the scrollbar two.
+        width = max(self.size.width - 5, 10)
         log = self.query_one(Log)
         log.clear()
-        log.write_lines(lines)
+        log.write_lines([part for line in lines for part in broken(line, width)])

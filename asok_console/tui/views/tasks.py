@@ -239,7 +239,7 @@ class TasksView(NamedView):
         """Show the jobs of the task under the cursor in another view."""
         line = self.query_one(TaskList).row
         if line is not None:
-            self.console.visit(view, word("task", line.row.name))
+            self.console.visit(view, word("task", f"={line.row.name}"))
 
     @on(RowList.Opened)
     def _open(self) -> None:

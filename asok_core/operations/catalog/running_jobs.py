@@ -38,7 +38,7 @@ class StopRunningJobs(CatalogOperation):
         """Say what happens to the job, its process and the others in it."""
         return (
             f"its task is asked to stop (JobCancelled is raised in it); after {self.wait:g} s its process "
-            "is ended, and the other jobs of that go back to their queues, uncharged; it is not retried"
+            "is ended, and its other jobs return to their queues, uncharged; it is not retried"
         )
 
 
