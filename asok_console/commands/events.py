@@ -21,7 +21,7 @@ from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 INTERVAL = 1.0
-"""Seconds between two looks for new events."""
+"""Seconds between two reads of new events."""
 BATCH = 500
 """Events that are read at once."""
 KIND_WIDTH = max(map(len, EventKind))
@@ -107,7 +107,7 @@ def _follow(reader: Reader, past: _Past, kinds: frozenset[str], *, as_json: bool
         try:
             new = list(_news(reader, newest))
         except (Unreachable, Refused) as error:
-            # Redis may restart, and that is one of the events: the words go to stderr.
+            # A restart of Redis is an event itself, so following continues; messages go to stderr.
             if str(error) != trouble:
                 trouble = str(error)
                 say(f"asok: {trouble}; trying again every {INTERVAL:g} s")

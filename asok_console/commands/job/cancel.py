@@ -1,4 +1,4 @@
-"""``asok job cancel``: jobs that have not started, to the trash; running ones are asked to stop."""
+"""``asok job cancel``: move waiting jobs to the trash, and request running ones to stop."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def _switch(
     scope: Scope,
     **named: str,
 ) -> int:
-    """Where it is so already, that is reported, and is not an error. ``named`` is added to the JSON."""
+    """Report the result; a state that held before is not an error. ``named`` is added to the JSON."""
     result = bulk.perform(on_redis(settings, args.url), operation, scope)
     if args.json:
         write_json({**result_document(total_of(result)), **named})

@@ -186,7 +186,7 @@ def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
         if sampled := found["sampled"]:
             v1 = numbers.count(found["sampled_v1"])
             line += f", used by {v1} of {prose.plural(sampled, 'pending job')} looked at"
-        # With the default settings it is so forever: a fact to look up, and no warning.
+        # This holds permanently with the default settings, so it is not a warning.
         yield ink.dim(fit(line, width))
     for worker in snapshot.workers:
         if worker.is_alive(snapshot.taken_at) and worker.version and worker.accepts_v1 is None:

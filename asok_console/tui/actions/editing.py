@@ -33,7 +33,7 @@ class Editing:
     """Edits the arguments of a job, and passes the changed ones on as a plan to ``confirm``."""
 
     def __init__(self, app: App[Any], host: Host, confirm: Confirms) -> None:
-        """``app`` and ``host`` are one object: as Textual knows it, and as views do."""
+        """``app`` and ``host`` are the same object, with the types of Textual and of the views."""
         self._app = app
         self._host = host
         self._confirm = confirm

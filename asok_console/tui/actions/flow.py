@@ -52,7 +52,7 @@ class Acting:
     def __init__(
         self, app: App[None], host: Host, access: Access, here: Callable[[], Operates]
     ) -> None:
-        """``app`` and ``host`` are one object: as Textual knows it, and as views do."""
+        """``app`` and ``host`` are the same object, with the types of Textual and of the views."""
         self._app = app
         self._host = host
         self._here = here

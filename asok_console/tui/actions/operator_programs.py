@@ -15,7 +15,7 @@ class OperatorPrograms:
     """Runs ``$PAGER`` and ``$EDITOR`` in the terminal, and warns where one fails."""
 
     def __init__(self, app: App[Any], host: Host) -> None:
-        """``app`` and ``host`` are one object: as Textual knows it, and as views do."""
+        """``app`` and ``host`` are the same object, with the types of Textual and of the views."""
         self._app = app
         self._host = host
         self.kept: list[Path] = []

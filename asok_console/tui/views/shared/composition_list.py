@@ -28,10 +28,10 @@ REST = 5.0
 SHARE = 20.0
 """How many times the duration of a sample passes before the next."""
 LOST = 5.0
-"""Seconds after which a sample that was asked for is taken for lost, as where Redis did not answer."""
+"""Seconds after which a requested sample is treated as lost, as where Redis did not answer."""
 BAR = 16
 DIMENSIONS = (TASK, By(Dimension.PATHS), By(Dimension.AGE), By(Dimension.SIZE))
-"""What the key turns to, one after another."""
+"""The dimensions that the key shows in turn."""
 
 
 class CompositionList(RowList[CompositionLine]):

@@ -13,7 +13,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.inspection.stacks import JobStack, decode_answer
 
 LOOK = 0.05
-"""Seconds between two looks whether the answer is there."""
+"""Seconds between two checks for the answer."""
 
 
 def ask_stack(

@@ -27,7 +27,7 @@ from asok_core.worker.supervising.stack_sampling import StackSampling, same_run
 INTERVAL = 0.1
 """Seconds between two samples."""
 LOOK = 0.02
-"""Seconds between two looks whether a sample has come."""
+"""Seconds between two checks for a sample."""
 PATIENCE = 4.0
 """Seconds after which an answer has the samples that there are: whoever asks waits 5 s."""
 MOST_ASKED = 20

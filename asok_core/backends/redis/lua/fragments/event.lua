@@ -1,7 +1,7 @@
 -- needs: finite
 -- What changed, in `asok:events`: written by the script that makes the change, so that there are both or neither.
 -- add_event(kind, fields, at): append an entry with kind, at, and `fields` (name, value, ...). `at` is epoch
---   seconds as text, nil for now. It is not left to the id, which stays behind where the clock is set back.
+--   seconds as text, nil for now. The id does not replace it: after the clock was set back, ids continue from the latest.
 -- The stream is bounded by length and age, as the last heartbeat has published it (`asok:server`), and expires
 --   when nothing has changed for that age. Where its key is of another type the event is lost, and the change made.
 local function event_bounds()
