@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.keys import worker_of
+from asok_core.inspection.stacks import MOST_SAMPLES, decode_answer
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.operations.stacks import stack_of_job
@@ -255,4 +257,27 @@ def test_what_is_no_request_is_ignored(desk: Desk, stacked: RunWorker, asok: Aso
     wait_until(lambda: not desk.client.exists(f"asok:stacks:{name}"), "an empty list of requests")
     assert all(desk.client.ttl(key) > 0 for key in desk.client.scan_iter(match="asok:stack:*"))
     desk.release("job")
+    desk.reaches(job, "completed")
+
+
+def test_requests_at_once_blame_no_process_that_answers(desk: Desk, stacked: RunWorker) -> None:
+    """As many samples as may be requested fit into the time of one; others are answered one by one."""
+    stacked()
+    job = desk.hold("door")
+    worker = worker_of(desk.record(job).worker or "")
+    tokens = [f"{n}" * 32 for n in range(4)]
+    requested = desk.keys.stacks(worker)
+    pipeline = desk.client.pipeline()
+    pipeline.rpush(requested, *(json.dumps([each, job.id, MOST_SAMPLES]) for each in tokens))
+    pipeline.expire(requested, 60)
+    pipeline.publish(desk.keys.wake, f"order {worker}")
+    pipeline.execute()
+
+    def answers() -> list[bytes]:
+        return [each for each in desk.client.mget(map(desk.keys.stack, tokens)) if each]
+
+    wait_until(lambda: len(answers()) == len(tokens), "all answers")
+    problems = [decode_answer(each, job.id).problem for each in answers()]
+    assert problems[2:] == ["its worker had other requests to answer: try again"] * 2
+    desk.release("door")
     desk.reaches(job, "completed")

@@ -22,10 +22,12 @@ from asok_core.worker.job_slots import SlotJob
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.process_handle import ProcessHandle
 from asok_core.worker.supervising.processes import Processes
-from asok_core.worker.supervising.stack_sampling import StackSampling, same_run
+from asok_core.worker.supervising.stack_sampling import HELD_AFTER, StackSampling, same_run
 
 INTERVAL = 0.1
-"""Seconds between two samples."""
+"""Seconds between two samples, where there are few."""
+ALL_WITHIN = 2.5
+"""Seconds in which all samples of a request are taken, where the process answers at once."""
 LOOK = 0.02
 """Seconds between two checks for a sample."""
 PATIENCE = 4.0
@@ -46,6 +48,8 @@ class _StackRequest:
     found: tuple[ProcessHandle, SlotJob] | None = None
     sampling: StackSampling | None = None
     next_at: float = 0.0
+    asked_at: float | None = None
+    """When the process was asked for the stack that it has not given yet."""
 
 
 class StackAnswersDuty(Duty):
@@ -98,8 +102,11 @@ class StackAnswersDuty(Duty):
                 return None
             left = PATIENCE - (now - request.since)
             request.sampling = StackSampling(process, (job,), patience=left)
-            request.next_at = now + INTERVAL
+            request.next_at = now + min(INTERVAL, ALL_WITHIN / request.samples)
+            request.asked_at = now
         if request.sampling is not None and request.sampling.look():
+            if request.sampling.stacks:
+                request.asked_at = None
             request.stacks += request.sampling.stacks.values()
             request.held = request.held or request.sampling.held
             request.sampling = None
@@ -116,9 +123,9 @@ class StackAnswersDuty(Duty):
         if running is None:
             problem = "it ended meanwhile"
         elif missing:
-            problem = "its process did not answer in time"
+            problem = _why_missing(request)
             if request.stacks:
-                problem = f"its process did not answer in time for {missing} more samples"
+                problem += f" for {missing} more samples"
         return JobStack(
             request.job_id,
             process.process_id,
@@ -136,3 +143,13 @@ class StackAnswersDuty(Duty):
                     if job.job_id == job_id:
                         return process, job
         return None
+
+
+def _why_missing(request: _StackRequest) -> str:
+    """Why samples are missing of a job that runs."""
+    if not request.next_at:
+        return "its worker had other requests to answer: try again"
+    asked_at = request.asked_at
+    if asked_at is not None and time.monotonic() - asked_at >= HELD_AFTER:
+        return "its process did not answer in time"
+    return "there was no time"
