@@ -17,6 +17,7 @@ from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
+from tests.users import user_url
 from tests.worker.leased import LEASE, busy, kill_elsewhere, name_of
 
 KEYS = Keys()
@@ -214,6 +215,37 @@ def all_sent_another(client: Any, former: dict[bytes, float]) -> bool:
     except redis.exceptions.ConnectionError:
         return False
     return all(now.get(name, 0) > until for name, until in former.items())
+
+
+def test_users_with_the_permissions_of_a_former_release_work_and_record_events(
+    embedded_redis: Callable[..., EmbeddedRedis], make_settings: Callable[..., Settings]
+) -> None:
+    """Who upgrades changes the permissions later, or not at all: no change is made by half for that."""
+    server = embedded_redis()
+    with redis.Redis.from_url(server.url) as client:
+        urls = {role: user_url(client, role, server.url) for role in ("worker", "operator")}
+        for role in urls:
+            client.execute_command("ACL", "SETUSER", role, "-xtrim", "-hexists")
+        registries = [
+            Registry(Endpoint(urls["worker"]), KEYS, crash_limit=3, dlq_max=9) for _ in "ab"
+        ]
+        for name, each in zip("ab", registries, strict=True):
+            each.heartbeat(name, ["default"], {"queues": "default"})
+        client.zadd(KEYS.workers, {"a": 1.0})
+        assert registries[1].leave("a", [], only_if_expired=True, by="b")
+        registries[0].heartbeat("a", ["default"], {"queues": "default"})
+        for each in registries:
+            each.close()
+        operator = open_operator(make_settings(ASOK_REDIS_URL=urls["operator"]))
+        assert operator.pause("mail").applied == 1
+        assert client.smembers(KEYS.paused) == {b"mail"}
+        assert operator.resume("mail").applied == 1
+        assert not client.exists(KEYS.paused)
+        operator.close()
+    assert [each.kind for each in events(make_settings(ASOK_REDIS_URL=server.url))] == [
+        *("worker_started", "worker_started", "worker_lost", "worker_recovered"),
+        *("worker_returned", "queue_paused", "queue_resumed"),
+    ]
 
 
 def test_bounds_by_length_and_by_age(desk: Desk, redis_url: str) -> None:

@@ -3,7 +3,8 @@
 -- add_event(kind, fields, at): append an entry with kind, at, and `fields` (name, value, ...). `at` is epoch
 --   seconds as text, nil for now. The id does not replace it: after the clock was set back, ids continue from the latest.
 -- The stream is bounded by length and age, as the last heartbeat has published it (`asok:server`), and expires
---   when nothing has changed for that age. Where its key is of another type the event is lost, and the change made.
+--   when nothing has changed for that age. Where its key is of another type, or the user may not write it, the event
+--   is lost, and the change made; the length alone bounds it where the user may not trim it (ACL of a former release).
 local function event_bounds()
   local found = redis.pcall('HMGET', server_key, 'events_max', 'events_age')
   local most = math.floor(finite(found[1]) or EVENTS_LENGTH)
@@ -23,6 +24,6 @@ local function add_event(kind, fields, at)
   end
   local added = redis.pcall('XADD', events_key, 'MAXLEN', most, '*', unpack(entry))
   if type(added) == 'table' and added.err then return end
-  redis.call('XTRIM', events_key, 'MINID', string.format('%d', math.max(0, tonumber(time[1]) - age) * 1000))
+  redis.pcall('XTRIM', events_key, 'MINID', string.format('%d', math.max(0, tonumber(time[1]) - age) * 1000))
   redis.call('EXPIRE', events_key, age)
 end

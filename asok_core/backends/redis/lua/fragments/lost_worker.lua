@@ -6,7 +6,7 @@
 -- note_recovered(worker, by): the event that all of it is. Called before the lease is removed.
 local function note_lost(worker, by)
   local key, lease = worker_key(worker), finite(redis.call('ZSCORE', workers_key, worker) or nil)
-  if not lease or redis.pcall('HEXISTS', key, 'lost') ~= 0 then return end
+  if not lease or redis.pcall('HGET', key, 'lost') then return end
   redis.call('HSET', key, 'lost', 1)
   redis.call('EXPIRE', key, WORKER_TTL)
   local proved = lease <= 0
@@ -19,7 +19,7 @@ end
 
 local function count_recovered(worker, returned, dead)
   local key = worker_key(worker)
-  if redis.pcall('HEXISTS', key, 'lost') ~= 1 then return end
+  if type(redis.pcall('HGET', key, 'lost')) ~= 'string' then return end
   redis.pcall('HINCRBY', key, 'lost_returned', returned)
   redis.pcall('HINCRBY', key, 'lost_dead', dead)
 end

@@ -32,7 +32,7 @@ if whole == 0 then
   if not former and first then
     add_event('worker_started', about)
     note_release(known[3] or '', worker)
-  elseif not former or redis.call('HEXISTS', key, 'lost') == 1 then
+  elseif not former or redis.call('HGET', key, 'lost') then
     add_event('worker_returned', about)
   end
   redis.call('HDEL', key, 'lost', 'lost_returned', 'lost_dead')
