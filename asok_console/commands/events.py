@@ -89,7 +89,10 @@ def _past(reader: Reader, limit: int, since: float | None, kinds: frozenset[str]
         newest = newest or (batch[0].id if batch else "")
         recent = [each for each in batch if since is None or _age(each, batch.read_at) <= since]
         found += [each for each in recent if not kinds or each.kind in kinds]
-        if len(batch) < BATCH or len(recent) < len(batch):
+        # Not by when they happened: a worker that was cut off reports late what is long past.
+        if len(batch) < BATCH or (
+            since is not None and batch.read_at - _written(batch[-1]) > since
+        ):
             break
         before = batch[-1].id
     return _Past(newest, found[:limit][::-1])
@@ -97,6 +100,11 @@ def _past(reader: Reader, limit: int, since: float | None, kinds: frozenset[str]
 
 def _age(event: SystemEvent, now: float) -> float:
     return 0.0 if event.at is None else now - event.at
+
+
+def _written(event: SystemEvent) -> float:
+    """When it was written, as its id says, which is never before it happened."""
+    return int(event.id.partition("-")[0]) / 1000
 
 
 def _follow(reader: Reader, past: _Past, kinds: frozenset[str], *, as_json: bool) -> None:

@@ -92,6 +92,21 @@ def test_more_events_than_one_batch(asok: Asok, redis_client: redis.Redis) -> No
     assert only["id"] == "1-0"
 
 
+def test_an_event_that_is_reported_late_hides_no_other(
+    asok: Asok, redis_client: redis.Redis
+) -> None:
+    seconds = redis_client.time()[0]
+    with redis_client.pipeline() as together:
+        for number in range(1200):
+            # A worker had no connection for two hours, and reports what happened then.
+            at = seconds - 7200 if number == 1000 else seconds
+            together.xadd(KEYS.events, {"kind": "worker_started", "at": str(at)})
+        together.expire(KEYS.events, 600)
+        together.execute()
+    words = ("events", "--json", "--limit", "5000", "--since", "1h")
+    assert len(json.loads(asok(*words).out)["events"]) == 1199
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
