@@ -104,7 +104,10 @@ def _fewer_workers(wait: PastWait, events: Sequence[SystemEvent]) -> Iterator[Re
     if gone:
         names = list(dict.fromkeys(each.subject for each in gone))
         lost = sum(each.kind == EventKind.WORKER_LOST for each in gone)
+        # One that was lost may live, and have its lease again since.
+        was_lost = "was lost" if len(names) == 1 else "were lost"
+        how = was_lost if lost == len(gone) else f"stopped or {was_lost}" if lost else "stopped"
         yield Reason(
-            "fewer_workers", f"{named(names, 'worker')} of its queue ended while it waited", gone[0].at,
+            "fewer_workers", f"{named(names, 'worker')} of its queue {how} while it waited", gone[0].at,
             {"lost": lost, "stopped": len(gone) - lost},
         )  # fmt: skip

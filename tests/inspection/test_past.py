@@ -79,6 +79,19 @@ def test_a_wait_that_a_pause_does_not_explain_whole_names_what_is_not_known() ->
     assert "ahead_of_it_then" not in reason.evidence
 
 
+def test_a_worker_that_was_lost_and_returned_is_not_said_to_have_ended() -> None:
+    events = [
+        happened(380, EventKind.WORKER_RETURNED, worker="w1", queues="mail"),
+        happened(350, EventKind.WORKER_LOST, worker="w1", queues="mail"),
+    ]
+    (found,) = of_wait(WAIT, [], events)
+    assert found.text == "worker w1 of its queue was lost while it waited"
+    (found,) = of_wait(
+        WAIT, [], [happened(350, EventKind.WORKER_STOPPED, worker="w1", queues="mail")]
+    )
+    assert found.text == "worker w1 of its queue stopped while it waited"
+
+
 def test_restarts_and_workers_that_ended() -> None:
     events = [
         happened(400, EventKind.WORKER_STOPPED, worker="w2", queues="high,mail"),
@@ -92,5 +105,5 @@ def test_restarts_and_workers_that_ended() -> None:
         ("redis_failed_over", 300),
         ("fewer_workers", 350),
     ]
-    assert found[-1].text == "workers w1, w2 of its queue ended while it waited"
+    assert found[-1].text == "workers w1, w2 of its queue stopped or were lost while it waited"
     assert found[-1].evidence == {"lost": 1, "stopped": 1}
