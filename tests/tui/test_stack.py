@@ -69,4 +69,11 @@ async def test_a_running_job_is_cancelled_after_a_question_that_states_what_happ
         await hand.press("tab", "enter")
         await hand.sees("Requested to stop 1 job")
         await hand.sees("cancelled")
+        await hand.press("7")
+        await hand.until(
+            lambda: any(
+                line.split()[3:6] == ["cancel", "1", "✓"] for line in hand.screen().split("\n")
+            ),
+            "the operation with its one job in Activity",
+        )
     assert desk.reaches(job, "cancelled").cancel is not None

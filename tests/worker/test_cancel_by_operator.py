@@ -210,6 +210,7 @@ def test_the_audit_names_the_operator(desk: Desk, start: RunWorker, asok: Asok) 
     assert (entry[b"action"], entry[b"words"]) == (b"cancel", f"id:{job.id}".encode())
     assert entry[b"who"] == record.cancel.by.encode()
     assert entry[b"applied"] == b"1"
+    assert "running: id:" in asok("audit").out
 
 
 def test_a_worker_that_dies_does_not_bring_a_cancelled_job_back(

@@ -29,7 +29,12 @@ from asok_core.jobs.states import Location
 from asok_core.settings.kinds import RecordForm
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
-LOCATIONS = {Location.DEAD: "dead", Location.PENDING: "pending", Location.DELAYED: "delayed"}
+LOCATIONS = {
+    Location.DEAD: "dead",
+    Location.PENDING: "pending",
+    Location.DELAYED: "delayed",
+    Location.ACTIVE: "running",
+}
 """Locations as the audit and the scripts name them."""
 
 
