@@ -136,7 +136,7 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
     if other is not None:
         yield Reason(
             "jobs_stand_still", f"it stands still in {_call(own)}, and job {other.job_id} of its process "
-            f"in {_call(other)}: they may wait for each other",
+            f"in {_call(other)}: if both wait for a lock, they may wait for each other",
             evidence={"process": own.process, "samples": own.taken}, remedy=advice,
         )  # fmt: skip
 

@@ -75,8 +75,12 @@ class Figures:
 
     @property
     def mean_size(self) -> float | None:
-        """Mean bytes of an envelope; None where no attempt ended."""
-        return self.size / self.ended if self.ended else None
+        """Mean bytes of an envelope; None where no attempt ended by itself.
+
+        The supervisor counts those whose process died, and neither size nor run time is known of them.
+        """
+        measured = sum(self.runs.values())
+        return self.size / measured if measured else None
 
     def run_ms(self, share: float) -> float | None:
         """Milliseconds for which ``share`` (0..1) of the attempts ran at most."""

@@ -150,7 +150,9 @@ def test_deadlock_between_two_threads(desk: Desk, run_worker: RunWorker, names: 
     one = desk.enqueue("left_then_right", module=TASKS)
     other = desk.enqueue("right_then_left", module=TASKS)
     desk.wait_for_lines("left", "right")
-    reason = names("jobs_stand_still", "they may wait for each other", one.id)
+    reason = names(
+        "jobs_stand_still", "if both wait for a lock, they may wait for each other", one.id
+    )
     assert other.id in reason["text"]
     assert "left_then_right (tasks.py:" in reason["text"]
     worker.quit()

@@ -139,3 +139,8 @@ def test_a_worker_runs_jobs_where_it_may_not_write_figures(
     for n in range(3):
         desk.reaches(desk.enqueue("give", n), "completed")
     assert reader.tasks(HOUR).rows == ()
+
+
+def test_attempts_whose_process_died_do_not_lower_the_size_of_a_job() -> None:
+    assert Figures(started=3, failed=3, size=200, runs={40: 2}).mean_size == 100
+    assert Figures(started=1, failed=1).mean_size is None
