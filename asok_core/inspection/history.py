@@ -151,7 +151,12 @@ def _died(detail: JobDetail) -> list[Event]:
     payload = detail.payload
     if detail.location is not Location.DEAD or payload is None:
         return []
-    return [Event(payload.failed_at, "died", error=last_line(payload.error))]
+    at, record = payload.failed_at, detail.record
+    # Whoever made the dead job took the time from its copy of Redis's clock, which may be a little behind
+    # the time that the script noted of a crash.
+    if at is not None and record is not None and record.status is Status.FAILED:
+        at = max(at, record.finished_at or at)
+    return [Event(at, "died", error=last_line(payload.error))]
 
 
 def _merged(*parts: Sequence[Event]) -> list[Event]:

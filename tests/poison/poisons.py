@@ -259,6 +259,12 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
     ghosts = (worker, b"ghost", b"\xff\xfe", b"ghost:x", b"", b"9" * 300)
     audit = ("operation", "at", "applied", "refused:x", "skipped:y", "state", "who", "action")
     members = [*VALUES.values(), *_envelopes(queue)]
+    requests: list[Any] = [
+        *([], {}, 1, None, ["t"], ["t", target.running], [None, None, None]),
+        *(["t", target.running, 1 << 80], ["t", target.running, -1], ["t", "ghost", 1e300]),
+        *(["\n" * 90, target.running, 1], ["t", "x" * 5000, 2], ["t", target.running, "1"]),
+    ]
+    asked = [json.dumps(each).encode() for each in requests]
     notices = [b"%s 0 {}" % value for value in VALUES.values()] + [b"1 0 x", b"1 1"]
 
     def audited(client: Any) -> None:
@@ -297,6 +303,9 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
             _hash(key, (*WORKER_FIELDS, "lease", "wanted_by")),
         ),
         "cancels": ((key := KEYS.cancels(worker)), "set", _set(key)),
+        "ends": ((key := KEYS.ends(worker)), "hash", _hash(key, (target.running, "ghost", "\n"))),
+        "stacks": ((key := KEYS.stacks(worker)), "list", _list(key, asked)),
+        "stack": ((key := KEYS.stack("t")), "string", _string(key)),
         "machine": ((key := KEYS.machine(target.machine)), "set", _set(key)),
         "crashes": ((key := KEYS.crashes(target.running)), "string", _string(key)),
         "fine": _buckets(KEYS.fine, queue, 10),

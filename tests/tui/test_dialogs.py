@@ -157,7 +157,7 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
         for each in OPERATIONS
         if each.operation.guarded and each.operation.danger is Danger.MILD
     }
-    assert guarded == {"pause", "quiet", "move", "move_front"}
+    assert guarded == {"pause", "quiet", "move", "move_front", "cancel_running"}
 
 
 # Text that was meant for a dialog

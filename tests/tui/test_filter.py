@@ -211,7 +211,7 @@ async def test_queues_are_narrowed_by_either_group_of_words(
         seed.pending(redis_client, name, 1, first=1, age=600)
     async with open_console(size=(120, 40)) as hand:
         await hand.sees("images")
-        await hand.press("slash", *"mail !out or queue:rep*", "enter")
+        await hand.press("f", *"mail !out or queue:rep*", "enter")
         await hand.sees("2 of 7")
         shown = [line.split()[0] for line in hand.screen().splitlines()[6:10] if line.strip()]
         assert shown == ["▸", "mail-in", "reports"]

@@ -120,7 +120,7 @@ def test_no_control_sequence_of_theirs_is_written_to_the_terminal(
     terminal = open_terminal(size=(80, 24), recording=recording)
     for key, title in (
         *(("1", "pending"), ("2", "1 of "), ("3", "Delayed   1 of"), ("4", "Running and recent")),
-        *(("5", "Workers   "), ("6", "Dead jobs   1 of"), ("7", "Operations")),
+        *(("5", "Workers   "), ("6", "Dead jobs   1 of"), ("7", "Ago  Action")),
     ):
         terminal.press(key)
         lines = terminal.sees(title, "● live").split("\n")

@@ -104,7 +104,7 @@ async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> N
 async def test_help_explains_the_glyphs_and_the_columns_of_the_view(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    async with open_console(size=(100, 90)) as hand:
+    async with open_console(size=(100, 110)) as hand:
         await hand.press("question_mark")
         for text in (
             "Keys in Overview",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -49,12 +50,29 @@ def test_a_job_that_killed_its_processes_reports_each(desk: Desk, run_worker: Ru
     run_worker()
     poison = desk.enqueue("die", "poison", retries=5)
     desk.reaches(poison, "failed")
-    wait_until(lambda: reported(desk, poison)[-1] == "died", "the dead job")
+    wait_until(
+        lambda: reported(desk, poison)[-1] == "died",
+        lambda: f"the dead job: {history(desk, poison)}",
+    )
     found = history(desk, poison)
     assert [each.what for each in found] == ["enqueued", "crashed", "crashed", "crashed", "died"]
     assert "the process died 3 times" in found[-1].error
     times = [each.at or 0.0 for each in found]
     assert times == sorted(times)
+
+    # The same where the supervisor's copy of Redis's clock was a second behind.
+    with closing(open_reader(desk.settings)) as reader:
+        detail = reader.job(poison.id)
+    assert detail is not None
+    assert detail.record is not None
+    *before, last = detail.moves
+    detail = detail._replace(
+        record=replace(detail.record, finished_at=(detail.record.finished_at or 0.0) + 1),
+        moves=(*before, last._replace(at=(last.at or 0.0) + 1)),
+    )
+    assert [each.what for each in history_of(detail, detail.read_at)] == [
+        each.what for each in found
+    ]
 
 
 def test_a_job_that_a_stopping_worker_returned_shows_how_long_it_ran(

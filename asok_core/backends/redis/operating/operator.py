@@ -372,7 +372,7 @@ class RedisOperator(OperatorSession):
     def _order(self, verb: str, worker: str, requested: str) -> CommandResult:
         scope = Scope(Location.ACTIVE, words=f"worker:{worker}")
         with self._connection() as connection:
-            operation = self._operation(connection, verb, scope)
+            operation = self._operation(connection, verb, scope, of_jobs=False)
             changed = connection.run(
                 WorkerCommand(
                     **operation.arguments(), worker=name_bytes(worker), requested=requested

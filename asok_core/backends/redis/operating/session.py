@@ -111,14 +111,17 @@ class OperatorSession:
             return name_bytes(self.keys.dead)
         return name_bytes(self.keys.queue(scope.queue or "default"))
 
-    def _operation(self, connection: Connection, action: str, scope: Scope) -> Operation:
+    def _operation(
+        self, connection: Connection, action: str, scope: Scope, *, of_jobs: bool = True
+    ) -> Operation:
+        """An operation for the audit. Without ``of_jobs`` it concerns a worker and has no location."""
         return Operation(
             self.keys,
             new_operation_id(connection),
             action,
             self._who,
             self._where,
-            LOCATIONS.get(scope.location, ""),
+            LOCATIONS.get(scope.location, "") if of_jobs else "",
             scope.queue or "",
             scope.words or spelled(scope),
             self._records,
