@@ -151,11 +151,12 @@ def _died(detail: JobDetail) -> list[Event]:
     payload = detail.payload
     if detail.location is not Location.DEAD or payload is None:
         return []
-    at, record = payload.failed_at, detail.record
+    at = payload.failed_at
     # Whoever made the dead job took the time from its copy of Redis's clock, which may be a little behind
-    # the time that the script noted of a crash.
-    if at is not None and record is not None and record.status is Status.FAILED:
-        at = max(at, record.finished_at or at)
+    # the time that the script noted of the last crash.
+    crash = next((each.at for each in reversed(detail.moves) if each.verb == "crash"), None)
+    if at is not None and crash is not None:
+        at = max(at, crash)
     return [Event(at, "died", error=last_line(payload.error))]
 
 
