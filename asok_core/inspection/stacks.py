@@ -103,17 +103,18 @@ def shortened(frames: Iterable[Frame]) -> Stack:
 def stack_in_dump(dump: str, ident: int) -> Stack:
     """The stack of thread ``ident`` in what ``faulthandler`` wrote of all threads; () where it is not.
 
-    The last dump counts where there are several. Lines that are no frames are skipped: newer releases
-    of Python add some.
+    The last dump counts where there are several. A thread that ended may still be in it, without frames
+    and under the number that its successor has now. Lines that are no frames are skipped: newer
+    releases of Python add some.
     """
     found: list[Frame] = []
-    inside = False
+    inside = begins = False
     for line in dump.splitlines():
         if head := _THREAD.match(line):
-            inside = int(head[1], 16) == ident
-            if inside:
-                found = []
+            inside = begins = int(head[1], 16) == ident
         elif inside and (frame := _FRAME.match(line)):
+            if begins:
+                found, begins = [], False
             file, number, function = frame.groups()
             found.append(
                 Frame(file or "???", int(number) if number.isdigit() else 0, function or "???")
