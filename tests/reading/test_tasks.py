@@ -12,6 +12,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
 from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.errors import AsokError
 from asok_core.inspection.task_figures import FINE_RANGES, OTHER, RANGES, Figures
 
 KEYS = Keys()
@@ -122,6 +123,18 @@ def test_of_tasks_that_did_nothing_nothing_is_read_again(reader: RedisReader, ta
     # The task and `other`; each may be in two hours.
     assert tasks.client.info("commandstats")["cmdstat_getrange"]["calls"] - written <= 4
     assert written - before <= 4
+
+
+def test_what_could_not_be_read_is_read_next_time(reader: RedisReader, tasks: Tasks) -> None:
+    tasks.minute("shop.mail", 30, 2)
+    users = [name for name in ("default", "viewer") if tasks.client.acl_getuser(name)]
+    for name in users:
+        tasks.client.execute_command("ACL", "SETUSER", name, "-getrange")
+    with pytest.raises(AsokError):
+        reader.tasks(RANGES["1h"])
+    for name in users:
+        tasks.client.execute_command("ACL", "SETUSER", name, "+getrange")
+    assert completed(reader, "1h") == {"shop.mail": 2}
 
 
 def test_longer_ranges_are_read_by_the_hour(reader: RedisReader, tasks: Tasks) -> None:

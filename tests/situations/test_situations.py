@@ -130,6 +130,9 @@ def test_quiet_worker(asok: Asok, desk: Desk, run_worker: RunWorker, names: Name
     desk.reaches(desk.enqueue("note", "a"), "completed")
     worker = desk.client.zrange(desk.keys.workers, 0, -1)[0].decode()
     assert asok("worker", "quiet", worker).code == 0
+    # Until then it may still take a job.
+    key = desk.keys.worker(worker)
+    wait_until(lambda: desk.client.hget(key, "quiet") == b"1", "a heartbeat that says so")
     reason = names("worker_quiet", "is quiet", desk.enqueue("note", "b").id)
     assert "@" in reason["evidence"]["by"]
     assert reason["remedy"] == f"asok worker resume {worker}"

@@ -175,11 +175,13 @@ class TaskReader:
             if not seen or since[name] < memory.closed:
                 for start in _blocks(since[name], current, width):
                     queries[name, start] = self._block(name, width, start)
-            memory.attempts, memory.day = number, today
         for (name, start), block in round_trips.ask(by_key(queries)).items():
             self._memory(name, width).absorb(start, width, block, since[name])
-        for name, at in since.items():
-            self._memory(name, width).close(at, current)
+        # Only now: where the question failed, nothing was read.
+        for name, number in attempts.items():
+            memory = self._memory(name, width)
+            memory.attempts, memory.day = number, today
+            memory.close(since[name], current)
 
     def _block(self, name: str, width: int, start: int) -> Query[bytes]:
         key_of = self._keys.task_minutes if width == MINUTE else self._keys.task_hours
