@@ -11,6 +11,7 @@ import redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -42,7 +43,7 @@ class Bench:
         endpoint = Endpoint(settings.redis_url)
         self.producer = RedisProducer(settings)
         self.operator = RedisOperator(endpoint, KEYS, KEYRING, who="ann@desk")
-        self.registry = Registry(endpoint, KEYS, crash_limit=3, dlq_max=1000)
+        self.registry = Registry(endpoint, KEYS)
         self.consumer = Consumer(
             endpoint, KEYS, worker="w", process="w.1", queues=["default"], dlq_max=1000
         )
@@ -132,7 +133,8 @@ def promoted_by_an_operator(bench: Bench) -> None:
 def recovered(bench: Bench) -> None:
     bench.enqueue()
     bench.start()
-    assert bench.registry.recover("w.1", "default", charged=()).returned == 1
+    held = HeldJobs(bench.registry, crash_limit=3, dlq_max=1000)
+    assert held.recover("w.1", "default", charged=()).returned == 1
 
 
 def moved(bench: Bench) -> None:

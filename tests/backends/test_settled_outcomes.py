@@ -50,7 +50,7 @@ class Run:
 def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
     """A run of one worker, and one of another."""
     endpoint = Endpoint(redis_url)
-    registry = Registry(endpoint, KEYS, crash_limit=3, dlq_max=9)
+    registry = Registry(endpoint, KEYS)
     consumers = []
     for worker in ("one", "two"):
         registry.heartbeat(worker, ["default"], {})

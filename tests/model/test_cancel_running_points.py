@@ -8,6 +8,7 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
@@ -43,7 +44,7 @@ def _cancel(cutter: Cutter, job: Job, envelope: bytes) -> None:
 
 def _heartbeat(cutter: Cutter) -> dict[str, float]:
     found: dict[str, float] = {}
-    with closing(Registry(Endpoint(cutter.url), Keys(), crash_limit=1, dlq_max=100)) as registry:
+    with closing(Registry(Endpoint(cutter.url), Keys())) as registry:
 
         def renew() -> None:
             found.clear()
@@ -144,12 +145,9 @@ def test_recovery_ends_it_and_returns_the_others(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         _cancel(cutter, job, envelopes[0])
-        with closing(
-            Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
-        ) as registry:
-            until_done(
-                lambda: registry.recover(PROCESS, "default", charged=[job.id, other.id]), cutter
-            )
+        with closing(Registry(Endpoint(cutter.url), Keys())) as registry:
+            held = HeldJobs(registry, crash_limit=3, dlq_max=100)
+            until_done(lambda: held.recover(PROCESS, "default", charged=[job.id, other.id]), cutter)
         assert bench.locations() == {"queue": [other.id]}
         bench.client.delete("asok:queue")
         _ended(bench, job)

@@ -28,6 +28,7 @@ from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.walks import DueJob, Promote
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -129,9 +130,8 @@ class Conservation(RuleBasedStateMachine):
             2: RedisProducer(Settings.load(chosen | {"ASOK_ENVELOPE": "both"})),
         }
         self.operator = RedisOperator(endpoint, Keys(), KEYRING, who="model@test")
-        self.registry = Registry(
-            endpoint, Keys(), crash_limit=CRASH_LIMIT, dlq_max=1000, largest=LARGEST
-        )
+        self.registry = Registry(endpoint, Keys())
+        self.held = HeldJobs(self.registry, crash_limit=CRASH_LIMIT, dlq_max=1000, largest=LARGEST)
         self.consumers = {
             process: Consumer(
                 endpoint,
@@ -375,7 +375,7 @@ class Conservation(RuleBasedStateMachine):
         held = [each for each in there if each not in self.oversized]
         charged = set(held) & memory.running
         guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
-        total = [self.registry.recover(process, queue, charged=memory.running) for queue in QUEUES]
+        total = [self.held.recover(process, queue, charged=memory.running) for queue in QUEUES]
         assert sum(each.returned for each in total) == len(held) - len(guilty)
         assert sum(each.dead for each in total) == len(guilty)
         self._charge(charged, guilty)
@@ -415,7 +415,7 @@ class Conservation(RuleBasedStateMachine):
         charged: set[str] = set()
         by = next((worker for worker in ("one", "two") if self._has_lease(worker)), "")
         for worker in [each.worker for each in self.registry.look(by).expired] if by else ():
-            lists = self.registry.active_lists(worker)
+            lists = self.held.lists_of(worker)
             for process, queue in lists:
                 on = self._records(self._active(process, queue))
                 charged |= {
@@ -425,7 +425,7 @@ class Conservation(RuleBasedStateMachine):
                     and record.get(b"status") == b"running"
                     and record.get(b"worker") in (None, process.encode())
                 }
-                total = self.registry.recover(process, queue, guard=worker, by=by)
+                total = self.held.recover(process, queue, guard=worker, by=by)
                 assert not total.refused
                 moved += total.returned + total.dead + self._set_aside(len(total.aside))
             keys = [Keys().active(process, queue) for process, queue in lists]
@@ -441,7 +441,7 @@ class Conservation(RuleBasedStateMachine):
         worker = process.partition(".")[0]
         by = "two" if worker == "one" else "one"
         if self._active(process, queue) and (self._has_lease(process) or not self._has_lease(by)):
-            assert self.registry.recover(process, queue, guard=worker, by=by).refused
+            assert self.held.recover(process, queue, guard=worker, by=by).refused
         self._moved("recover", 0)
 
     @rule(hours=st.sampled_from([-1, 1]))
@@ -640,7 +640,7 @@ class Conservation(RuleBasedStateMachine):
                 self.client.lpush(Keys().queue(job.queue), raw)
             elif where == "active":
                 self.client.lpush(Keys().active("gone.1", job.queue), raw)
-                assert self.registry.recover("gone.1", job.queue, charged=[]).returned == 1
+                assert self.held.recover("gone.1", job.queue, charged=[]).returned == 1
             else:
                 self.client.zadd("asok:delayed_tasks", {raw: 1.0})
                 due = DueJob(raw, job.queue, job.id, dead_job=b"", task=job.task)

@@ -27,9 +27,10 @@ from asok_core import hooks
 from asok_core.backends.redis.calls.leases import NewEvent
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.held_jobs import IN_DOUBT, HeldJobs
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Claim, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
-from asok_core.backends.redis.consuming.registry import IN_DOUBT, Registry
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import Renewal
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
@@ -215,7 +216,7 @@ def test_a_process_at_work(bench: Bench) -> None:
         bench.enqueue(*first, retried)
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(bench.server.url), Keys())
         registry.heartbeat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
         registry.close()
         settings = bench.settings(cutter.url)
@@ -292,7 +293,7 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
     most = LIMIT - 1 if fault == "key that became wrong" else 0
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(bench.server.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(bench.server.url), Keys())
         registry.heartbeat("w", QUEUES, {"queues": ",".join(QUEUES), "processes": 1})
         registry.close()
         key = SECRET_KEY if fault == "missing module" else "another key"
@@ -369,7 +370,7 @@ def test_a_late_claim_takes_nothing(bench: Bench) -> None:
 
 def test_heartbeat_and_deregistration(bench: Bench) -> None:
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
         until_done(lambda: registry.heartbeat("w", QUEUES, {"processes": 1}), cutter)
         assert bench.client.zcard("asok:workers") == 1
         until_done(lambda: registry.leave("w", ["asok:active:w.1:default"]), cutter)
@@ -387,7 +388,7 @@ def test_events_of_a_worker_are_written_with_what_they_report(bench: Bench) -> N
     crash = NewEvent(1, "process_crashed", 5, '["worker", "w", "process", "w.1"]')
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
         fields: dict[str, str | int] = {"processes": 1, "release": "b"}
         until_done(lambda: registry.heartbeat("w", QUEUES, fields), cutter)
         until_done(lambda: registry.heartbeat("w", QUEUES, fields, events=[crash]), cutter)
@@ -412,10 +413,11 @@ def test_events_of_a_recovery_are_written_once(bench: Bench) -> None:
             bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
+        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
 
         def recover() -> None:
-            registry.recover("w.1", "default", guard="w", by="other", charged=())
+            held.recover("w.1", "default", guard="w", by="other", charged=())
             lists = ["asok:active:w.1:default"]
             assert registry.leave("w", lists, only_if_expired=True, by="other")
 
@@ -453,7 +455,7 @@ def test_promote(bench: Bench) -> None:
         bench.client.zadd("asok:delayed_tasks", {b"broken": 9})
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
         until_done(lambda: promote_due(registry.connection, Keys(), by="w"), cutter)
         registry.close()
         assert bench.locations() == {"queue": [job.id for job in jobs], "dlq": [""]}
@@ -472,12 +474,13 @@ def test_recover(bench: Bench) -> None:
             bench.client.set(f"asok:crashes:{job_id}", times, ex=60)
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
+        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
 
         def recover() -> None:
             registry.kill_waiters("w.1")
             charged, doubted = ["work-0", "work-1"], ["work-2", "work-3"]
-            registry.recover("w.1", "default", charged=charged, doubted=doubted)
+            held.recover("w.1", "default", charged=charged, doubted=doubted)
 
         until_done(recover, cutter)
         registry.close()
@@ -519,11 +522,12 @@ def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
             dlq_max=9,
             largest=LARGEST,
         )
-        registry = Registry(endpoint, Keys(), crash_limit=3, dlq_max=9, largest=LARGEST)
+        registry = Registry(endpoint, Keys())
+        held = HeldJobs(registry, crash_limit=3, dlq_max=9, largest=LARGEST)
         acts: dict[str, Callable[[], object]] = {
             "claim": lambda: consumer.cycle([], [], 1),
             "held": consumer.held,
-            "recover": lambda: registry.recover("w.1", "default", charged=()),
+            "recover": lambda: held.recover("w.1", "default", charged=()),
             "promote": lambda: promote_due(registry.connection, Keys(), by="w", largest=LARGEST),
             "renew": lambda: Renewal(Keys(), "w", largest=LARGEST).step(registry.connection),
         }
@@ -559,12 +563,12 @@ def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
 
     def story(cutter: Cutter) -> None:
         config = WorkerConfig(bench.settings(cutter.url), "w", QUEUES, concurrency=2)
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=1, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
         failed = {"work-1": FailedImport("shop", died_importing("exit code 9"))}
 
         def recover() -> None:
             postpone_imports(config, registry, "w.1", "default", failed)
-            registry.recover("w.1", "default", charged=())
+            HeldJobs(registry, crash_limit=1, dlq_max=100).recover("w.1", "default", charged=())
 
         until_done(recover, cutter)
         registry.close()
@@ -666,7 +670,7 @@ def test_a_worker_that_is_proved_dead(bench: Bench, stopping: int, crashes: byte
 
     def story(cutter: Cutter) -> None:
         settings = bench.settings(cutter.url)
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
         config = WorkerConfig(settings, beside, queues)
         # One that has just reconnected would wait for others to do so as well: each is a new one.
         until_done(lambda: Recovery(config, registry, "here").others(), cutter)
@@ -691,10 +695,11 @@ def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
         bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
 
     def story(cutter: Cutter) -> None:
-        registry = Registry(Endpoint(cutter.url), Keys(), crash_limit=3, dlq_max=100)
+        registry = Registry(Endpoint(cutter.url), Keys())
+        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
         for _ in range(2):
             try:
-                registry.recover("w.1", "default", charged=[job.id])
+                held.recover("w.1", "default", charged=[job.id])
             except Unreachable:
                 continue
             break

@@ -10,6 +10,7 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs
 from asok_core.backends.redis.consuming.outcomes import Start
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -56,7 +57,7 @@ def promoted(bench: Bench, job: Job) -> None:
 
 def due(bench: Bench, job: Job) -> None:
     bench.delay(job, due=1.0)
-    registry = Registry(Endpoint(bench.url), bench.keys, crash_limit=3, dlq_max=9)
+    registry = Registry(Endpoint(bench.url), bench.keys)
     assert promote_due(registry.connection, bench.keys, by="w").moved == 1
     registry.close()
 
@@ -64,8 +65,9 @@ def due(bench: Bench, job: Job) -> None:
 def recovered(bench: Bench, job: Job) -> None:
     bench.add_pending(job)
     bench.client.lmove("asok:queue", bench.keys.active(GONE, "default"), "LEFT", "LEFT")
-    registry = Registry(Endpoint(bench.url), bench.keys, crash_limit=3, dlq_max=9)
-    assert registry.recover(GONE, "default", charged=[]).returned == 1
+    registry = Registry(Endpoint(bench.url), bench.keys)
+    held = HeldJobs(registry, crash_limit=3, dlq_max=9)
+    assert held.recover(GONE, "default", charged=[]).returned == 1
     registry.close()
 
 

@@ -34,7 +34,7 @@ PROCESS = "one.1"
 @pytest.fixture
 def consumer(bench: Bench) -> Iterator[Consumer]:
     endpoint = Endpoint(bench.url)
-    registry = Registry(endpoint, Keys(), crash_limit=3, dlq_max=1000)
+    registry = Registry(endpoint, Keys())
     registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     made = Consumer(
         endpoint, Keys(), worker="one", process=PROCESS, queues=("default",), dlq_max=1000

@@ -14,6 +14,7 @@ from asok_core.backends.redis.calls.cycle import CheckActive
 from asok_core.backends.redis.calls.walks import SetAsideUnclaimed
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
@@ -49,7 +50,7 @@ def reader(bench: Bench) -> Iterator[RedisReader]:
 @pytest.fixture
 def aside(bench: Bench) -> bytes:
     """The dead job of an entry that a worker has met, beside one that failed."""
-    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
+    registry = Registry(Endpoint(bench.url), Keys())
     registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     bench.add_dead(bench.job())
     bench.client.lpush("asok:queue", large(LARGEST_ENVELOPE))
@@ -265,8 +266,9 @@ def test_a_recovery_and_a_filter_read_records_without_what_is_too_large(
             bench.client.set(bench.keys.job(job.id), text)
         bench.client.expire(bench.keys.job(job.id), 600)
     sent = Sent(bench.client)
-    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=1, dlq_max=9)
-    assert registry.recover("gone.1", "default").dead == 1, "it ran when its process died"
+    registry = Registry(Endpoint(bench.url), Keys())
+    held = HeldJobs(registry, crash_limit=1, dlq_max=9)
+    assert held.recover("gone.1", "default").dead == 1, "it ran when its process died"
     registry.close()
     nothing = Scope(Location.DELAYED, match=lambda row: row.record is not None and not row.queue)
     assert bench.operator.promote(nothing).applied == 0
@@ -294,7 +296,7 @@ def test_names_and_the_audit_are_read_without_what_is_too_large(
 @pytest.mark.parametrize("where", ["queue", "active:one.1:default", "delayed_tasks"])
 def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: str) -> None:
     """Redis serves nobody else meanwhile."""
-    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=1000)
+    registry = Registry(Endpoint(bench.url), Keys())
     registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     consumer = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
@@ -354,7 +356,7 @@ def test_a_job_that_an_edit_or_a_lower_limit_makes_too_large_is_not_requeued(ben
 
 def claimed(bench: Bench, raw: bytes) -> None:
     bench.client.lpush("asok:queue", raw)
-    registry = Registry(Endpoint(bench.url), Keys(), crash_limit=3, dlq_max=9)
+    registry = Registry(Endpoint(bench.url), Keys())
     registry.heartbeat("one", ("default",), {"queues": "default", "processes": 1})
     consumer = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9

@@ -131,7 +131,7 @@ def test_a_queue_that_is_paused_and_resumed(desk: Desk) -> None:
 
 def test_another_release(desk: Desk, redis_url: str) -> None:
     for number, release in enumerate(("4f2a1c", "4f2a1c", "", "77aa00")):
-        registry = Registry(Endpoint(redis_url), KEYS, crash_limit=3, dlq_max=9)
+        registry = Registry(Endpoint(redis_url), KEYS)
         fields = {"queues": "default"} | ({"release": release} if release else {})
         for _ in range(2):
             registry.heartbeat(f"w{number}", ["default"], fields)
@@ -188,7 +188,7 @@ def test_a_failover_is_not_taken_for_a_restart(
 ) -> None:
     master, replica = (embedded_redis() for _ in range(2))
     with redis.Redis.from_url(master.url) as client, redis.Redis.from_url(replica.url) as other:
-        registries = [Registry(Endpoint(master.url), KEYS, crash_limit=3, dlq_max=9) for _ in "ab"]
+        registries = [Registry(Endpoint(master.url), KEYS) for _ in "ab"]
         # The replica has been up for some seconds, as it is before any failover.
         wait_until(lambda: other.info("server")["uptime_in_seconds"] >= 3, "an uptime")
         for name, each in zip("ab", registries, strict=True):
@@ -226,9 +226,7 @@ def test_users_with_the_permissions_of_a_former_release_work_and_record_events(
         urls = {role: user_url(client, role, server.url) for role in ("worker", "operator")}
         for role in urls:
             client.execute_command("ACL", "SETUSER", role, "-xtrim", "-hexists")
-        registries = [
-            Registry(Endpoint(urls["worker"]), KEYS, crash_limit=3, dlq_max=9) for _ in "ab"
-        ]
+        registries = [Registry(Endpoint(urls["worker"]), KEYS) for _ in "ab"]
         for name, each in zip("ab", registries, strict=True):
             each.heartbeat(name, ["default"], {"queues": "default"})
         client.zadd(KEYS.workers, {"a": 1.0})
@@ -249,9 +247,7 @@ def test_users_with_the_permissions_of_a_former_release_work_and_record_events(
 
 
 def test_bounds_by_length_and_by_age(desk: Desk, redis_url: str) -> None:
-    registry = Registry(
-        Endpoint(redis_url), KEYS, crash_limit=3, dlq_max=9, events_max=5, events_age=100
-    )
+    registry = Registry(Endpoint(redis_url), KEYS, events_max=5, events_age=100)
     old = int((time.time() - 200) * 1000)
     desk.client.xadd(KEYS.events, {"kind": "worker_started", "at": "1"}, id=f"{old}-0")
     registry.heartbeat("w", ["default"], {"queues": "default"})
@@ -274,7 +270,7 @@ def test_a_heartbeat_that_is_sent_again_reports_no_event_again(desk: Desk, redis
     report = EventReport("w")
     report.note(EventKind.WARNING_RAISED, warning="hanging", reason="x" * 2000)
     rows = report.rows()
-    registry = Registry(Endpoint(redis_url), KEYS, crash_limit=3, dlq_max=9)
+    registry = Registry(Endpoint(redis_url), KEYS)
     for _ in range(2):
         registry.heartbeat("w", ["default"], {"queues": "default"}, events=rows)
     registry.close()

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.consuming.registry import Recovered, Registry, crashed
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs, Recovered, crashed
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import worker_of
 from asok_core.errors import Refused
@@ -35,10 +36,17 @@ class Recovery:
     """The supervisor's side of ``recover``. Every step raises Unreachable or Refused."""
 
     def __init__(self, config: WorkerConfig, registry: Registry, machine: str) -> None:
+        settings = config.settings
         self._config = config
         self._registry = registry
+        self._held = HeldJobs(
+            registry,
+            crash_limit=settings.crash_limit,
+            dlq_max=settings.dlq_max,
+            largest=settings.largest_envelope,
+        )
         self._machine = machine
-        self._pause = pause(config.settings.worker_lease)
+        self._pause = pause(settings.worker_lease)
         self._expiry = Expiry()
         self._connection: Connection | None = None
         self._gone: dict[str, float] = {}
@@ -81,9 +89,9 @@ class Recovery:
             if at - since >= self._pause:
                 self._orphans.pop((process, queue), None)
                 guard, by = worker_of(process), self._config.worker
-                total = self._registry.recover(process, queue, guard=guard, by=by)
+                total = self._held.recover(process, queue, guard=guard, by=by)
                 self._log(f"process {process}, which no lease covers", total)
-        for each in self._registry.orphans():
+        for each in self._held.orphans():
             self._orphans.setdefault(each, at)
 
     def _neighbours(self, names: list[str], at: float, *, reconnected: bool) -> None:
@@ -105,10 +113,10 @@ class Recovery:
 
     def _worker(self, worker: str, why: str) -> None:
         registry = self._registry
-        total, lists = Recovered(), registry.active_lists(worker)
+        total, lists = Recovered(), self._held.lists_of(worker)
         registry.kill_waiters(*{process for process, _ in lists})
         for process, queue in lists:
-            total += registry.recover(process, queue, guard=worker, by=self._config.worker)
+            total += self._held.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True, by=self._config.worker):
             remove_traces(worker, self._machine)
@@ -148,9 +156,7 @@ class Recovery:
                 )
             if imports:
                 postpone_imports(self._config, self._registry, handle.process_id, queue, imports)
-            total += self._registry.recover(
-                handle.process_id, queue, charged=charged, doubted=doubted
-            )
+            total += self._held.recover(handle.process_id, queue, charged=charged, doubted=doubted)
         self._log(f"process {handle.process_id}, which died", total)
 
     def rest_of(self, handles: Iterable[ProcessHandle]) -> None:
@@ -161,7 +167,7 @@ class Recovery:
         for process in processes:
             for queue in self._config.queues:
                 try:
-                    self._registry.recover(process, queue, charged=())
+                    self._held.recover(process, queue, charged=())
                 except Refused as error:
                     # One broken key must not keep the jobs of another queue.
                     refusals.append(error)

@@ -74,10 +74,7 @@ class Supervisor:
         self._registry = registry = Registry(
             endpoint,
             keys,
-            crash_limit=settings.crash_limit,
-            dlq_max=settings.dlq_max,
             lease=settings.worker_lease,
-            largest=settings.largest_envelope,
             events_max=settings.events_max,
             events_age=settings.events_max_age,
             name=f"asok:{config.worker}:supervisor",
