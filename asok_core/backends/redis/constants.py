@@ -35,6 +35,8 @@ WORKER_TTL = 86_400
 """Seconds that a dead worker's hash stays, which names its active lists."""
 RENEWED_BEFORE = 600
 """Seconds after which the TTL of an unfinished job is renewed: not with every look at it."""
+MOST_LISTS = 4096
+"""Active lists of a worker, or of all, that are looked at; a hash that names more is not believed."""
 LONGEST_WAIT = 315_360_000
 """Seconds: ten years. Redis refuses a TTL that its clock cannot hold."""
 
@@ -66,6 +68,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "FINE": FINE,
     "FINE_TTL": FINE_TTL,
     "LONGEST_WAIT": LONGEST_WAIT,
+    "MOST_LISTS": MOST_LISTS,
     "MOST_READ": MOST_READ,
     "NOTICES_TTL": NOTICES_TTL,
     "NOT_KEPT": NOT_KEPT,

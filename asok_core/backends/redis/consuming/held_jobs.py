@@ -9,6 +9,7 @@ from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.cycle import CheckActive
 from asok_core.backends.redis.calls.leases import Recover, RecoveredJob
 from asok_core.backends.redis.calls.walks import Slice
+from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import glob_escaped, process_numbers, worker_of
@@ -21,9 +22,6 @@ from asok_core.settings.settings import LARGEST_ENVELOPE
 
 BATCH = 200
 BATCH_BYTES = 1024 * 1024
-MOST_LISTS = 4096
-"""Active lists that a worker's hash is believed to name; beyond that they are looked for."""
-
 IN_DOUBT = 3
 """So many times the crash limit is the limit of a job that ran while hooks were called each time its
 process died. It may be innocent, but there must be an end of it."""

@@ -17,6 +17,7 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.calls.operations import EndMissing
 from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.locating import holds
 from asok_core.backends.redis.records import LOST
@@ -27,7 +28,6 @@ LONGEST = 10.0
 MOST_JOBS = 5_000
 MOST_BYTES = 4 << 20
 """What one step looks through: about five milliseconds of Redis's time."""
-MOST_LISTS = 4096
 KEYS_AT_ONCE = 1000
 
 _LINE = (

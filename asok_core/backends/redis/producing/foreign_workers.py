@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.reading import Clipped, Find, FindReply
 from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys, process_numbers
 from asok_core.backends.redis.parsing import LONGEST_FIELD
 from asok_core.jobs.job import JobRecord
@@ -24,7 +25,6 @@ LOOK_EVERY = 30.0
 """Seconds between two looks for a job. Two in a row must miss it: that is longer than a recovery takes."""
 MOST_JOBS = 10_000
 """Jobs of a queue that one look goes through; of a longer one, or a larger, nothing is known."""
-MOST_LISTS = 4096
 
 
 class MissingJobs:

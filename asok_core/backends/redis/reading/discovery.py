@@ -14,7 +14,7 @@ from asok_core.backends.redis.reading.query import Query, by_key, maybe
 from asok_core.inspection.workers import WorkerInfo
 
 MOST_QUEUES = 1000
-MOST_LISTS = 500
+MOST_FOUND = 500
 FIRST_SCAN = 4000
 NEXT_SCANS = 400
 """Keys a SCAN looks at: the first time (a small database is seen whole) and each time after."""
@@ -76,7 +76,7 @@ class Discovery:
             if name is not None:
                 if len(self._queues) < MOST_QUEUES:
                     self._queues[name] = None
-            elif self._keys.active_parts(parsing.text(key)) and len(self._lists) < MOST_LISTS:
+            elif self._keys.active_parts(parsing.text(key)) and len(self._lists) < MOST_FOUND:
                 self._lists.setdefault(key, 0)
 
     def lengths(self) -> Query[dict[bytes, Any]]:

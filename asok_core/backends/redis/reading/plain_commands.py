@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
@@ -30,8 +31,8 @@ from asok_core.inspection.queues import Bucket
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import score
 
-MOST_LISTS, MOST_UNREADABLE = 4096, 10
-"""Active lists of a worker that are read, and of these the unreadable that are named (``worker.lua``)."""
+MOST_UNREADABLE = 10
+"""Unreadable active lists of a worker that are named, as in ``read_worker.lua``."""
 
 
 class PlainQueries:

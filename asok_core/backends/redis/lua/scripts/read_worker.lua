@@ -2,8 +2,7 @@
 -- The hash of a worker and what its processes hold. Writes nothing.
 -- Among the fields are `queues` (names with commas between), `processes` and `slots` (NUMBER:SLOTS of each
 -- process, with commas between). Unreadable are the keys of the hash and of some active lists of another type.
-local MOST_LISTS, MOST_BYTES = 4096, 2097152
-local MOST_UNREADABLE = 10
+local MOST_BYTES, MOST_UNREADABLE = 2097152, 10
 local values, named, unreadable = {}, {}, {}
 
 local function note_unreadable(key, answer)
