@@ -11,6 +11,7 @@ from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.presentation.explanation import lines_of, title_of
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
+from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import Snapshot
@@ -86,14 +87,20 @@ def _document(found: explain.Explained) -> dict[str, Any]:
         "state": found.explanation.state,
         "read_at": iso(found.at),
         "reasons": [_reason(each) for each in found.explanation.reasons],
-        "estimate": None
-        if estimate is None
-        else {
-            "earliest_s": estimate.earliest,
-            "latest_s": estimate.latest,
-            "finished": estimate.finished,
-            "rough": estimate.rough,
-        },
+        "estimate": None if estimate is None else _estimate(estimate),
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "low_s": estimate.low,
+        "high_s": estimate.high,
+        "basis": estimate.basis,
+        "confidence": estimate.confidence,
+        "jobs_ahead": estimate.ahead,
+        "jobs_per_s": estimate.per_second,
+        "over_s": estimate.seconds,
+        "attempts": estimate.attempts,
     }
 
 

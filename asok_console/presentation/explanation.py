@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from asok_console.presentation.prose import ago, duration, rough, size
+from asok_console.presentation import numbers
+from asok_console.presentation.prose import ago, duration, size
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
+from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.reasons import Reason
-from asok_core.inspection.waiting_reasons import Estimate
 from asok_core.operations.explain import Explained
 
 LONGEST = 300
@@ -83,8 +84,8 @@ def lines_of(found: Explained) -> Iterator[Line]:
             yield Line(remedy, "title" if command_of(reason) else "dim", indent=5)
     if not found.explanation.reasons:
         yield Line(NOTHING, "good")
-    if found.explanation.estimate is not None:
-        yield Line(estimate_line(found.explanation.estimate), "info")
+    if (estimate := found.explanation.estimate) is not None:
+        yield Line(estimate_line(estimate), "dim" if estimate.low is None else "info")
 
 
 def what_holds(reason: Reason, now: float) -> str:
@@ -107,14 +108,17 @@ def command_of(reason: Reason) -> str:
 
 
 def estimate_line(estimate: Estimate) -> str:
-    """When it starts, and how sure that is."""
-    if estimate.latest < 1:
-        when = "within a second"
-    else:
-        when = f"in {rough(estimate.earliest)} to {rough(estimate.latest)}"
-    attempts = "1 attempt" if estimate.finished == 1 else f"{estimate.finished:,} attempts"
-    sure = "a guess" if estimate.rough else "an estimate"
-    return f"starts {when} ({sure}: its queue finished {attempts} in five minutes)"
+    """When it starts, from what that is derived, and how sure it is; or why it is not known."""
+    basis = safe(estimate.basis, LONGEST)
+    if estimate.low is None:
+        return f"when it starts is not known: {basis}"
+    sure = f"confidence: {estimate.confidence}"
+    if estimate.high is None:
+        # A rate that may as well be 0 has no end.
+        return f"starts in {numbers.between(estimate.low, estimate.low)} or later: {basis}; {sure}"
+    if estimate.high < 1:
+        return f"starts within a second: {basis}; {sure}"
+    return f"starts in about {numbers.between(estimate.low, estimate.high)}: {basis}; {sure}"
 
 
 def _evidence(reason: Reason, now: float) -> Iterator[str]:

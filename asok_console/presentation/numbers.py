@@ -56,6 +56,17 @@ def duration(seconds: float | None) -> str:
     return _long(seconds)
 
 
+def between(low: float, high: float) -> str:
+    """A range that holds two lengths of time: ``4 to 9 min``, ``50 s to 3 min``, ``2 s``."""
+    first = _whole(math.floor(low) if low < 60 else math.floor(low / 60) * 60)
+    last = _whole(math.ceil(high) if high < 59 else math.ceil(high / 60) * 60)
+    if first == last:
+        return last
+    amount, _, unit = first.partition(" ")
+    alike = " " not in unit and last.partition(" ")[2] == unit
+    return f"{amount if alike else first} to {last}"
+
+
 def milliseconds(number: float | None) -> str:
     """A ``duration`` of so many milliseconds; below one, tenths of it: ``0.4 ms``."""
     if number is not None and 0 < number < 0.95:
@@ -81,6 +92,10 @@ def size(number: int | None) -> str:
     while abs(value) >= 1024 and unit < len(_SIZES) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.1f} {_SIZES[unit]}" if unit and value < 10 else f"{value:.0f} {_SIZES[unit]}"
+
+
+def _whole(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else _long(seconds)
 
 
 def _long(seconds: float) -> str:

@@ -18,6 +18,10 @@ from asok_core.jobs.states import Location
 
 SKEW = 3.0
 """Seconds by which a clock must be ahead to be named."""
+AT_ONCE = 3.0
+"""Seconds for which a job that nothing holds up may wait without anything being wrong."""
+FEW = 20
+"""Attempts below which what they have in common is only a guess."""
 _NO_WORKER = "a worker that claims it does not run it"
 _LIKE_HERE = "a worker with the settings that are used here would not run it"
 _NOT_RUN = {
@@ -49,6 +53,15 @@ class Case:
         self.queue: str = queue or (self.record.queue if self.record else None) or "default"
         self.now = snapshot.taken_at
         self.attempts = known_attempts(detail)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it began to wait just now.
+
+        The clock of the program that enqueued it may be ahead: then it is not known since when it waits.
+        """
+        since = self.job.waits_since(self.now) if self.job else None
+        return since is not None and abs(self.now - since) < AT_ONCE
 
     def not_run(self) -> Iterator[Reason]:
         """Why a worker that claims it would not run it, by its signature."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asok_core.inspection import active_reasons, ended_reasons, waiting_reasons
+from asok_core.inspection import active_reasons, ended_reasons, estimates, waiting_reasons
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason, ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import Figures
-from asok_core.inspection.waiting_reasons import Estimate
 from asok_core.jobs.states import Location
 
 
@@ -27,6 +27,7 @@ class Explanation(NamedTuple):
     state: str
     reasons: tuple[Reason, ...]
     estimate: Estimate | None = None
+    """Of a pending job; of others None."""
 
 
 def explain_job(
@@ -44,7 +45,7 @@ def explain_job(
     case = Case(detail, snapshot, activities, stacks, figures)
     if detail.location is Location.PENDING:
         found = ranked(waiting_reasons.pending(case))
-        estimate = waiting_reasons.estimate(case, found)
+        estimate = estimates.estimate(case, found)
         return Explanation(f"pending in queue {case.queue!r}", found, estimate)
     if detail.location is Location.DELAYED:
         found = ranked(waiting_reasons.delayed(case))

@@ -150,13 +150,18 @@ def claiming(name: str, snapshot: Snapshot) -> list[WorkerInfo]:
     return [w for w in snapshot.workers if name in w.queues and w.claims(snapshot.taken_at)]
 
 
-def earlier(name: str, snapshot: Snapshot) -> list[QueueStats]:
-    """The queues with jobs that every worker of this queue serves before it."""
-    orders = [worker.queues[: worker.queues.index(name)] for worker in claiming(name, snapshot)]
-    common = set(orders[0]).intersection(*orders[1:]) if orders else set()
-    return [
-        each for each in snapshot.queues if each.name in common and each.pending and not each.paused
+def served_before(name: str, snapshot: Snapshot) -> list[QueueStats]:
+    """The queues, empty ones too, that every worker of this queue serves before it."""
+    orders = [
+        set(worker.queues[: worker.queues.index(name)]) for worker in claiming(name, snapshot)
     ]
+    common = set[str].intersection(*orders) if orders else set[str]()
+    return [each for each in snapshot.queues if each.name in common and not each.paused]
+
+
+def earlier(name: str, snapshot: Snapshot) -> list[QueueStats]:
+    """Of these the queues with jobs."""
+    return [each for each in served_before(name, snapshot) if each.pending]
 
 
 def _paused(name: str, activities: Sequence[Activity]) -> Reason:

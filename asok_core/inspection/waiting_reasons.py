@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import be, counted
-from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Status
 
 LATE = 3.0
 """Seconds after its due time from which a delayed job is late: workers promote every second."""
-AT_ONCE = 3.0
-"""Seconds for which a job that nothing holds up may wait without anything being wrong."""
-FEW = 20
-"""Finished attempts in five minutes below which a pace is only a guess."""
 
 _TAKES_TURNS = ("slots_busy", "earlier_queues")
 """Reasons for which a job that is the next of its queue still waits."""
-
-
-class Estimate(NamedTuple):
-    """When a pending job starts: between so many seconds from now, at the pace of the last minutes."""
-
-    earliest: float
-    latest: float
-    finished: int
-    """Attempts of its queue that finished in the last five minutes, from which the pace is known."""
-
-    @property
-    def rough(self) -> bool:
-        """Whether it rests on few attempts, or on a pace that changed much."""
-        return self.finished < FEW or self.latest > 2 * self.earliest
 
 
 def pending(case: Case) -> Iterator[Reason]:
@@ -61,9 +41,7 @@ def pending(case: Case) -> Iterator[Reason]:
 
 
 def _next(case: Case) -> Reason:
-    since = case.job.waits_since(case.now) if case.job else None
-    # The clock of the program that enqueued it may be ahead: then it is not known since when it waits.
-    if since is not None and abs(case.now - since) < AT_ONCE:
+    if case.is_new:
         return Reason(
             "next", f"it is the next job of queue {case.queue!r}: a worker is about to claim it"
         )
@@ -72,20 +50,6 @@ def _next(case: Case) -> Reason:
         "and why it is not claimed is not known",
         remedy="look at the log of the worker",
     )  # fmt: skip
-
-
-def estimate(case: Case, found: Sequence[Reason]) -> Estimate | None:
-    """When it starts, if the pace of its queue is known and nothing blocks it."""
-    stats, ahead = reasons.queue_of(case.queue, case.snapshot), case.detail.position
-    codes = {reason.code for reason in found}
-    if stats is None or ahead is None or any(reason.blocking for reason in found):
-        return None
-    if codes & {"earlier_queues", "would_not_run", "not_known"}:
-        return None
-    if "slots_busy" in codes and not stats.completed_per_s + stats.failed_per_s:
-        # What was finished before says nothing of jobs that have held every slot since.
-        return None
-    return _estimate(stats, ahead)
 
 
 def delayed_state(case: Case) -> str:
@@ -165,13 +129,3 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
         evidence,
         f"asok job promote {operands(case.detail.id)}",
     )
-
-
-def _estimate(stats: QueueStats, ahead: int) -> Estimate | None:
-    recent = sum(bucket.completed + bucket.failed for bucket in stats.recent)
-    span = sum(bucket.width for bucket in stats.recent)
-    paces = [stats.completed_per_s + stats.failed_per_s, recent / span if span else 0.0]
-    known = [pace for pace in paces if pace > 0]
-    if not known:
-        return None
-    return Estimate(ahead / max(known), (ahead + 1) / min(known), recent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import redis
 
 from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.clock import iso
 from asok_core.jobs.envelope import Keyring, seal
 from asok_core.operations.stacks import A_WHILE
@@ -23,7 +24,7 @@ from tests.fixtures.bench import Bench, dead_job
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.reading.seed import KEYRING, job, push, record, server_time, work
+from tests.reading.seed import HOUR, KEYRING, job, push, record, server_time, tally, work
 from tests.users import assert_all_allowed, user_url
 
 Asok = Callable[..., Ran]
@@ -45,7 +46,42 @@ def first(asok: Asok, *words: str) -> dict[str, Any]:
     return found
 
 
+def tally_minutes(client: redis.Redis, queue: str, completed: int) -> None:
+    """Count attempts into each ten seconds of the last five minutes."""
+    last = int(server_time(client)) // FINE * FINE
+    for at in range(last - 300, last + 1, FINE):
+        tally(client, KEYS.fine(queue, at), completed=completed)
+
+
 class TestPending:
+    def test_when_a_job_starts_is_estimated_from_what_is_ahead_and_the_recent_rate(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, *(job(n) for n in range(901)))
+        work(redis_client, "w1", "default", started_at=server_time(redis_client) - HOUR)
+        tally_minutes(redis_client, "default", 30)
+        found = explained(asok, "job-900")["estimate"]
+        assert found["jobs_ahead"] == 900
+        assert found["jobs_per_s"] == 3
+        assert found["low_s"] < 300 < found["high_s"]
+        assert found["confidence"] == "high"
+        assert found["basis"].startswith("900 jobs before it, 3.0 jobs/s in the last ")
+        printed = asok("explain", "job-900").out.splitlines()[-1]
+        assert re.fullmatch(
+            r"  starts in about 4 to 6 min: 900 jobs before it, .*; confidence: high", printed
+        )
+
+    def test_when_a_job_starts_is_not_known_where_its_queue_is_paused(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1))
+        work(redis_client, "w1", "default")
+        tally_minutes(redis_client, "default", 30)
+        redis_client.sadd(KEYS.paused, "default")
+        found = explained(asok, "job-1")["estimate"]
+        assert (found["low_s"], found["high_s"], found["confidence"]) == (None, None, "not known")
+        assert found["basis"] == "queue 'default' is paused"
+
     def test_a_paused_queue_is_named_with_who_paused_it(
         self, asok: Asok, redis_client: redis.Redis
     ) -> None:
@@ -511,6 +547,7 @@ def test_people_read_numbered_reasons(asok: Asok, bench: Bench) -> None:
         "  2. no worker is registered (those of the asok framework never are)",
         "     to change it: asok worker",
         "  3. 1 job is ahead of it in queue 'default'",
+        "  when it starts is not known: queue 'default' is paused",
     ]
 
 

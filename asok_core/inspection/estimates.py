@@ -1,0 +1,254 @@
+"""When a pending job starts: a range, from what is ahead of it and how fast that was consumed lately.
+
+Ahead are the jobs of its queue, those that workers have claimed and not begun, and those of the queues
+that every worker of its queue serves before it. They are consumed as fast as attempts of these queues
+finished, less what came into the queues served before it. How much that varied from bucket to bucket
+makes the range. It holds as long as workers, pauses and the order of jobs stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from asok_core.inspection import reasons
+from asok_core.inspection.events import EventKind
+from asok_core.inspection.job_case import AT_ONCE, FEW, Case
+from asok_core.inspection.phrases import counted, named
+from asok_core.inspection.queues import Bucket, QueueStats
+from asok_core.inspection.reasons import Reason
+from asok_core.inspection.workers import WorkerInfo
+
+FEWEST = 3
+"""Buckets below which a rate is not known."""
+GROUP = 3
+"""Successive buckets that are added up to see how slowly a rate changes."""
+LONG, FAR = 120.0, 3600.0
+"""Seconds of counters that a high confidence requires, and seconds ahead that it reaches."""
+_EXPECTED = 3.0
+"""Attempts that must be expected in the last minute for their absence to mean anything."""
+_MINUTE = 6
+_CHANGES = (EventKind.QUEUE_PAUSED, EventKind.QUEUE_RESUMED)
+_FEWER = (EventKind.WORKER_STOPPED, EventKind.WORKER_LOST)
+
+
+class Confidence(StrEnum):
+    """How sure an estimate is."""
+
+    HIGH = "high"
+    """20 attempts or more in two minutes or more, and the end of the range is at most twice its begin."""
+    MEDIUM = "medium"
+    LOW = "low"
+    """Few attempts, or a range that is wide or whose end is not known."""
+    NOT_KNOWN = "not known"
+
+
+class Estimate(NamedTuple):
+    """A pending job starts between ``low`` and ``high`` seconds from now.
+
+    ``high`` is None where no end is known, ``low`` too where nothing is known. ``basis`` is a phrase
+    that says from what it is derived, or why it is not known.
+    """
+
+    low: float | None
+    high: float | None
+    basis: str
+    confidence: Confidence
+    ahead: int | None = None
+    """Jobs that start before it."""
+    per_second: float | None = None
+    """How fast these were consumed."""
+    seconds: float = 0.0
+    """For how long, in which ``attempts`` finished."""
+    attempts: int = 0
+
+
+class _Flow(NamedTuple):
+    """What the queues that count did in buckets, the oldest first: attempts, and jobs that came in."""
+
+    width: float
+    finished: tuple[int, ...]
+    net: tuple[int, ...]
+    """Finished attempts less what came into the queues served before."""
+    first_full: tuple[bool, ...]
+    """Whether there were more jobs at its begin than finished in it: then the workers had always work."""
+
+
+def estimate(case: Case, found: Sequence[Reason]) -> Estimate:
+    """When a pending job starts, or why that is not known. ``found``: the reasons why it waits."""
+    stats, ahead = reasons.queue_of(case.queue, case.snapshot), case.detail.position
+    if stats is None or ahead is None:
+        return _not_known("its queue or its position in it is not known")
+    able = reasons.claiming(case.queue, case.snapshot)
+    before = reasons.served_before(case.queue, case.snapshot)
+    if why := _obstacle(case, found, before, able):
+        return _not_known(why)
+    total = ahead + max(0, stats.active - stats.running) + sum(each.pending for each in before)
+    free = sum(each.slots - each.running - each.claimed for each in able)
+    if total < free and case.is_new:
+        return Estimate(0.0, AT_ONCE, "a slot is free for it", Confidence.HIGH, total)
+    flow = _flow(stats, before, _steady_since(case, able, before))
+    return _by_rate(flow, total, sum(each.slots for each in able), stats)
+
+
+def _obstacle(
+    case: Case,
+    found: Sequence[Reason],
+    before: Sequence[QueueStats],
+    able: Sequence[WorkerInfo],
+) -> str:
+    """Why its start depends on something else than the jobs ahead, or ''."""
+    for each in found:
+        if each.blocking or each.code in ("would_not_run", "not_known"):
+            return each.text
+    if shared := _shared(case, before, able):
+        return f"other workers serve {named(shared, 'queue')} too, in which jobs are ahead of it"
+    return ""
+
+
+def _not_known(why: str) -> Estimate:
+    return Estimate(None, None, why, Confidence.NOT_KNOWN)
+
+
+def _shared(case: Case, before: Sequence[QueueStats], able: Sequence[WorkerInfo]) -> list[str]:
+    """Queues with jobs ahead of it that workers consume which do not serve its queue."""
+    ids = {each.id for each in able}
+    others = [
+        each
+        for each in case.snapshot.workers
+        if each.id not in ids and each.claims(case.snapshot.taken_at)
+    ]
+    return [
+        stats.name
+        for stats in before
+        if stats.pending and any(stats.name in each.queues for each in others)
+    ]
+
+
+def _steady_since(case: Case, able: Sequence[WorkerInfo], before: Sequence[QueueStats]) -> float:
+    """Since when the same workers have served the same queues, as far as that is recorded."""
+    names = {case.queue, *(each.name for each in before)}
+    moments = [each.started_at for each in able]
+    for event in case.snapshot.events:
+        fields = event.fields
+        paused = event.kind in _CHANGES and fields.get("queue") in names
+        fewer = event.kind in _FEWER and case.queue in fields.get("queues", "").split(",")
+        if paused or fewer:
+            moments.append(event.at)
+    return max((at for at in moments if at is not None and at <= case.now), default=0.0)
+
+
+def _flow(stats: QueueStats, before: Sequence[QueueStats], since: float) -> _Flow:
+    every = [stats, *before]
+    # The newest bucket still fills.
+    by_start: dict[int, list[tuple[QueueStats, Bucket]]] = {}
+    for each in every:
+        for bucket in each.recent:
+            by_start.setdefault(bucket.start, []).append((each, bucket))
+    starts = sorted(by_start, reverse=True)
+    jobs = sum(each.pending for each in every)
+    finished, net, full = [], [], []
+    for start in starts:
+        parts = by_start[start]
+        done = sum(bucket.completed + bucket.failed for _, bucket in parts)
+        came = sum(bucket.enqueued + bucket.retried for _, bucket in parts)
+        jobs += done - came
+        # One that is not readable says nothing, and what was before the last change nothing of now.
+        if start == starts[0] or start < since or not all(b.readable for _, b in parts):
+            continue
+        arrived = sum(
+            bucket.enqueued + bucket.retried for each, bucket in parts if each is not stats
+        )
+        finished.append(done)
+        net.append(done - arrived)
+        full.append(jobs > done)
+    width = stats.recent[0].width if stats.recent else 0
+    return _Flow(width, tuple(finished[::-1]), tuple(net[::-1]), tuple(full[::-1]))
+
+
+def _by_rate(flow: _Flow, ahead: int, slots: int, stats: QueueStats) -> Estimate:
+    seconds = flow.width * len(flow.net)
+    if len(flow.net) < FEWEST:
+        return _not_known("its workers have served these queues for less than half a minute")
+    if not sum(flow.finished):
+        return _not_known(f"nothing was finished in the last {_span(seconds)}")
+    expected = sum(flow.finished) / len(flow.finished) * _MINUTE
+    if len(flow.net) > _MINUTE and expected >= _EXPECTED and not sum(flow.finished[-_MINUTE:]):
+        return _not_known("nothing was finished in the last minute")
+    busy = [each for each, full in zip(flow.net, flow.first_full, strict=True) if full]
+    limited = len(busy) < FEWEST
+    counts = list(flow.net) if limited else busy
+    if sum(counts) <= 0:
+        return _not_known("jobs come into the queues served before it as fast as jobs are finished")
+    low, high = _range(counts, ahead)
+    low, high = low * flow.width, None if high is None else high * flow.width
+    rate = sum(counts) / len(counts) / flow.width
+    if limited:
+        # Its workers waited for jobs: they can do more than they did, as much as their slots allow.
+        fastest = slots * 1000 / stats.run_ms if stats.run_ms else math.inf
+        low = min(low, ahead / max(fastest, rate))
+    attempts = sum(flow.finished)
+    figures = (ahead, rate, flow.width * len(counts), attempts)
+    sure = _confidence(
+        low, high, seconds=flow.width * len(counts), attempts=attempts, limited=limited
+    )
+    return Estimate(low, high, _basis(*figures), sure, *figures)
+
+
+def _range(counts: Sequence[int], ahead: int) -> tuple[float, float | None]:
+    """The buckets after which so many jobs are consumed, from the earliest to the latest (95 %).
+
+    In ``k`` buckets ``m k`` jobs are consumed, with a variance of ``v k`` for what changes from one to
+    the next, and of ``v k k / n`` since the mean is known from ``n`` buckets only.
+    """
+    number = len(counts)
+    mean = sum(counts) / number
+    variance = max(_variance(counts), mean)
+    z = 2.0 if number >= 2 * GROUP else 3.0
+    a, b = mean * mean - z * z * variance / number, z * z * variance
+
+    def crossing(jobs: float) -> tuple[float, float | None]:
+        # (m k - jobs)^2 = z^2 v k (1 + k / n)
+        half = mean * jobs + b / 2
+        root = math.sqrt(max(half * half - a * jobs * jobs, 0.0))
+        return jobs * jobs / (half + root), (half + root) / a if a > 0 else None
+
+    return crossing(ahead)[0], crossing(ahead + 1)[1]
+
+
+def _variance(counts: Sequence[int]) -> float:
+    """That of one bucket, or of a group of successive ones by bucket where that is more: rates drift."""
+    groups = [sum(counts[at : at + GROUP]) for at in range(0, len(counts) - GROUP + 1, GROUP)]
+    slow = _spread(groups) / GROUP if len(groups) >= GROUP else 0.0
+    return max(_spread(counts), slow)
+
+
+def _spread(values: Sequence[int]) -> float:
+    mean = sum(values) / len(values)
+    return sum((each - mean) ** 2 for each in values) / (len(values) - 1)
+
+
+def _confidence(
+    low: float, high: float | None, *, seconds: float, attempts: int, limited: bool
+) -> Confidence:
+    if high is None or attempts < FEW or high > 4 * low + AT_ONCE:
+        return Confidence.LOW
+    if limited or seconds < LONG or high > 2 * low + AT_ONCE or high > FAR:
+        return Confidence.MEDIUM
+    return Confidence.HIGH
+
+
+def _basis(ahead: int, rate: float, seconds: float, attempts: int) -> str:
+    speed = f"{rate:,.0f} jobs/s" if rate >= 10 else f"{rate:.1f} jobs/s"
+    if rate < 0.1:
+        speed = f"{rate * 60:.1f} jobs/min"
+    return (
+        f"{counted(ahead, 'job')} before it, {speed} in the last {_span(seconds)} "
+        f"({counted(attempts, 'attempt')})"
+    )
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < LONG else f"{seconds / 60:.0f} min"
