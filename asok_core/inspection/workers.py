@@ -13,6 +13,10 @@ STALE_AFTER = 12.0
 """Seconds after the last heartbeat from which a worker is stalled: it sends one every 5 s."""
 
 
+GIVEN_RELEASE = "ASOK_RELEASE"
+"""The source of a release that somebody stated."""
+
+
 class RunningJob(NamedTuple):
     """A job that a worker has claimed. ``started_at`` is None while it waits for a free thread."""
 
@@ -32,7 +36,9 @@ class WorkerInfo:
     pid: int | None = None
     version: str = ""
     release: str = ""
-    """That of the application, as ASOK_RELEASE of the worker says; '' where it is not known."""
+    """That of the application, when the worker started; '' where it is not known."""
+    release_source: str = ""
+    """What the worker read it from: ``ASOK_RELEASE``, ``git commit`` or ``package version``; '': not known."""
     queues: tuple[str, ...] = ()
     concurrency: int = 0
     """Threads in all its processes."""
@@ -180,3 +186,12 @@ def releases(workers: Iterable[WorkerInfo], now: float) -> dict[str, int]:
     """How many live workers run each release of the application; '' is not known. Most workers first."""
     found = Counter(worker.release for worker in workers if worker.is_alive(now))
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def release_sources(workers: Iterable[WorkerInfo], now: float) -> dict[str, str]:
+    """What live workers read each release from, which they were not given: '' where they were."""
+    found: dict[str, set[str]] = {}
+    for worker in workers:
+        if worker.is_alive(now) and worker.release and worker.release_source != GIVEN_RELEASE:
+            found.setdefault(worker.release, set()).add(worker.release_source)
+    return {release: ", ".join(sorted(sources - {""})) for release, sources in found.items()}

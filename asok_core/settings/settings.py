@@ -178,7 +178,8 @@ class Settings:
         optional(kinds.RELEASE),
         default=None,
         description="The release of the application that a worker runs, such as a version or a "
-        "commit; shown with the worker",
+        "commit. Without it: the git commit of the directory in which the worker is started, or the "
+        "version in its pyproject.toml",
     )
     cancel_wait: float = setting(
         "ASOK_CANCEL_WAIT",

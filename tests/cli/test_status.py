@@ -140,6 +140,12 @@ def test_workers_on_different_releases_are_reported(
     assert "releases: 4f2a1c (1 worker), 9b00d7 (1 worker)" in status()[1]
     workers = json.loads(status("--json")[1])["workers"]
     assert [each["release"] for each in workers] == ["4f2a1c", "9b00d7"]
+    redis_client.hset(KEYS.worker("web1-8"), "release_source", "package version")
+    redis_client.hset(KEYS.worker("web1-7"), "release_source", "ASOK_RELEASE")
+    assert "9b00d7 (1 worker, package version)" in status()[1]
+    assert "4f2a1c (1 worker), " in status()[1]
+    workers = json.loads(status("--json")[1])["workers"]
+    assert [each["release_source"] for each in workers] == ["ASOK_RELEASE", "package version"]
 
 
 def test_the_document_has_stable_keys(

@@ -23,5 +23,8 @@ async def test_the_releases_of_workers_are_named(
         redis_client.hset(KEYS.worker("web-2"), "release", "4f2a1c")
         await hand.sees("release 4f2a1c")
         assert not hand.shows("2 releases")
+        for worker in ("web-1", "web-2"):
+            redis_client.hset(KEYS.worker(worker), "release_source", "git commit")
+        await hand.sees("release 4f2a1c (git commit)")
         await hand.press("slash", *"4f2", "enter")
         await hand.sees("2 of 2")

@@ -92,6 +92,7 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "pid": worker.pid,
         "version": worker.version,
         "release": worker.release or None,
+        "release_source": worker.release_source or None,
         "state": _state(snapshot, worker),
         "queues": list(worker.queues),
         "concurrency": worker.concurrency,

@@ -13,7 +13,7 @@ from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
-from asok_core.inspection.workers import releases
+from asok_core.inspection.workers import release_sources, releases
 
 _ERROR = 200
 
@@ -166,14 +166,20 @@ def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
 def _releases(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     """Which releases of the application run, where any worker says so."""
     found = releases(status.snapshot.workers, status.snapshot.taken_at)
+    sources = release_sources(status.snapshot.workers, status.snapshot.taken_at)
     if any(found):
         parts = [
-            f"{safe(release or 'not known', 64)} ({prose.plural(number, 'worker')})"
+            f"{safe(release or 'not known', 64)} ({prose.plural(number, 'worker')}"
+            f"{_from(sources.get(release, ''))})"
             for release, number in found.items()
         ]
         name = "releases" if len(found) > 1 else "release"
         line = fit(f"{name}: {', '.join(parts)}", width)
         yield line if len(found) > 1 else ink.dim(line)
+
+
+def _from(source: str) -> str:
+    return f", {safe(source, 40)}" if source else ""
 
 
 def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:

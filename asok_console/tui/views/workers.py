@@ -32,7 +32,7 @@ from asok_core.backends.roles import Scope
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.inspection.workers import WorkerInfo, releases
+from asok_core.inspection.workers import WorkerInfo, release_sources, releases
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
 
@@ -153,7 +153,9 @@ class WorkersView(NamedView):
             return ()
         parts = [f"{number} on {name or 'not known'}" for name, number in found.items()]
         if len(found) == 1:
-            return ((f"release {next(iter(found))}", "dim"),)
+            name, source = next(iter(found)), release_sources(snapshot.workers, snapshot.taken_at)
+            read_from = f" ({source[name]})" if source.get(name) else ""
+            return ((f"release {name}{read_from}", "dim"),)
         return ((f"{len(found)} releases: {', '.join(parts)}", "warn"),)
 
     def _accepting_v1(self, snapshot: Snapshot) -> str:

@@ -9,6 +9,7 @@ import time
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.version import __version__
+from asok_core.worker.application_release import release_of
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
@@ -59,6 +60,7 @@ class HeartbeatDuty(Duty):
         self._recovery = recovery
         self._memory = memory
         self._events = events
+        self._release = release_of(config.settings)
         self._started_at: float | None = None
 
     def run(self) -> float | None:
@@ -96,7 +98,8 @@ class HeartbeatDuty(Duty):
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "version": __version__,
-            "release": config.settings.release or "",
+            "release": self._release.name,
+            "release_source": self._release.source,
             "queues": ",".join(config.queues),
             "concurrency": config.concurrency * config.processes,
             "processes": config.processes,
