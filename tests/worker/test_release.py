@@ -138,7 +138,7 @@ def test_a_pipe_does_not_hold_up_the_start(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     for name in (".git/HEAD", "pyproject.toml"):
         os.mkfifo(tmp_path / name)
-        assert stat.S_ISFIFO(os.stat(tmp_path / name).st_mode)
+        assert stat.S_ISFIFO((tmp_path / name).stat().st_mode)
     assert found_in(tmp_path) == UNKNOWN
 
 
