@@ -35,8 +35,9 @@ from asok_core.jobs.retry import RetryPolicy
 from asok_core.jobs.states import FINAL, Status
 from asok_core.jobs.waiting import Slot, Slots
 from asok_core.runtime import forks
+from asok_core.runtime.ctrl_c import is_ctrl_c
 from asok_core.runtime.failures import Failure, failure_of, shown
-from asok_core.runtime.logs import is_ctrl_c, safe_logger
+from asok_core.runtime.logs import safe_logger
 from asok_core.settings.settings import Settings
 
 logger = safe_logger("asok.background")

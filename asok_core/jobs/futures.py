@@ -20,8 +20,9 @@ from asok_core.jobs.job import JobRecord
 from asok_core.jobs.plain import described
 from asok_core.jobs.states import Status
 from asok_core.jobs.waiting import Slots, Wait, current
+from asok_core.runtime.ctrl_c import is_ctrl_c
 from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
-from asok_core.runtime.logs import is_ctrl_c, safe_logger
+from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.background")
 

@@ -18,7 +18,8 @@ from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.job import Job
 from asok_core.runtime import output
 from asok_core.runtime.failures import Failure
-from asok_core.runtime.logs import safe_logger, write_always_to
+from asok_core.runtime.log_lines import write_always_to
+from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.worker")
 
