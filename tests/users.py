@@ -18,7 +18,7 @@ DOCUMENTED = {
 }
 TOLERATED = {
     # Optional commands: the documentation says what they are for.
-    *("config|get", "client|kill", "config", "client"),
+    *("config|get", "client|kill", "config", "client", "select"),
     # A viewer may not run scripts. It tries once, and then reads with plain commands.
     *("script|load", "script", "evalsha"),
 }

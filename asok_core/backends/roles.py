@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from asok_core.inspection.audit import Activities, Trash
+from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.queues import Bucket
@@ -145,6 +146,12 @@ class Reader(Protocol):
 
     def ids(self, beginning: str, most: int) -> tuple[str, ...]:
         """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps."""
+
+    def elsewhere(self, job_id: str, most: int) -> Elsewhere:
+        """Where else than here a record has this id: in other namespaces and databases of the server.
+
+        ``most``: keys that are scanned for other namespaces, at least.
+        """
 
     def scan(
         self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False

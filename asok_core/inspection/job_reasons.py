@@ -6,11 +6,13 @@ not show is reported as not known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from asok_core.inspection import active_reasons, ended_reasons, estimates, waiting_reasons
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.command_lines import operands, shell_word
+from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.job_detail import JobDetail
@@ -55,12 +57,59 @@ def explain_job(
     return Explanation(ended_reasons.state(case), tuple(ended_reasons.ended(case)))
 
 
-def explain_unknown(namespace: str, database: str) -> Explanation:
-    """Why nothing is found of an id: what that can mean, since nothing is known of it."""
+def explain_unknown(
+    name: str, namespace: str, database: str, elsewhere: Elsewhere | None = None
+) -> Explanation:
+    """Why nothing is found of an id: what that can mean, since nothing is known of it here.
+
+    ``elsewhere``: where else a record with exactly this id was looked for.
+    """
+    found = tuple(_elsewhere(name, elsewhere)) if elsewhere is not None else ()
     reason = Reason(
         "not_found", "no record and no envelope of it is in Redis",
-        evidence={"namespace": namespace, "redis": database},
-        remedy="check the id, the namespace (ASOK_NAMESPACE) and the database in the URL; "
-        "records of ended jobs expire (after 24 hours by default)",
+        evidence={"namespace": namespace, "redis": database, **_looked_at(elsewhere)},
+        remedy="" if found else "check the id, the namespace (ASOK_NAMESPACE) and the database in the "
+        "URL; records of ended jobs expire (after 24 hours by default)",
     )  # fmt: skip
-    return Explanation("not known", (reason,))
+    return Explanation("not known here" if found else "not known", (*found, reason))
+
+
+def _elsewhere(name: str, elsewhere: Elsewhere) -> Iterator[Reason]:
+    for namespace in elsewhere.namespaces:
+        yield Reason(
+            "other_namespace",
+            f"namespace {namespace!r} of this database has a key with the name of its record",
+            remedy=f"ASOK_NAMESPACE={shell_word(namespace)} asok explain {operands(name)}",
+        )
+    for number, namespaces in elsewhere.databases.items():
+        for namespace in namespaces:
+            yield Reason(
+                "other_database",
+                f"database {number} of this server has a key with the name of its record, "
+                f"in namespace {namespace!r}",
+                remedy=f"use database {number} in the URL (ASOK_REDIS_URL or --url)",
+            )
+
+
+def _looked_at(elsewhere: Elsewhere | None) -> dict[str, str | int | float]:
+    """What was looked at for a record with exactly this id, and not more."""
+    if elsewhere is None:
+        return {}
+    if elsewhere.keys is None:
+        of_namespaces = "not looked at (no rights)"
+    else:
+        others = ", ".join(elsewhere.namespaces) or "none has exactly this id"
+        all_of = "all" if elsewhere.whole else f"the first {elsewhere.keys:,}"
+        of_namespaces = f"{others} (by {all_of} keys of this database)"
+    parts = []
+    absent = [number for number, found in elsewhere.databases.items() if not found]
+    numbers = ", ".join(map(str, sorted((elsewhere.database, *absent))))
+    parts.append(f"exactly this id is not in {'databases' if absent else 'database'} {numbers}")
+    for why in dict.fromkeys(elsewhere.unread.values()):
+        unread = [str(each) for each, reason in elsewhere.unread.items() if reason == why]
+        nouns = "database" if len(unread) == 1 else "databases"
+        was = "was" if len(unread) == 1 else "were"
+        parts.append(f"{nouns} {', '.join(unread)} {was} not looked at ({why})")
+    if elsewhere.problem:
+        parts.append(f"which others have keys is not known ({elsewhere.problem})")
+    return {"other_namespaces": of_namespaces, "databases": "; ".join(parts)}

@@ -49,6 +49,8 @@ WITHHELD = {
     "CONFIG GET",
     # It ends connections of anybody. Without it a dead worker's blocked claim is unblocked, not cut.
     "CLIENT KILL",
+    # It opens databases of other programs. Without it a job that is not found is not looked for in them.
+    "SELECT",
     *CLUSTER,
 }
 CHANNELS = {"application", "worker", "operator"}

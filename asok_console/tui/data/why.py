@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from asok_core.backends.roles import Reader
+from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations import explain
 from asok_core.operations.explain import Explained, Kind, RecentOperations
 from asok_core.operations.search import expired
+
+KEYS = 100_000
+"""Keys among which other namespaces are looked for: the poller reads nothing else in that time."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Subject:
     name: str
     near: Row | None = None
     operations: RecentOperations = field(default_factory=RecentOperations)
+    _elsewhere: list[Elsewhere] = field(default_factory=list)
 
     def read(self, reader: Reader, snapshot: Snapshot, *, namespace: str, target: str) -> Explained:
         """Explain it. Runs on the poller's thread."""
@@ -38,4 +43,11 @@ class Subject:
             namespace=namespace,
             redis=target,
             figures=explain.figures_of(reader, detail),
+            elsewhere=self._looked_for(reader) if detail is None else None,
         )
+
+    def _looked_for(self, reader: Reader) -> Elsewhere:
+        """Where else the job is. It is looked for once, and not with each refresh."""
+        if not self._elsewhere:
+            self._elsewhere.append(reader.elsewhere(self.name, KEYS))
+        return self._elsewhere[0]

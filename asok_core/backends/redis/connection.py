@@ -56,6 +56,8 @@ class Endpoint:
             )
         if address.is_tls:
             check_tls(self.shown, address.options)
+        self.database = address.db
+        self.is_cluster = address.is_cluster
         self._master = Master(address, namespace)
 
     def connect(

@@ -22,6 +22,7 @@ from asok_core.jobs.envelope import Keyring
 if TYPE_CHECKING:
     from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
+    from asok_core.inspection.elsewhere import Elsewhere
     from asok_core.inspection.events import Events
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
@@ -143,6 +144,17 @@ class RedisReader(PageReader):
 
         return self._session.run(
             lambda round_trips: ids_that_begin(round_trips, self.keys, beginning, most)
+        )
+
+    def elsewhere(self, job_id: str, most: int) -> Elsewhere:
+        """Where else than here a record has this id: in other namespaces and databases.
+
+        ``most``: keys that it scans for other namespaces, at least.
+        """
+        from asok_core.backends.redis.reading.elsewhere import find_elsewhere
+
+        return self._session.run(
+            lambda round_trips: find_elsewhere(round_trips, self.endpoint, self.keys, job_id, most)
         )
 
     def activity(self, count: int, *, trash_of: Collection[str] | None = None) -> Activities:

@@ -1,0 +1,25 @@
+"""Where else than here a record of a job is: in other namespaces, in other databases of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Elsewhere(NamedTuple):
+    """What was looked at for a record with exactly one id, and what was found."""
+
+    database: int
+    """The one that is in use."""
+    namespaces: tuple[str, ...] = ()
+    """Other namespaces of this database in which a key has the name of its record."""
+    keys: int | None = None
+    """Keys of this database that were looked at for these; None: this user may not list them."""
+    whole: bool = False
+    """Whether that were all of its keys."""
+    databases: Mapping[int, tuple[str, ...]] = {}
+    """Other databases with keys, and the namespaces in which each has its record, of those looked for."""
+    unread: Mapping[int, str] = {}
+    """Databases that were not looked at, and why."""
+    problem: str = ""
+    """Why it is not known which other databases have keys."""
