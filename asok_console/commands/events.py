@@ -16,8 +16,8 @@ from asok_core.backends.roles import Reader
 from asok_core.clock import iso
 from asok_core.errors import Refused, Unreachable, UsageError
 from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.inspection.moments import read_moment
 from asok_core.operations.inspector import on_redis, open_reader
-from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 INTERVAL = 1.0
@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow", "-f", action="store_true", help="continue with what happens, until Ctrl+C"
     )
-    parser.add_argument("--since", metavar="DURATION", help="only those of the last 90s, 5m, 2h")
+    parser.add_argument(
+        "--since",
+        metavar="MOMENT",
+        help="only those since 15:00 (UTC), 2026-11-25T15:00, yesterdayT15:00, or of the last 90s, 5m, 2h",
+    )
     parser.add_argument(
         "--kind",
         metavar="KIND",
@@ -51,11 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the events."""
     limit = whole_number("--limit", args.limit, 1, 100_000)
-    since = None if args.since is None else _duration(args.since)
+    if args.since is not None:
+        _since(args.since, 0.0)
     kinds = _kinds(args.kind or ())
     reader = open_reader(on_redis(settings, args.url))
     try:
-        past = _past(reader, limit, since, kinds)
+        past = _past(reader, limit, args.since, kinds)
         if args.follow:
             _follow(reader, past, kinds, as_json=args.json)
         elif args.json:
@@ -80,26 +85,23 @@ def event_document(each: SystemEvent) -> dict[str, Any]:
     return {"id": each.id, "at": iso(each.at), "kind": each.kind, "fields": dict(each.fields)}
 
 
-def _past(reader: Reader, limit: int, since: float | None, kinds: frozenset[str]) -> _Past:
-    """The newest ``limit`` events of these kinds (none: all) that are not older than ``since`` seconds."""
+def _past(reader: Reader, limit: int, since: str | None, kinds: frozenset[str]) -> _Past:
+    """The newest ``limit`` events of these kinds (none: all) from the moment ``since`` on."""
     found: list[SystemEvent] = []
     newest = before = ""
+    begin: float | None = None
     while len(found) < limit:
         batch = reader.events(BATCH, before=before).readable()
         newest = newest or (batch[0].id if batch else "")
-        recent = [each for each in batch if since is None or _age(each, batch.read_at) <= since]
+        if since is not None and begin is None:
+            begin = _since(since, batch.read_at)
+        recent = [each for each in batch if begin is None or each.at is None or each.at >= begin]
         found += [each for each in recent if not kinds or each.kind in kinds]
         # Not by when they happened: a worker that was cut off reports late what is long past.
-        if len(batch) < BATCH or (
-            since is not None and batch.read_at - _written(batch[-1]) > since
-        ):
+        if len(batch) < BATCH or (begin is not None and _written(batch[-1]) < begin):
             break
         before = batch[-1].id
     return _Past(newest, found[:limit][::-1])
-
-
-def _age(event: SystemEvent, now: float) -> float:
-    return 0.0 if event.at is None else now - event.at
 
 
 def _written(event: SystemEvent) -> float:
@@ -162,8 +164,12 @@ def _kinds(given: Sequence[str]) -> frozenset[str]:
     return frozenset(given)
 
 
-def _duration(text: str) -> float:
+def _since(text: str, now: float) -> float:
+    """Epoch seconds of the moment. ``now``: by Redis's clock, or 0 where only its form is checked."""
     try:
-        return parse_duration(text)
+        at = read_moment(text, now)
     except ValueError as error:
         raise UsageError(f"--since: {error}") from None
+    if now and at > now:
+        raise UsageError(f"--since: {text!r} is to come: it is {iso(now)} by the clock of Redis")
+    return at

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from asok_core.errors import UsageError
 from asok_core.inspection.argument_paths import parse_condition, value_text
+from asok_core.inspection.moments import Form, form_of, read_moment
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.settings.durations import parse_duration
@@ -17,8 +17,6 @@ Test = Callable[[Row, float], bool | None]
 """Whether a row holds what a word asks for; None where that is not known."""
 TimeOf = Callable[[Row], float | None]
 
-MOMENTS = "15:00, 2026-11-25, 2026-11-25T15:00, today or yesterday (UTC)"
-
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
     ">": lambda value, bound: value > bound,
     ">=": lambda value, bound: value >= bound,
@@ -26,7 +24,6 @@ _SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<=": lambda value, bound: value <= bound,
     "=": lambda value, bound: value == bound,
 }
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 
 
 def attempt_test(value: str, word: str) -> Test:
@@ -105,11 +102,11 @@ def age_test(value: str, word: str, time_of: TimeOf) -> Test:
 
 def since_test(value: str, word: str, time_of: TimeOf) -> Test:
     """Not before a moment. A time of day is the latest that is over."""
-    _checked(value, word)
+    _form(value, word)
 
     def test(row: Row, now: float) -> bool | None:
         at = time_of(row)
-        return None if at is None else at >= _moment(value, now)
+        return None if at is None else at >= read_moment(value, now)
 
     return test
 
@@ -121,13 +118,11 @@ def between_test(value: str, word: str, time_of: TimeOf) -> Test:
         raise UsageError(
             f"filter word {word!r}: between must be two moments, as in between:15:00..16:30"
         )
-    _checked(first, word)
-    _checked(last, word)
-    if not _CLOCK.fullmatch(first) and not _CLOCK.fullmatch(last):
-        begin, end = _moment(first, 0.0), _moment(last, 0.0)
-        relative = {first, last} & {"today", "yesterday"}
-        if end <= begin and (not relative or relative == {first, last}):
-            raise UsageError(f"filter word {word!r}: {last!r} must be after {first!r}")
+    form = _form(first, word)
+    # Of two forms, and of times of day, it depends on the day which of the two is later.
+    alike = form is _form(last, word) and form is not Form.CLOCK
+    if alike and read_moment(last, 0.0) <= read_moment(first, 0.0):
+        raise UsageError(f"filter word {word!r}: {last!r} must be after {first!r}")
 
     def test(row: Row, now: float) -> bool | None:
         at, (begin, end) = time_of(row), _range(first, last, now)
@@ -138,36 +133,21 @@ def between_test(value: str, word: str, time_of: TimeOf) -> Test:
 
 def _range(first: str, last: str, now: float) -> tuple[float, float]:
     """Where a range begins and ends. Of a time of day it depends on the other end which day is meant."""
-    if _CLOCK.fullmatch(last):
+    if form_of(last) is Form.CLOCK:
         # 15:00..16:30 at 16:00: the end is to come. 23:00..01:00: it is on the next day.
-        begin = _moment(first, now)
-        return begin, _moment(last, begin) + timedelta(days=1).total_seconds()
-    end = _moment(last, now)
-    return _moment(first, min(now, end - 0.001)), end
+        begin = read_moment(first, now)
+        return begin, read_moment(last, begin) + timedelta(days=1).total_seconds()
+    end = read_moment(last, now)
+    if form_of(first) is Form.CLOCK:
+        return read_moment(first, min(now, end - 0.001)), end
+    return read_moment(first, now), end
 
 
-def _checked(value: str, word: str) -> None:
+def _form(value: str, word: str) -> Form:
     try:
-        _moment(value, 0.0)
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"filter word {word!r}: {value!r} is not a moment, as in {MOMENTS}"
-        ) from None
-
-
-def _moment(value: str, now: float) -> float:
-    """Epoch seconds of a moment. Raises ValueError or OverflowError."""
-    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if value == "today":
-        return today.timestamp()
-    if value == "yesterday":
-        return (today - timedelta(days=1)).timestamp()
-    if found := _CLOCK.fullmatch(value):
-        hour, minute, second = (int(part or 0) for part in found.groups())
-        at = today.replace(hour=hour, minute=minute, second=second).timestamp()
-        return at if at <= now else at - timedelta(days=1).total_seconds()
-    moment = datetime.fromisoformat(value.upper())
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return form_of(value)
+    except ValueError as error:
+        raise UsageError(f"filter word {word!r}: {error}") from None
 
 
 def _signed(value: str, default: str) -> tuple[str, str]:

@@ -51,7 +51,7 @@ FIELDS = {
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
     "age": ">1h: longer ago than that; <5m: more lately",
-    "since": "not before 15:00 (UTC), 2026-11-25, 2026-11-25T15:00, today or yesterday",
+    "since": "not before 15:00 (UTC), 2026-11-25T15:00, yesterday, yesterdayT15:00, or 2h ago: since:2h",
     "between": "from one such moment up to another, as in between:15:00..16:30",
     "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",
     "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",

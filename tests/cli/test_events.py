@@ -64,6 +64,8 @@ def test_events_are_sentences_in_their_order(asok: Asok) -> None:
         ),
         (("--limit", "1"), ["process_crashed"]),
         (("--since", "10s"), []),
+        (("--since", "2020-01-01 15:00"), ["worker_started", "queue_paused", "process_crashed"]),
+        (("--since", "yesterday"), ["worker_started", "queue_paused", "process_crashed"]),
     ],
 )
 def test_filters(asok: Asok, words: tuple[str, ...], kinds: list[str]) -> None:
@@ -111,7 +113,8 @@ def test_an_event_that_is_reported_late_hides_no_other(
     ("words", "line"),
     [
         (("--kind", "nothing"), "--kind 'nothing' is not a kind of event: worker_started, "),
-        (("--since", "soon"), "--since: 'soon' is not a duration such as"),
+        (("--since", "soon"), "--since: 'soon' is not a moment, as in 15:00, 2026-11-25, "),
+        (("--since", "2100-01-01"), "--since: '2100-01-01' is to come: it is 20"),
         (("--limit", "0"), "--limit '0' is not a whole number from 1 to 100000"),
     ],
 )

@@ -1,0 +1,77 @@
+"""Moments as people type them: a time of day, a date, both, or how long ago. UTC without a zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+
+from asok_core.settings.durations import parse_duration
+
+ALLOWED = (
+    "15:00, 2026-11-25, 2026-11-25T15:00, today, yesterday, yesterdayT15:00 (UTC where no zone is "
+    "given), or 2h (ago)"
+)
+
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
+_DAY = re.compile(r"(today|yesterday)(?:[ t](.+))?")
+_AGO = re.compile(r"[0-9.]+\s*[a-z]+", re.ASCII)
+
+
+class Form(Enum):
+    """How a moment is written, by which it is known what it depends on."""
+
+    CLOCK = auto()
+    """The latest such time of day that is over."""
+    DAY = auto()
+    """A day by its word: today or yesterday."""
+    AGO = auto()
+    DATE = auto()
+    """It depends on nothing."""
+
+
+def form_of(text: str) -> Form:
+    """How a moment is written. Raises ValueError where it is none."""
+    read_moment(text, 0.0)
+    value = text.strip().lower()
+    if _CLOCK.fullmatch(value):
+        return Form.CLOCK
+    if _DAY.fullmatch(value):
+        return Form.DAY
+    return Form.AGO if _AGO.fullmatch(value) else Form.DATE
+
+
+def read_moment(text: str, now: float) -> float:
+    """Epoch seconds of a moment. ``now``: those of this moment, by Redis's clock.
+
+    A time of day that is to come today is that of yesterday. Raises ValueError, with a line that says what
+    is allowed.
+    """
+    value = text.strip().lower()
+    try:
+        return _read(value, now)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a moment, as in {ALLOWED}") from None
+
+
+def _read(value: str, now: float) -> float:
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = timedelta(days=1)
+    if found := _DAY.fullmatch(value):
+        begin = today if found[1] == "today" else today - day
+        return (_at(begin, found[2]) if found[2] else begin).timestamp()
+    if _CLOCK.fullmatch(value):
+        at = _at(today, value)
+        return (at if at.timestamp() <= now else at - day).timestamp()
+    if _AGO.fullmatch(value):
+        return now - parse_duration(value)
+    moment = datetime.fromisoformat(value.upper())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _at(day: datetime, clock: str) -> datetime:
+    found = _CLOCK.fullmatch(clock)
+    if found is None:
+        raise ValueError
+    hour, minute, second = (int(part or 0) for part in found.groups())
+    return day.replace(hour=hour, minute=minute, second=second)
