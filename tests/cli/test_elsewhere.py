@@ -99,7 +99,7 @@ def test_a_database_without_rights_was_not_looked_at(
     assert found["other_namespaces"] == "not looked at (no rights)"
 
 
-def test_so_many_keys_are_not_all_looked_at(
+def test_of_more_keys_only_the_first_are_looked_at(
     asok: Asok, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("asok_core.operations.explain.KEYS", 1000)
