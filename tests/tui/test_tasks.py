@@ -56,7 +56,10 @@ async def test_a_day_is_read_by_the_hour(redis_client: Any, open_console: Open) 
         await hand.sees("last 24 h")
         # The seeds have minutes alone.
         await hand.sees("No task was counted in this range.")
-        await hand.press("left_square_bracket")
+        await hand.press("right_square_bracket")
+        await hand.sees("last 14 d")
+        await hand.sees("No task was counted in this range.")
+        await hand.press("left_square_bracket", "left_square_bracket")
         await hand.sees("last hour")
         await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
 

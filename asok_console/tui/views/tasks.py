@@ -24,9 +24,8 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import OTHER, RANGES, Figures, TaskRange, TaskRow, TaskTable
 
 NONE = "No task was counted in this range. Workers of this release count what they run."
-SHOWN: Sequence[TaskRange] = (RANGES["1h"], RANGES["24h"])
-"""Ranges that are read at once; ``asok task list`` has longer ones."""
-NAMES = {"1h": "last hour", "24h": "last 24 h"}
+SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
+NAMES = {"1h": "last hour", "24h": "last 24 h", "14d": "last 14 d"}
 READING = "Reading …"
 BARS = 20
 
