@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from asok_core.execution import hooks
     from asok_core.execution.cancellation import cancelled
     from asok_core.execution.context import current_request, request_context
+    from asok_core.execution.current_job import CurrentJob, current_job
     from asok_core.jobs.futures import JobFuture
     from asok_core.jobs.job import Job, JobRecord
+    from asok_core.jobs.progress import JobProgress
     from asok_core.jobs.states import Status
     from asok_core.settings.settings import Settings
     from asok_core.web.background import Background
@@ -58,6 +60,7 @@ _MODULES = {
     ),
     "asok_core.settings.settings": ("Settings",),
     "asok_core.execution.context": ("current_request", "request_context"),
+    "asok_core.execution.current_job": ("CurrentJob", "current_job"),
     "asok_core.api.decorator": ("task",),
     "asok_core.errors": (
         "AsokError",
@@ -76,6 +79,7 @@ _MODULES = {
     ),
     "asok_core.jobs.futures": ("JobFuture",),
     "asok_core.jobs.job": ("Job", "JobRecord"),
+    "asok_core.jobs.progress": ("JobProgress",),
     "asok_core.jobs.states": ("Status",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -83,12 +87,14 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 __all__ = [
     "AsokError",
     "Background",
+    "CurrentJob",
     "Deadlock",
     "Job",
     "JobCancelled",
     "JobFailed",
     "JobFuture",
     "JobNotFound",
+    "JobProgress",
     "JobRecord",
     "JobTimeout",
     "PayloadTooLarge",
@@ -106,6 +112,7 @@ __all__ = [
     "cancel",
     "cancelled",
     "configure",
+    "current_job",
     "current_request",
     "get_job",
     "hooks",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from asok_console.presentation.numbers import age, duration
+from asok_console.presentation.progress import progress_text
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.history import NOT_KNOWN, Event
@@ -110,6 +111,8 @@ def _beside(event: Event, *, dated: bool) -> Iterator[str]:
         yield f"on {event.by}"
     elif event.by:
         yield f"on {event.by}"
+    if event.progress is not None:
+        yield f"at {progress_text(event.progress)}"
     if event.error:
         yield event.error
 

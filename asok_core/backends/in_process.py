@@ -17,11 +17,12 @@ from concurrent.futures import InvalidStateError
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from asok_core.clock import now
 from asok_core.errors import JobCancelled, JobFailed
-from asok_core.execution import attempt, cancellation, hooks
+from asok_core.execution import attempt, cancellation, current_job, hooks
 from asok_core.execution.tasks import check_runs
 from asok_core.inspection.redaction import Redaction, mark
 from asok_core.jobs.calls import Call, function_of
@@ -31,6 +32,7 @@ from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
 from asok_core.jobs.job_text import from_text
 from asok_core.jobs.outgoing import sendable_text
 from asok_core.jobs.plain import is_plain
+from asok_core.jobs.progress import JobProgress, as_kept, checked
 from asok_core.jobs.retry import RetryPolicy
 from asok_core.jobs.states import FINAL, Status
 from asok_core.jobs.waiting import Slot, Slots
@@ -54,8 +56,8 @@ class LocalJob:
     """
 
     __slots__ = (
-        "call", "context", "failure", "finished_at", "future", "job", "name", "result", "started_at",
-        "status", "stop", "text", "ts",
+        "call", "context", "failure", "finished_at", "future", "job", "name", "progress", "result",
+        "started_at", "status", "stop", "text", "ts",
     )  # fmt: skip
 
     def __init__(self, call: Call, job: Job, future: JobFuture[Any], text: str | None) -> None:
@@ -72,6 +74,11 @@ class LocalJob:
         self.stop = cancellation.Stop()
         self.result = Result()
         self.failure: Failure | None = None
+        self.progress: JobProgress | None = None
+
+    def report(self, done: object, total: object, note: object) -> None:
+        """Keep what its task reports. Raises TypeError or ValueError."""
+        self.progress = checked(done, total, note, now())
 
     def record(self) -> JobRecord:
         """The record of the job, as a worker would write it."""
@@ -159,7 +166,14 @@ class JobStore:
         with self.lock:
             self._drop_old()
             found = self._unfinished.get(job_id) or self._finished.get(job_id)
-            return found.record() if found and not self._expired(found) else None
+            return self._shown(found) if found and not self._expired(found) else None
+
+    def _shown(self, found: LocalJob) -> JobRecord:
+        record, progress = found.record(), found.progress
+        if progress is None:
+            return record
+        hide = partial(self._redaction.text, job=found.job)
+        return replace(record, progress=as_kept(progress, hide))
 
     def unfinished(self) -> list[LocalJob]:
         """All unfinished jobs, oldest first."""
@@ -207,9 +221,10 @@ class JobStore:
             if job.status in FINAL or job.call is None or job.context is None:
                 return None
             self._mark(job, Status.RUNNING)
-            job.started_at = job.ts
+            job.started_at, job.progress = job.ts, None
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
+        context.run(current_job.running.set, (job.job, LocalJob.report, job))
         try:
             result = context.run(self._attempt, job, call, self.slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it

@@ -15,6 +15,7 @@ from asok_core.inspection.job_detail import Attempt, JobDetail, Move
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
+from asok_core.jobs.progress import JobProgress, reported_by
 from asok_core.jobs.states import Location, Status
 
 KEPT_ATTEMPTS, KEPT_MOVES = 10, 20
@@ -64,6 +65,7 @@ _VERB_OF = {
 
 _REQUEUES = ("requeued", "edited")
 _UNSURVIVED = ("crashed", "interrupted")
+_RUNS = (*_ATTEMPTS.values(), *_UNSURVIVED)
 _ENDS = ("completed", "failed", "rejected", "died", "stopped", "cancelled", "purged", "imported")
 """Events after which a job waits for nothing, until it is put back."""
 _WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
@@ -74,6 +76,7 @@ class Event(NamedTuple):
 
     ``by``: an operator, or the process that ran it. ``waited``: seconds to the start of an attempt, since
     the job was enqueued, was put back or ended the attempt before. ``ran``: seconds of an attempt.
+    ``progress``: what the attempt reported last.
     """
 
     at: float | None
@@ -83,6 +86,7 @@ class Event(NamedTuple):
     waited: float | None = None
     ran: float | None = None
     error: str = ""
+    progress: JobProgress | None = None
 
 
 def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
@@ -253,7 +257,7 @@ def _why_missing(detail: JobDetail) -> str:
 def _with_times(
     events: Sequence[Event], detail: JobDetail, now: float
 ) -> tuple[list[Event], float | None]:
-    """With how long it waited and ran; and the moment since which it waits, if it does.
+    """With how long it waited and ran, what it reported, and the moment since which it waits, if any.
 
     Time as a dead job, or in the trash, is never time of waiting.
     """
@@ -265,9 +269,10 @@ def _with_times(
             ran = max(now - event.at, 0.0)
         begun = number(event.detail) if event.what in _UNSURVIVED else event.at
         waited = None
-        if event.what in (*_ATTEMPTS.values(), *_UNSURVIVED) and begun is not None:
+        if event.what in _RUNS and begun is not None:
             waited = begun - since if since is not None and begun >= since else None
-        timed.append(event._replace(waited=waited, ran=ran))
+        progress = reported_by(detail.reports, begun) if event.what in _RUNS else None
+        timed.append(event._replace(waited=waited, ran=ran, progress=progress))
         since = _waits_since(event, since, detail)
     return timed, since
 

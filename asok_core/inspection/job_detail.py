@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
+from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import Location
 
 
@@ -52,6 +55,8 @@ class JobDetail(NamedTuple):
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
     """The last ten, oldest first; none of a job that succeeded at once, whose record holds everything."""
+    reports: Mapping[float, JobProgress] = MappingProxyType({})
+    """What attempts reported of their progress last, by their start."""
     moves: tuple[Move, ...] = ()
     """What operators and dead processes did to it, oldest first: the last twenty."""
     operation: str = ""

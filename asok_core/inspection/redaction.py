@@ -19,6 +19,7 @@ from asok_core.jobs.annotations import annotations_of
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord
 from asok_core.jobs.job_text import to_text
+from asok_core.jobs.progress import JobProgress
 from asok_core.runtime.failures import Failure
 from asok_core.settings.secret_names import MASK, NamePattern, name_pattern
 
@@ -114,7 +115,18 @@ class Redaction:
             for each in (record.error, record.error_line, record.result_error)
         )
         result = record.result if record.result is None else masked_result(record.result, pattern)
-        return replace(record, error=error, error_line=line, result_error=why, result=result)
+        return replace(
+            record,
+            error=error,
+            error_line=line,
+            result_error=why,
+            result=result,
+            progress=self.progress(record.progress, job) if record.progress else None,
+        )
+
+    def progress(self, progress: JobProgress, job: Job | None) -> JobProgress:
+        """What a job reported, with its note as it may be shown."""
+        return progress._replace(note=self.text(progress.note, job))
 
     def detail(self, detail: JobDetail) -> JobDetail:
         """Everything that is known of a job as it may be shown."""
@@ -126,6 +138,7 @@ class Redaction:
             attempts=tuple(
                 each._replace(error=self.text(each.error, job)) for each in detail.attempts
             ),
+            reports={at: self.progress(each, job) for at, each in detail.reports.items()},
         )
 
     def filled(

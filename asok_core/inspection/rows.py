@@ -9,6 +9,7 @@ from asok_core.errors import Refused
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
+from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import Location
 
 
@@ -28,6 +29,8 @@ class Row:
     record: JobRecord | None = None
     worker: str = ""
     """The process that holds it, where it is known beside the record."""
+    progress: JobProgress | None = None
+    """What a running job reported last, where that was read."""
     no_heartbeat_for: float | None = None
     """Seconds since the last heartbeat of the worker that holds it, where that is too long ago.
 

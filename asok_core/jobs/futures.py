@@ -18,6 +18,7 @@ from asok_core.errors import AsokError, JobCancelled, JobFailed, JobNotFound, Re
 from asok_core.jobs.codec import Result, decode_result
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.plain import described
+from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import Status
 from asok_core.jobs.waiting import Slots, Wait, current
 from asok_core.runtime.ctrl_c import is_ctrl_c
@@ -99,6 +100,14 @@ class JobFuture(Future[R], Generic[R]):
             return False
         record = self._backend.record(self.job_id)
         return record is not None and record.status == Status.RUNNING
+
+    def progress(self) -> JobProgress | None:
+        """What the last attempt has reported last; None where it has reported nothing.
+
+        On Redis this is a request, which may raise Unreachable, and up to a second old while the job runs.
+        """
+        record = self._backend.record(self.job_id)
+        return None if record is None else record.progress
 
     def result(self, timeout: float | None = None) -> R:
         """Wait for the job and return its result; see above for what is raised."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import FINAL, Status
 
 RECORD_TTL = 86_400
@@ -171,7 +172,7 @@ class JobRecord:
     result of a completed job is not stored, or was too large to be read. ``foreign`` means that the
     framework wrote the record as a JSON string, which has fewer fields. ``stack`` is where its code was
     when a process was about to be ended: see ``inspection.stacks``. ``cancel`` is set where an operator
-    cancelled the job while it ran.
+    cancelled the job while it ran. ``progress`` is what the last attempt reported last.
 
     Examples:
         >>> from math import factorial
@@ -203,6 +204,7 @@ class JobRecord:
     foreign: bool = False
     stack: str | None = None
     cancel: CancelRequest | None = None
+    progress: JobProgress | None = None
 
     @property
     def finished(self) -> bool:

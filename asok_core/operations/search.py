@@ -18,7 +18,7 @@ from asok_core.inspection.partial_payload import shortened
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload, Trust
-from asok_core.jobs.states import Location
+from asok_core.jobs.states import Location, Status
 
 KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
@@ -67,6 +67,18 @@ def completed(reader: Reader, row: Row) -> Row:
     if detail is None or detail.payload is None:
         return row
     return replace(row, payload=detail.payload)
+
+
+def with_progress(reader: Reader, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows, those of running jobs with what these reported of their progress last."""
+    ids = [row.payload.id for row in rows if row.location is Location.ACTIVE and row.payload.id]
+    records = reader.records(ids) if ids else {}
+    return tuple(
+        replace(row, progress=record.progress)
+        if (record := records.get(row.payload.id)) and record.status == Status.RUNNING
+        else row
+        for row in rows
+    )
 
 
 def _pages(read: Callable[[int, int], Page]) -> Iterator[Sequence[Row]]:

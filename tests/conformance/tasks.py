@@ -10,7 +10,15 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from asok_core import JobCancelled, background, cancelled, current_request, hooks, task
+from asok_core import (
+    JobCancelled,
+    background,
+    cancelled,
+    current_job,
+    current_request,
+    hooks,
+    task,
+)
 from asok_core.jobs.job import Job
 
 LONGEST = 50.0
@@ -166,3 +174,33 @@ def _after(job: Job, result: Any) -> None:
 @hooks.failure
 def _failure(job: Job, error: BaseException, will_retry: bool) -> None:
     _journal(job, f"failure {job.attempt}: {type(error).__name__}, retry {will_retry}")
+
+
+def which_job(path: str) -> list[Any]:
+    """What the second attempt knows of its job."""
+    fail_first(path, 1)
+    job = current_job()
+    return [job.id, job.attempt, job.queue]
+
+
+def report_and_hold(folder: str, reports: list[list[Any]]) -> str:
+    """Report progress, and wait until it may return."""
+    for report in reports:
+        values: list[Any] = [10**5000 if each == "10**5000" else each for each in report]
+        current_job().progress(*values)
+    return hold(folder)
+
+
+def report_and_fail(done: float, total: float, text: str) -> None:
+    """Report progress, and fail."""
+    current_job().progress(done, total, text)
+    raise ValueError(f"{text} is missing")
+
+
+def report_at_the_first_attempt(path: str) -> int:
+    """Report progress and fail, and succeed at the second attempt without a report."""
+    note(path)
+    if current_job().attempt == 1:
+        current_job().progress(1, 2)
+        raise ConnectionError("again")
+    return current_job().attempt

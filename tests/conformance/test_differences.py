@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from asok_core import (
     JobFailed,
+    JobFuture,
     Settings,
     background,
     cancel,
@@ -20,7 +22,7 @@ from asok_core import (
 from tests.conformance import tasks
 from tests.conformance.conftest import Application
 from tests.conformance.differences import DIFFERENCES
-from tests.programs import PATIENCE, environment, python
+from tests.programs import PATIENCE, environment, python, wait_until
 
 
 def test_every_difference_has_its_test() -> None:
@@ -113,6 +115,25 @@ def test_which_processes_can_read_a_job(application: Application) -> None:
     )
     known = python("-c", script, future.job_id, env=environment(application.settings)).strip()
     assert known == ("completed" if application.backend == "redis" else "unknown")
+
+
+def test_how_recent_the_progress_of_a_job_is(application: Application) -> None:
+    if application.eager:
+        application.release()
+    reports: list[list[Any]] = [[1, 3], [2, 3], [3, 3, "all"]]
+    future = background(tasks.report_and_hold, application.path("."), reports)
+    assert future.done() is application.eager
+    application.wait_for_start()
+    if application.backend == "redis":
+        wait_until(lambda: _amount(future) == (3, 3, "all"), "the last report")
+    assert _amount(future) == (3, 3, "all")
+    application.release()
+    assert future.result(PATIENCE) == "held"
+
+
+def _amount(future: JobFuture[Any]) -> tuple[float, float | None, str] | None:
+    progress = future.progress()
+    return None if progress is None else progress[:3]
 
 
 def test_what_strict_0_does(application: Application) -> None:

@@ -137,7 +137,9 @@ def _records(key: str, queue: str) -> Iterator[Poison]:
     }
     for label, text in texts.items():
         for status in ('"running"', text):
-            fields = dict.fromkeys((*numbers, "result", "error", "worker", "attempts"), text)
+            fields = dict.fromkeys(
+                (*numbers, "result", "error", "worker", "attempts", "progress"), text
+            )
             raw = record(queue, **(fields | {"status": status}))
             yield Poison(
                 f"{key} is JSON with {label}, {status[:12]}", partial(_do, "SET", key, raw)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from asok_core import JobCancelled, cancelled
+from asok_core import JobCancelled, cancelled, current_job
 
 FOLDER = Path(os.environ.get("ASOK_TEST_FOLDER", "."))
 
@@ -170,3 +170,37 @@ def pid() -> int:
 
 
 not_a_function = 7
+
+
+def report_often(times: int) -> None:
+    """Report progress as fast as it can."""
+    report = current_job().progress
+    for done in range(times):
+        report(done + 1, times, f"item {done}")
+
+
+def report_and_hold(word: str) -> None:
+    """Report progress, and run until the test makes the file ``word``."""
+    current_job().progress(1, 2, word)
+    hold(word)
+
+
+def report_after(word: str, end: str) -> None:
+    """Report progress once the test makes the file ``word``, and run until it makes ``end``."""
+    hold(word)
+    current_job().progress(3)
+    write_line(f"reported {word}")
+    while not (FOLDER / end).exists():
+        time.sleep(0.01)
+
+
+def report_argument(user: str, password: str) -> None:
+    """Report progress with what is not to be shown."""
+    current_job().progress(1, note=f"signed in {user} with password={password}")
+
+
+def report_and_fail() -> None:
+    """Report the number of the attempt as progress, and fail."""
+    attempt = current_job().attempt
+    current_job().progress(attempt, 40, f"attempt {attempt}")
+    raise ValueError("no more")

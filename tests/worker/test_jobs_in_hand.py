@@ -35,7 +35,9 @@ def in_hand(redis_url: str) -> Iterator[JobsInHand]:
         shared = SharedState(file, 1)
         threads = Threads(1, runner, shared, Alarm())
         yield JobsInHand(
-            threads, UnsettledOutcomes(consumer, runner.outcomes, shared), runner.outcomes
+            threads,
+            UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports),
+            runner.outcomes,
         )
         threads.end()
         consumer.close()

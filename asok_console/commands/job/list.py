@@ -14,11 +14,12 @@ from asok_console.commands.support.documents import (
     write_table,
 )
 from asok_console.presentation import numbers, prose
+from asok_console.presentation.progress import progress_cell
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.inspection.rows import Row
 from asok_core.operations.inspector import open_reader
-from asok_core.operations.search import STATES, listed
+from asok_core.operations.search import STATES, listed, with_progress
 from asok_core.settings.settings import Settings
 
 
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         queues = [args.queue] if args.queue else [queue.name for queue in snapshot.queues]
         found = listed(reader, args.state, chosen, now, queues=queues)
         rows = list(islice((row for row in found if args.queue in (None, row.queue)), limit))
+        rows = list(with_progress(reader, rows))
     finally:
         reader.close()
     if args.json:
@@ -49,10 +51,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("AGE", right=True),
         TextColumn("QUEUE", names=30),
         TextColumn("STATUS"),
+        *([TextColumn("PROGRESS", shrinks=True)] if args.state == "running" else ()),
         TextColumn("CALL", shrinks=True),
         TextColumn("ERROR", shrinks=True),
     )
-    write_table(columns, [_cells(row, now) for row in rows])
+    write_table(columns, [_cells(row, now, args.state) for row in rows])
     return 0
 
 
@@ -62,7 +65,11 @@ def _trouble(row: Row) -> str:
     return error_line(row) if row.payload.job else ""
 
 
-def _cells(row: Row, now: float) -> tuple[str, ...]:
+def _progress(row: Row) -> str:
+    return "" if row.progress is None else progress_cell(row.progress)
+
+
+def _cells(row: Row, now: float, state: str) -> tuple[str, ...]:
     document = row_document(row)
     job = row.payload.job
     since = row.at if row.at is not None else (job.enqueued_at if job else None)
@@ -71,6 +78,7 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
         numbers.age(since, now),
         safe(row.queue, NAME_LIMIT),
         safe(document["status"] or "", 20),
+        *([_progress(row)] if state == "running" else ()),
         call_of(row, 200) if job else safe(document["task"] or "", 200),
         safe(_trouble(row), 200),
     )

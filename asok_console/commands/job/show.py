@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.documents import progress_document, write_json, write_lines
 from asok_console.commands.support.named_job import named_job
 from asok_console.presentation.cancellation import cancel_line, cancel_state
 from asok_console.presentation.history import HistoryLine, history_lines
+from asok_console.presentation.progress import progress_line
 from asok_console.presentation.stack import frames_document, kept_heading, stack_lines
 from asok_console.presentation.text import call_text, plain_json, safe, safe_block
 from asok_core.clock import iso
@@ -61,6 +63,7 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "failed_at": iso(detail.payload.failed_at if detail.payload else None),
         "worker": detail.worker or (record.worker if record else None),
         "crashes": detail.crashes,
+        "progress": progress_document(record.progress if record else None),
         "redacted": bool(detail.payload and detail.payload.redacted),
         "trust": str(detail.payload.trust) if detail.payload else None,
         "result": _result(record.result if record else None),
@@ -107,6 +110,7 @@ def _history(detail: JobDetail) -> list[dict[str, Any]]:
             "detail": each.detail or None,
             "waited_seconds": each.waited,
             "ran_seconds": each.ran,
+            "progress": progress_document(each.progress),
             "error": each.error or None,
         }
         for each in history_of(detail, detail.read_at)
@@ -137,8 +141,7 @@ def _lines(detail: JobDetail) -> list[str]:
         if value is not None:
             label = _LABELS.get(name, name.replace("_", " "))
             lines.append(f"{label:<12}{safe(str(value), 500)}")
-    if detail.crashes:
-        lines.append(f"{'crashes':<12}{detail.crashes}")
+    lines += _run_lines(detail)
     if document["result"] is not None:
         lines.append(f"{'result':<12}{plain_json(document['result'], limit=LONGEST)}")
     if document["result_error"]:
@@ -155,6 +158,13 @@ def _lines(detail: JobDetail) -> list[str]:
     clock = max((len(each.time) for each in events), default=0)
     lines += ["history", *(_event(each, clock) for each in events)] if events else []
     return lines
+
+
+def _run_lines(detail: JobDetail) -> Iterator[str]:
+    if detail.crashes:
+        yield f"{'crashes':<12}{detail.crashes}"
+    if detail.record is not None and detail.record.progress is not None:
+        yield f"{'progress':<12}{progress_line(detail.record, detail.read_at)}"
 
 
 def _event(line: HistoryLine, clock: int) -> str:

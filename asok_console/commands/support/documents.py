@@ -24,6 +24,7 @@ from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.nesting import cut
+from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import Location
 
 VERSION = 1
@@ -133,10 +134,23 @@ def row_document(row: Row) -> dict[str, Any]:
         "enqueued_at": iso(job.enqueued_at if job else (record.enqueued_at if record else None)),
         "at": iso(row.at),
         "no_heartbeat_seconds": row.no_heartbeat_for,
+        "progress": progress_document(row.progress),
         "failed_at": iso(row.payload.failed_at),
         "error": error_line(row) or None,
         "trust": str(row.payload.trust),
         "size": row.payload.size,
+    }
+
+
+def progress_document(progress: JobProgress | None) -> dict[str, Any] | None:
+    """What a job reported of its progress, for programs."""
+    if progress is None:
+        return None
+    return {
+        "done": progress.done,
+        "total": progress.total,
+        "note": progress.note or None,
+        "at": iso(progress.at),
     }
 
 

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from asok_console.presentation.cancellation import cancel_line
 from asok_console.presentation.numbers import age
+from asok_console.presentation.progress import progress_line
 from asok_console.presentation.text import safe
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.jobs.envelope import Payload, Trust
@@ -42,6 +43,7 @@ def facts(
         yield "Attempt", f"{job.attempt} of {job.attempts}{backoff}"
     elif record and record.retries is not None:
         yield "Attempts", f"{(record.retry_count or 0) + 1} of {record.retries + 1}"
+    yield "Progress", progress_line(record, now) if record else ""
     enqueued = (job.enqueued_at if job else None) or (record.enqueued_at if record else None)
     # Times of the clock are in the history.
     yield "Enqueued", f"{age(enqueued, now)} ago" if enqueued is not None else ""

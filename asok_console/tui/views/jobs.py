@@ -10,6 +10,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import duration
+from asok_console.presentation.progress import progress_cell
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
@@ -33,7 +34,7 @@ from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.dead_jobs import RequeueDead
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
-from asok_core.operations.search import completed
+from asok_core.operations.search import completed, with_progress
 
 SEARCHED = 1000
 """Jobs among which a filter looks."""
@@ -65,6 +66,8 @@ def _when_cell(row: Row, now: float) -> Cell:
 def _outcome_cell(row: Row, _now: float) -> Cell:
     if row.no_heartbeat_for is not None:
         return f"no heartbeat of its worker for {span(row.no_heartbeat_for)}", "warn"
+    if row.progress is not None:
+        return progress_cell(row.progress), "info"
     record = row.record
     if record is None or row.location is Location.ACTIVE:
         # There is none yet: what it works on is of more use than nothing.
@@ -115,7 +118,7 @@ class JobsView(JobListView):
         held, ended = _in_one_state(held, past.rows)
         ahead = len(running) - (len(running[start : start + count]) - len(held))
         total = past.total - (len(past.rows) - len(ended)) + ahead
-        rows = [*held, *ended]
+        rows = [*with_progress(reader, held), *ended]
         return Page(
             min(start, max(total, 0)),
             total,

@@ -18,6 +18,7 @@ from asok_core.inspection.snapshot import ServerInfo
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import count, number, score, whole
+from asok_core.jobs.progress import JobProgress, decoded
 
 WORKER_FIELDS = (
     "host",
@@ -83,6 +84,11 @@ def text(raw: object) -> str:
 def raw(name: str) -> bytes:
     """The bytes of a name that ``text`` made, as a command must carry them."""
     return name.encode("utf-8", "surrogateescape")
+
+
+def reports(reply: object) -> dict[float, JobProgress]:
+    """What attempts reported of their progress, as a record holds it, by their start."""
+    return decoded(reply.decode("utf-8", "replace") if isinstance(reply, bytes) else None)
 
 
 def attempts(reply: object) -> tuple[Attempt, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from asok_core.jobs.job import NOT_KEPT, CancelRequest, JobRecord
 from asok_core.jobs.numbers import number, whole
+from asok_core.jobs.progress import decoded, reported_by
 from asok_core.jobs.states import Status
 
 LOST = "JobLost"
@@ -69,6 +70,7 @@ def _record(
         worker=_optional(fields.get("worker")),
         stack=_optional(fields.get("stack")),
         cancel=_cancel_of(fields),
+        progress=reported_by(decoded(fields.get("progress")), number(fields.get("started_at"))),
         ttl=ttl,
         foreign=foreign,
     )

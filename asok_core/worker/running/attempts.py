@@ -19,7 +19,7 @@ from asok_core.errors import (
     TaskImportFailed,
     TaskNotFound,
 )
-from asok_core.execution import attempt, cancellation, hooks
+from asok_core.execution import attempt, cancellation, current_job, hooks
 from asok_core.execution.context import restored
 from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
@@ -38,6 +38,7 @@ from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HandOver, HeldJob, hand_over_and_wait
 from asok_core.worker.running.outcomes import OutcomeBuilder
+from asok_core.worker.running.progress_reports import ProgressReports
 
 _NOTHING: Any = object()
 """The result of a task that has not returned."""
@@ -65,12 +66,16 @@ class AttemptRunner:
     allowed: TaskModules = field(init=False)
     outcomes: OutcomeBuilder = field(init=False)
     failed: FailedAttempts = field(init=False)
+    reports: ProgressReports = field(init=False)
+    _report: current_job.Report = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.allowed = TaskModules(self.settings.task_modules)
         self.outcomes = OutcomeBuilder(self.settings, self.keyring)
         redaction = Redaction(self.settings.redact)
         self.failed = FailedAttempts(self.outcomes, self.breaker, redaction, self.log_arguments)
+        self.reports = ProgressReports(self.outcomes.now, redaction)
+        self._report = self.reports.report
 
     def open(self, held: HeldJob) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""
@@ -110,6 +115,7 @@ class AttemptRunner:
 
     def _run(self, held: HeldJob, job: Job, hand_over: HandOver, enter: EnterPhase) -> None:
         cancellation.running.set(held.stop)
+        current_job.running.set((job, self._report, held))
         generation = forks.generation
         imported = job.module in sys.modules
         if not imported and (why := self.avoided.why(job.module)):

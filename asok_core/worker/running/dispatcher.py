@@ -65,7 +65,9 @@ class Dispatcher:
         self._breaker = runner.breaker
         self._breaker.on_change = alarm.ring
         self._threads = Threads(config.concurrency, runner, shared, alarm)
-        self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
+        self._reports = runner.reports
+        self._reports.ring = alarm.ring
+        self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports)
         self._in_hand = JobsInHand(self._threads, self._unsettled, runner.outcomes)
         self.figures = TaskFigures(consumer, self._unsettled.counts)
         self._capacity = Capacity(
@@ -154,9 +156,10 @@ class Dispatcher:
         self._start_next_dubious()
 
     def _settle_and_claim(self, slots: int) -> Turn | None:
-        """One cycle, if there is anything to settle, to note or to claim."""
+        """One cycle, if there is anything to settle, to note, to report or to claim."""
         noting = self._in_hand.to_note()
-        if self._unsettled or noting or (slots > 0 and not self._blocked.whole):
+        claims = slots > 0 and not self._blocked.whole
+        if self._unsettled or noting or claims or self._reports.wait <= 0:
             return self._cycle.run(slots, noting)
         return None
 
@@ -203,7 +206,7 @@ class Dispatcher:
 
     def _shortened(self, seconds: float, waiting: int) -> float:
         """How long to sleep: not past what is due here before."""
-        seconds = min(seconds, self.figures.wait)
+        seconds = min(seconds, self.figures.wait, self._reports.wait)
         if not self._breaker.closed and (pause := self._breaker.wait) > 0:
             seconds = min(seconds, pause)
         if waiting:

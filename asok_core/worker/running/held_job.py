@@ -10,6 +10,7 @@ from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.errors import EnvelopeError
 from asok_core.execution.cancellation import Stop
 from asok_core.jobs.job import Job
+from asok_core.jobs.progress import JobProgress
 from asok_core.worker.job_slots import Phase
 
 
@@ -21,6 +22,7 @@ class HeldJob:
     is whether Redis knows that it runs. ``rejected`` is why it must not run. ``slot`` is the number of
     the thread that runs it, ``shared_slot`` that of its entry in the shared state, and ``limit`` the
     job's hard limit while it runs. ``settled`` is for a thread that waits until it is settled.
+    ``progress`` is what its task reported last, and ``progress_waits`` whether that is to be written.
     """
 
     claim: Claim
@@ -35,6 +37,8 @@ class HeldJob:
     limit: float | None = None
     stop: Stop = field(default_factory=Stop)
     settled: threading.Event | None = None
+    progress: JobProgress | None = None
+    progress_waits: bool = False
 
     @property
     def opened(self) -> Job:

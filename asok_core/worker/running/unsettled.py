@@ -14,6 +14,7 @@ from asok_core.worker.log import log_set_aside, warn_of_dropped
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
+from asok_core.worker.running.progress_reports import ProgressReports
 from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
@@ -31,12 +32,19 @@ class UnsettledOutcomes:
     ``counts`` is what was settled, by task.
     """
 
-    def __init__(self, consumer: Consumer, outcomes: OutcomeBuilder, shared: SharedState) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        outcomes: OutcomeBuilder,
+        shared: SharedState,
+        reports: ProgressReports,
+    ) -> None:
         self.leased_until = 0.0
         self.counts = TaskCounts()
         self._shared = shared
         self._consumer = consumer
         self._outcomes = outcomes
+        self._reports = reports
         self._open: list[tuple[HeldJob, Outcome]] = []
         self._broken: frozenset[str] = frozenset()
         self._warned_of_full = False
@@ -86,6 +94,8 @@ class UnsettledOutcomes:
     ) -> Turn:
         """Settle every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
 
+        What jobs reported of their progress is written with it; see ``ProgressReports``.
+
         ``arrived`` are jobs that an idle wait has brought: those that may not start are ``gone`` after
         it. ``during`` is called while Redis works. Raises Unreachable or Refused, and keeps every outcome
         then.
@@ -98,7 +108,16 @@ class UnsettledOutcomes:
         sent_before = [outcome.in_doubt for outcome in outcomes]
         for outcome in outcomes:
             outcome.in_doubt = True
-        turn = self._consumer.cycle(outcomes, starts, slots, during, probe=probe)
+        reported = self._reports.take(held for held, _ in settling)
+        try:
+            turn = self._consumer.cycle(
+                *(outcomes, starts, slots, during),
+                probe=probe,
+                progress=self._reports.rows(reported),
+            )
+        except BaseException:
+            self._reports.put_back(reported)
+            raise
         self._outcomes.clock.learn(turn.server_time, asked_at)
         # Counted from before the request was sent: never later than the server's own end of it.
         # And never later than it can be: the server's clock may have been set back.

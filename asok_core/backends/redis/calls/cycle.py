@@ -81,6 +81,17 @@ class StartedJob(NamedTuple):
     returnable: int
 
 
+class ReportedProgress(NamedTuple):
+    """What a running attempt reported last; see ``progress.lua``."""
+
+    queue: str
+    envelope: bytes
+    """'' where the record says that the attempt runs."""
+    id: str
+    started_at: str
+    line: str
+
+
 class CycleReply(NamedTuple):
     """What a cycle did. Queues are numbers from 1, in the order of ``Cycle.queues``."""
 
@@ -111,7 +122,7 @@ class CycleReply(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Cycle(NamespacedCall[CycleReply]):
-    """Settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
+    """Write ``progress``, settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
 
     ``claim_end`` is the end of the queues to claim from: RIGHT for the oldest, LEFT for the newest job.
     ``largest`` is up to how many bytes an element is an envelope.
@@ -126,6 +137,7 @@ class Cycle(NamespacedCall[CycleReply]):
     queues: Sequence[str]
     outcomes: Sequence[CompletedGroup | CompletedJob | Settlement]
     starts: Sequence[StartedJob]
+    progress: Sequence[ReportedProgress]
 
 
 class ActiveReply(NamedTuple):

@@ -12,6 +12,7 @@ from asok_core.backends.redis.calls.cycle import (
     CountDropped,
     Cycle,
     DroppedCount,
+    ReportedProgress,
     SentOutcome,
     SettledOutcomes,
     StartedJob,
@@ -98,11 +99,13 @@ class Consumer:
         while_waiting: Callable[[], object] | None = None,
         *,
         probe: int = 0,
+        progress: Sequence[ReportedProgress] = (),
     ) -> Turn:
-        """Settle, note starts and claim up to ``slots`` jobs. Safe to send again after a lost reply.
+        """Write progress, settle, note starts and claim up to ``slots`` jobs.
 
-        ``while_waiting`` is called while Redis works. ``probe`` looks for another job each time it is one
-        greater: the newest of the first queue, the oldest of the next, and so on.
+        Safe to send again after a lost reply. ``while_waiting`` is called while Redis works. ``probe``
+        looks for another job each time it is one greater: the newest of the first queue, the oldest of the
+        next, and so on.
         """
         names, claim_end = self.queues, "RIGHT"
         if probe:
@@ -132,6 +135,7 @@ class Consumer:
                 )
                 for each in starts
             ],
+            progress=progress,
         )
         reply = self._reconnecting.run(call, while_waiting)
         claims = _claims(reply.claimed, names)

@@ -73,7 +73,7 @@ def find_job(
     It is looked for where a list showed it (``near``), then wherever it may be, for as long as
     ``patience`` (seconds) allows: ``complete`` is False where that was too short.
     """
-    kept_with = ("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves")
+    kept_with = ("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves", "progress")
     found = round_trips.ask(
         named(
             _Known,
@@ -84,14 +84,15 @@ def find_job(
             now=server_time(),
         )
     )
-    attempts, moves = found.history or [
-        parsing.field_of_json(found.text, name) for name in ("attempts", "moves")
+    attempts, moves, reports = found.history or [
+        parsing.field_of_json(found.text, name) for name in ("attempts", "moves", "progress")
     ]
     known = JobDetail(
         id=job_id,
         record=found.records.get(job_id),
         crashes=count(found.crashes),
         attempts=parsing.attempts(attempts),
+        reports=parsing.reports(reports),
         moves=parsing.moves(moves),
         read_at=found.now,
     )

@@ -1,5 +1,6 @@
--- needs: full already_ended stats locations set_aside settle complete
--- One round trip of a worker's process: settle what finished (see settle.lua and complete.lua), note what started,
+-- needs: full already_ended stats locations set_aside progress settle complete
+-- One round trip of a worker's process: note progress (progress.lua), settle what finished (see
+-- settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
 -- it does not hold up its queue.
@@ -23,6 +24,9 @@ if exist > 0 then
   dubious = redis.call('EXISTS', dubious_key)
   notices = exist > dubious and 1 or 0
 end
+
+-- Before the outcomes: of a job that has ended nothing is written.
+for i = progress_first, progress_last, REPORTED_PROGRESS.SIZE do note_progress(process, i) end
 
 local at = outcomes_first
 while at <= outcomes_last do

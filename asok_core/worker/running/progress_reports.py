@@ -1,0 +1,96 @@
+"""What running jobs report of their progress, until a cycle writes it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from asok_core.backends.redis.calls.cycle import ReportedProgress
+from asok_core.backends.redis.consuming.outcomes import stamp
+from asok_core.inspection.redaction import Redaction
+from asok_core.jobs.progress import as_kept, checked, encoded
+from asok_core.worker.running.held_job import HeldJob
+
+INTERVAL = 1.0
+"""Seconds between two writes of the progress of jobs that run, for the whole process."""
+
+
+def _ignore() -> None:
+    return None
+
+
+class ProgressReports:
+    """The last report of each job. Threads of tasks ``report``, the thread of the dispatcher takes.
+
+    A report costs no call and no lock. All that is due is written with one cycle; the last report of a job
+    that ends is written with its outcome. ``ring`` ends the sleep of the dispatcher.
+    """
+
+    def __init__(self, now: Callable[[], float], redaction: Redaction) -> None:
+        self.ring: Callable[[], None] = _ignore
+        self._now = now
+        self._redaction = redaction
+        self._waiting: deque[HeldJob] = deque()
+        self._due_at = 0.0
+
+    def report(self, held: HeldJob, done: object, total: object, note: object) -> None:
+        """Take a report. Raises TypeError or ValueError."""
+        held.progress = checked(done, total, note, self._now())
+        # Read after that is set, as `take` clears it before it reads: no report is missed.
+        if not held.progress_waits:
+            held.progress_waits = True
+            first = not self._waiting
+            self._waiting.append(held)
+            if first:
+                self.ring()
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is something to write; infinite where nothing is reported."""
+        return max(0.0, self._due_at - time.monotonic()) if self._waiting else math.inf
+
+    def take(self, ending: Iterable[HeldJob]) -> list[HeldJob]:
+        """Jobs whose reports are to be written now: all where it is time, else those that are ending."""
+        taken = [held for held in ending if _taken(held)]
+        if self.wait <= 0:
+            self._due_at = time.monotonic() + INTERVAL
+            for _ in range(len(self._waiting)):
+                held = self._waiting.popleft()
+                if _taken(held):
+                    taken.append(held)
+        return taken
+
+    def put_back(self, taken: Iterable[HeldJob]) -> None:
+        """Keep reports that could not be written."""
+        for held in taken:
+            held.progress_waits = True
+            self._waiting.append(held)
+
+    def rows(self, taken: Iterable[HeldJob]) -> list[ReportedProgress]:
+        """The reports as the script takes them."""
+        return [self._row(held) for held in taken]
+
+    def _row(self, held: HeldJob) -> ReportedProgress:
+        job, progress = held.opened, held.progress
+        assert progress is not None, "it was reported"
+        redaction = self._redaction
+        if redaction.patterns or job.redact:
+            progress = as_kept(progress, lambda note: redaction.text(note, job))
+        else:
+            progress = as_kept(progress, str)
+        started = stamp(held.started_at or 0.0)
+        return ReportedProgress(
+            queue=held.claim.queue,
+            # Once its record says that this attempt runs, that is enough: an envelope may be large.
+            envelope=b"" if held.noted else held.claim.envelope,
+            id=job.id,
+            started_at=started,
+            line=encoded(started, progress),
+        )
+
+
+def _taken(held: HeldJob) -> bool:
+    waits, held.progress_waits = held.progress_waits, False
+    return waits
