@@ -57,7 +57,7 @@ class CurrentJob:
 running: ContextVar[tuple[Job, Report, Any] | None] = ContextVar("asok_current_job", default=None)
 """The job that runs in this context, for ``CurrentJob``; set by the backend.
 
-It is set for every job, and few ask for it: so it is no object yet."""
+It is set for every job, and few ask for it: the object is made when it is asked for."""
 
 
 def current_job() -> CurrentJob:
