@@ -6,6 +6,7 @@ text; ``task:=shop.send`` is exactly that task, ``arg:kwargs.tenant=acme`` exact
 ``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
 ``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``;
 ``attempt:>3``; ``size:>1MB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
+``release:`` begins so (of running jobs that of their worker; of pending and dead jobs it is not known);
 ``!`` before a word negates it, but what is not known matches neither; quotes keep spaces, colons and a
 leading ``!`` as they are. Case does not matter.
 """
@@ -54,6 +55,7 @@ FIELDS = {
     "since": "not before 15:00 (UTC), 2026-11-25T15:00, yesterday, yesterdayT15:00, or 2h ago: since:2h",
     "between": "from one such moment up to another, as in between:15:00..16:30",
     "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",
+    "release": "the release of the application that ran it last begins so (not: pending, dead)",
     "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",
     "size": "the bytes of its envelope, as in size:>1MB",
 }
@@ -197,8 +199,8 @@ def _test(name: str, value: str, word: str) -> Test:
         return _TIMES[name](value, word, time_of)
     if name in _CHECKED:
         return _CHECKED[name](value, word)
-    if name == "worker":
-        return _worker_test(value)
+    if name in _IN_RECORDS:
+        return _IN_RECORDS[name](value)
     if name == "arg" and (test := path_test(value)) is not None:
         return test
     if name == "queue":
@@ -229,6 +231,17 @@ def _worker_test(value: str) -> Test:
 
     return test
 
+
+def _release_test(value: str) -> Test:
+    def test(row: Row, _now: float) -> bool | None:
+        release = row.release or (row.record.release if row.record else None)
+        return release.casefold().startswith(value) if release else None
+
+    return test
+
+
+_IN_RECORDS: dict[str, Callable[[str], Test]] = {"worker": _worker_test, "release": _release_test}
+"""Fields that are known from the record of a job, or from the worker that holds it."""
 
 _CHECKED: dict[str, Callable[[str, str], Test]] = {
     "status": _status_test,

@@ -31,6 +31,8 @@ class Row:
     """The process that holds it, where it is known beside the record."""
     progress: JobProgress | None = None
     """What a running job reported last, where that was read."""
+    release: str = ""
+    """That of the worker that holds it, where it is known beside the record."""
     no_heartbeat_for: float | None = None
     """Seconds since the last heartbeat of the worker that holds it, where that is too long ago.
 
@@ -66,7 +68,7 @@ class Page(NamedTuple):
 def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     """Rows of what workers hold, the longest running first, what has not begun last."""
     held = [
-        (job, worker.no_heartbeat_for(snapshot.taken_at))
+        (job, worker.release, worker.no_heartbeat_for(snapshot.taken_at))
         for worker in snapshot.workers
         for job in worker.jobs
     ]
@@ -79,9 +81,10 @@ def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
             queue=job.queue,
             at=job.started_at,
             worker=job.process,
+            release=release,
             no_heartbeat_for=without,
         )
-        for at, (job, without) in enumerate(held)
+        for at, (job, release, without) in enumerate(held)
     )
 
 

@@ -38,7 +38,7 @@ class WorkerInfo:
     release: str = ""
     """That of the application, when the worker started; '' where it is not known."""
     release_source: str = ""
-    """Where the worker read it: ``ASOK_RELEASE``, ``git commit`` or ``package version``; '': not known."""
+    """What it was read from: ``ASOK_RELEASE``, ``git commit`` or ``package version``; '': not known."""
     queues: tuple[str, ...] = ()
     concurrency: int = 0
     """Threads in all its processes."""

@@ -1,8 +1,7 @@
 """The release of the application that a worker runs, where nobody has to state it.
 
-It is looked for in the directory in which the worker was started: tasks are imported from there, and
-it is known before the first job. A commit counts more than the version of a package: each deployment
-has another.
+It is looked for in the directory in which the worker was started: tasks are imported from there, and it
+is known before the first job. A commit counts more than the version of a package, which may stay the same.
 """
 
 from __future__ import annotations
@@ -57,8 +56,8 @@ def release_of(settings: Settings) -> Release:
 def found_in(folder: Path) -> Release:
     """The commit of the git working tree that ``folder`` is in, else the version in its pyproject.toml.
 
-    Reads a few small files, runs no program, and raises nothing. A commit is the one that is checked
-    out: whether files were changed since is not known.
+    Reads a few small files, runs no program, and raises nothing. A commit is the one that is checked out:
+    whether files were changed since is not known.
     """
     if commit := _commit(folder):
         return Release(commit[:SHORT], COMMIT)

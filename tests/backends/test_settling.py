@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.constants import SAME_RELEASE
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.keys import Keys
@@ -64,11 +65,30 @@ ENDED = st.builds(
 
 @pytest.fixture
 def consumer(redis_url: str) -> Iterator[Consumer]:
-    made = Consumer(
-        Endpoint(redis_url), KEYS, worker="w", process="w.1", queues=QUEUES, dlq_max=100
-    )
+    made = consumer_of(redis_url)
     yield made
     made.close()
+
+
+def consumer_of(redis_url: str, release: str = "") -> Consumer:
+    """That of a process which runs this release of the application."""
+    return Consumer(
+        Endpoint(redis_url),
+        KEYS,
+        worker="w",
+        process="w.1",
+        queues=QUEUES,
+        dlq_max=100,
+        release=release,
+    )
+
+
+@pytest.fixture
+def consumers(redis_url: str) -> Iterator[dict[str, Consumer]]:
+    made = {release: consumer_of(redis_url, release) for release in ("", "4f2a1c", SAME_RELEASE)}
+    yield made
+    for each in made.values():
+        each.close()
 
 
 def prepare(client: Any, at: int, ended: Ended) -> Outcome:
@@ -89,11 +109,12 @@ def prepare(client: Any, at: int, ended: Ended) -> Outcome:
     }
     if ended.record == "running":
         fresh |= {"status": "running", "started_at": f"{NOW + 1:.6f}", "worker": "w.1"}
+        fresh |= {"release": "earlier"}
     if ended.record in ("fresh", "running"):
         client.hset(KEYS.job(job), mapping=fresh)
         client.expire(KEYS.job(job), 600)
     elif ended.record == "json":
-        client.set(KEYS.job(job), '{"status": "pending"}', ex=600)
+        client.set(KEYS.job(job), '{"status": "pending", "release": "earlier"}', ex=600)
     completed = ended.verb == "complete"
     result, problem = ended.result if completed else ("", "")
     return Outcome(
@@ -128,10 +149,11 @@ def octave(seconds: float) -> int:
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(batch=st.lists(ENDED, min_size=1, max_size=8))
+@given(batch=st.lists(ENDED, min_size=1, max_size=8), release=st.sampled_from(["", "4f2a1c"]))
 def test_a_batch_reads_and_counts_as_its_outcomes_say(
-    consumer: Consumer, redis_client: Any, batch: list[Ended]
+    consumers: dict[str, Consumer], redis_client: Any, batch: list[Ended], release: str
 ) -> None:
+    consumer = consumers[release]
     redis_client.flushall()
     redis_client.zadd(KEYS.workers, {"w": (time.time() + 600) * 1000})
     outcomes = [prepare(redis_client, at, ended) for at, ended in enumerate(batch)]
@@ -156,6 +178,7 @@ def test_a_batch_reads_and_counts_as_its_outcomes_say(
         assert (record.function, record.queue) == (ended.task, ended.queue)
         assert (record.retries, record.retry_count) == (ended.retries, ended.retry_count)
         assert (record.worker, record.foreign) == ("w.1", ended.record == "json")
+        assert record.release == (release or None)
         assert record.started_at == pytest.approx(outcome.started_at, abs=1e-6)
         assert record.status == {"complete": "completed", "cancel": "cancelled"}.get(
             ended.verb, "retrying"
@@ -193,6 +216,31 @@ def test_a_batch_reads_and_counts_as_its_outcomes_say(
         expected[f"{ended.queue} run_ms"] += math.floor(run_ms + 0.5)
         expected[f"{ended.queue} wait_ms"] += 1500
     assert counted == +expected
+
+
+@pytest.mark.parametrize(
+    ("form", "kept"), [("fresh", None), ("running", "earlier"), ("json", "earlier")]
+)
+def test_an_outcome_of_a_dead_process_leaves_the_release_that_its_start_wrote(
+    consumers: dict[str, Consumer], redis_client: Any, form: str, kept: str | None
+) -> None:
+    consumer = consumers[SAME_RELEASE]
+    redis_client.zadd(KEYS.workers, {"w": (time.time() + 600) * 1000})
+    ended = Ended("retry", "low", "m.f", 2, 0, False, ("", ""), "", 5, 60.0, False, form)
+    assert consumer.cycle([prepare(redis_client, 0, ended)], (), 0).settled == [1]
+    record = read_bounded_records(consumer.connection, KEYS, ["job-0"])["job-0"]
+    assert record.release == kept
+
+
+def test_a_record_is_no_larger_where_no_release_is_known(
+    consumers: dict[str, Consumer], redis_client: Any
+) -> None:
+    redis_client.zadd(KEYS.workers, {"w": (time.time() + 600) * 1000})
+    ended = Ended("complete", "low", "m.f", 0, 0, False, ("7", ""), "", 5, 60.0, False, "running")
+    for release, known in (("4f2a1c", True), ("", False)):
+        assert consumers[release].cycle([prepare(redis_client, 0, ended)], (), 0).settled == [1]
+        assert redis_client.hexists(KEYS.job("job-0"), "release") == known
+        redis_client.delete(KEYS.job("job-0"))
 
 
 def test_an_outcome_that_is_sent_twice_in_a_batch_counts_once(

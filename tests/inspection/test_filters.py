@@ -272,6 +272,17 @@ def test_a_running_job_is_found_by_the_process_that_holds_it() -> None:
     assert parse("worker:web7").matches(running, NOW)
 
 
+def test_a_job_is_found_by_the_release_that_ran_it() -> None:
+    payload = Payload(b"{}", None, Trust.SIGNED)
+    running = Row(0, payload, Location.ACTIVE, "q", release="4f2a1c")
+    record = JobRecord("j-1", Status.COMPLETED, release="V1.8.2")
+    finished = Row(0, payload, Location.FINISHED, "q", NOW, record)
+    assert parse("release:4F2A").matches(running, NOW)
+    assert not parse("release:f2a").matches(running, NOW)
+    assert parse("release:v1.8").matches(finished, NOW)
+    assert parse("!release:v1.9").matches(finished, NOW)
+
+
 def test_a_large_job_has_the_size_that_it_has_in_redis() -> None:
     payload = Payload(b'{"args": [', Job("1", "m", "f"), Trust.UNVERIFIED, size=5_000_000)
     large = Row(0, payload, Location.PENDING, "default")
@@ -286,7 +297,16 @@ def test_a_finished_job_has_the_attempts_of_its_record() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["attempt:>0", "size:>1", "age:>1s", "since:today", "between:today..02:00", "worker:a"]
+    "text",
+    [
+        "attempt:>0",
+        "size:>1",
+        "age:>1s",
+        "since:today",
+        "between:today..02:00",
+        "worker:a",
+        "release:a",
+    ],
 )
 def test_what_is_not_known_of_a_job_answers_to_no_negation(text: str) -> None:
     # Otherwise a bulk operation on "!worker:web1" would be about jobs that web1 ran.

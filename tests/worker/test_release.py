@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from asok_core.worker.application_release import UNKNOWN, Release, found_in
 from tests.fixtures.worker import Desk, RunWorker
-from tests.programs import run_program
+from tests.programs import run_program, wait_until
 
 WHO = {
     **{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
@@ -74,6 +75,47 @@ def test_a_worker_elsewhere_reports_none(desk: Desk, run_worker: RunWorker, tmp_
     desk.idle()
     worker = reported(desk)
     assert (worker.release, worker.release_source) == ("", "")
+
+
+def test_a_record_names_the_release_that_ran_the_last_attempt(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    first = run_worker(cwd=tmp_path, ASOK_RELEASE="4f2a1c")
+    done, failing = desk.enqueue("note", "a"), desk.enqueue("fail", retries=1, backoff=0.1)
+    assert desk.reaches(done, "completed").release == "4f2a1c"
+    assert desk.reaches(failing, "failed").release == "4f2a1c"
+    held = desk.hold("gate")
+    assert desk.record(held).release == "4f2a1c"
+    first.signal(signal.SIGQUIT)
+    first.ends()
+    run_worker(cwd=tmp_path, ASOK_RELEASE="77aa00")
+    wait_until(lambda: desk.record(held).release == "77aa00", "the next attempt")
+    desk.release("gate")
+    assert desk.reaches(held, "completed").release == "77aa00"
+
+
+def test_a_process_that_starts_later_reads_its_own_release(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    first = repository(tmp_path)
+    run_worker("--max-jobs", "1", "--concurrency", "1", "--processes", "1", cwd=tmp_path)
+    assert desk.reaches(desk.enqueue("note", "a"), "completed").release == first.name
+    second = commit(tmp_path)
+    # A successor may have started before the commit.
+    wait_until(
+        lambda: desk.reaches(desk.enqueue("note", "b"), "completed").release == second.name,
+        "a process of the new commit",
+    )
+    assert reported(desk).release == first.name
+
+
+def test_the_record_of_a_worker_without_a_release_has_none(
+    desk: Desk, run_worker: RunWorker, tmp_path: Path
+) -> None:
+    run_worker(cwd=tmp_path)
+    done = desk.enqueue("note", "a")
+    assert desk.reaches(done, "completed").release is None
+    assert not desk.client.hexists(desk.keys.job(done.id), "release")
 
 
 def test_a_commit_counts_more_than_a_version(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "finished_at": iso(record.finished_at if record else None),
         "failed_at": iso(detail.payload.failed_at if detail.payload else None),
         "worker": detail.worker or (record.worker if record else None),
+        "release": record.release if record else None,
         "crashes": detail.crashes,
         "progress": progress_document(record.progress if record else None),
         "redacted": bool(detail.payload and detail.payload.redacted),
@@ -133,7 +134,7 @@ def _lines(detail: JobDetail) -> list[str]:
     lines = [f"{'id':<12}{safe(detail.id)}", f"{'task':<12}{task}"]
     for name in (
         *("status", "place", "queue", "retry_count", "retries", "enqueued_at", "due_at"),
-        *("started_at", "finished_at", "failed_at", "worker", "trust"),
+        *("started_at", "finished_at", "failed_at", "worker", "release", "trust"),
     ):
         value = document[name]
         if name == "place" and detail.missing:

@@ -48,6 +48,7 @@ def facts(
     # Times of the clock are in the history.
     yield "Enqueued", f"{age(enqueued, now)} ago" if enqueued is not None else ""
     yield "Worker", (detail.worker if detail else None) or (record.worker if record else None) or ""
+    yield "Release", (record.release if record else None) or ""
     if detail and detail.crashes:
         times = "once" if detail.crashes == 1 else f"{detail.crashes} times"
         yield "Crashes", f"a process died {times} while running it"

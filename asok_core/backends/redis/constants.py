@@ -28,6 +28,8 @@ AUDIT_LENGTH = 10_000
 EVENTS_LENGTH, EVENTS_AGE = 10_000, 1_209_600
 """Bounds of the events (entries, seconds) where no heartbeat has published others."""
 EVENT_TEXT = 1_024
+SAME_RELEASE = "="
+"""In place of a release: that which the record of a job has."""
 """Bytes of a field of an event."""
 SERVER_TTL = 2_592_000
 """Seconds without a heartbeat of any worker after which it is not known which server they saw last."""
@@ -72,6 +74,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "MOST_READ": MOST_READ,
     "NOTICES_TTL": NOTICES_TTL,
     "NOT_KEPT": NOT_KEPT,
+    "SAME_RELEASE": SAME_RELEASE,
     "OVERSIZED_TTL": OVERSIZED_TTL,
     "RECENT_LENGTH": RECENT_LENGTH,
     "RECORD_TTL": RECORD_TTL,

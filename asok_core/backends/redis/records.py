@@ -71,6 +71,7 @@ def _record(
         stack=_optional(fields.get("stack")),
         cancel=_cancel_of(fields),
         progress=reported_by(decoded(fields.get("progress")), number(fields.get("started_at"))),
+        release=_optional(fields.get("release")),
         ttl=ttl,
         foreign=foreign,
     )

@@ -30,6 +30,7 @@ from asok_core.jobs.typed import load_converter
 from asok_core.runtime import forks, output, streams
 from asok_core.runtime.bounded import call_within
 from asok_core.runtime.logs import EXIT_PATIENCE, end_logging, safe_logger, written_elsewhere
+from asok_core.worker.application_release import release_of
 from asok_core.worker.config import WorkerConfig, receive
 from asok_core.worker.log import set_up_logging
 from asok_core.worker.outage import Outage
@@ -63,6 +64,7 @@ class Process:
         alarm: Alarm,
         *,
         slots: int,
+        release: str = "",
         notify_supervisor: Callable[[], None],
     ) -> None:
         settings = config.settings
@@ -82,6 +84,7 @@ class Process:
             queues=config.queues,
             dlq_max=settings.dlq_max,
             largest=settings.largest_envelope,
+            release=release,
         )
         self._blocked = BlockedClaims(endpoint, keys, process, largest=settings.largest_envelope)
         keyring = keyring_of(settings)
@@ -228,6 +231,8 @@ def main() -> int:
         return 1
     set_up_logging(config.log_level, config.log_format)
     _load_what_tasks_may_use()
+    # Not that of the supervisor: the code may have been replaced since it started.
+    release = release_of(config.settings).name
     if add_application_folder() is None:
         logger.warning("Working directory does not exist: only installed modules can be imported")
     with os.fdopen(shared_file, "r+b") as file:
@@ -241,7 +246,15 @@ def main() -> int:
         forks.after_fork(partial(os.close, descriptor))
     try:
         notify = partial(ring, bell)
-        code = Process(config, process, shared, alarm, slots=slots, notify_supervisor=notify).run()
+        code = Process(
+            config,
+            process,
+            shared,
+            alarm,
+            slots=slots,
+            release=release,
+            notify_supervisor=notify,
+        ).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error, shared)
     shared.note_planned_end()

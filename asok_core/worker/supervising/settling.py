@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from asok_core.backends.redis.constants import SAME_RELEASE
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
@@ -39,6 +40,7 @@ def settle_for_dead(
         queues=[queue],
         dlq_max=config.settings.dlq_max,
         largest=config.settings.largest_envelope,
+        release=SAME_RELEASE,
     )
     judged: list[tuple[HeldJob, Outcome]] = []
     try:

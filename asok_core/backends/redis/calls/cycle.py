@@ -125,11 +125,13 @@ class Cycle(NamespacedCall[CycleReply]):
     """Write ``progress``, settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
 
     ``claim_end`` is the end of the queues to claim from: RIGHT for the oldest, LEFT for the newest job.
-    ``largest`` is up to how many bytes an element is an envelope.
+    ``largest`` is up to how many bytes an element is an envelope. ``release`` is the application's that
+    the process runs, '' where it is not known, SAME_RELEASE where only the records know it.
     """
 
     worker: str
     process: str
+    release: str
     slots: int
     dlq_max: int
     claim_end: str

@@ -63,7 +63,8 @@ class Holding(NamedTuple):
 class Consumer:
     """What one process of a worker asks of Redis, on one connection. For one thread.
 
-    ``largest`` is how many bytes an envelope may have.
+    ``largest`` is how many bytes an envelope may have. ``release`` is the application's that the process
+    runs, for the records of its jobs.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Consumer:
         queues: Sequence[str],
         dlq_max: int,
         largest: int = LARGEST_ENVELOPE,
+        release: str = "",
     ) -> None:
         self.endpoint = endpoint
         self.keys = keys
@@ -84,6 +86,7 @@ class Consumer:
         self.queues = tuple(queues)
         self._dlq_max = dlq_max
         self._largest = largest
+        self._release = release
         self._reconnecting = ReconnectingConnection(endpoint, f"asok:{process}:cycle")
 
     @property
@@ -116,6 +119,7 @@ class Consumer:
             ns=self.keys.namespace,
             worker=self._worker,
             process=self.process,
+            release=self._release,
             slots=max(slots, 0),
             dlq_max=self._dlq_max,
             claim_end=claim_end,

@@ -1,7 +1,7 @@
 -- needs: record stats locations attempts
 -- Settle jobs that completed, as most jobs do: active -> finished.
--- complete(process, dubious, at, flags): settle the group (CompletedGroup) that begins at `at` in ARGV; `flags` gets one
---   more for each job: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written.
+-- complete(process, release, dubious, at, flags): settle the group (CompletedGroup) that begins at `at` in ARGV; `flags`
+--   gets one more for each job: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written.
 --   Reply: where in ARGV the next outcome is.
 -- What the jobs of a group have in common is sent and checked once.
 
@@ -17,17 +17,17 @@ end
 -- backends/redis/records.py reads it. `result` '': it was not to be kept.
 local FRESH_FIELDS = 7 -- of enqueue.lua
 local NOT_OF_COMPLETED = { 'enqueued_at', 'queue', 'retries', 'retry_count', 'started_at', 'finished_at',
-  'error', 'error_line', 'result', 'result_type', 'result_error' }
+  'error', 'error_line', 'result', 'result_type', 'result_error', 'release' }
 
 -- A record that is not a hash gets all fields under their own names: the framework reads it.
-local function write_long(id, process, at, ended, took, result, attempts)
+local function write_long(id, process, release, at, ended, took, result, attempts)
   local problem = ARGV[at + COMPLETED_GROUP.result_error]
   if result == '' and problem == '' then problem = NOT_KEPT end
   local fields = { 'status', 'completed', 'ts', ended, 'queue', ARGV[at + COMPLETED_GROUP.queue],
     'function', ARGV[at + COMPLETED_GROUP.task], 'retries', ARGV[at + COMPLETED_GROUP.retries],
     'retry_count', ARGV[at + COMPLETED_GROUP.retry_count],
     'started_at', string.format('%.6f', ended - took / 1e6),
-    'finished_at', ended, 'result', result, 'error', '', 'worker', process }
+    'finished_at', ended, 'result', result, 'error', '', 'worker', process, 'release', release }
   local function add(name, value)
     if value ~= '' then fields[#fields + 1], fields[#fields + 2] = name, value end
   end
@@ -37,7 +37,7 @@ local function write_long(id, process, at, ended, took, result, attempts)
   write_record(id, fields, nil, nil, nil, tonumber(ARGV[at + COMPLETED_GROUP.kept]))
 end
 
-local function complete(process, dubious, at, flags)
+local function complete(process, release, dubious, at, flags)
   local queue, kept = ARGV[at + COMPLETED_GROUP.queue], ARGV[at + COMPLETED_GROUP.kept]
   local unique, started_at = ARGV[at + COMPLETED_GROUP.unique], ARGV[at + COMPLETED_GROUP.started_at]
   local result_error = ARGV[at + COMPLETED_GROUP.result_error]
@@ -55,13 +55,14 @@ local function complete(process, dubious, at, flags)
   add('retry_count', ARGV[at + COMPLETED_GROUP.retry_count], '0')
   add('result_type', ARGV[at + COMPLETED_GROUP.result_type], '')
   add('result_error', result_error, '')
+  add('release', release, '')
   local common = #fields
 
   local function write_completed(id, ended, took, result, attempts)
     local key = job_key(id)
     local enqueued_at = pcall('HGET', key, 'enqueued_at')
     if type(enqueued_at) == 'table' then
-      return write_long(id, process, at, ended, took, result, attempts)
+      return write_long(id, process, release, at, ended, took, result, attempts)
     end
     fields[4], fields[10] = ended, took
     local n, queued = common, enqueued_at and micros(enqueued_at)

@@ -58,6 +58,8 @@ local function json_record(old, fields, gone)
     local name, value = fields[i], fields[i + 1]
     if value == '' and (name == 'result' or name == 'error') then
       texts[name] = 'null'
+    elseif value == '' and name == 'release' then
+      texts[name] = nil
     elseif name == 'result' or (NUMERIC[name] and is_json_number(value)) then
       texts[name] = value
     else

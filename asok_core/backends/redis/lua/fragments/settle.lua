@@ -6,7 +6,8 @@
 --   return:   active -> pending, at the consuming end
 --   A job that an operator cancelled while it ran is neither retried nor returned nor postponed: `cancel`.
 --   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
--- settle(process, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
+-- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
+--   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the key of its next location is of another type, so it stays active. Then: dropped dead jobs.
 local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
@@ -21,7 +22,7 @@ end
 
 local CANCEL_FIELDS = { 'cancel_asked', 'cancel_by', 'cancel_ends', 'cancel_taken' }
 
-local function settle(process, now, dubious, dlq_max, at)
+local function settle(process, release, now, dubious, dlq_max, at)
   local verb, queue, envelope = ARGV[at + SETTLEMENT.verb], ARGV[at + SETTLEMENT.queue], ARGV[at + SETTLEMENT.envelope]
   local id, moved, unique = ARGV[at + SETTLEMENT.id], ARGV[at + SETTLEMENT.moved], ARGV[at + SETTLEMENT.unique]
   local active, dropped, wait = active_key(process, queue), 0, nil
@@ -69,6 +70,7 @@ local function settle(process, now, dubious, dlq_max, at)
     local function add(name, value)
       fields[#fields + 1], fields[#fields + 2] = name, value
     end
+    if release ~= SAME_RELEASE then add('release', release) end
     if ARGV[at + SETTLEMENT.stack] ~= '' then add('stack', ARGV[at + SETTLEMENT.stack]) end
     if moves and verb ~= 'return' then add('error_line', ARGV[at + SETTLEMENT.error_line]) end
     -- Of a first attempt that was cancelled, the record has everything.

@@ -31,9 +31,9 @@ for i = progress_first, progress_last, REPORTED_PROGRESS.SIZE do note_progress(p
 local at = outcomes_first
 while at <= outcomes_last do
   if ARGV[at + SETTLEMENT.verb] == 'complete' then
-    at = complete(process, dubious, at, settled)
+    at = complete(process, release, dubious, at, settled)
   else
-    local flag, gone = settle(process, now, dubious, dlq_max, at)
+    local flag, gone = settle(process, release, now, dubious, dlq_max, at)
     settled[#settled + 1], dropped, at = flag, dropped + gone, at + SETTLEMENT.SIZE
   end
 end
@@ -71,7 +71,7 @@ for i = starts_first, starts_last, STARTED_JOB.SIZE do
     write_record(ARGV[i + STARTED_JOB.id], { 'status', 'running', 'ts', string.format('%.6f', now),
       'queue', queue, 'function', ARGV[i + STARTED_JOB.task], 'retries', ARGV[i + STARTED_JOB.retries],
       'retry_count', ARGV[i + STARTED_JOB.retry_count], 'started_at', ARGV[i + STARTED_JOB.started_at],
-      'worker', process })
+      'worker', process, 'release', release })
   end
 end
 
