@@ -11,6 +11,7 @@ from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.queues import Bucket
+from asok_core.inspection.release_comparison import Comparison, ReleaseChange
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.sample import JobSample
@@ -108,6 +109,9 @@ class Reader(Protocol):
 
     def task_history(self, name: str, span: TaskRange) -> TaskHistory:
         """What one task did in a range, bucket by bucket."""
+
+    def task_comparisons(self, change: ReleaseChange) -> Mapping[str, Comparison]:
+        """Each task before a release and since; none where it began hours ago."""
 
     def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
         """Pending jobs in execution order. ``whole``: large jobs with all of their bytes."""

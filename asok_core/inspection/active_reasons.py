@@ -9,6 +9,7 @@ from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import FEW, Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.stacks import JobStack
+from asok_core.inspection.task_figures import HOUR
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Status
 
@@ -172,6 +173,38 @@ def _longer_than(case: Case, ran: float | None, evidence: dict[str, str | int | 
     return f"longer than 95 % of the {what}" if longer else ""
 
 
+def _since_release(
+    case: Case, ran: float | None, longer: str, evidence: dict[str, str | int | float]
+) -> str:
+    """That it is slow since the present release began, as far as that is known; else ``longer``.
+
+    What is known of the release is added to the evidence.
+    """
+    change, compared = case.release, case.comparison
+    if change is None or ran is None:
+        return longer
+    release = case.record.release if case.record else None
+    of_release = release == change.release and case.now - ran >= change.at
+    was = compared.before.run_ms(0.95) if compared is not None and compared.is_slower else None
+    if compared is not None and was is not None and ran > was / 1000:
+        evidence["p95_before_release_s"] = was / 1000
+        evidence["p95_since_release_s"] = (compared.after.run_ms(0.95) or 0.0) / 1000
+        evidence["attempts_before_release"] = compared.before.ended
+        evidence["attempts_since_release"] = compared.after.ended
+        longer = (
+            "longer than 95 % of the attempts of its task before release "
+            f"{change.release}, slow since"
+        )
+    elif longer and of_release and case.now - change.at < HOUR:
+        before = f" (before: {change.former})" if change.former else ""
+        longer += f"; release {change.release}, which runs it, began shortly before{before}"
+    else:
+        return longer
+    evidence["release"] = release or "not known"
+    evidence["release_began_at"] = change.at
+    return longer
+
+
 def _running(case: Case) -> Reason:
     record = case.record
     process = (record.worker if record else None) or case.detail.worker or "not known"
@@ -181,7 +214,8 @@ def _running(case: Case) -> Reason:
     ran = case.now - since if since is not None else None
     if ran is not None:
         evidence["ran_s"] = max(0.0, ran)
-    if (compared := _longer_than(case, ran, evidence)) != "":
+    compared = _since_release(case, ran, _longer_than(case, ran, evidence), evidence)
+    if compared:
         code, text = "running_long", f"{text}, {compared}"
     if case.stacks and case.stacks[0].stands:
         evidence["it_stands_still_in"] = _call(case.stacks[0])

@@ -10,9 +10,10 @@ from asok_core.inspection.history import history_of, known_attempts
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.past import PastWait, of_wait
 from asok_core.inspection.reasons import Reason
+from asok_core.inspection.release_comparison import Comparison, compared, present_change
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
-from asok_core.inspection.task_figures import Figures
+from asok_core.inspection.task_figures import HOUR, TaskHistory
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location
 
@@ -43,9 +44,17 @@ class Case:
         snapshot: Snapshot,
         activities: Sequence[Activity],
         stacks: Sequence[JobStack] = (),
-        figures: Figures | None = None,
+        figures: TaskHistory | None = None,
     ) -> None:
-        self.stacks, self.figures = stacks, figures
+        self.stacks = stacks
+        self.figures = None if figures is None else figures.last(HOUR)
+        """What its task did in the last hour."""
+        self.release = present_change(snapshot.events)
+        """The newest change of the release."""
+        self.comparison: Comparison | None = None
+        """Its task before that and since."""
+        if figures is not None and self.release is not None:
+            self.comparison = compared(figures, self.release)
         self.detail, self.snapshot, self.activities = detail, snapshot, activities
         self.job = detail.payload.job if detail.payload else None
         self.record = detail.record

@@ -19,7 +19,7 @@ from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reasons import Reason, ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
-from asok_core.inspection.task_figures import Figures
+from asok_core.inspection.task_figures import TaskHistory
 from asok_core.jobs.states import Location
 
 
@@ -37,12 +37,12 @@ def explain_job(
     snapshot: Snapshot,
     activities: Sequence[Activity],
     stacks: Sequence[JobStack] = (),
-    figures: Figures | None = None,
+    figures: TaskHistory | None = None,
 ) -> Explanation:
     """Why a job is where it is. ``activities``: the newest entries of the audit, newest first.
 
     ``stacks``: of a running job that of its code, then those of others in its process. ``figures``: what
-    its task did in the last hour.
+    its task did in the last day, by the minute.
     """
     case = Case(detail, snapshot, activities, stacks, figures)
     if detail.location is Location.PENDING:

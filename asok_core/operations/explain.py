@@ -14,7 +14,7 @@ from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
-from asok_core.inspection.task_figures import RANGES, Figures
+from asok_core.inspection.task_figures import FINE_RANGES, TaskHistory
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
@@ -100,7 +100,7 @@ def known_job(
     namespace: str,
     redis: str,
     stacks: Sequence[JobStack] = (),
-    figures: Figures | None = None,
+    figures: TaskHistory | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Explained:
     """Why a job is where it is of which ``detail`` was read; None: it was not found."""
@@ -111,13 +111,13 @@ def known_job(
     return Explained("job", detail.id, snapshot.taken_at, explanation, detail)
 
 
-def figures_of(reader: Reader, detail: JobDetail | None) -> Figures | None:
-    """What the task of a job that a worker holds did in the last hour; None where that is not known."""
+def figures_of(reader: Reader, detail: JobDetail | None) -> TaskHistory | None:
+    """What the task of a job that a worker holds did in the last day; None where that is not known."""
     job = detail.payload.job if detail is not None and detail.payload is not None else None
     if job is None or detail is None or detail.location is not Location.ACTIVE:
         return None
     try:
-        return reader.task_history(job.task, RANGES["1h"]).total
+        return reader.task_history(job.task, FINE_RANGES["24h"])
     except Refused:
         return None
 

@@ -88,3 +88,25 @@ def test_what_is_not_allowed_is_one_line(asok: Run, words: tuple[str, ...], erro
     assert ran.code == 2
     assert error in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_a_task_is_compared_with_the_release_before(
+    asok: Run, tasks: Tasks, redis_client: Any
+) -> None:
+    for ago, completed, run in ((30, 200, 33), (12, 5, 60), (11, 40, 44)):
+        tasks.minute("shop.slow", ago, completed, run)
+    assert asok("task", "show", "shop.slow", "--json").document["release"] is None
+    at = tasks.now // 60 * 60 - 12 * 60 + 5
+    change = {"kind": "release_changed", "at": at, "from": "9b00d7", "to": "4f2a1c", "worker": "w"}
+    redis_client.xadd("asok:events", change)
+    redis_client.expire("asok:events", 600)
+    shown = asok("task", "show", "shop.slow").out
+    assert ": p95 304 ms -> 2.0 s, failures 0 % -> 0 %\n" in shown
+    # Between 12 and 13 minutes.
+    assert "  Release    since 4f2a1c (1" in shown
+    assert "slower; 200 attempts in the 1 h before, 40 since, in whole minutes\n" in shown
+    document = asok("task", "show", "shop.slow", "--json").document["release"]
+    assert (document["release"], document["former"]) == ("4f2a1c", "9b00d7")
+    assert (document["before"]["completed"], document["after"]["completed"]) == (200, 40)
+    assert (document["slower"], document["fails_more"]) == (True, False)
+    assert "nothing before it" in asok("task", "show", "shop.pack").out

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.stacks import Frame, JobStack, Sample
-from asok_core.inspection.task_figures import Figures
+from asok_core.inspection.task_figures import NOTHING, Figures, TaskHistory
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
@@ -31,6 +32,7 @@ CLAIMED = JobRecord("j", Status.PENDING, queue="mail")
 def held(
     worker: WorkerInfo | None = WORKER, record: JobRecord = RUNNING, *stacks: JobStack,
     timeout: float | None = None, unread: tuple[str, ...] = (), figures: Figures | None = None,
+    since_release: Figures | None = None, events: tuple[SystemEvent, ...] = (),
 ) -> Explanation:  # fmt: skip
     whole = Snapshot(
         NOW,
@@ -38,10 +40,18 @@ def held(
         (QueueStats("mail", 0),),
         (worker,) if worker else (),
         unread=unread,
+        events=events,
     )
     payload = Payload(b"", replace(JOB, timeout=timeout), Trust.SIGNED)
     detail = JobDetail("j", record, Location.ACTIVE, payload, worker="w1")
-    return explain_job(detail, whole, (), stacks, figures)
+    # Half of them an hour ago, and those since a release in the minute that is the last one but one.
+    minutes = [NOTHING] * 1440
+    if figures is not None:
+        minutes[-30] = figures
+    if since_release is not None:
+        minutes[-2] = since_release
+    history = TaskHistory("shop.mail", NOW, int(NOW) // 60 * 60 - 1439 * 60, 60, minutes)
+    return explain_job(detail, whole, (), stacks, None if figures is None else history)
 
 
 def first(found: Explanation) -> Reason:
@@ -125,6 +135,43 @@ def test_a_job_is_compared_with_others_of_its_task(
     assert ("longer than 95 % of the attempts of its task" in reason.text) is longer
     assert reason.code == ("running_long" if longer else "running")
     assert ("p50_of_task_s" in reason.evidence) == (ended == 100)
+
+
+def change(seconds: float) -> tuple[SystemEvent, ...]:
+    fields = {"from": "4f2a1c", "to": "77aa00", "worker": "w1"}
+    return (SystemEvent("1-1", NOW - seconds, "release_changed", fields),)
+
+
+def test_a_job_of_a_task_that_is_slow_since_a_release_names_it() -> None:
+    """Also where most attempts of the last hour are of that release."""
+    fast, slow = Figures(100, 100, runs={40: 100}), Figures(900, 900, runs={120: 900})
+    found = held(figures=fast, since_release=slow, events=change(600))
+    reason = first(found)
+    assert reason.code == "running_long"
+    assert "before release 77aa00, slow since" in reason.text
+    assert reason.evidence["attempts_before_release"] == 100
+    assert reason.evidence["attempts_since_release"] == 900
+    assert reason.evidence["release_began_at"] == NOW - 600
+    assert reason.evidence["release"] == "not known"
+    for few in (Figures(10, 10, runs={120: 10}), Figures(100, 100, runs={40: 99, 120: 1})):
+        reason = first(held(figures=fast, since_release=few, events=change(600)))
+        assert "77aa00" not in reason.text
+
+
+@pytest.mark.parametrize(
+    ("release", "seconds", "named"),
+    [("77aa00", 100, True), ("77aa00", 20, False), ("4f2a1c", 100, False), ("77aa00", 7200, False)],
+)
+def test_a_long_job_names_the_release_that_began_shortly_before_it(
+    release: str, seconds: float, *, named: bool
+) -> None:
+    record = replace(RUNNING, release=release)
+    figures = Figures(100, 100, runs={40: 100})
+    reason = first(held(WORKER, record, figures=figures, events=change(seconds)))
+    assert reason.code == "running_long"
+    assert ("release 77aa00, which runs it, began shortly before" in reason.text) is named
+    assert ("(before: 4f2a1c)" in reason.text) is named
+    assert "release 77aa00" not in first(held(WORKER, record, events=change(seconds))).text
 
 
 def test_a_worker_that_was_not_read_is_not_lost() -> None:

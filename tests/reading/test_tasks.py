@@ -13,7 +13,8 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import AsokError
-from asok_core.inspection.task_figures import FINE_RANGES, OTHER, RANGES, Figures
+from asok_core.inspection.release_comparison import ReleaseChange, compared
+from asok_core.inspection.task_figures import FINE_RANGES, NOTHING, OTHER, RANGES, Figures
 
 KEYS = Keys()
 
@@ -31,11 +32,12 @@ class Tasks:
         self.url = url
         self.now = client.time()[0]
 
-    def minute(self, task: str, ago: int, completed: int) -> None:
+    def minute(self, task: str, ago: int, completed: int, run: int = 20) -> None:
         """Add an entry of the minute ``ago``. Entries of a task are added oldest first."""
         at = (self.now // 60 - ago) * 60
         hour = at // 3600 * 3600
-        self._append(KEYS.task_minutes(task, hour), entry((at - hour) // 60, completed))
+        data = entry((at - hour) // 60, completed, run)
+        self._append(KEYS.task_minutes(task, hour), data)
         self._rank(task, at, completed)
 
     def hour(self, task: str, ago: int, completed: int) -> None:
@@ -164,3 +166,29 @@ def test_a_table_of_another_database_is_not_remembered(reader: RedisReader, task
         tasks.client.delete(key)
     table = reader.tasks(RANGES["1h"])
     assert (table.rows, table.other) == ((), None)
+
+
+def test_tasks_before_a_release_and_since(reader: RedisReader, tasks: Tasks) -> None:
+    for ago, number in ((200, 64), (100, 1), (41, 2), (40, 4), (39, 8), (3, 16), (0, 32)):
+        tasks.minute("shop.mail", ago, number)
+    tasks.minute("shop.idle", 100, 7)
+    change = ReleaseChange(tasks.now - 40 * 60, "b", "a")
+    for _ in range(2):
+        reader.tasks(RANGES["1h"])
+        found = reader.task_comparisons(change)
+        mail = found["shop.mail"]
+        # The minute in which it began is on neither side, and an hour before it is compared.
+        assert (mail.before.completed, mail.after.completed) == (3, 8 + 16 + 32)
+        assert (found["shop.idle"].before.completed, found["shop.idle"].after) == (7, NOTHING)
+        alone = compared(reader.task_history("shop.mail", FINE_RANGES["24h"]), change)
+        assert alone is not None
+        assert (alone.before, alone.after) == (mail.before, mail.after)
+    tasks.count("shop.mail", 100)
+    assert reader.task_comparisons(change)["shop.mail"].after.completed == 8 + 16 + 32 + 100
+    assert completed(reader, "1h")["shop.mail"] == 2 + 4 + 8 + 16 + 32 + 100
+
+
+def test_a_release_of_long_ago_is_compared_for_no_table(reader: RedisReader, tasks: Tasks) -> None:
+    tasks.minute("shop.mail", 3, 5)
+    assert reader.task_comparisons(ReleaseChange(tasks.now - 4 * 3600, "b", "a")) == {}
+    assert reader.task_comparisons(ReleaseChange(tasks.now - 60, "b", "a")) != {}

@@ -162,15 +162,17 @@ def test_deadlock_between_two_threads(desk: Desk, run_worker: RunWorker, names: 
 
 
 def test_slow_dependency_after_a_deploy(desk: Desk, run_worker: RunWorker, names: Names) -> None:
-    before = run_worker("--concurrency", "2", "--processes", "1")
+    before = run_worker("--concurrency", "2", "--processes", "1", ASOK_RELEASE="4f2a1c")
     fast = [desk.enqueue("call_dependency", 0, "", module=TASKS) for _ in range(25)]
     desk.reaches(fast[-1], "completed")
     before.stop()
-    run_worker("--concurrency", "2", "--processes", "1")
+    run_worker("--concurrency", "2", "--processes", "1", ASOK_RELEASE="77aa00")
     slow = desk.enqueue("call_dependency", 60, "gate", module=TASKS)
     desk.reaches(slow, "running")
     reason = names("running_long", "longer than 95 % of the attempts of its task", slow.id)
     assert reason["evidence"]["attempts_in_p95"] >= 25
+    assert "release 77aa00, which runs it, began shortly before (before: 4f2a1c)" in reason["text"]
+    assert reason["evidence"]["release"] == "77aa00"
     desk.release("gate")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from asok_console.presentation.prose import plural
-from asok_core.inspection.task_figures import Figures, TaskTable
+from asok_core.clock import iso
+from asok_core.inspection.release_comparison import Comparison
+from asok_core.inspection.task_figures import MINUTE, Figures, TaskTable
 
 
 def figures_document(figures: Figures) -> dict[str, Any]:
@@ -23,6 +25,25 @@ def figures_document(figures: Figures) -> dict[str, Any]:
         "wait_p50_ms": figures.wait_ms(0.5),
         "wait_p95_ms": figures.wait_ms(0.95),
         "bytes": figures.size,
+    }
+
+
+def comparison_document(comparison: Comparison, others: int, live: int) -> dict[str, Any]:
+    """A task before a release and since; of ``live`` workers ``others`` do not run it."""
+    change = comparison.change
+    return {
+        "release": change.release,
+        "since": iso(change.at),
+        "former": change.former or None,
+        "before": {"from": iso(change.first), "to": iso(change.minute)}
+        | figures_document(comparison.before),
+        "after": {"from": iso(change.minute + MINUTE), "to": iso(comparison.taken_at)}
+        | figures_document(comparison.after),
+        "enough_attempts": comparison.is_enough,
+        "slower": comparison.is_slower,
+        "fails_more": comparison.fails_more,
+        "live_workers": live,
+        "workers_on_other_releases": others,
     }
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
-from asok_console.commands.support.task_documents import figures_document
+from asok_console.commands.support.task_documents import comparison_document, figures_document
 from asok_console.presentation import compact, numbers
+from asok_console.presentation.releases import basis, comparison_line, verdict
 from asok_console.presentation.text import safe
+from asok_core.backends.roles import Reader
 from asok_core.clock import iso
 from asok_core.errors import UsageError
 from asok_core.inspection import histograms
+from asok_core.inspection.release_comparison import (
+    Comparison,
+    compared,
+    on_others,
+    present_change,
+)
 from asok_core.inspection.task_figures import FINE_RANGES, RANGES, Figures, TaskHistory
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
@@ -37,6 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         history = reader.task_history(args.task, FINE_RANGES[args.last])
+        compared = _compared(reader, args.task)
     finally:
         reader.close()
     figures = history.total
@@ -49,6 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 "since": iso(history.since),
                 "bucket_seconds": history.width,
                 "total": figures_document(figures),
+                "release": comparison_document(*compared) if compared else None,
                 "run_histogram_ms": _histogram_document(figures.runs),
                 "wait_histogram_ms": _histogram_document(figures.waits),
                 "buckets": [
@@ -59,13 +70,33 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             }
         )
     elif found:
-        write_lines(_lines(history, args.last))
+        write_lines(_lines(history, args.last, compared))
     else:
         write_lines([f"Nothing was counted of {safe(args.task, 200)} in the last {args.last}."])
     return FOUND if found else NOT_FOUND
 
 
-def _lines(history: TaskHistory, name: str) -> Iterator[str]:
+class _Compared(NamedTuple):
+    """A task before the present release and since; of ``live`` workers ``others`` do not run it."""
+
+    comparison: Comparison
+    others: int
+    live: int
+
+
+def _compared(reader: Reader, task: str) -> _Compared | None:
+    """None where no release began within the time that is kept by the minute."""
+    snapshot = reader.snapshot()
+    change = present_change(snapshot.events)
+    if change is None or not change.is_recent(snapshot.taken_at):
+        return None
+    comparison = compared(reader.task_history(task, FINE_RANGES["24h"]), change)
+    if comparison is None:
+        return None
+    return _Compared(comparison, *on_others(snapshot.workers, change, snapshot.taken_at))
+
+
+def _lines(history: TaskHistory, name: str, release: _Compared | None) -> Iterator[str]:
     figures = history.total
     yield f"{safe(history.name, 200)}, last {name}"
     yield f"  Attempts   {_attempts(figures)}"
@@ -76,6 +107,10 @@ def _lines(history: TaskHistory, name: str) -> Iterator[str]:
     yield f"  Wait       {_times(figures.wait_ms(0.5), figures.wait_ms(0.95))}"
     size = figures.mean_size
     yield f"  Job size   {numbers.size(None if size is None else round(size))} on average"
+    if release is not None:
+        comparison = release.comparison
+        yield f"  Release    {safe(comparison_line(comparison), 300)}"
+        yield f"             {verdict(comparison)}; {basis(*release)}"
     trend = [float(each.ended) for each in history.buckets]
     yield f"  Trend      {compact.spark(trend, TREND)}"
     if figures.runs:

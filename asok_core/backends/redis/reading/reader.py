@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from asok_core.backends.redis.connection import Endpoint
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asok_core.inspection.audit import Activities, Trash
     from asok_core.inspection.elsewhere import Elsewhere
     from asok_core.inspection.events import Events
+    from asok_core.inspection.release_comparison import Comparison, ReleaseChange
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
 
@@ -90,6 +91,13 @@ class RedisReader(PageReader):
         with self._memory:
             return self._session.run(
                 lambda round_trips: self._tasks.history(round_trips, name, span)
+            )
+
+    def task_comparisons(self, change: ReleaseChange) -> Mapping[str, Comparison]:
+        """Each task before a release and since. Later calls read only what is new."""
+        with self._memory:
+            return self._session.run(
+                lambda round_trips: self._tasks.comparisons(round_trips, change)
             )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.packed_figures import MOST_BYTES, entries, unpack
 from asok_core.backends.redis.reading.query import Query, by_key, required, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.inspection.release_comparison import Comparison, ReleaseChange
 from asok_core.inspection.task_figures import (
     DAY,
     HOUR,
@@ -29,6 +31,8 @@ from asok_core.jobs.numbers import score
 
 BLOCKS = {MINUTE: HOUR, HOUR: DAY}
 """Seconds that a block holds, by the width of its buckets."""
+LONGEST_OF_ALL = 3 * HOUR
+"""Seconds after a release for which all tasks are compared: each minute of each task is read."""
 Ranks = dict[str, float]
 """The tasks of a day, each with its number of attempts, busiest first."""
 
@@ -43,7 +47,7 @@ class TaskMemory:
         self.since = self.closed = 0
         self._packed: dict[int, bytes] = {}
         self._known: dict[int, Figures] = {}
-        self._sum: tuple[int, int, Figures] = (0, 0, NOTHING)
+        self._sums: dict[str, tuple[int, int, Figures]] = {}
 
     def missing_from(self, first: int) -> int:
         """The start of the first bucket that has to be read, of those from ``first``."""
@@ -91,12 +95,16 @@ class TaskMemory:
         """``count`` buckets from the one that starts at ``first``."""
         return [self.bucket(at) for at in range(first, first + count * width, width)]
 
-    def total(self, first: int, width: int, count: int) -> Figures:
+    def total(self, first: int, width: int, count: int, purpose: str = "") -> Figures:
         """Their sum. That of all but the last is kept: it changes only when a bucket closes."""
+        if count < 1:
+            return NOTHING
         last = first + (count - 1) * width
-        if self._sum[:2] != (first, last):
-            self._sum = first, last, total(self.buckets(first, width, count - 1))
-        return total((self._sum[2], self.bucket(last)))
+        known = self._sums.get(purpose)
+        if known is None or known[:2] != (first, last):
+            known = first, last, total(self.buckets(first, width, count - 1))
+            self._sums[purpose] = known
+        return total((known[2], self.bucket(last)))
 
 
 class TaskReader:
@@ -105,6 +113,7 @@ class TaskReader:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._known: dict[tuple[str, int], TaskMemory] = {}
+        self._compared_from: float = math.inf
 
     def table(self, round_trips: RoundTrips, span: TaskRange) -> TaskTable:
         """All tasks over a range. Of tasks that did nothing since the last call nothing is read."""
@@ -137,6 +146,27 @@ class TaskReader:
         self._read(round_trips, {name: None}, first, span.width, now)
         buckets = self._memory(name, span.width).buckets(first, span.width, span.count)
         return TaskHistory(name, now, first, span.width, buckets)
+
+    def comparisons(self, round_trips: RoundTrips, change: ReleaseChange) -> dict[str, Comparison]:
+        """Each task before a release and since; none where it began too long ago to read all minutes."""
+        now = round_trips.ask(server_time())
+        if now - change.at > LONGEST_OF_ALL:
+            self._compared_from = math.inf
+            return {}
+        first, today = change.first, int(now) // DAY * DAY
+        self._compared_from = first
+        days = self._ranks(round_trips, range(first // DAY * DAY, today + 1, DAY))
+        attempts = {name: days[today].get(name, 0.0) for ranks in days.values() for name in ranks}
+        self._read(round_trips, attempts, first, MINUTE, now)
+        since = change.minute + MINUTE
+        former, later = (change.minute - first) // MINUTE, int(now) // MINUTE - since // MINUTE + 1
+        found = {}
+        for name in attempts:
+            memory = self._memory(name, MINUTE)
+            before = memory.total(first, MINUTE, former, "before")
+            after = memory.total(since, MINUTE, later, "after")
+            found[name] = Comparison(change, now, before, after)
+        return found
 
     def _ranks(self, round_trips: RoundTrips, days: Sequence[int]) -> dict[int, Ranks]:
         return round_trips.ask(by_key({day: self._ranking(day) for day in days}))
@@ -202,12 +232,13 @@ class TaskReader:
         return self._known.setdefault((name, width), TaskMemory())
 
     def _keep_only(self, names: Iterable[str], width: int, first: int) -> None:
-        kept = {*names, OTHER}
+        listed = {*names, OTHER}
         for name, known in list(self._known):
-            if known == width and name not in kept:
+            if known == width and name not in listed:
                 del self._known[name, known]
             elif known == width:
-                self._known[name, known].drop_before(first)
+                kept = min(first, self._compared_from) if width == MINUTE else first
+                self._known[name, known].drop_before(int(kept))
 
 
 def _blocks(since: int, current: int, width: int) -> range:
