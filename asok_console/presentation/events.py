@@ -62,6 +62,8 @@ def about(event: SystemEvent) -> str:
 
 def short(event: SystemEvent) -> str:
     """The same in a few words, as of a mark on a plot."""
+    if event.kind == EventKind.RELEASE_CHANGED:
+        return f"release {event.fields.get('to', '?')}"
     return f"{event.subject or 'Redis'} {label(event)}"
 
 

@@ -113,3 +113,6 @@ async def test_a_plot_marks_events_and_its_cursor_names_them(
         lost = next(each for each in events if each.kind == "worker_lost")
         plot.read_at(lost.at)
         await hand.sees("◆ web-3 lost")
+        changed = next(each for each in events if each.kind == "release_changed")
+        plot.read_at(changed.at)
+        await hand.sees("◆ release 77aa00")

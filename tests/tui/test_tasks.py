@@ -8,6 +8,7 @@ import redis
 
 from asok_console.tui.views.tasks import TaskList
 from tests.fixtures.console import Hand, Open
+from tests.reading.test_tasks import Tasks
 from tests.tui import seed
 
 
@@ -93,3 +94,25 @@ async def test_other_tasks_together_lead_nowhere(
         await hand.press("F")
         await hand.press("enter")
         assert hand.app.view_name == "tasks"
+
+
+async def test_tasks_that_are_worse_since_a_release_are_marked(
+    redis_client: Any, open_console: Open
+) -> None:
+    made = Tasks(redis_client, "")
+    for task, run in (("shop.slow", 44), ("shop.same", 33)):
+        made.minute(task, 30, 200, 33)
+        made.minute(task, 5, 60, run)
+    async with open_console(view="tasks", size=(80, 24)) as hand:
+        await lists(hand, "shop.same", "shop.slow")
+        assert not hand.shows("worse")
+        at = made.now // 60 * 60 - 600
+        change = {"kind": "release_changed", "at": at, "from": "9b00d7", "to": "4f2a1c"}
+        redis_client.xadd("asok:events", change, id=f"{made.now * 1000}-0")
+        redis_client.expire("asok:events", 600)
+        await hand.sees("↑ 1 worse since 4f2a1c (1")
+        screen = hand.screen().splitlines()
+        (slow,) = (line for line in screen if "shop.slow" in line)
+        (same,) = (line for line in screen if "shop.same" in line)
+        assert "↑2.0 s" in slow
+        assert "↑" not in same

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from textual import on
@@ -13,6 +14,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import rate, spark
 from asok_console.presentation.numbers import count, milliseconds, share, size
 from asok_console.presentation.prose import plural
+from asok_console.presentation.releases import since
+from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.trend import FAILURES_SEEN
 from asok_console.tui.views.shared.named import NamedView
@@ -20,6 +23,7 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.inspection.filters import word
+from asok_core.inspection.release_comparison import Comparison, present_change
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import OTHER, RANGES, Figures, TaskRange, TaskRow, TaskTable
 
@@ -28,6 +32,8 @@ SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
 NAMES = {"1h": "last hour", "24h": "last 24 h", "14d": "last 14 d"}
 READING = "Reading …"
 BARS = 20
+WORSE = "↑"
+"""Before a figure that is worse since the present release, by more than chance explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class TaskLine:
 
     row: TaskRow
     table: TaskTable
+    compared: Comparison | None = None
+    """The task before the present release and since, where that is known."""
 
     @property
     def figures(self) -> Figures:
@@ -57,6 +65,8 @@ def _name(line: TaskLine, _now: float) -> Cell:
 
 def _failed(line: TaskLine, _now: float) -> Cell:
     part = line.figures.failure_rate
+    if line.compared is not None and line.compared.fails_more:
+        return f"{WORSE}{share(part)}", "bad"
     return share(part), "bad" if part and part >= FAILURES_SEEN else "dim"
 
 
@@ -76,6 +86,13 @@ def _run(part: float) -> Callable[[TaskLine, float], Cell]:
     return lambda line, _: milliseconds(line.figures.run_ms(part))
 
 
+def _run_p95(line: TaskLine, _now: float) -> Cell:
+    shown = milliseconds(line.figures.run_ms(0.95))
+    if line.compared is not None and line.compared.is_slower:
+        return f"{WORSE}{shown}", "bad"
+    return shown
+
+
 def _wait(part: float) -> Callable[[TaskLine, float], Cell]:
     return lambda line, _: (milliseconds(line.figures.wait_ms(part)), "dim")
 
@@ -91,7 +108,7 @@ COLUMNS: Sequence[Column[TaskLine]] = (
     Column("Per s", 5, _rate, right=True),
     Column("Fails", 5, _failed, right=True),
     Column("Run p50", 7, _run(0.5), right=True, rank=2),
-    Column("Run p95", 7, _run(0.95), right=True),
+    Column("Run p95", 7, _run_p95, right=True),
     Column("Wait p50", 8, _wait(0.5), right=True, rank=5),
     Column("Wait p95", 8, _wait(0.95), right=True, rank=1),
     Column("Time", 5, _time, right=True),
@@ -157,6 +174,7 @@ class TasksView(NamedView):
     order = "share of time"
     _range = 0
     _read: tuple[TaskRange, TaskTable] | None = None
+    _compared: Mapping[str, Comparison] = MappingProxyType({})
     _shown = 0
 
     def compose_body(self) -> ComposeResult:
@@ -169,15 +187,17 @@ class TasksView(NamedView):
         """The range that is shown."""
         return SHOWN[self._range]
 
-    def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - tasks alone
-        """Read the tasks. Runs on the poller's thread."""
-        span = self.span
-        return span, reader.tasks(span)
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read the tasks, and each before the present release. Runs on the poller's thread."""
+        span, change = self.span, present_change(snapshot.events)
+        compared = reader.task_comparisons(change) if change is not None else {}
+        return span, reader.tasks(span), compared
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
         """List the tasks."""
         if isinstance(page, tuple):
-            self._take(*page)
+            *read, self._compared = page
+            self._take(*read)
         self.list_again()
 
     def _take(self, span: TaskRange, table: object) -> None:
@@ -196,7 +216,8 @@ class TasksView(NamedView):
         meant.sort(key=lambda row: (-by(row), row.name))
         self._shown = len(meant)
         rows.empty = f"No task matches. {self.way_out}." if found else NONE
-        rows.show_rows([TaskLine(row, table) for row in meant], table.taken_at)
+        lines = [TaskLine(row, table, self._compared.get(row.name)) for row in meant]
+        rows.show_rows(lines, table.taken_at)
         self.refresh_heading()
 
     @property
@@ -217,7 +238,15 @@ class TasksView(NamedView):
             *self.narrowed(self._shown, len(every)),
             (f"{plural(ended, 'attempt')} ended", ""),
             (f"{count(failed)} failed" if failed else "", "warn"),
+            (self._worse(table.taken_at), "bad"),
         )
+
+    def _worse(self, now: float) -> str:
+        """How many tasks are worse since the present release."""
+        worse = [each for each in self._compared.values() if each.is_worse]
+        if not worse:
+            return ""
+        return f"{WORSE} {len(worse)} worse {safe(since(worse[0].change, now), 80)}"
 
     def action_range(self, by: int) -> None:
         """Show another range."""
