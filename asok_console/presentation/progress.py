@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from asok_console.presentation.compact import gauge
-from asok_console.presentation.numbers import age
+from asok_console.presentation.compact import ago, gauge
 from asok_console.presentation.text import safe
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.progress import LONGEST_NOTE, JobProgress
@@ -40,7 +39,7 @@ def progress_line(record: JobRecord, now: float) -> str:
         return ""
     bar = f"{gauge(progress.fraction, BAR)} " if progress.fraction is not None else ""
     # The time first: a note may be long.
-    when = f"{age(progress.at, now)} ago" if progress.at else "when is not known"
+    when = f"{ago(progress.at, now)} ago" if progress.at else "when is not known"
     words = _with_note(f"{_amount(progress)}, reported {when}", progress)
     if record.status == Status.RUNNING:
         return bar + words

@@ -54,9 +54,9 @@ def checked(done: object, total: object, note: object, at: float) -> JobProgress
     if not isinstance(note, str):
         raise TypeError(f"note is {_kind(note)}; it must be a string")
     amount = _amount("done", done)
-    return JobProgress(
-        amount, None if total is None else _amount("total", total), note[:LONGEST_READ], at
-    )
+    whole = None if total is None else _amount("total", total)
+    # The slice of a subclass may be anything.
+    return JobProgress(amount, whole, str.__getitem__(note, slice(LONGEST_READ)), at)
 
 
 def _amount(name: str, value: object) -> float:
@@ -74,7 +74,8 @@ def _amount(name: str, value: object) -> float:
         # What is no number is neither. A whole number may have more digits than can be shown.
         shown = value if isinstance(value, float) or abs(value) < 10**30 else "too large"
         raise ValueError(f"{name} is {shown}; it must be a number from 0 to {LARGEST:g}")
-    return value
+    # A subclass may run code of the application wherever it is used.
+    return int(value) if isinstance(value, int) else float(value)
 
 
 def _kind(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,22 @@ def test_numbers_of_other_libraries_are_taken() -> None:
 
     assert checked(Index(), Decimal("4.5"), "", 1.0)[:2] == (3, 4.5)
     assert json.loads(encoded("1", checked(Index(), Decimal("4.5"), "", 1.0)))[2:4] == [3, 4.5]
+
+
+def test_subclasses_run_no_code_of_their_own_later() -> None:
+    class Text(str):
+        __slots__ = ()
+
+        def __getitem__(self, _: object) -> Any:
+            return 7
+
+    class Amount(int):
+        def __repr__(self) -> str:
+            return "]"
+
+    report = checked(Amount(3), None, Text("page"), 1.0)
+    assert [type(each) for each in report[:3]] == [int, type(None), str]
+    assert encoded("1", report) == '["1",1.0,3,null,"page"]'
 
 
 def test_a_note_is_hidden_before_it_is_cut() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
+from asok_core.backends.redis.calls.cycle import ReportedProgress
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.held_jobs import HeldJobs
@@ -25,6 +26,7 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.fixtures.bench import KEYRING, Bench
+from tests.poison.poisons import Target, poisons
 from tests.programs import PATIENCE
 from tests.samples import sample_tasks
 
@@ -71,6 +73,25 @@ def test_an_active_list_of_another_type_costs_its_own_jobs_only(
     turn = consumer.cycle(outcomes, [], 0)
     assert turn.settled == [0, 1]
     assert redis_client.exists(KEYS.active(PROCESS, "b")) == 0
+
+
+@pytest.mark.keeps_keys(r"asok:active:.*", r"asok:job:.*")
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "not noted"])
+def test_progress_is_written_beside_poisoned_records(
+    consumer: Consumer, redis_client: redis.Redis, *, noted: bool
+) -> None:
+    """A report meets whatever another program wrote there, and the job beside it is still claimed."""
+    poisoned, key = job(1, queue="a"), KEYS.job("job-1")
+    envelope = seal(poisoned, KEYRING)
+    row = ReportedProgress("a", b"" if noted else envelope, "job-1", "5.000000", "[]")
+    for poison in poisons("job", Target(WORKER, "job-1", "a", "operation", "machine")):
+        redis_client.delete(key, KEYS.active(PROCESS, "a"), KEYS.queue("b"))
+        redis_client.lpush(KEYS.active(PROCESS, "a"), envelope)
+        poison.write(redis_client)
+        redis_client.lpush(KEYS.queue("b"), seal(job(2, queue="b"), KEYRING))
+        (claimed,) = consumer.cycle([], [], 1, progress=[row]).claims
+        assert claimed.queue == "b"
+        consumer.cycle([Outcome("return", claimed)], [], 0)
 
 
 @pytest.mark.keeps_keys(r"asok:active:.*")

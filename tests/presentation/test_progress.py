@@ -33,10 +33,10 @@ def test_a_report_in_words_and_as_a_bar(progress: JobProgress, text: str, cell: 
 @pytest.mark.parametrize(
     ("status", "line"),
     [
-        (Status.RUNNING, "████░░░░ 1 of 2 (50 %), reported 3.0 s ago: page"),
-        (Status.COMPLETED, "████░░░░ 1 of 2 (50 %), reported 3.0 s ago: page"),
-        (Status.FAILED, "████░░░░ at 1 of 2 (50 %), reported 3.0 s ago: page"),
-        (Status.RETRYING, "████░░░░ at 1 of 2 (50 %), reported 3.0 s ago: page"),
+        (Status.RUNNING, "████░░░░ 1 of 2 (50 %), reported 3 s ago: page"),
+        (Status.COMPLETED, "████░░░░ 1 of 2 (50 %), reported 3 s ago: page"),
+        (Status.FAILED, "████░░░░ at 1 of 2 (50 %), reported 3 s ago: page"),
+        (Status.RETRYING, "████░░░░ at 1 of 2 (50 %), reported 3 s ago: page"),
     ],
 )
 def test_a_line_states_when_it_was_reported(status: Status, line: str) -> None:
