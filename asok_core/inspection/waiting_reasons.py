@@ -10,6 +10,7 @@ from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import be, counted
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.tracebacks import last_line
+from asok_core.inspection.workers import releases
 from asok_core.jobs.states import Status
 
 LATE = 3.0
@@ -74,6 +75,22 @@ def delayed(case: Case) -> Iterator[Reason]:
                 text = f"when it is due: {reason.text}"
                 yield Reason(reason.code, text, reason.since, reason.evidence, reason.remedy)
     yield from case.not_run()
+    yield from _releases(case)
+
+
+def _releases(case: Case) -> Iterator[Reason]:
+    """That its next attempt may run on another release than the last, where workers run several."""
+    last = case.record.release if case.record is not None else None
+    serving = [each for each in case.snapshot.workers if case.queue in each.queues]
+    found = releases(serving, case.now)
+    if last is None or len(found) < 2:
+        return
+    run = ", ".join(f"{name or 'not known'} ({number})" for name, number in found.items())
+    yield Reason(
+        "releases_differ", f"its last attempt ran on release {last}, and the workers of queue "
+        f"{case.queue!r} run {len(found)} releases: {run}; which runs the next is not known",
+        evidence={"release_of_last_attempt": last},
+    )  # fmt: skip
 
 
 def _late(case: Case, due: float) -> Iterator[Reason]:

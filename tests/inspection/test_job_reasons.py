@@ -188,6 +188,32 @@ def delayed(record: JobRecord, job: Job = JOB) -> Reason:
     )
 
 
+@pytest.mark.parametrize(
+    ("last", "others", "named"),
+    [("4f2a1c", ("77aa00",), True), ("4f2a1c", ("",), True), ("4f2a1c", ("4f2a1c",), False),
+     (None, ("77aa00",), False)],
+)  # fmt: skip
+def test_the_next_attempt_may_run_on_another_release(
+    last: str | None, others: tuple[str, ...], *, named: bool
+) -> None:
+    workers = [
+        replace(WORKER, id=str(at), release=each) for at, each in enumerate(("4f2a1c", *others))
+    ]
+    elsewhere = replace(WORKER, id="other", queues=("high",), release="elsewhere")
+    whole = Snapshot(NOW, ServerInfo("redis://x"), (), (*workers, elsewhere))
+    record = JobRecord("j", Status.RETRYING, queue="mail", error="KeyError: 1", release=last)
+    detail = JobDetail("j", record, Location.DELAYED, Payload(b"", JOB, Trust.SIGNED), NOW + 60)
+    found = [
+        each for each in explain_job(detail, whole, ()).reasons if each.code == "releases_differ"
+    ]
+    assert bool(found) is named
+    if found:
+        assert f"run 2 releases: {others[0] or 'not known'} (1)" in found[0].text or (
+            "run 2 releases: 4f2a1c (1), 77aa00 (1); which runs the next is not known"
+            in found[0].text
+        )
+
+
 def test_a_postponed_job_was_not_delayed_by_its_caller() -> None:
     record = JobRecord("j", Status.RETRYING, queue="mail", error="BadSignature: another key")
     reason = delayed(record)

@@ -28,3 +28,16 @@ async def test_the_releases_of_workers_are_named(
         await hand.sees("release 4f2a1c (git commit)")
         await hand.press("slash", *"4f2", "enter")
         await hand.sees("2 of 2")
+
+
+async def test_a_wide_list_names_the_release_of_each_worker(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.workers(redis_client)
+    redis_client.hset(KEYS.worker("web-1"), "release", "4f2a1c")
+    async with open_console(view="workers", size=(200, 40)) as hand:
+        await hand.sees("2 releases")
+        screen = hand.screen().splitlines()
+        titles = next(line for line in screen if "Heartbeat" in line)
+        (row,) = (line for line in screen if "web-1 " in line and " 4f2a1c " in line)
+        assert row.index("4f2a1c") == titles.index("Release")

@@ -151,13 +151,14 @@ COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
     Column("Version", 9, _of_worker(lambda each, _: (each.version or "–", "dim")), rank=7),
     Column("Job id", SHORT_ID, _job_id, rank=8, wide=LONG_ID),
+    Column("Release", 12, _of_worker(lambda each, _: (each.release or "–", "dim")), rank=9),
     Column(
         "Host",
         14,
         _of_worker(lambda each, _: (each.host, "dim")),
         grow=1,
         most=30,
-        rank=9,
+        rank=10,
         middle=True,
     ),
 )
