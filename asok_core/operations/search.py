@@ -12,6 +12,7 @@ from typing import NamedTuple
 from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
 from asok_core.inspection.audit import Activities
+from asok_core.inspection.command_lines import operands
 from asok_core.inspection.filters import Filter, parse, word
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.partial_payload import shortened
@@ -27,6 +28,8 @@ PATIENCE = 30.0
 """Seconds that a command looks for a job by its id; a screen has less."""
 MANY = 1000
 """Ids with the same beginning after which no more are looked for."""
+MOST_READ = 20_000
+"""Jobs that are read for one whose id begins so, where no record does."""
 _UUID_BEGIN = re.compile(r"(?=.{6,35}$)[0-9a-f]{1,8}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,11})?")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OPERATIONS = 1_000
@@ -95,28 +98,42 @@ def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
 def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDetail | None:
     """The job with an id, or the only one whose id begins with it; None where there is none.
 
-    ``snapshot``: one that was taken just now. Raises UsageError where there are several.
+    ``snapshot``: one that was taken just now. Raises UsageError where there are several, and where
+    there are too many jobs to look at each.
     """
     if not name:
         raise UsageError("a job id must not be empty")
-    if _UUID_BEGIN.fullmatch(name):
-        # Keys of records have the ids: no job has to be read, of which there may be a million.
-        ids = reader.ids(name, MANY)
-        _refuse_several(ids, name)
-        if ids and (detail := reader.job(ids[0], patience=PATIENCE)) is not None:
-            return detail
-    detail = reader.job(name, patience=PATIENCE)
-    if detail is not None and (detail.record is not None or detail.payload is not None):
-        return detail
     whole = _UUID.fullmatch(name) is not None
-    snapshot, chosen = snapshot or reader.snapshot(), parse(word("id", name))
+    # What looks like a part of an id is hardly a whole one, for which all lists are searched.
+    looks_for = [_known, _by_record]
+    if _UUID_BEGIN.fullmatch(name):
+        looks_for.reverse()
+    for look in looks_for[: 1 if whole else 2]:
+        if (detail := look(reader, name)) is not None:
+            return detail
+    return _by_reading(reader, name, snapshot or reader.snapshot(), whole=whole)
+
+
+def _by_record(reader: Reader, name: str) -> JobDetail | None:
+    """The only job with a record whose id begins so."""
+    # Keys of records have the ids: no job has to be read, of which there may be a million.
+    ids = reader.ids(name, MANY)
+    _refuse_several(ids, name)
+    return reader.job(ids[0], patience=PATIENCE) if ids else None
+
+
+def _by_reading(reader: Reader, name: str, snapshot: Snapshot, *, whole: bool) -> JobDetail | None:
+    """The only job whose id begins so, of all that there are."""
+    chosen = parse(word("id", name))
     operations = reader.activity(OPERATIONS)
     # No other id begins with a whole one, which was looked for everywhere: only its record may be gone.
     pages = (
         _pages(reader.recent) if whole else _everywhere(reader, snapshot, operations, whole=False)
     )
     found: dict[str, Row] = {}
-    for row in chain.from_iterable(pages):
+    for looked, row in enumerate(chain.from_iterable(pages)):
+        if looked >= MOST_READ and not whole:
+            _refuse_unread(name, snapshot)
         # Of an ended job whose record has expired, the id is all there is.
         bare = _name(row).startswith(name) and names_ended(row)
         if bare or chosen.matches(row, snapshot.taken_at):
@@ -129,6 +146,22 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
         # The text of an id may be written in more than one way, of which a search by id knows one.
         return reader.job(job_id, near=row, patience=PATIENCE) or _detail_of(job_id, row)
     return None
+
+
+def _known(reader: Reader, job_id: str) -> JobDetail | None:
+    """The job with exactly this id, if anything is known of it."""
+    detail = reader.job(job_id, patience=PATIENCE)
+    there = detail is not None and (detail.record is not None or detail.payload is not None)
+    return detail if there else None
+
+
+def _refuse_unread(name: str, snapshot: Snapshot) -> None:
+    total = snapshot.pending + snapshot.delayed + snapshot.active + snapshot.dead
+    raise UsageError(
+        f"no record of a job has an id that begins with {name!r}, and only {MOST_READ:,} of {total:,} "
+        f"jobs were looked at for one without a record; type the whole id, or search all of them: "
+        f"asok job find {operands(name)}"
+    )
 
 
 def _refuse_several(ids: Sequence[str], name: str) -> None:

@@ -344,6 +344,19 @@ class TestBeginnings:
         )
         assert explained(asok, self.B)["job"] == self.B
 
+    def test_of_too_many_jobs_not_each_is_read_for_one_without_a_record(
+        self, asok: Asok, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("asok_core.operations.search.MOST_READ", 3)
+        push(redis_client, *(job(n) for n in range(10)), replace(job(1), id=self.A))
+        ran = asok("explain", "0000beef")
+        assert ran.code == 2
+        assert "only 3 of 11 jobs were looked at" in ran.err
+        # Where its record exists, as that of every job that has not ended, no job is read.
+        record(redis_client, self.A, status="pending", queue="default")
+        assert explained(asok, "0000beef")["job"] == self.A
+        assert explained(asok, "0000b")["job"] == self.A
+
     def test_a_job_without_a_record_is_found_as_well(
         self, asok: Asok, redis_client: redis.Redis
     ) -> None:
@@ -467,6 +480,17 @@ class TestElsewhere:
         ran = asok("explain", *words)
         assert (ran.code, ran.out) == (2, "")
         assert "exactly one of JOB_ID" in ran.err
+
+    def test_a_queue_that_does_not_exist_is_not_said_to_be_well(
+        self, asok: Asok, redis_client: redis.Redis
+    ) -> None:
+        push(redis_client, job(1, "mail"))
+        work(redis_client, "w1", "mail")
+        for words in (("explain", "--queue", "post"), ("queue", "composition", "post")):
+            ran = asok(*words)
+            assert (ran.code, ran.out) == (2, "")
+            assert "there is no queue 'post'; there are " in ran.err
+            assert "mail" in ran.err
 
     def test_a_worker_that_does_not_exist(self, asok: Asok, redis_client: redis.Redis) -> None:
         work(redis_client, "w1", "default")

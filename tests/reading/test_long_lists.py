@@ -52,7 +52,7 @@ def test_a_walk_over_a_long_list_reads_each_once_with_few_commands(
     before = calls(redis_client, "lrange")
     found = errors(reader)
     assert len(found) == len(set(found)) == COUNT
-    # Of 500 at a time, 11 each where the list ends and 1 or 2 far from there.
+    # Of 500 at a time, 11 for the first, and one each for those that follow small ones.
     assert calls(redis_client, "lrange") - before < 250 + 30 * len(large)
 
 
@@ -89,3 +89,38 @@ def test_a_pending_job_is_found_by_when_it_was_enqueued_or_else_by_a_search(
     if order == "as enqueued":
         # A search walks to each 32 of them from an end: 312 times.
         assert calls(redis_client, "lrange") < 100
+
+
+@pytest.mark.only_form("scripts")
+def test_a_walk_over_small_jobs_goes_through_the_list_once_for_each_window(
+    redis_client: redis.Redis, reader: RedisReader
+) -> None:
+    pipeline = redis_client.pipeline(transaction=False)
+    for n in range(5000):
+        pipeline.lpush(KEYS.queue("default"), seal(job(n), KEYRING))
+    pipeline.execute()
+    redis_client.config_resetstat()
+    pages = list(reader.scan(Location.PENDING, "default"))
+    assert [row.payload.id for page in pages for row in page.rows] == [
+        f"job-{n}" for n in range(5000)
+    ]
+    # The first window begins carefully, as its jobs may be large.
+    assert calls(redis_client, "lrange") <= len(pages) + 12
+    assert calls(redis_client, "memory") <= 1
+
+
+@pytest.mark.only_form("scripts")
+def test_a_search_in_a_long_list_goes_through_it_a_few_times_for_each_step(
+    redis_client: redis.Redis, reader: RedisReader
+) -> None:
+    pipeline = redis_client.pipeline(transaction=False)
+    for n in range(5000):
+        pipeline.lpush(KEYS.queue("default"), seal(job(n), KEYRING))
+    pipeline.execute()
+    reader.snapshot()
+    redis_client.config_resetstat()
+    found = reader.job("job-4900", patience=PATIENCE)
+    assert found is not None
+    assert found.position == 4900
+    # Of 32 at a time, five steps of 1,000 were 160 walks.
+    assert calls(redis_client, "lrange") < 40

@@ -30,6 +30,10 @@ from asok_core.jobs.states import Location
 _WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
 
 
+STEP_BYTES = 1 << 20
+"""Bytes that one command of a walk through a list reads, where its elements are like those before."""
+
+
 class _Finished(NamedTuple):
     """The answers about jobs that finished: the length of their list or why it is unknown, and ids."""
 
@@ -180,17 +184,24 @@ class PageReader:
         self, location: Location, queue: str | None, batch: int, *, whole: bool
     ) -> Iterator[Page]:
         key, _ = self._list_of(location, queue)
-        start = 0
+        start, at_once = 0, 1
         while True:
 
-            def query(queries: Queries, start: int = start) -> Query[Window]:
-                return queries.window(key, "right", start, batch, whole=_bound(whole))
+            def query(
+                queries: Queries, start: int = start, at_once: int = at_once
+            ) -> Query[Window]:
+                return queries.window(
+                    key, "right", start, batch, at_once=at_once, whole=_bound(whole)
+                )
 
             window = self._session.ask(query)
             page = self._page(window, location, start, queue)
             if window.taken or page.problem:
                 yield page
             start += window.taken
+            # Each command walks to its index: neighbours are alike, so one may read as many at once.
+            largest = max((item.size for item in window.items), default=STEP_BYTES)
+            at_once = max(1, min(batch, STEP_BYTES // max(largest, 1)))
             if not window.taken or start >= page.total:
                 return
 

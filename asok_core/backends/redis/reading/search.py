@@ -24,6 +24,8 @@ from asok_core.jobs.states import Location, Status
 LONGEST = 0.5
 """Seconds that the search through lists may take in all, where a screen waits for it."""
 STEP = 1000
+SCANNED = 3000
+"""Keys that Redis looks at in one step of a SCAN: a millisecond or two."""
 NEAR = 32
 """Elements in which a job is looked for that a list has just shown."""
 
@@ -146,7 +148,7 @@ def ids_that_begin(
     pattern, start = parsing.raw(f"{keys.job(literal)}*"), len(parsing.raw(keys.job("")))
     found, cursor = dict[str, None](), 0
     while len(found) < most:
-        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", STEP))
+        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED))
         if not isinstance(reply, list) or len(reply) != 2:
             break
         found |= dict.fromkeys(parsing.text(key[start:]) for key in reply[1])

@@ -1,9 +1,11 @@
 -- needs: alias
 -- Look for a text in a range of a list or sorted set, but not in what is too large to be read. Writes nothing.
-local ENOUGH, STEP = 4194304, 32
-local looked, bytes = 0, 0
+-- Each command walks through the list to its index from the nearer end: after a few elements as many are read at
+-- once as a megabyte may hold.
+local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES = 4194304, 32, 512, 1048576
+local looked, bytes, step = 0, 0, STEP
 while looked < count and bytes < ENOUGH do
-  local from, n = start + looked, math.min(STEP, count - looked)
+  local from, n = start + looked, math.min(step, count - looked)
   local items
   if order == 'left' then
     items = redis.call('LRANGE', elements, from, from + n - 1)
@@ -24,5 +26,6 @@ while looked < count and bytes < ENOUGH do
   end
   looked = looked + #items
   if #items < n then break end
+  step = math.max(1, math.min(LONGEST_STEP, math.floor(STEP_BYTES * looked / math.max(bytes, 1))))
 end
 return reply { looked = looked, position = -1, item = '', score = '' }
