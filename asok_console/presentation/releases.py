@@ -43,18 +43,19 @@ def verdict(comparison: Comparison) -> str:
     return "no more than chance explains"
 
 
-def basis(comparison: Comparison, others: int, live: int) -> str:
+def basis(comparison: Comparison) -> str:
     """What the comparison is made of."""
-    change = comparison.change
-    length = duration(change.minute - change.first)
-    text = (
-        f"{comparison.before.ended:,} attempts in the {length} before, {comparison.after.ended:,} since, "
-        "in whole minutes"
-    )
-    if others:
-        runs = "runs" if others == 1 else "run"
-        text += f"; {others} of {live} live workers {runs} another release or one that is not known"
-    return text
+    length = duration(comparison.change.minute - comparison.change.first)
+    before, after = comparison.before.ended, comparison.after.ended
+    return f"{before:,} attempts in the {length} before, {after:,} since, in whole minutes"
+
+
+def mixture(others: int, live: int) -> str:
+    """How many live workers do not run the release, whose attempts are counted too; '' where all do."""
+    if not others:
+        return ""
+    runs = "runs" if others == 1 else "run"
+    return f"{others} of {live} live workers {runs} another release or one that is not known"
 
 
 def percent(fraction: float | None) -> str:

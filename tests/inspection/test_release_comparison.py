@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from asok_console.presentation.releases import basis, comparison_line, verdict
+from asok_console.presentation.releases import basis, comparison_line, mixture, verdict
 from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.release_comparison import (
     Comparison,
@@ -120,8 +120,9 @@ def test_the_line_has_both_sides() -> None:
     found = comparison(figures(1000, 33, 4), figures(310, 44, 22))
     line = "since 4f2a1c (12 min): p95 304 ms -> 2.0 s, failures 0.4 % -> 7.1 %"
     assert comparison_line(found) == line
-    assert basis(found, 0, 3) == "1,000 attempts in the 1 h before, 310 since, in whole minutes"
-    assert "1 of 3 live workers runs another release" in basis(found, 1, 3)
+    assert basis(found) == "1,000 attempts in the 1 h before, 310 since, in whole minutes"
+    assert "1 of 3 live workers runs another release" in mixture(1, 3)
+    assert mixture(0, 3) == ""
     nothing = comparison(figures(1000, 33), NOTHING)
     assert comparison_line(nothing).endswith("no attempt has ended in a whole minute since then")
     assert comparison_line(comparison(NOTHING, figures(9, 33))).endswith(

@@ -10,7 +10,7 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.task_documents import comparison_document, figures_document
 from asok_console.presentation import compact, numbers
-from asok_console.presentation.releases import basis, comparison_line, verdict
+from asok_console.presentation.releases import basis, comparison_line, mixture, verdict
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Reader
 from asok_core.clock import iso
@@ -110,7 +110,9 @@ def _lines(history: TaskHistory, name: str, release: _Compared | None) -> Iterat
     if release is not None:
         comparison = release.comparison
         yield f"  Release    {safe(comparison_line(comparison), 300)}"
-        yield f"             {verdict(comparison)}; {basis(*release)}"
+        yield f"             {verdict(comparison)}; {basis(comparison)}"
+        if release.others:
+            yield f"             {mixture(release.others, release.live)}"
     trend = [float(each.ended) for each in history.buckets]
     yield f"  Trend      {compact.spark(trend, TREND)}"
     if figures.runs:
