@@ -13,7 +13,16 @@ Report = Callable[[Any, object, object, object], object]
 
 
 class CurrentJob:
-    """The job whose attempt runs in this context."""
+    """The job whose attempt runs in this context; ``current_job()`` returns it.
+
+    Examples:
+        >>> def which():
+        ...     job = current_job()
+        ...     return [job.queue, job.attempt]
+        >>> configure(Settings(queue_backend="eager"))
+        >>> background(which, _queue="low").result()
+        ['low', 1]
+    """
 
     __slots__ = ("_attempt", "_job", "_report")
 
