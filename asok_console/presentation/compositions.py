@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from asok_console.presentation import numbers
-from asok_core.inspection.composition import MOST_VALUES, Composition, CompositionLine
+from asok_core.inspection.composition import Composition
+from asok_core.inspection.group_counts import MOST_VALUES, CompositionLine
 from asok_core.inspection.phrases import counted
 
 _DIGITS = 2
@@ -14,10 +15,15 @@ _DIGITS = 2
 
 def jobs(line: CompositionLine, found: Composition) -> str:
     """How many jobs a line has; an estimate in two digits: ``≈240,000``."""
-    if found.is_exact:
-        return numbers.count(line.jobs)
-    zeros = max(len(str(line.jobs)) - _DIGITS, 0)
-    return f"≈{numbers.count(round(line.jobs, -zeros))}"
+    return amount(line.jobs, exact=found.is_exact)
+
+
+def amount(number: int, *, exact: bool) -> str:
+    """A number of jobs; an estimate in two digits: ``≈240,000``."""
+    if exact:
+        return numbers.count(number)
+    zeros = max(len(str(number)) - _DIGITS, 0)
+    return f"≈{numbers.count(round(number, -zeros))}"
 
 
 def error(share: float) -> str:

@@ -17,6 +17,7 @@ from asok_console.tui.screens.full_text import WholeTexts
 from asok_console.tui.screens.help import Help, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.screens.stack import StackScreen
+from asok_console.tui.screens.task import TaskScreen
 from asok_console.tui.screens.why import WhyScreen
 from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.dead import DeadView
@@ -30,6 +31,7 @@ from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.rows import Row
+from asok_core.inspection.task_figures import TaskRange
 
 VIEWS: tuple[type[View], ...] = (
     OverviewView,
@@ -54,7 +56,7 @@ class Views(Backdrop, ContentSwitcher):
 class NavigatingApp(OrderlyApp):
     """An app of views, of which one is shown, with pages of jobs and dialogs above it.
 
-    What is shown is a view, the page of a job or that of its reasons: a refresh reads for each of them
+    What is shown is a view, the page of a job, of a task or of reasons: a refresh reads for each of them
     (``page``), and each shows the snapshot together with what was read for it (``show``).
     """
 
@@ -88,12 +90,12 @@ class NavigatingApp(OrderlyApp):
         pages = (each for each in self.screen_stack[::-1] if isinstance(each, JobScreen))
         return next(pages, self.view)
 
-    def shown(self) -> Iterator[View | JobScreen | WhyScreen]:
+    def shown(self) -> Iterator[View | JobScreen | TaskScreen | WhyScreen]:
         """What is on the screen, and the list behind the page of a job that is part of that list."""
-        reasons = [each for each in self.screen_stack if isinstance(each, WhyScreen)]
-        if reasons:
+        above = [each for each in self.screen_stack if isinstance(each, TaskScreen | WhyScreen)]
+        if above:
             # It covers what is below, which is read again when it is closed.
-            yield reasons[-1]
+            yield above[-1]
             return
         pages = [each for each in self.screen_stack if isinstance(each, JobScreen)]
         yield from pages
@@ -129,6 +131,13 @@ class NavigatingApp(OrderlyApp):
         # What the slots run is part of the evidence.
         self.poller.reads_jobs = True
 
+    def show_task(self, name: str, span: TaskRange) -> None:
+        """Open the page of a task."""
+        self.push_screen(TaskScreen(name, span))
+        self.set_sources()
+        # Its running jobs are counted.
+        self.poller.reads_jobs = True
+
     def show_texts(self, texts: Mapping[str, object]) -> None:
         """Show texts by their titles on a page of their own."""
         self.push_screen(WholeTexts(texts))
@@ -149,10 +158,12 @@ class NavigatingApp(OrderlyApp):
         if queue is not None:
             self.query_one(PendingView).show_queue(queue)
 
-    def visit(self, view: str, words: str) -> None:
-        """Show a view narrowed by a filter, from which Esc leads back."""
+    def visit(self, view: str, words: str, queue: str | None = None) -> None:
+        """Show a view narrowed by a filter, from which Esc leads back. ``queue``: of pending jobs."""
         former = self.view_name
         self.action_show_view(view)
+        if queue is not None:
+            self.query_one(PendingView).show_queue(queue)
         self.view.came_from = former
         self.view.visit(words)
 
@@ -177,6 +188,8 @@ class NavigatingApp(OrderlyApp):
             topic = Topic("the job page", JobScreen.ACTIONS)
         elif isinstance(self.screen, WhyScreen):
             topic = Topic("the page of reasons", WhyScreen.ACTIONS)
+        elif isinstance(self.screen, TaskScreen):
+            topic = Topic("the page of a task", TaskScreen.ACTIONS)
         else:
             lists = [rows for rows in self.view.query(RowList) if rows.display]
             titles = [title for rows in lists for title in rows.titles]

@@ -1,15 +1,9 @@
-"""What the jobs of a location are: how many of each task, argument, age or size, counted or estimated.
-
-Of a sample each figure has an error: half of its 95 % interval. Jobs of a window are neighbours and often
-alike, so the error comes from how much the windows differ, and not from the number of jobs.
-"""
+"""What the jobs of a location are: how many of each task, argument, age or size (``group_counts.py``)."""
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,6 +12,7 @@ from asok_core.errors import UsageError
 from asok_core.inspection import argument_paths
 from asok_core.inspection.argument_paths import ArgumentPath, BelowText, value_text
 from asok_core.inspection.filters import word
+from asok_core.inspection.group_counts import MOST_VALUES, CompositionLine, GroupCounts, JobGroup
 from asok_core.inspection.row_texts import time_of
 from asok_core.inspection.rows import Row
 from asok_core.inspection.sample import JobSample
@@ -56,42 +51,12 @@ REDACTED = "redacted"
 LISTS, OBJECTS = "a list", "an object"
 UNKNOWN_AGE = "not known"
 ELSEWHERE = "jobs of other queues"
-REST = "all others"
-MOST_LINES = 500
-"""Lines with a name of their own."""
-MOST_VALUES = 1_000
-"""Different values of an argument that are counted."""
 LONGEST_VALUE = 200
 """Characters of a value up to which a filter asks for it."""
 AGES = ("1m", "5m", "15m", "1h", "6h", "1d", "7d")
 _AGE_SECONDS = (60, 300, 900, 3600, 21_600, 86_400, 604_800)
 SIZES = ("512B", "1KB", "4KB", "16KB", "64KB", "256KB", "1MB", "16MB")
 _SIZE_BYTES = (512, 1024, 4096, 16_384, 65_536, 262_144, 1 << 20, 16 << 20)
-_INTERVAL, _STUDENT = 1.96, 1.2
-"""Standard errors on both sides of an estimate that make 95 %, and what few windows add (Student's t)."""
-
-
-class JobGroup(NamedTuple):
-    """What a job is counted as. ``filter`` finds exactly the jobs of the group; '': none does."""
-
-    name: str
-    filter: str = ""
-    rank: float = 0.0
-    """Groups of a higher rank are listed later, whatever their counts."""
-    path: ArgumentPath | None = None
-
-
-class CompositionLine(NamedTuple):
-    """A group with its count: ``read`` of the jobs that were read, ``jobs`` of all, maybe estimated."""
-
-    group: JobGroup
-    read: int
-    jobs: int
-    share: float
-    error: float
-    """Half of the 95 % interval of the share; 0.0 where all jobs were read."""
-    values: int | None = None
-    """Different values that were read at a path; ``MOST_VALUES`` may be more."""
 
 
 class Composition(NamedTuple):
@@ -129,7 +94,7 @@ def parse_by(text: str) -> By:
 def compose(sample: JobSample, by: By = TASK, *, queue: str | None = None) -> Composition:
     """Count the jobs of a sample. ``queue``: only those of a queue, beside all the others."""
     groups_of = _GROUPS[by.dimension]
-    counts = _GroupCounts(len(sample.parts))
+    counts = GroupCounts(len(sample.parts))
     for at, part in enumerate(sample.parts):
         for row in part.rows:
             if queue is not None and row.queue != queue:
@@ -138,72 +103,9 @@ def compose(sample: JobSample, by: By = TASK, *, queue: str | None = None) -> Co
             for group, value in groups_of(row, by.path, sample.taken_at):
                 counts.add(at, group, value)
     only = word("queue", queue) + " " if queue is not None else ""
-    lines = [_line(sample, found, only) for found in counts.found.values()]
+    lines = counts.lines(sample, only)
     lines.sort(key=lambda line: (line.group.rank, -line.share, line.group.name))
     return Composition(by, tuple(lines), sample.total, sample.read, sample.problem)
-
-
-@dataclass(slots=True)
-class _Found:
-    group: JobGroup
-    counts: list[int]
-    values: set[str] = field(default_factory=set)
-
-
-class _GroupCounts:
-    """How many jobs of each part are of each group."""
-
-    def __init__(self, parts: int) -> None:
-        self.found: dict[tuple[str, float], _Found] = {}
-        self._parts = parts
-
-    def add(self, part: int, group: JobGroup, value: str | None = None) -> None:
-        """Count a job; ``value``: what it has at the path that the group is."""
-        # A filter ignores case: what it finds is one group.
-        key = (group.name.casefold(), group.rank)
-        found = self.found.get(key)
-        if found is None:
-            if group.rank == 0.0 and len(self.found) >= MOST_LINES:
-                group = JobGroup(REST, rank=1.0)
-                key = (group.name, group.rank)
-            found = self.found.setdefault(key, _Found(group, [0] * self._parts))
-        found.counts[part] += 1
-        if value is not None and len(found.values) < MOST_VALUES:
-            found.values.add(value.casefold())
-
-
-def _line(sample: JobSample, found: _Found, only: str) -> CompositionLine:
-    group, read = found.group, sum(found.counts)
-    if group.filter and only:
-        group = group._replace(filter=only + group.filter)
-    values = len(found.values) if group.path is not None else None
-    if sample.is_exact:
-        return CompositionLine(group, read, read, read / sample.total, 0.0, values)
-    share, error = _estimate(sample, found.counts)
-    return CompositionLine(group, read, round(share * sample.total), share, error, values)
-
-
-def _estimate(sample: JobSample, counts: list[int]) -> tuple[float, float]:
-    """The share of all jobs that are of a group, and its error.
-
-    Each part stands for its length. The variance is that of successive differences, which is right for one
-    random window in each part: of jobs that are in order, as by age, more is known than of mixed ones.
-    """
-    whole = sum(part.length for part in sample.parts)
-    weights = [part.length / whole for part in sample.parts]
-    shares = [count / len(part.rows) for count, part in zip(counts, sample.parts, strict=True)]
-    share = sum(weight * each for weight, each in zip(weights, shares, strict=True))
-    rest = max(1 - sample.read / sample.total, 0.0)
-    # That all windows agree does not prove that all jobs do: never less than for single jobs.
-    part = (sum(counts) + 2) / (sample.read + 4)
-    variance = part * (1 - part) / (sample.read + 4)
-    number = len(shares)
-    if number > 1:
-        pairs = zip(pairwise(weights), pairwise(shares), strict=True)
-        spread = sum(((one + two) / 2 * (first - last)) ** 2 for (one, two), (first, last) in pairs)
-        spread *= number / (2 * (number - 1)) * (1 + _STUDENT / (number - 1)) ** 2
-        variance = max(variance, spread)
-    return min(share, 1.0), min(_INTERVAL * math.sqrt(variance * rest), 1.0)
 
 
 _Groups = Callable[[Row, ArgumentPath | None, float], Iterator[tuple[JobGroup, str | None]]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 BUCKETS = 128
 """The last one also counts whatever is longer: 2^(127/4) ms are 41 days."""
@@ -52,3 +53,32 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
         if met >= least:
             return bound(bucket)
     return None
+
+
+class Bar(NamedTuple):
+    """How many durations are longer than the bar before and at most ``up_to_ms``; inf: of any length."""
+
+    up_to_ms: float
+    times: int
+
+
+def bars(histogram: Mapping[int, int], most: int) -> list[Bar]:
+    """A histogram in at most ``most`` bars, shortest first, each of one or several quarter octaves."""
+    if not histogram:
+        return []
+    together = 1
+    while _end(max(histogram), together) - _end(min(histogram), together) >= most * together:
+        together *= 2
+    counts: dict[int, int] = {}
+    for bucket, times in histogram.items():
+        at = _end(bucket, together)
+        counts[at] = counts.get(at, 0) + times
+    return [
+        Bar(bound(at) if at < BUCKETS - 1 else float("inf"), counts.get(at, 0))
+        for at in range(min(counts), max(counts) + 1, together)
+    ]
+
+
+def _end(bucket: int, together: int) -> int:
+    """The last bucket of those that are one bar: bars end at whole octaves as soon as they are as wide."""
+    return -(-bucket // together) * together

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from asok_core.errors import UsageError
 from asok_core.inspection.composition import (
     AGES,
-    MOST_LINES,
     SIZES,
     Composition,
     compose,
     parse_by,
 )
 from asok_core.inspection.filters import parse
+from asok_core.inspection.group_counts import MOST_LINES
 from asok_core.inspection.rows import Row
 from asok_core.inspection.sample import JobSample, Part
 from asok_core.jobs.envelope import Payload, Trust

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -74,3 +75,13 @@ def test_a_mark_hides_no_part_of_a_time() -> None:
     assert without_hidden(line, {12, 25}) == line
     kept = " " * 15 + "18:20     ▲"
     assert without_hidden(line, {8, 34, 45}) == kept.ljust(len(line))
+
+
+def test_an_axis_of_two_weeks_has_dates() -> None:
+    start = 20_000 * 86_400.0 + 14 * 3600
+    for width in (60, 90, 180):
+        line = time_axis(Times(start, 3600), 14 * 86_400, width)
+        assert line.startswith("4 Oct 14:00 UTC")
+        dates = re.findall(r"\d+ (?:Oct|Nov)", line)
+        assert len(dates) > 2
+        assert line.endswith("now")

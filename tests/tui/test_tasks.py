@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 
+from asok_console.tui.screens.task import TaskScreen
 from asok_console.tui.views.tasks import TaskList
 from tests.fixtures.console import Hand, Open
 from tests.reading.test_tasks import Tasks
@@ -74,7 +75,7 @@ async def test_a_key_leads_to_the_jobs_of_a_task_and_back(
         await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
         await hand.press("slash", *"charge", "enter")
         await lists(hand, "shop.billing.charge")
-        for key, title in (("F", "Dead jobs"), ("L", "Delayed"), ("enter", "recent jobs")):
+        for key, title in (("F", "Dead jobs"), ("L", "Delayed"), ("B", "recent jobs")):
             await hand.press(key)
             await hand.sees(title)
             await hand.sees("⌕ task:=shop.billing.charge")
@@ -116,3 +117,51 @@ async def test_tasks_that_are_worse_since_a_release_are_marked(
         (same,) = (line for line in screen if "shop.same" in line)
         assert "↑2.0 s" in slow
         assert "↑" not in same
+
+
+async def test_enter_opens_the_page_of_a_task(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(120, 60)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.press("slash", *"charge", "enter")
+        await lists(hand, "shop.billing.charge")
+        await hand.press("enter")
+        await hand.until(lambda: isinstance(hand.app.screen, TaskScreen), "the page")
+        await hand.sees("Task shop.billing.charge   last hour")
+        await hand.sees("Run time of attempts")
+        await hand.sees("Wait before an attempt")
+        await hand.sees("Where its jobs are")
+        await hand.sees("Errors of its dead jobs")
+        await hand.press("right_square_bracket")
+        await hand.sees("Task shop.billing.charge   last 24 h")
+        await hand.press("right_square_bracket")
+        await hand.sees("Task shop.billing.charge   last 14 d")
+        await hand.press("escape")
+        await hand.sees("Tasks   last hour")
+
+
+async def test_the_page_of_a_task_leads_to_its_jobs(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(120, 60)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.press("slash", *"charge", "enter")
+        await lists(hand, "shop.billing.charge")
+        for key, title in (
+            ("F", "Dead jobs"),
+            ("L", "Delayed"),
+            ("B", "recent jobs"),
+            ("N", "Queue"),
+        ):
+            await hand.press("enter")
+            await hand.sees("Where its jobs are")
+            await hand.press(key)
+            await hand.sees(title)
+            await hand.sees("⌕ task:=shop.billing.charge")
+            await hand.press("escape")
+            await hand.sees("Tasks   last hour")

@@ -17,11 +17,11 @@ from asok_core.clock import iso
 from asok_core.errors import Refused
 from asok_core.inspection.composition import (
     Composition,
-    CompositionLine,
     Dimension,
     compose,
     parse_by,
 )
+from asok_core.inspection.group_counts import CompositionLine
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings

@@ -1,15 +1,15 @@
-"""``asok task show``: what one task did, over time."""
+"""``asok task show``: what one task did, where its jobs are and which errors they have."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.task_documents import comparison_document, figures_document
-from asok_console.presentation import compact, numbers
+from asok_console.presentation import compact, task_pages
 from asok_console.presentation.releases import basis, comparison_line, mixture, verdict
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Reader
@@ -22,12 +22,14 @@ from asok_core.inspection.release_comparison import (
     on_others,
     present_change,
 )
-from asok_core.inspection.task_figures import FINE_RANGES, RANGES, Figures, TaskHistory
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.task_figures import FINE_RANGES, RANGES, TaskHistory
 from asok_core.operations.inspector import open_reader
+from asok_core.operations.task_jobs import TaskJobs, read_task_jobs
 from asok_core.settings.settings import Settings
 
 FOUND, NOT_FOUND = 0, 1
-BAR, TREND = 40, 60
+HISTOGRAM, TREND = 72, 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,13 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print the figures of the task. Returns 1 where nothing is counted of it in the range."""
+    """Print the figures and jobs of the task. Returns 1 where nothing is counted of it in the range."""
     if not args.task:
         raise UsageError("TASK is ''; it must be the name of a task, as in shop.mail.send")
     reader = open_reader(settings, args.url)
     try:
         history = reader.task_history(args.task, FINE_RANGES[args.last])
-        compared = _compared(reader, args.task)
+        snapshot = reader.snapshot()
+        compared = _compared(reader, args.task, snapshot)
+        jobs = read_task_jobs(reader, args.task, snapshot)
     finally:
         reader.close()
     figures = history.total
@@ -62,6 +66,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 "release": comparison_document(*compared) if compared else None,
                 "run_histogram_ms": _histogram_document(figures.runs),
                 "wait_histogram_ms": _histogram_document(figures.waits),
+                "jobs": _jobs_document(jobs),
+                "errors": [
+                    {"error": each.group.name, "jobs": each.jobs, "read": each.read}
+                    for each in jobs.errors
+                ],
                 "buckets": [
                     {"at": iso(history.since + at * history.width), **figures_document(each)}
                     for at, each in enumerate(history.buckets)
@@ -69,10 +78,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 ],
             }
         )
-    elif found:
+        return FOUND if found else NOT_FOUND
+    if found:
         write_lines(_lines(history, args.last, compared))
     else:
         write_lines([f"Nothing was counted of {safe(args.task, 200)} in the last {args.last}."])
+    write_lines(f"  {line.text}" for line in task_pages.location_lines(jobs))
+    write_lines(f"  {line.text}" for line in task_pages.error_lines(jobs))
     return FOUND if found else NOT_FOUND
 
 
@@ -84,9 +96,8 @@ class _Compared(NamedTuple):
     live: int
 
 
-def _compared(reader: Reader, task: str) -> _Compared | None:
+def _compared(reader: Reader, task: str, snapshot: Snapshot) -> _Compared | None:
     """None where no release began within the time that is kept by the minute."""
-    snapshot = reader.snapshot()
     change = present_change(snapshot.events)
     if change is None or not change.is_recent(snapshot.taken_at):
         return None
@@ -99,14 +110,8 @@ def _compared(reader: Reader, task: str) -> _Compared | None:
 def _lines(history: TaskHistory, name: str, release: _Compared | None) -> Iterator[str]:
     figures = history.total
     yield f"{safe(history.name, 200)}, last {name}"
-    yield f"  Attempts   {_attempts(figures)}"
-    seconds = max(history.taken_at - history.since, 1.0)
-    rate, share = numbers.rate(figures.ended / seconds), numbers.share(figures.failure_rate)
-    yield f"  Rate       {rate}, failure rate {share}"
-    yield f"  Run time   {_times(figures.run_ms(0.5), figures.run_ms(0.95))}"
-    yield f"  Wait       {_times(figures.wait_ms(0.5), figures.wait_ms(0.95))}"
-    size = figures.mean_size
-    yield f"  Job size   {numbers.size(None if size is None else round(size))} on average"
+    for line in task_pages.fact_lines(history):
+        yield f"  {line.text}"
     if release is not None:
         comparison = release.comparison
         yield f"  Release    {safe(comparison_line(comparison), 300)}"
@@ -115,33 +120,27 @@ def _lines(history: TaskHistory, name: str, release: _Compared | None) -> Iterat
             yield f"             {mixture(release.others, release.live)}"
     trend = [float(each.ended) for each in history.buckets]
     yield f"  Trend      {compact.spark(trend, TREND)}"
-    if figures.runs:
-        yield "  Run times"
-        yield from _bars(figures)
+    for title, histogram in (("Run times", figures.runs), ("Waits", figures.waits)):
+        for line in task_pages.histogram_lines(title, histogram, HISTOGRAM):
+            yield f"  {line.text}"
 
 
-def _attempts(figures: Figures) -> str:
-    parts = [
-        f"{figures.started:,} started",
-        f"{figures.completed:,} completed",
-        f"{figures.failed:,} failed ({figures.retried:,} of them retried)",
-    ]
-    if figures.cancelled:
-        parts.append(f"{figures.cancelled:,} cancelled")
-    return ", ".join(parts)
-
-
-def _times(median: float | None, high: float | None) -> str:
-    return f"p50 {numbers.milliseconds(median)}, p95 {numbers.milliseconds(high)}"
-
-
-def _bars(figures: Figures) -> Iterator[str]:
-    most = max(figures.runs.values())
-    for bucket in range(min(figures.runs), max(figures.runs) + 1):
-        times = figures.runs.get(bucket, 0)
-        bar = "█" * max(round(times / most * BAR), 1 if times else 0)
-        bound = numbers.milliseconds(histograms.bound(bucket))
-        yield f"    {f'≤ {bound}':>12}  {times:>9,}  {bar}".rstrip()
+def _jobs_document(jobs: TaskJobs) -> dict[str, Any]:
+    return {
+        "running": jobs.running,
+        "claimed": jobs.claimed,
+        "active_of_unknown_task": jobs.unlisted,
+        **{
+            found.location.value: {
+                "queues": {line.group.name: line.jobs for line in found.lines},
+                "exact": found.is_exact,
+                "read": found.read,
+                "total": found.total,
+                "unread_queues": found.unread_queues,
+            }
+            for found in jobs.locations
+        },
+    }
 
 
 def _histogram_document(histogram: Mapping[int, int]) -> list[dict[str, float]]:

@@ -218,18 +218,28 @@ PLOT_RANGES = (
 
 TASK_RANGES = (
     Action("range", "right_square_bracket", "range", "count the next range of time", "Show",
-           frozenset({"tasks"}), footer=True, call="range(1)"),
+           frozenset({"tasks", "task"}), footer=True, call="range(1)"),
     Action("range_before", "left_square_bracket", "range before", "count the range before", "Show",
-           frozenset({"tasks"}), call="range(-1)"),
+           frozenset({"tasks", "task"}), call="range(-1)"),
 )  # fmt: skip
+
+_OF_TASKS = frozenset({"tasks", "task"})
 
 OF_TASK = (
     Action("dead_of_task", "F", "its dead", "show the dead jobs of the task (Esc: back)", "Show",
-           frozenset({"tasks"}), call="of_task('dead')", footer=True),
+           _OF_TASKS, call="of_task('dead')", footer=True),
     Action("delayed_of_task", "L", "its delayed", "show the delayed jobs of the task (Esc: back)",
-           "Show", frozenset({"tasks"}), call="of_task('delayed')", footer=True),
+           "Show", _OF_TASKS, call="of_task('delayed')", footer=True),
+    Action("running_of_task", "B", "its running", "show the running and recent jobs of the task (Esc: "
+           "back)", "Show", _OF_TASKS, call="of_task('jobs')", footer=True),
 )  # fmt: skip
 """From a task to its jobs."""
+
+PENDING_OF_TASK = (
+    Action("pending_of_task", "N", "its pending", "show the pending jobs of the task, in the queue with "
+           "most of them (Esc: back)", "Show", frozenset({"task"}), footer=True),
+)  # fmt: skip
+"""The page of a task knows the queues."""
 
 WHY = (
     Action("why", "w", "why", "explain why the job, queue or worker is as it is", "Show",

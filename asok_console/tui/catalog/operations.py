@@ -23,6 +23,7 @@ from asok_console.tui.catalog.actions import (
     OF_TASK,
     OVERVIEW_FINDING,
     PAGE,
+    PENDING_OF_TASK,
     PLOT_RANGES,
     QUEUE_TURNS,
     READS,
@@ -180,6 +181,7 @@ ALL: tuple[Action, ...] = (
     *OVERVIEW_FINDING, *NARROWING, *GROUPING, *COMPOSITION, *COMPOSING, *FOLDING, *MOVES, *MARKS,
     *QUEUE_TURNS, *EDITING,
     *PAGE, *COPIES, *OPERATIONS, *RELATED, *TASK_RANGES, *OF_TASK,
+    *PENDING_OF_TASK,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from asok_console.tui.runtime.stray_keys import Hush
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.task_figures import TaskRange
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Location
 
@@ -98,8 +99,11 @@ class Host(Protocol):
     def show_pending(self, queue: str | None) -> None:
         """Show the pending jobs of a queue."""
 
-    def visit(self, view: str, words: str) -> None:
-        """Show a view narrowed by a filter, from which Esc leads back."""
+    def visit(self, view: str, words: str, queue: str | None = None) -> None:
+        """Show a view narrowed by a filter, from which Esc leads back. ``queue``: of pending jobs."""
+
+    def show_task(self, name: str, span: TaskRange) -> None:
+        """Open the page of a task."""
 
     def copy(self, text: str, what: str) -> None:
         """Copy a text to the clipboard of the terminal."""

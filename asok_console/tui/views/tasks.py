@@ -15,6 +15,7 @@ from asok_console.presentation.compact import rate, spark
 from asok_console.presentation.numbers import count, milliseconds, share, size
 from asok_console.presentation.prose import plural
 from asok_console.presentation.releases import since
+from asok_console.presentation.task_pages import RANGE_NAMES
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.trend import FAILURES_SEEN
@@ -29,7 +30,6 @@ from asok_core.inspection.task_figures import OTHER, RANGES, Figures, TaskRange,
 
 NONE = "No task was counted in this range. Workers of this release count what they run."
 SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
-NAMES = {"1h": "last hour", "24h": "last 24 h", "14d": "last 14 d"}
 READING = "Reading …"
 BARS = 20
 WORSE = "↑"
@@ -154,7 +154,7 @@ class TaskList(RowList[TaskLine]):
         return self.row is not None and self.row.row.name != OTHER
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only the jobs of a task by itself can be shown."""
+        """Only a task by itself has a page."""
         if action == "open":
             return self.is_on_task
         return super().check_action(action, parameters)
@@ -226,7 +226,7 @@ class TasksView(NamedView):
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """The range, and what all tasks did in it."""
-        head = (("Tasks", "title"), (NAMES[self.span.name], "dim"))
+        head = (("Tasks", "title"), (RANGE_NAMES[self.span.name], "dim"))
         table = self._table
         if table is None:
             return (*head, ("reading …", "dim"))
@@ -271,7 +271,9 @@ class TasksView(NamedView):
 
     @on(RowList.Opened)
     def _open(self) -> None:
-        self.action_of_task("jobs")
+        line = self.query_one(TaskList).row
+        if line is not None:
+            self.console.show_task(line.row.name, self.span)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a task by itself has jobs that a filter finds."""

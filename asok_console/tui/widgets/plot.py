@@ -19,6 +19,7 @@ from asok_console.presentation.fitting import fit
 from asok_console.tui.theme import Tones, tones_of
 from asok_console.tui.widgets.plot_scale import (
     CURSOR,
+    DATED,
     EventMark,
     Series,
     Times,
@@ -34,6 +35,7 @@ from asok_console.tui.widgets.plot_scale import (
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MARGIN = 2
 MARK = "◆"
+HOUR = 3_600
 AXIS = 7
 """Cells at the left for the figures of the axis."""
 
@@ -167,7 +169,9 @@ class Plot(Widget):
         at = self.cursor
         if at is not None:
             start = self._times.start + at * self._step
-            segments.append(Segment(f"   {clock(start, exact=True)} UTC", tones("info")))
+            dated = self._times.width * len(self._series[0].values) > DATED
+            read_at = clock(start, exact=self._times.width < HOUR, dated=dated)
+            segments.append(Segment(f"   {read_at} UTC", tones("info")))
             if here := self._marks_at(at):
                 more = f" (+{len(here) - 1} more)" if here[1:] else ""
                 tone = "bad" if any(each.bad for each in here) else "warn"

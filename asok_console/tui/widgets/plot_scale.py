@@ -21,8 +21,13 @@ HATCHED = "▒"
 CURSOR = "▲"
 """What points from the axis of time to the value that is read."""
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
-TICKS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600)
-"""Seconds between two times on the axis: those that read as round."""
+TICKS = (
+    *(10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600),
+    *(86_400, 172_800, 345_600),
+)
+"""Seconds between two times on the axis: those that read as round. From a day on they are dates."""
+DATED = 86_400.0 + 3_600.0
+"""Seconds of a range from which a time has its date: more than a day and the hour that began it."""
 _LABEL = re.compile(r"\S+(?: \S+)*")
 APART = 14
 """Least cells between two of them."""
@@ -107,13 +112,14 @@ def time_axis(times: Times, seconds: float, width: int, *, cursor: float | None 
     ``cursor``: where the cursor is, from 0 to 1.
     """
     step = next((each for each in TICKS if each * width >= APART * seconds), TICKS[-1])
-    line = fit(f"{clock(times.start, exact=step < 60)} UTC", width)
+    line = fit(f"{clock(times.start, exact=step < 60, dated=seconds > DATED)} UTC", width)
     last = width - cell_len(times.until) - 2
+    apart = max(APART, cell_len(line.rstrip()) + 2)
     moment = math.ceil(times.start / step) * step
     while moment < times.start + seconds:
-        label = clock(moment, exact=step < 60)
+        label = date(moment) if step >= 86_400 else clock(moment, exact=step < 60)
         x = round((moment - times.start) / seconds * width)
-        if x >= APART and x + len(label) <= last:
+        if x >= apart and x + len(label) <= last:
             line = f"{line[:x]}{label}{line[x + len(label) :]}"
         moment += step
     until = times.until
@@ -134,6 +140,13 @@ def without_hidden(line: str, columns: Collection[int]) -> str:
     return _LABEL.sub(kept, line)
 
 
-def clock(moment: float, *, exact: bool) -> str:
-    """A time of day in UTC, with seconds if ``exact``."""
-    return f"{datetime.fromtimestamp(moment, UTC):{'%H:%M:%S' if exact else '%H:%M'}}"
+def clock(moment: float, *, exact: bool, dated: bool = False) -> str:
+    """A time of day in UTC, with seconds if ``exact``, behind its date if ``dated``."""
+    time = f"{datetime.fromtimestamp(moment, UTC):{'%H:%M:%S' if exact else '%H:%M'}}"
+    return f"{date(moment)} {time}" if dated else time
+
+
+def date(moment: float) -> str:
+    """A day in UTC: ``20 Nov``."""
+    day = datetime.fromtimestamp(moment, UTC)
+    return f"{day.day} {day:%b}"

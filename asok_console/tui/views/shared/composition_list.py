@@ -17,10 +17,10 @@ from asok_core.inspection.composition import (
     TASK,
     By,
     Composition,
-    CompositionLine,
     Dimension,
     compose,
 )
+from asok_core.inspection.group_counts import CompositionLine
 from asok_core.inspection.sample import JobSample
 
 REST = 5.0
