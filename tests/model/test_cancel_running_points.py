@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -13,10 +15,16 @@ from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import HeldByProcess
-from asok_core.jobs.envelope import seal
+from asok_core.backends.roles import HeldByProcess, Scope
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
-from tests.model.cutter import Cutter
+from asok_core.jobs.states import Location
+from asok_core.settings.settings import Settings
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.unsettled import UnsettledOutcomes
+from asok_core.worker.shared_state import SharedState
+from tests.model.cutter import Cut, Cutter
 from tests.model.test_crash_points import KEYRING, Bench, bench, reported_with_every_cut, until_done
 
 __all__ = ["bench"]
@@ -95,6 +103,97 @@ def test_however_its_attempt_ends_it_is_cancelled(bench: Bench, verb: Verb, note
         assert not bench.client.exists("asok:ends:w")
 
     reported_with_every_cut(bench, prepare, story)
+
+
+@contextmanager
+def _unsettled(cutter: Cutter) -> Iterator[UnsettledOutcomes]:
+    """The outcomes of a process, through the proxy."""
+    consumer = Consumer(
+        Endpoint(cutter.url), Keys(), worker="w", process=PROCESS, queues=["default"], dlq_max=100
+    )
+    with closing(consumer), tempfile.TemporaryFile() as file:
+        runner = AttemptRunner(Settings(), KEYRING)
+        yield UnsettledOutcomes(consumer, runner.outcomes, SharedState(file, 1), runner.reports)
+
+
+@pytest.mark.parametrize("way", ["claimed ahead", "idle wait", "idle wait without a lease"])
+def test_one_that_has_not_begun_is_not_given_back(bench: Bench, way: str) -> None:
+    """Its process was held up before it began; the queue was paused, or the lease ended, after that."""
+    job = Job("work-0", __name__, "work", ("x",), unique="one")
+    envelopes: list[bytes] = []
+
+    def prepare() -> None:
+        bench.client.set("asok:unique:one", job.id, ex=60)
+        envelopes[:] = [_held(bench, job, noted=False)]
+        bench.client.sadd("asok:paused", "default")
+        if way == "idle wait without a lease":
+            bench.client.delete("asok:paused", "asok:workers")
+
+    def story(cutter: Cutter) -> None:
+        (envelope,) = envelopes
+        _cancel(cutter, job, envelope)
+        held = HeldJob(Claim("default", envelope))
+        with _unsettled(cutter) as unsettled:
+            if way == "claimed ahead":
+                unsettled.add(held, Outcome("return", held.claim))
+            else:
+                until_done(lambda: unsettled.cycle(0, (), [held]), cutter)
+                assert held.gone
+            until_done(lambda: unsettled.cycle(0), cutter)
+            until_done(lambda: unsettled.cycle(0), cutter)
+            assert len(unsettled) == 0
+        bench.client.delete("asok:paused")
+        _ended(bench, job)
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: Bench) -> None:
+    job = Job("work-0", __name__, "work", ("x",))
+    forged = _held(bench, job, noted=False).replace(b'\\"x\\"', b'\\"y\\"')
+    bench.client.lpush(f"asok:active:{PROCESS}:default", forged)
+    bench.client.hset(f"asok:job:{job.id}", "cancel_asked", "1.0")
+    bench.client.expire(f"asok:job:{job.id}", 3_600)
+    with bench.cutter(None, Cut.REQUEST_LOST) as cutter, _unsettled(cutter) as unsettled:
+        held = HeldJob(Claim("default", forged))
+        unsettled.add(held, Outcome("return", held.claim))
+        unsettled.cycle(0)
+        unsettled.cycle(0)
+        assert len(unsettled) == 0
+    assert bench.client.llen("asok:dlq") == 1
+    assert bench.status(job) != "cancelled"
+
+
+@pytest.mark.parametrize("verb", ["return", "recover"])
+def test_a_copy_of_one_that_completed_all_the_same_ends_nothing(bench: Bench, verb: str) -> None:
+    """The record keeps who cancelled it, and how it ended."""
+    job = Job("work-0", __name__, "work", ("x",), retries=3)
+    envelope = _held(bench, job)
+    fields = {"status": "completed", "result": "1", "cancel_asked": "1.0", "cancel_by": "ann@host"}
+    bench.client.hset(f"asok:job:{job.id}", mapping=fields)
+    bench.client.expire(f"asok:job:{job.id}", 3_600)
+    with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
+        if verb == "recover":
+            with closing(Registry(Endpoint(cutter.url), Keys())) as registry:
+                HeldJobs(registry, crash_limit=3, dlq_max=9).recover(PROCESS, "default", charged=[])
+        else:
+            with _unsettled(cutter) as unsettled:
+                outcome = Outcome("return", Claim("default", envelope), job.id, job.task)
+                unsettled.add(HeldJob(outcome.claim), outcome)
+                unsettled.cycle(0)
+    assert bench.status(job) == "completed"
+    assert bench.locations() == {"queue": [job.id]}, "what claims it finds that it is a copy"
+
+
+def test_what_an_operator_puts_back_after_a_review_is_not_cancelled(bench: Bench) -> None:
+    job = Job("work-0", __name__, "work", ("x",))
+    bench.client.lpush("asok:dlq", dead_entry(seal(job, KEYRING), failed_at=1.0, error="no"))
+    fields = {"status": "failed", "cancel_asked": "1.0", "cancel_by": "ann@host"}
+    bench.client.hset(f"asok:job:{job.id}", mapping=fields)
+    endpoint = Endpoint(bench.server.url)
+    with closing(RedisOperator(endpoint, Keys(), KEYRING, who="ann@host")) as operator:
+        assert operator.requeue(Scope(Location.DEAD)).applied == 1
+    assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
 
 
 @pytest.mark.parametrize("verb", ["complete", "fail"])

@@ -36,7 +36,7 @@ from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import CommandResult, HeldByProcess, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, seal_again
 from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
@@ -60,18 +60,19 @@ MOVES = {
     "reconcile": ASIDE,
     "start": set(),
     "complete": {("active", "finished")},
-    "retry": {("active", "delayed")},
+    "retry": {("active", "delayed"), ("active", "finished")},
     "fail": {("active", "dead")},
     "reject": {("active", "dead")},
-    "return": {("active", "pending")},
-    "postpone": {("active", "delayed")},
+    "return": {("active", "pending"), ("active", "finished")},
+    "postpone": {("active", "delayed"), ("active", "finished")},
+    "ask to stop": set(),
     "promote": {("delayed", "pending"), *ASIDE},
-    "recover": {("active", "pending"), ("active", "dead"), *ASIDE},
+    "recover": {("active", "pending"), ("active", "dead"), ("active", "finished"), *ASIDE},
     "requeue": {("dead", "pending")},
     "edit": {("dead", "pending")},
     "undo an edit": {("pending", "dead")},
     "purge": {("dead", "trash"), ("pending", "trash")},
-    "cancel": {("pending", "trash"), ("delayed", "trash")},
+    "cancel": {("pending", "trash"), ("delayed", "trash"), ("active", "finished")},
     "restore": {("trash", "dead"), ("trash", "pending"), ("trash", "delayed")},
     "empty": {("trash", "finished")},
     "move": {("pending", "pending")},
@@ -95,8 +96,20 @@ STATUSES = {
     "delayed": {"scheduled", "retrying"},
     "dead": {"failed"},
     "trash": {"failed", "cancelled"},
-    "finished": {"completed"},
+    "finished": {"completed", "cancelled"},
 }
+AFTER_A_CANCEL = (
+    "",
+    "complete",
+    "retry",
+    "fail",
+    "return",
+    "postpone",
+    "unopened",
+    "closed",
+    "dies",
+    "lost",
+)
 UNFINISHED = ("pending", "active", "delayed")
 WEEKS = 20 * 86_400
 
@@ -153,6 +166,10 @@ class Conservation(RuleBasedStateMachine):
         self.crashes: Counter[str] = Counter()
         self.stopping: set[str] = set()
         self.forgotten: set[str] = set()
+        self.cancelled: set[str] = set()
+        """Active jobs that an operator has cancelled."""
+        self.ended: set[str] = set()
+        """Those that have ended for it: nothing brings them back."""
         self.operations: list[str] = []
         self.edits: dict[str, str] = {}
         self.number = 0
@@ -302,7 +319,9 @@ class Conservation(RuleBasedStateMachine):
         paused = {name.decode() for name in self.client.smembers("asok:paused")}
         closed = not self._has_lease(process)
         expected = [
-            (2 if closed or claim.queue in paused else 1) if job_id in held else 0
+            (6 if job_id in self.cancelled else 2)
+            if job_id in held and (closed or claim.queue in paused)
+            else int(job_id in held)
             for job_id, claim in asking.items()
         ]
         assert turn.started == expected
@@ -311,31 +330,76 @@ class Conservation(RuleBasedStateMachine):
         ]
         memory.claims = [claim for claim in memory.claims if claim not in refused]
         self._moved("return", expected.count(2))
+        cancelled = [
+            self._outcome("return", claim)
+            for claim, flag in zip(asking.values(), turn.started, strict=True)
+            if flag == 6
+        ]
+        self._settle(process, "return", cancelled)
 
     @rule(
         process=st.sampled_from(PROCESSES),
-        verb=st.sampled_from(["complete", "retry", "fail", "reject", "return", "postpone"]),
+        verb=st.sampled_from(
+            ["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
+        ),
         count=st.integers(1, 3),
     )
     def settle(self, process: str, verb: Verb, count: int) -> None:
         memory = self.memories[process]
         ended, memory.claims = memory.claims[:count], memory.claims[count:]
+        self._settle(process, verb, [self._outcome(verb, claim) for claim in ended])
+        memory.running -= {name_of(claim.envelope) for claim in ended}
+
+    def _settle(self, process: str, verb: Verb, outcomes: list[Outcome]) -> None:
         held = set(self._active(process))
-        outcomes = [self._outcome(verb, claim) for claim in ended]
         # What has lost its lease is dropped, and nothing is written or counted for it.
         expected = [int(outcome.id in held) for outcome in outcomes]
         turn = self._cycle(process, outcomes, [], 0)
         assert turn.settled == expected
         again = self._cycle(process, outcomes, [], 0)
         assert not any(again.settled), "an outcome that is sent again counts once"
-        memory.running -= {outcome.id for outcome in outcomes}
-        self._count({"complete": "completed", "retry": "retried"}.get(verb, ""), sum(expected))
-        self._count("failed" if verb in ("retry", "fail", "reject") else "", sum(expected))
-        self._count("dead" if verb in ("fail", "reject") else "", sum(expected))
-        for outcome in outcomes:
-            if verb in ("complete", "fail", "reject") and outcome.id in held:
-                del self.crashes[outcome.id]
-        self._moved(verb, sum(expected))
+        settled = {outcome.id for outcome in outcomes} & held
+        unfinished = verb in ("retry", "return", "postpone")
+        ended = settled & self.cancelled if unfinished or verb == "cancel" else set()
+        others = len(settled - ended) if verb != "cancel" else 0
+        self._count("cancelled", len(settled) - others)
+        self._count({"complete": "completed", "retry": "retried"}.get(verb, ""), others)
+        self._count("failed" if verb in ("retry", "fail", "reject") else "", others)
+        self._count("dead" if verb in ("fail", "reject") else "", others)
+        for job_id in settled if verb in ("complete", "fail", "reject", "cancel") else ended:
+            del self.crashes[job_id]
+        self._end(ended)
+        self.cancelled -= settled
+        self._moved(verb, len(settled))
+
+    def _end(self, cancelled: set[str]) -> None:
+        """Note which jobs have ended as they were cancelled."""
+        self.ended |= cancelled
+        self.cancelled -= cancelled
+
+    @rule(process=st.sampled_from(PROCESSES), count=st.integers(1, 5))
+    def give_back_unopened(self, process: str, count: int) -> None:
+        """As jobs that were claimed ahead: their process has read nothing of them."""
+        memory = self.memories[process]
+        unopened = [
+            claim for claim in memory.claims if name_of(claim.envelope) not in memory.running
+        ][:count]
+        memory.claims = [claim for claim in memory.claims if claim not in unopened]
+        held = set(self._active(process))
+        # One that another process holds by now is found when it is sent with its id.
+        expected = [
+            4 if name_of(claim.envelope) in self.cancelled else int(name_of(claim.envelope) in held)
+            for claim in unopened
+        ]
+        outcomes = [Outcome("return", claim) for claim in unopened]
+        assert self._cycle(process, outcomes, [], 0).settled == expected
+        self._moved("return", expected.count(1))
+        cancelled = [
+            self._outcome("return", claim)
+            for claim, flag in zip(unopened, expected, strict=True)
+            if flag == 4
+        ]
+        self._settle(process, "return", cancelled)
 
     @rule()
     def everything_delayed_comes_due(self) -> None:
@@ -373,10 +437,12 @@ class Conservation(RuleBasedStateMachine):
         """Its supervisor knows what ran; three times is once too often."""
         there, memory = self._active(process), self.memories[process]
         held = [each for each in there if each not in self.oversized]
-        charged = set(held) & memory.running
+        ended = set(held) & self.cancelled
+        charged = set(held) & memory.running - ended
         guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
         total = [self.held.recover(process, queue, charged=memory.running) for queue in QUEUES]
-        assert sum(each.returned for each in total) == len(held) - len(guilty)
+        assert sum(each.returned for each in total) == len(held) - len(guilty) - len(ended)
+        self._end_uncharged(ended)
         assert sum(each.dead for each in total) == len(guilty)
         self._charge(charged, guilty)
         self.memories[process] = Memory()
@@ -413,11 +479,13 @@ class Conservation(RuleBasedStateMachine):
         """Their processes live on and believe to hold what they held."""
         moved = 0
         charged: set[str] = set()
+        cancelled: set[str] = set()
         by = next((worker for worker in ("one", "two") if self._has_lease(worker)), "")
         for worker in [each.worker for each in self.registry.look(by).expired] if by else ():
             lists = self.held.lists_of(worker)
             for process, queue in lists:
                 on = self._records(self._active(process, queue))
+                cancelled |= self.cancelled & set(on)
                 charged |= {
                     job_id
                     for job_id, record in on.items()
@@ -428,12 +496,21 @@ class Conservation(RuleBasedStateMachine):
                 total = self.held.recover(process, queue, guard=worker, by=by)
                 assert not total.refused
                 moved += total.returned + total.dead + self._set_aside(len(total.aside))
+                moved += len(self.cancelled & set(on))
             keys = [Keys().active(process, queue) for process, queue in lists]
             assert self.registry.leave(worker, keys, only_if_expired=True)
             self.stopping.discard(worker)
+        charged -= cancelled
         guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
         self._charge(charged, guilty)
+        self._end_uncharged(cancelled)
         self._moved("recover", moved)
+
+    def _end_uncharged(self, cancelled: set[str]) -> None:
+        self._count("cancelled", len(cancelled))
+        for job_id in cancelled:
+            del self.crashes[job_id]
+        self._end(cancelled)
 
     @rule(process=st.sampled_from(PROCESSES), queue=st.sampled_from(QUEUES))
     def recover_is_refused_while_the_lease_is_whole(self, process: str, queue: str) -> None:
@@ -460,6 +537,48 @@ class Conservation(RuleBasedStateMachine):
         self._moved("expiry", 0)
 
     # Operators
+
+    @rule(
+        chosen=st.data(), process=st.sampled_from(PROCESSES), then=st.sampled_from(AFTER_A_CANCEL)
+    )
+    def cancel_what_a_process_holds(self, chosen: st.DataObject, process: str, then: str) -> None:
+        """Whether it runs, has not begun yet, or its worker has no lease; and what may follow at once."""
+        worker = process.partition(".")[0]
+        if then:
+            # What follows is met seldom where chance alone has to bring it about.
+            self.heartbeat(worker)
+            self.claim(process, 2)
+            if then not in ("unopened", "closed"):
+                self.start(process)
+        held = {
+            job_id: (queue, raw)
+            for queue in QUEUES
+            for raw in self.client.lrange(Keys().active(process, queue), 0, -1)
+            if (job_id := name_of(raw)) not in self.oversized
+        }
+        if not held:
+            return
+        job_id = chosen.draw(st.sampled_from(sorted(held)))
+        known = bool(self.client.exists(f"asok:job:{job_id}"))
+        by = HeldByProcess(job_id, process, *held[job_id])
+        applied = self.operator.stop_running([by], 10.0).applied
+        assert applied == int(known and job_id not in self.cancelled)
+        if known:
+            self.cancelled.add(job_id)
+        self._moved("ask to stop", 0)
+        if then == "unopened":
+            self.give_back_unopened(process, 9)
+        elif then == "closed":
+            self.a_lease_runs_out(worker)
+            self.ask_whether_to_begin(process)
+        elif then == "dies":
+            self.a_process_dies(process)
+        elif then == "lost":
+            self.heartbeat("two" if worker == "one" else "one")
+            self.a_lease_runs_out(worker)
+            self.recover_workers_whose_lease_ran_out()
+        elif then:
+            self.settle(process, then, 9)
 
     @rule(chosen=st.data(), everything=st.booleans(), front=st.booleans())
     def requeue(self, chosen: st.DataObject, everything: bool, front: bool) -> None:
@@ -543,6 +662,7 @@ class Conservation(RuleBasedStateMachine):
         if has_record:
             assert self.client.get(f"asok:unique:{self.uniques[job_id]}") != job_id.encode()
         self.deleted.add(job_id)
+        self.cancelled.discard(job_id)
         self._moved("lose", 1)
 
     @rule(chosen=st.data())
@@ -708,6 +828,7 @@ class Conservation(RuleBasedStateMachine):
         job_id = chosen.draw(st.sampled_from(sorted(self.locations)))
         self.client.delete(f"asok:job:{job_id}")
         self.forgotten.add(job_id)
+        self.cancelled.discard(job_id)
         self._moved("expiry", 0)
 
     @precondition(lambda self: self.locations)
@@ -751,6 +872,8 @@ class Conservation(RuleBasedStateMachine):
         assert set(moves.values()) <= MOVES[verb], (verb, moves)
         assert len(moves) == count, (verb, count, moves)
         self.locations = after
+        assert all(after[job_id] == "finished" for job_id in self.ended), "it never runs again"
+        assert all(after[job_id] == "active" for job_id in self.cancelled), "or it has ended"
         self._check_records(set(moves))
         self._check_counters()
         return list(moves)
@@ -823,7 +946,7 @@ class Conservation(RuleBasedStateMachine):
         for key in self.client.scan_iter(match="asok:stats:*:m*", count=1000):
             for name, value in self.client.hgetall(key).items():
                 counted[name.decode()] += int(value)
-        for name in ("enqueued", "completed", "failed", "retried", "dead"):
+        for name in ("enqueued", "completed", "failed", "retried", "dead", "cancelled"):
             assert counted[name] == self.counters[name], (name, counted[name], self.counters[name])
 
     # Helps
@@ -955,7 +1078,7 @@ class Conservation(RuleBasedStateMachine):
             self.counters[name] += count
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_every_job_is_in_exactly_one_location_after_every_step(redis_url: str) -> None:
     run_state_machine_as_test(
         lambda: Conservation(redis_url),  # type: ignore[arg-type, return-value, unused-ignore]

@@ -21,6 +21,8 @@ logger = safe_logger("asok.worker")
 
 MAY_START = {1: 0, 3: 1, 4: 2, 5: 3}
 """Flags of ``cycle.lua`` for a job that may start, each with what ``Claim.spent`` is then."""
+CANCELLED, CANCELLED_UNOPENED = 6, 4
+"""Flags of ``cycle.lua`` for a start, and of ``settle.lua``: the job is cancelled, and is to be named."""
 NEARLY_FULL = 0.9
 """Part of ASOK_DLQ_MAX from which the log warns."""
 
@@ -131,6 +133,8 @@ class UnsettledOutcomes:
         for held, flag in zip(arrived, turn.started[len(noting) :], strict=True):
             held.gone = flag not in MAY_START
             held.claim.spent = MAY_START.get(flag, 0)
+            if flag == CANCELLED:
+                self.add(held, self._outcomes.given_back_by_name(held))
         self._warn_of_full_dlq(turn.dead)
         warn_of_dropped(turn.dropped)
         log_set_aside(turn.aside)
@@ -157,6 +161,8 @@ class UnsettledOutcomes:
             if flag == 0:
                 self.close(held)
                 self._dropped.add(held, outcome)
+            elif flag == CANCELLED_UNOPENED:
+                unmoved.append((held, self._outcomes.given_back_by_name(held)))
             else:
                 unmoved.append(pair)
                 logger.error(

@@ -1,5 +1,6 @@
 -- needs: head_id status
 -- Whether a job has ended before it begins.
+-- id_in(envelope): the id of the job, its version, and whether we wrote the text; nil where Redis cannot read it.
 -- ended_before(envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
 --   cannot read the job's id; 3 Redis cannot read the record, which is a JSON string; nil otherwise, also where
 --   there is no record now. The caller of 2 or 3 reads the record itself.
@@ -8,7 +9,6 @@
 -- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.
 -- Our text of a job begins with its id, and is not decoded. The framework's is.
 
--- The id, the version, and whether we wrote the text.
 local function id_in(envelope)
   local known, version = head_id(envelope)
   if known then return known, version, true end

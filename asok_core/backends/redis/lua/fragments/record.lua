@@ -1,10 +1,12 @@
+-- needs: status
 -- Records and unique keys of jobs.
 -- write_record(id, fields, wait, gone, form, kept): write a job record's fields and its TTL, which the status
 -- decides.
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
 --   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
 -- record_text(id, name): the text of a field of a record of either form; '' where there is none.
--- is_cancelled(id): whether an operator cancelled the job while it ran: it must not run again.
+-- is_cancelled(id): whether an operator cancelled the job while it ran, and it has not ended: it must not run again.
+--   Of a job that has ended, what is found is a copy of its envelope, and the record keeps its end.
 -- hold_unique(unique, id, wait): let an unfinished job hold its unique key as long as its record.
 -- Our records are hashes. One that the framework created as a JSON string stays a string; the
 -- payload in it is never decoded and encoded again, only its scalars are. form: 'framework' makes it a
@@ -32,7 +34,12 @@ local function record_text(id, name)
   return ok and type(record) == 'table' and type(record[name]) == 'string' and record[name] or ''
 end
 
-local function is_cancelled(id) return id ~= '' and record_text(id, 'cancel_asked') ~= '' end
+-- Of an operator who cancelled the job while it ran.
+local CANCEL_FIELDS = { 'cancel_asked', 'cancel_by', 'cancel_ends', 'cancel_taken' }
+
+local function is_cancelled(id)
+  return id ~= '' and record_text(id, 'cancel_asked') ~= '' and not has_ended(id)
+end
 
 -- As JSON has numbers: what another program left in a hash may be nan, or have a thousand digits.
 local function is_json_number(value)

@@ -1,4 +1,4 @@
--- needs: record status stats locations attempts failure_notices
+-- needs: record already_ended status stats locations attempts failure_notices
 -- Settle one job that did not complete. One that completed is settled by complete.lua.
 --   retry:    active -> delayed       fail: active -> dead jobs
 --   cancel:   active -> finished, for its task was notified that it is to stop
@@ -9,7 +9,8 @@
 -- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 --   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
 -- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
---   3 the key of its next location is of another type, so it stays active. Then: dropped dead jobs.
+--   3 the key of its next location is of another type, so it stays active; 4 it was given back unopened, without its
+--   id, and is cancelled: it stays active until its process sends that with what else ends it. Then: dropped dead jobs.
 local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
                  ['return'] = 'pending', postpone = 'retrying' }
 local COUNTED = { retry = 'failed', fail = 'failed', reject = 'failed', cancel = 'cancelled' }
@@ -20,14 +21,14 @@ local function holds(active, envelope)
   return not wrong_type(index) and index
 end
 
-local CANCEL_FIELDS = { 'cancel_asked', 'cancel_by', 'cancel_ends', 'cancel_taken' }
-
 local function settle(process, release, now, dubious, dlq_max, at)
   local verb, queue, envelope = ARGV[at + SETTLEMENT.verb], ARGV[at + SETTLEMENT.queue], ARGV[at + SETTLEMENT.envelope]
   local id, moved, unique = ARGV[at + SETTLEMENT.id], ARGV[at + SETTLEMENT.moved], ARGV[at + SETTLEMENT.unique]
   local active, dropped, wait = active_key(process, queue), 0, nil
   local finished_at = ARGV[at + SETTLEMENT.finished_at]
-  if (verb == 'retry' or verb == 'return' or verb == 'postpone') and is_cancelled(id) then
+  local unfinished = verb == 'retry' or verb == 'return' or verb == 'postpone'
+  if unfinished and is_cancelled(id ~= '' and id or id_in(envelope) or '') then
+    if id == '' then return 4, 0 end
     verb, finished_at = 'cancel', string.format('%.6f', now)
   end
   local moves = verb ~= 'cancel'
@@ -54,7 +55,8 @@ local function settle(process, release, now, dubious, dlq_max, at)
   end
   if moves then redis.call('LREM', active, -1, envelope) end
   local notice = ARGV[at + SETTLEMENT.notice]
-  if notice ~= '' then
+  -- Hooks for failures are not called for a job that is cancelled.
+  if notice ~= '' and moves then
     push_notice(queue, verb == 'retry' and '1' or '0', notice == '=' and moved or notice, now)
   end
 

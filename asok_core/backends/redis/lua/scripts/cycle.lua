@@ -1,4 +1,4 @@
--- needs: full already_ended stats locations set_aside progress settle complete
+-- needs: full record already_ended stats locations set_aside progress settle complete
 -- One round trip of a worker's process: note progress (progress.lua), settle what finished (see
 -- settle.lua and complete.lua), note what started,
 -- claim (pending -> active) from the queues in their strict order.
@@ -7,7 +7,7 @@
 -- Flags of the started: 1 noted, or may begin; 0 not in the active list; 2 given back, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
 --   not begun; nothing is written in its record, which says pending. One that may begin: 1, or 3, 4 or 5 where
---   already_ended.lua says 1, 2 or 3 of it.
+--   already_ended.lua says 1, 2 or 3 of it. 6 it would be given back, and is cancelled: see settle.lua, 4.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local queues, settled, started, claimed, paused, broken, aside, doubtful = {}, {}, {}, {}, {}, {}, {}, {}
@@ -59,7 +59,9 @@ for i = starts_first, starts_last, STARTED_JOB.SIZE do
     started[n] = 0
   elseif ARGV[i + STARTED_JOB.returnable] == '1' then
     local closed = stopped[queue] or left <= 0
-    if closed and pushed('RPUSH', queue_key(queue), envelope) then
+    if closed and is_cancelled(id_in(envelope) or '') then
+      started[n] = 6
+    elseif closed and pushed('RPUSH', queue_key(queue), envelope) then
       redis.call('LREM', active, -1, envelope)
       started[n] = 2
     else
