@@ -20,8 +20,6 @@ LABELS: Mapping[str, str] = {
     EventKind.REDIS_FAILED_OVER: "failover",
     EventKind.WARNING_RAISED: "warning",
     EventKind.WARNING_CLEARED: "cleared",
-    EventKind.LIMIT_CHANGED: "limit",
-    EventKind.HOLD_CHANGED: "hold",
 }
 """What a narrow column shows, where the subject is beside it."""
 WARNINGS = {

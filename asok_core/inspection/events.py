@@ -30,10 +30,6 @@ class EventKind(StrEnum):
     REDIS_FAILED_OVER = "redis_failed_over"
     WARNING_RAISED = "warning_raised"
     WARNING_CLEARED = "warning_cleared"
-    LIMIT_CHANGED = "limit_changed"
-    """Reserved: nothing writes it yet."""
-    HOLD_CHANGED = "hold_changed"
-    """Reserved: nothing writes it yet."""
 
 
 BAD = frozenset(

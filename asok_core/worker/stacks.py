@@ -1,10 +1,10 @@
 """The stacks of a process's threads, also while a task holds its interpreter.
 
 Two ways lead to them. While Python code runs in a process, its pulse thread walks the frames of one
-thread, which is safe. While none runs, ``faulthandler`` writes all of them from a C signal handler into a
-file in memory that the supervisor shares with the process. The handler reads frames that other threads may
-be changing, which can end the process: the supervisor sends the signal only where no Python code runs. It
-moves what was written to its log: the log may be JSON, and a handler cannot write that.
+thread or of all, which is safe. While none runs, ``faulthandler`` writes all of them from a C signal
+handler into a file in memory that the supervisor shares with the process. The handler reads frames that
+other threads may be changing, which can end the process: the supervisor sends the signal only where no
+Python code runs. It moves what was written to its log: that may be JSON, which a handler cannot write.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -30,6 +31,11 @@ STILL = 0.2
 PULSE = 1.0
 """Seconds between two runs of the pulse thread where nothing is requested."""
 _LONGEST_ANSWER = 64 * 1024
+_LONGEST_DUMP = 60_000
+ALL = 0
+"""Requests the stacks of all threads, as text."""
+_KEPT = 200
+"""Answers that wait for those who asked."""
 
 
 class StackFile:
@@ -69,28 +75,40 @@ class StackRequests:
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ours.setblocking(False)
         self._sent = 0
+        self._came: dict[int, object] = {}
 
     def fileno(self) -> int:
         """The descriptor that the process inherits."""
         return self._theirs.fileno()
 
     def send(self, ident: int) -> int:
-        """Request the stack of a thread. Returns the number of the request."""
+        """Request the stack of a thread, or of ``ALL``. Returns the number of the request."""
         self._sent += 1
         # It is full where the process answers nothing: the caller notices that by the time.
         with suppress(BlockingIOError, ConnectionError):
             self._ours.send(b"%d %d" % (self._sent, ident))
         return self._sent
 
-    def answers(self) -> dict[int, Stack]:
-        """What has been answered since the last call, by the numbers of the requests."""
-        found: dict[int, Stack] = {}
+    def answers(self, numbers: Iterable[int]) -> dict[int, Stack]:
+        """Those of the ``numbers`` requests that are answered, each once; others may wait for theirs."""
+        self._receive()
+        found = {number: self._came.pop(number) for number in numbers if number in self._came}
+        return {number: stack_of(answer) for number, answer in found.items()}
+
+    def text(self, number: int) -> str:
+        """The answer to a request for ``ALL``, once; '' where there is none yet."""
+        self._receive()
+        answer = self._came.pop(number, "")
+        return answer if isinstance(answer, str) else ""
+
+    def _receive(self) -> None:
         with suppress(BlockingIOError, ConnectionError):
             while True:
                 number, _, text = self._ours.recv(_LONGEST_ANSWER).partition(b" ")
                 with suppress(ValueError, RecursionError):
-                    found[int(number)] = stack_of(json.loads(text))
-        return found
+                    self._came[int(number)] = json.loads(text)
+        while len(self._came) > _KEPT:
+            del self._came[next(iter(self._came))]
 
     def close(self) -> None:
         """Close both ends."""
@@ -108,8 +126,9 @@ def pulse(shared: SharedState, requests: socket.socket) -> None:
         shared.note_pulse()
         try:
             number, _, ident = requests.recv(64).partition(b" ")
-            stack = stack_of_thread(int(ident))
-            text = json.dumps(stack, separators=(",", ":")).encode()
+            thread = int(ident)
+            answer = stacks_of_all() if thread == ALL else stack_of_thread(thread)
+            text = json.dumps(answer, separators=(",", ":")).encode()
             requests.send(b"%s %s" % (number, text))
         except TimeoutError:
             continue
@@ -127,6 +146,23 @@ def stack_of_thread(ident: int) -> Stack:
         found.append(Frame(code.co_filename, frame.f_lineno or 0, code.co_qualname))
         frame = frame.f_back
     return shortened(found)
+
+
+def stacks_of_all() -> str:
+    """Where each thread of this process is, written as ``faulthandler`` does."""
+    parts, size = [], 0
+    for ident in sys._current_frames():  # noqa: SLF001 - the documented way
+        lines = [f"Thread {ident:#018x} (most recent call first):"]
+        lines += [
+            f'  File "{file}", line {line} in {name}' for file, line, name in stack_of_thread(ident)
+        ]
+        part = "\n".join(lines)
+        size += len(part.encode("utf-8", "backslashreplace")) + 1
+        if size > _LONGEST_DUMP:
+            parts.append("The other threads are left out.")
+            break
+        parts.append(part)
+    return "\n\n".join(parts) + "\n"
 
 
 def write_stacks_to(file: int) -> None:

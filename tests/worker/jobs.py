@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import faulthandler
 import logging
 import os
 import signal
@@ -43,6 +44,12 @@ def hold(word: str) -> None:
     while not (FOLDER / word).exists():
         time.sleep(0.01)
     write_line(f"end {word}")
+
+
+def hold_without_handler(word: str) -> None:
+    """The same in a process that SIGUSR1 does not make write its stacks."""
+    faulthandler.unregister(signal.SIGUSR1)
+    hold(word)
 
 
 def hold_until_cancelled(word: str) -> None:

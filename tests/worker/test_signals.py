@@ -99,6 +99,21 @@ def test_sigusr1_logs_the_stacks_of_all_threads_also_of_one_that_holds_the_inter
     assert worker.stop() == 0
 
 
+def test_stacks_are_read_without_a_signal_while_python_code_runs(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    """The handler of the signal reads frames that run, which ended processes when it was measured."""
+    worker = run_worker()
+    job = desk.enqueue("hold_without_handler", "one")
+    desk.wait_for_lines("begin one")
+    worker.signal(signal.SIGUSR1)
+    worker.wait_for_log("Stacks of process")
+    worker.wait_for_log("in hold_without_handler")
+    desk.release("one")
+    desk.reaches(job, "completed")
+    assert worker.stop() == 0
+
+
 def test_a_process_that_is_sent_sigusr1_continues_and_its_supervisor_logs_its_stacks(
     desk: Desk, run_worker: RunWorker
 ) -> None:

@@ -22,6 +22,7 @@ from asok_core.worker.stacks import StackFile, StackRequests, handles_signal
 from asok_core.worker.supervising.command_pipe import CommandPipe
 from asok_core.worker.supervising.process_health import exit_reason
 from asok_core.worker.supervising.process_watch import ProcessWatch
+from asok_core.worker.supervising.stack_sampling import StackDump
 
 logger = safe_logger("asok.worker")
 
@@ -59,6 +60,7 @@ class ProcessHandle:
         self.stack_requests = StackRequests()
         self.dump = ""
         """The last stacks that it wrote on SIGUSR1."""
+        self._stack_dump: StackDump | None = None
         self._popen: subprocess.Popen[bytes] | None = None
         self._retiring = False
         self.prepared = False
@@ -74,6 +76,7 @@ class ProcessHandle:
         self.commands.close()
         self.shared.clear()
         self.watch = ProcessWatch(self, self.shared)
+        self._stack_dump = None
         self._retiring = self.prepared = False
         self.slots = slots
         shared, stacks = self._file.fileno(), self._stacks.fileno()
@@ -159,19 +162,28 @@ class ProcessHandle:
         if self.alive and self._popen is not None:
             self._kill_group(self._popen.pid)
 
-    def write_stacks(self) -> None:
-        """Have it write the stacks of its threads; ``stacks`` returns them a little later.
+    def request_stacks(self) -> None:
+        """Request the stacks of its threads; ``stacks`` returns them a little later."""
+        if self.alive and self._stack_dump is None:
+            self._stack_dump = StackDump(self)
 
-        Not where a task has removed the handler of the signal, which would end the process.
+    def write_stacks(self) -> None:
+        """Have it write the stacks of its threads by a signal; ``stacks`` returns them a little later.
+
+        Only while no Python code runs there: see ``worker/stacks.py``. Not where a task has removed the
+        handler of the signal, which would end the process.
         """
         if self.alive and self._popen is not None and handles_signal(self._popen.pid):
             self._popen.send_signal(signal.SIGUSR1)
 
     def stacks(self) -> str:
-        """Stacks that it has written since the last call, whoever sent it SIGUSR1."""
+        """Stacks that have come since the last call, also where somebody else sent it SIGUSR1."""
         stacks = self._stacks.take()
         self.dump = stacks or self.dump
-        return stacks
+        answered = None if self._stack_dump is None else self._stack_dump.look()
+        if answered is not None:
+            self._stack_dump = None
+        return stacks or answered or ""
 
     @staticmethod
     def _kill_group(group: int) -> None:

@@ -47,6 +47,9 @@ class Watched(Protocol):
     def write_stacks(self) -> None:
         """Have it write the stacks of its threads."""
 
+    def request_stacks(self) -> None:
+        """Have the stacks of its threads logged."""
+
 
 class ProcessWatch:
     """From the start of a process to its end."""
@@ -139,7 +142,7 @@ class ProcessWatch:
             return
         if before is None:
             self._error("Process %s hangs: %s", hang.why)
-            self._process.write_stacks()
+            self._process.request_stacks()
         if limit is None or hang.seconds < limit or self.hung:
             return
         if hang.replaceable:
@@ -162,7 +165,7 @@ class ProcessWatch:
         self.kept = alive and self._shared.kept_since <= time.monotonic() - SHOWN_AFTER
         if self.kept and not before:
             self._error("Process %s claims no jobs: %s", KEPT)
-            self._process.write_stacks()
+            self._process.request_stacks()
         elif before and alive and not self.kept:
             name = self._process.process_id
             logger.info("Process %s claims jobs again: hooks have returned", name)

@@ -213,7 +213,7 @@ class Processes:
             logger.warning(words, exc_text=requests.stack)
             requests.stack = ""
             for process in self._all:
-                process.write_stacks()
+                process.request_stacks()
         if requests.unknown:
             requests.unknown = 0
             logger.warning("Ignored SIGUSR2: a worker has no use for it")

@@ -13,12 +13,14 @@ from typing import Protocol
 from asok_core.inspection.stacks import Stack, stack_in_dump
 from asok_core.worker.job_slots import SlotJob
 from asok_core.worker.shared_state import SharedState
-from asok_core.worker.stacks import StackRequests
+from asok_core.worker.stacks import ALL, StackRequests
 
 HELD_AFTER = 1.5
 """Seconds without an answer and without a pulse after which no Python code is taken to run."""
 
 
+LONGEST_DUMP = 10.0
+"""Seconds for which the stacks of all threads are waited for."""
 HELD_BEFORE_END = 0.2
 """The same for a process that is about to be ended: the signal may do so early."""
 
@@ -80,7 +82,7 @@ class StackSampling:
         return not self._left
 
     def _take_answers(self) -> None:
-        for number, stack in self._process.stack_requests.answers().items():
+        for number, stack in self._process.stack_requests.answers(list(self._left)).items():
             job = self._left.pop(number, None)
             if job is not None:
                 self._keep(job, stack)
@@ -94,6 +96,31 @@ class StackSampling:
         # The thread may run another job by now.
         if stack and any(same_run(job, each) for each in self._process.shared.running()):
             self.stacks[job.slot] = stack
+
+
+class StackDump:
+    """The stacks of all threads of a process, for a log. Call ``look`` until it is done.
+
+    Where no Python code runs, the process is sent the signal, and what it writes comes by its file.
+    """
+
+    def __init__(self, process: Sampled, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._process = process
+        self._clock = clock
+        self._began = clock()
+        self._pulses = process.shared.pulses
+        self._number = process.stack_requests.send(ALL)
+
+    def look(self) -> str | None:
+        """The stacks; '' where none come by this way; None as long as they may."""
+        text = self._process.stack_requests.text(self._number)
+        waited = self._clock() - self._began
+        if text or not self._process.alive or waited >= LONGEST_DUMP:
+            return text
+        if waited >= HELD_AFTER and self._process.shared.pulses == self._pulses:
+            self._process.write_stacks()
+            return ""
+        return None
 
 
 def same_run(one: SlotJob, other: SlotJob) -> bool:
