@@ -13,6 +13,7 @@ LABELS: Mapping[str, str] = {
     EventKind.WORKER_RECOVERED: "recovered",
     EventKind.WORKER_RETURNED: "returned",
     EventKind.PROCESS_CRASHED: "crashed",
+    EventKind.PROCESS_ENDED: "ended",
     EventKind.RELEASE_CHANGED: "release",
     EventKind.QUEUE_PAUSED: "paused",
     EventKind.QUEUE_RESUMED: "resumed",
@@ -103,6 +104,9 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     EventKind.WORKER_RECOVERED: _recovered,
     EventKind.WORKER_RETURNED: lambda f: f"{_worker(f)} has a lease again",
     EventKind.PROCESS_CRASHED: lambda f: f"process {f.get('process', '?')} crashed{_why(f)}",
+    EventKind.PROCESS_ENDED: lambda f: (
+        f"process {f.get('process', '?')} was ended by its worker{_why(f)}"
+    ),
     EventKind.RELEASE_CHANGED: lambda f: (
         f"release {f.get('from', '?')} -> {f.get('to', '?')} ({_worker(f)} started)"
     ),

@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     WORKER_RETURNED = "worker_returned"
     """A worker that was lost has a lease again."""
     PROCESS_CRASHED = "process_crashed"
+    PROCESS_ENDED = "process_ended"
+    """Its supervisor ended it: for jobs that did not stop in time, or as it hung."""
     RELEASE_CHANGED = "release_changed"
     """A worker has started on another release than the one that started before it."""
     QUEUE_PAUSED = "queue_paused"
@@ -36,6 +38,7 @@ BAD = frozenset(
     {
         EventKind.WORKER_LOST,
         EventKind.PROCESS_CRASHED,
+        EventKind.PROCESS_ENDED,
         EventKind.REDIS_RESTARTED,
         EventKind.REDIS_FAILED_OVER,
         EventKind.WARNING_RAISED,

@@ -100,6 +100,16 @@ def test_a_process_that_crashes(desk: Desk, run_worker: RunWorker) -> None:
     assert (crashed.fields["exit"], crashed.fields["reason"]) == ("exit code 3", "exit code 3")
 
 
+def test_a_process_that_is_ended_for_a_job(desk: Desk, run_worker: RunWorker) -> None:
+    worker = run_worker("--queues", "default")
+    job = desk.enqueue("sleep_in_c", "one", hard_timeout=0.5)
+    desk.reaches(job, "failed")
+    (ended,) = planted(desk.settings, EventKind.PROCESS_ENDED)
+    assert ended.fields["process"] == f"{name_of(desk, worker)}.1"
+    assert ended.fields["reason"] == "1 jobs ran past their hard limit"
+    assert not [each for each in events(desk.settings) if each.kind == EventKind.PROCESS_CRASHED]
+
+
 def test_a_warning_that_is_raised_and_cleared(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker("--queues", "default", ASOK_CRASH_LIMIT=1)
     for _ in range(4):

@@ -71,6 +71,8 @@ class ProcessWatch:
         """The cancelled jobs for which it was ended, by id, and for how many seconds they had run."""
         self.stacks: dict[str, Stack] = {}
         """Where the code of all these was before that."""
+        self.end_reason = ""
+        """Why it was ended; '' where it was not."""
         self._sampling: StackSampling | None = None
 
     @property
@@ -98,8 +100,9 @@ class ProcessWatch:
         self.cancelled = {
             each.job_id: now - each.started for each in late if each.job_id not in self.overruns
         }
+        self.end_reason = self._why()
         self._process.kill()
-        self._error("Process %s is ended: %s", self._why())
+        self._error("Process %s is ended: %s", self.end_reason)
 
     def _why(self) -> str:
         parts = [reason(self.overruns.values())] if self.overruns else []
@@ -147,7 +150,8 @@ class ProcessWatch:
             return
         if hang.replaceable:
             self.hung = True
-            self._error("Process %s is ended: it hung for %.0f s (%s)", hang.seconds, hang.why)
+            self.end_reason = f"it hung for {hang.seconds:.0f} s ({hang.why})"
+            self._error("Process %s is ended: %s", self.end_reason)
             self._process.kill()
         elif not self._left_hanging:
             self._left_hanging = True

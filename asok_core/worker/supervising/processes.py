@@ -296,7 +296,9 @@ class Processes:
                 if ended
                 else self._lives.end(process.position, code, process.process_id, shared)
             )
-            if not ended and not self._lives.is_planned(shared, code):
+            if ended:
+                self._report(EventKind.PROCESS_ENDED, process, reason=process.watch.end_reason)
+            elif not self._lives.is_planned(shared, code):
                 self._report_crash(process, code, self._lives.lives[process.position].reason)
         for module, why in {*process.failed_imports().values()}:
             self.send(self._import_deaths.note(module, why))
@@ -304,11 +306,8 @@ class Processes:
         self._start_at[process.number] = time.monotonic() + wait
 
     def _report_crash(self, process: ProcessHandle, code: int, why: str) -> None:
-        self._events.note(
-            EventKind.PROCESS_CRASHED,
-            process=process.process_id,
-            pid=process.pid or "",
-            reason=why,
-            exit=exit_reason(code),
-        )
+        self._report(EventKind.PROCESS_CRASHED, process, reason=why, exit=exit_reason(code))
+
+    def _report(self, kind: EventKind, process: ProcessHandle, **fields: str) -> None:
+        self._events.note(kind, process=process.process_id, pid=process.pid or "", **fields)
         self._news = True
