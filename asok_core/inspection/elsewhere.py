@@ -1,4 +1,4 @@
-"""Where else than here a record of a job is: in other namespaces, in other databases of the server."""
+"""Records of a job outside the namespace in use: in other namespaces, in other databases of the server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Elsewhere(NamedTuple):
-    """What was looked at for a record with exactly one id, and what was found."""
+    """Where a record with exactly this id was looked for, and what was found."""
 
     database: int
     """The one that is in use."""
@@ -16,9 +16,12 @@ class Elsewhere(NamedTuple):
     keys: int | None = None
     """Keys of this database that were looked at for these; None: this user may not list them."""
     whole: bool = False
-    """Whether that were all of its keys."""
+    """Whether these were all of its keys."""
     databases: Mapping[int, tuple[str, ...]] = {}
-    """Other databases with keys, and the namespaces in which each has its record, of those looked for."""
+    """Other databases with keys, and the namespaces in which each has a key with the name of its record.
+
+    In each, the namespace in use was looked at, and the default one where this user may read it.
+    """
     unread: Mapping[int, str] = {}
     """Databases that were not looked at, and why."""
     problem: str = ""

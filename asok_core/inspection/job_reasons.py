@@ -60,14 +60,11 @@ def explain_job(
 def explain_unknown(
     name: str, namespace: str, database: str, elsewhere: Elsewhere | None = None
 ) -> Explanation:
-    """Why nothing is found of an id: what that can mean, since nothing is known of it here.
-
-    ``elsewhere``: where else a record with exactly this id was looked for.
-    """
+    """Why nothing is found of an id: what that can mean, since nothing is known of it here."""
     found = tuple(_elsewhere(name, elsewhere)) if elsewhere is not None else ()
     reason = Reason(
-        "not_found", "no record and no envelope of it is in Redis",
-        evidence={"namespace": namespace, "redis": database, **_looked_at(elsewhere)},
+        "not_found", "no record and no envelope of it is in this namespace",
+        evidence={"namespace": namespace, "redis": database, **_looked_at(namespace, elsewhere)},
         remedy="" if found else "check the id, the namespace (ASOK_NAMESPACE) and the database in the "
         "URL; records of ended jobs expire (after 24 hours by default)",
     )  # fmt: skip
@@ -91,12 +88,12 @@ def _elsewhere(name: str, elsewhere: Elsewhere) -> Iterator[Reason]:
             )
 
 
-def _looked_at(elsewhere: Elsewhere | None) -> dict[str, str | int | float]:
-    """What was looked at for a record with exactly this id, and not more."""
+def _looked_at(namespace: str, elsewhere: Elsewhere | None) -> dict[str, str | int | float]:
+    """Where a record with exactly this id was looked for, and nothing beyond that."""
     if elsewhere is None:
         return {}
     if elsewhere.keys is None:
-        of_namespaces = "not looked at (no rights)"
+        of_namespaces = "; others were ".join((*elsewhere.namespaces, "not looked at (no rights)"))
     else:
         others = ", ".join(elsewhere.namespaces) or "none has exactly this id"
         all_of = "all" if elsewhere.whole else f"the first {elsewhere.keys:,}"
@@ -104,7 +101,8 @@ def _looked_at(elsewhere: Elsewhere | None) -> dict[str, str | int | float]:
     parts = []
     absent = [number for number, found in elsewhere.databases.items() if not found]
     numbers = ", ".join(map(str, sorted((elsewhere.database, *absent))))
-    parts.append(f"exactly this id is not in {'databases' if absent else 'database'} {numbers}")
+    nouns = "databases" if absent else "database"
+    parts.append(f"exactly this id is not in namespace {namespace!r} of {nouns} {numbers}")
     for why in dict.fromkeys(elsewhere.unread.values()):
         unread = [str(each) for each, reason in elsewhere.unread.items() if reason == why]
         nouns = "database" if len(unread) == 1 else "databases"

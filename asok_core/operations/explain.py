@@ -23,10 +23,10 @@ NAMED = 10
 """Queues that are named where a name is that of none."""
 ENTRIES = 1000
 """Newest entries of the audit in which is looked for who paused a queue or made a worker quiet."""
-KEYS = 500_000
-"""Keys among which other namespaces are looked for: a fifth of a second of Redis, in small steps."""
 NEWEST = 50
 """Of these, how many are read again where the others are known."""
+KEYS = 500_000
+"""Keys among which other namespaces are looked for: a fifth of a second of Redis, in small steps."""
 
 Kind: TypeAlias = Literal["job", "queue", "worker"]
 

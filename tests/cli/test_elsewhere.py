@@ -42,7 +42,7 @@ def test_it_is_reported_what_was_looked_at(
     other.set("asok:something", 1, ex=600)
     found = not_found(asok)
     assert found["codes"] == ["not_found"]
-    assert found["databases"] == "exactly this id is not in databases 0, 3"
+    assert found["databases"] == "exactly this id is not in namespace 'asok' of databases 0, 3"
     assert found["other_namespaces"] == "none has exactly this id (by all keys of this database)"
 
 
@@ -72,7 +72,7 @@ def test_a_record_in_another_database_is_named(
     record(other, ID, status="pending")
     found = not_found(asok)
     assert found["codes"] == ["other_database", "not_found"]
-    assert found["databases"] == "exactly this id is not in database 0"
+    assert found["databases"] == "exactly this id is not in namespace 'asok' of database 0"
     assert asok("explain", ID, "--url", database(redis_url, 3)).code == 0
     # The connections of the command stay in their database.
     assert redis_client.dbsize() == 0
@@ -85,17 +85,12 @@ def test_a_database_without_rights_was_not_looked_at(
     url = user_url(redis_client, "viewer", redis_url)
     redis_client.acl_log_reset()
     found = not_found(asok, "--url", url)
-    assert (
-        found["databases"]
-        == "exactly this id is not in database 0; database 3 was not looked at (no rights)"
-    )
+    here = "exactly this id is not in namespace 'asok' of database 0"
+    assert found["databases"] == f"{here}; database 3 was not looked at (no rights)"
     assert_all_allowed(redis_client, "viewer")
     make_user(redis_client, "viewer", "-info", "-scan")
     found = not_found(asok, "--url", url)
-    assert (
-        found["databases"]
-        == "exactly this id is not in database 0; which others have keys is not known (no rights)"
-    )
+    assert found["databases"] == f"{here}; which others have keys is not known (no rights)"
     assert found["other_namespaces"] == "not looked at (no rights)"
 
 

@@ -28,9 +28,9 @@ AUDIT_LENGTH = 10_000
 EVENTS_LENGTH, EVENTS_AGE = 10_000, 1_209_600
 """Bounds of the events (entries, seconds) where no heartbeat has published others."""
 EVENT_TEXT = 1_024
-SAME_RELEASE = "="
-"""In place of a release: that which the record of a job has."""
 """Bytes of a field of an event."""
+SAME_RELEASE = "="
+"""In place of a release: the one that the record of the job has."""
 SERVER_TTL = 2_592_000
 """Seconds without a heartbeat of any worker after which it is not known which server they saw last."""
 WORKER_TTL = 86_400
@@ -38,7 +38,7 @@ WORKER_TTL = 86_400
 RENEWED_BEFORE = 600
 """Seconds after which the TTL of an unfinished job is renewed: not with every look at it."""
 MOST_LISTS = 4096
-"""Active lists of a worker, or of all, that are looked at; a hash that names more is not believed."""
+"""Active lists of a worker, or of all, that are looked at; a hash that names more is invalid."""
 LONGEST_WAIT = 315_360_000
 """Seconds: ten years. Redis refuses a TTL that its clock cannot hold."""
 

@@ -1,6 +1,6 @@
 """Looking for the record of a job that is not here: in other namespaces, and in other databases.
 
-It reads names of keys only, in bounded steps, and whether one key exists in each other database.
+It reads names of keys in bounded steps, and whether keys of this name exist: no value of a key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STEP = 1000
 """Keys that Redis looks at in one step."""
 DATABASES = 64
 """Other databases that are looked at."""
-DEFAULT = "asok"
+DEFAULT = Keys().namespace
 """The namespace where ASOK_NAMESPACE is not set."""
 NO_RIGHTS = "no rights"
 _ABSENT = (None, -2)
@@ -39,8 +39,8 @@ def find_elsewhere(
     found, looked, whole = _namespaces(round_trips, keys, job_id, most)
     here = Elsewhere(endpoint.database, tuple(sorted(found)), looked, whole)
     if endpoint.is_cluster:
-        # It has only one.
-        return here
+        # It has one database, and SCAN lists the keys of one node.
+        return here._replace(whole=False)
     others = _other_databases(round_trips, endpoint.database)
     if others is None:
         return here._replace(problem=NO_RIGHTS)
