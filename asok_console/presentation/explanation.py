@@ -114,8 +114,8 @@ def estimate_line(estimate: Estimate) -> str:
         return f"when it starts is not known: {basis}"
     sure = f"confidence: {estimate.confidence}"
     if estimate.high is None:
-        # A rate that may as well be 0 has no end.
-        return f"starts in {numbers.between(estimate.low, estimate.low)} or later: {basis}; {sure}"
+        # The rate may be as low as 0.
+        return f"starts in {numbers.at_least(estimate.low)} or later: {basis}; {sure}"
     if estimate.high < 1:
         return f"starts within a second: {basis}; {sure}"
     return f"starts in about {numbers.between(estimate.low, estimate.high)}: {basis}; {sure}"

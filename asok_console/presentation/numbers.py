@@ -56,9 +56,14 @@ def duration(seconds: float | None) -> str:
     return _long(seconds)
 
 
+def at_least(low: float) -> str:
+    """A length of time, rounded down as that of a range is: ``4 min``."""
+    return _whole(math.floor(low) if low < 60 else math.floor(low / 60) * 60)
+
+
 def between(low: float, high: float) -> str:
     """A range that holds two lengths of time: ``4 to 9 min``, ``50 s to 3 min``, ``2 s``."""
-    first = _whole(math.floor(low) if low < 60 else math.floor(low / 60) * 60)
+    first = at_least(low)
     last = _whole(math.ceil(high) if high < 59 else math.ceil(high / 60) * 60)
     if first == last:
         return last

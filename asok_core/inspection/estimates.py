@@ -38,7 +38,8 @@ class Confidence(StrEnum):
     """How sure an estimate is."""
 
     HIGH = "high"
-    """20 attempts or more in two minutes or more, and the end of the range is at most twice its begin."""
+    """20 attempts or more in two minutes or more in which jobs waited, and a range whose end is within an
+    hour and, but for three seconds, at most twice its start. Also where a slot is free for the job."""
     MEDIUM = "medium"
     LOW = "low"
     """Few attempts, or a range that is wide or whose end is not known."""
@@ -61,19 +62,20 @@ class Estimate(NamedTuple):
     per_second: float | None = None
     """How fast these were consumed."""
     seconds: float = 0.0
-    """For how long, in which ``attempts`` finished."""
+    """Over how much time that was counted, in which ``attempts`` finished."""
     attempts: int = 0
 
 
 class _Flow(NamedTuple):
-    """What the queues that count did in buckets, the oldest first: attempts, and jobs that came in."""
+    """What the queue of a job and those served before it did in buckets, the oldest first."""
 
     width: float
     finished: tuple[int, ...]
+    """Attempts that ended."""
     net: tuple[int, ...]
     """Finished attempts less what came into the queues served before."""
-    first_full: tuple[bool, ...]
-    """Whether there were more jobs at its begin than finished in it: then the workers had always work."""
+    had_work: tuple[bool, ...]
+    """Whether more jobs waited when a bucket began than finished in it: no worker waited for jobs."""
 
 
 def estimate(case: Case, found: Sequence[Reason]) -> Estimate:
@@ -155,7 +157,7 @@ def _flow(stats: QueueStats, before: Sequence[QueueStats], since: float) -> _Flo
         done = sum(bucket.completed + bucket.failed for _, bucket in parts)
         came = sum(bucket.enqueued + bucket.retried for _, bucket in parts)
         jobs += done - came
-        # One that is not readable says nothing, and what was before the last change nothing of now.
+        # Counters that are not readable, and those before the last change, show nothing of the rate now.
         if start == starts[0] or start < since or not all(b.readable for _, b in parts):
             continue
         arrived = sum(
@@ -171,15 +173,19 @@ def _flow(stats: QueueStats, before: Sequence[QueueStats], since: float) -> _Flo
 def _by_rate(flow: _Flow, ahead: int, slots: int, stats: QueueStats) -> Estimate:
     seconds = flow.width * len(flow.net)
     if len(flow.net) < FEWEST:
-        return _not_known("its workers have served these queues for less than half a minute")
+        return _not_known("too little is counted since its workers or pauses last changed")
     if not sum(flow.finished):
-        return _not_known(f"nothing was finished in the last {_span(seconds)}")
+        return _not_known(f"nothing was finished in the last {_span(seconds)} that are counted")
     expected = sum(flow.finished) / len(flow.finished) * _MINUTE
     if len(flow.net) > _MINUTE and expected >= _EXPECTED and not sum(flow.finished[-_MINUTE:]):
-        return _not_known("nothing was finished in the last minute")
-    busy = [each for each, full in zip(flow.net, flow.first_full, strict=True) if full]
+        return _not_known("nothing was finished in the last minute that is counted")
+    busy = [at for at, full in enumerate(flow.had_work) if full]
     limited = len(busy) < FEWEST
-    counts = list(flow.net) if limited else busy
+    chosen = list(range(len(flow.net))) if limited else busy
+    counts = [flow.net[at] for at in chosen]
+    attempts = sum(flow.finished[at] for at in chosen)
+    if not attempts:
+        return _not_known("nothing was finished while jobs waited")
     if sum(counts) <= 0:
         return _not_known("jobs come into the queues served before it as fast as jobs are finished")
     low, high = _range(counts, ahead)
@@ -189,12 +195,13 @@ def _by_rate(flow: _Flow, ahead: int, slots: int, stats: QueueStats) -> Estimate
         # Its workers waited for jobs: they can do more than they did, as much as their slots allow.
         fastest = slots * 1000 / stats.run_ms if stats.run_ms else math.inf
         low = min(low, ahead / max(fastest, rate))
-    attempts = sum(flow.finished)
-    figures = (ahead, rate, flow.width * len(counts), attempts)
-    sure = _confidence(
-        low, high, seconds=flow.width * len(counts), attempts=attempts, limited=limited
-    )
-    return Estimate(low, high, _basis(*figures), sure, *figures)
+    counted_for = flow.width * len(counts)
+    sure = _confidence(low, high, seconds=counted_for, attempts=attempts, limited=limited)
+    span = f"in the last {_span(seconds)}"
+    if counted_for < seconds:
+        span = f"in the {_span(counted_for)} of the last {_span(seconds)} in which jobs waited"
+    basis = _basis(ahead, rate, span, attempts)
+    return Estimate(low, high, basis, sure, ahead, rate, counted_for, attempts)
 
 
 def _range(counts: Sequence[int], ahead: int) -> tuple[float, float | None]:
@@ -240,14 +247,11 @@ def _confidence(
     return Confidence.HIGH
 
 
-def _basis(ahead: int, rate: float, seconds: float, attempts: int) -> str:
+def _basis(ahead: int, rate: float, span: str, attempts: int) -> str:
     speed = f"{rate:,.0f} jobs/s" if rate >= 10 else f"{rate:.1f} jobs/s"
     if rate < 0.1:
         speed = f"{rate * 60:.1f} jobs/min"
-    return (
-        f"{counted(ahead, 'job')} before it, {speed} in the last {_span(seconds)} "
-        f"({counted(attempts, 'attempt')})"
-    )
+    return f"{counted(ahead, 'job')} before it, {speed} {span} ({counted(attempts, 'attempt')})"
 
 
 def _span(seconds: float) -> str:

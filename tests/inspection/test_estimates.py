@@ -89,6 +89,18 @@ class TestRange:
         # 30 a second are finished, of which 10 come in before it all the time.
         assert found.per_second == pytest.approx(20)
 
+    def test_only_the_time_in_which_jobs_waited_is_counted(self) -> None:
+        # Nothing waited until 50 s ago, when 1,000 jobs came in at once; 500 of these have ended.
+        idle = buckets(*[1] * 25, *[100] * 5)
+        came = [replace(each, enqueued=each.completed) for each in idle[:25]]
+        came.append(replace(idle[25], enqueued=1000))
+        found = estimated(QueueStats("mail", 500, recent=(*came, *idle[26:])), 200)
+        assert (found.seconds, found.attempts) == (40, 400)
+        assert (
+            "10 jobs/s in the 40 s of the last 5 min in which jobs waited (400 attempts)"
+            in found.basis
+        )
+
     def test_a_range_of_few_attempts_has_no_end(self) -> None:
         found = estimated(replace(STEADY, recent=buckets(*[0] * 28, 1, 1)), 50)
         assert found.low is not None
@@ -118,13 +130,20 @@ class TestRange:
         ("no worker is registered", lambda: estimated(STEADY, 9, workers=())),
         ("its position in it is not known", lambda: estimated(STEADY, None)),
         (
-            "nothing was finished in the last 5 min",
+            "nothing was finished in the last 5 min that are counted",
             lambda: estimated(replace(STEADY, recent=buckets(*[0] * 30)), 9),
         ),
         (
             # Jobs that do not end hold every slot.
-            "nothing was finished in the last minute",
+            "nothing was finished in the last minute that is counted",
             lambda: estimated(replace(STEADY, recent=buckets(*[50] * 24, *[0] * 6)), 9),
+        ),
+        (
+            # Jobs came in and ended at once, and none has ended since they wait.
+            "nothing was finished while jobs waited",
+            lambda: estimated(
+                QueueStats("mail", 200, recent=buckets(*[50] * 27, *[0] * 3, enqueued=50)), 9
+            ),
         ),
         (
             "as fast as jobs are finished",
@@ -144,11 +163,11 @@ class TestRange:
             ),
         ),
         (
-            "less than half a minute",
+            "too little is counted",
             lambda: estimated(STEADY, 9, workers=(replace(WORKER, started_at=NOW - 15),)),
         ),
         (
-            "less than half a minute",
+            "too little is counted",
             lambda: estimated(
                 STEADY,
                 9,
@@ -156,7 +175,7 @@ class TestRange:
             ),
         ),
         (
-            "less than half a minute",
+            "too little is counted",
             lambda: estimated(
                 STEADY,
                 9,
