@@ -111,7 +111,7 @@ class Reader(Protocol):
         """What one task did in a range, bucket by bucket."""
 
     def task_comparisons(self, change: ReleaseChange) -> Mapping[str, Comparison]:
-        """Each task before a release and since; none where it began hours ago."""
+        """Each task before a release and since; none where it began more than three hours ago."""
 
     def pending(self, queue: str, start: int, count: int, *, whole: bool = False) -> Page:
         """Pending jobs in execution order. ``whole``: large jobs with all of their bytes."""

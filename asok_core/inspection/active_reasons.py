@@ -176,7 +176,7 @@ def _longer_than(case: Case, ran: float | None, evidence: dict[str, str | int | 
 def _since_release(
     case: Case, ran: float | None, longer: str, evidence: dict[str, str | int | float]
 ) -> str:
-    """That it is slow since the present release began, as far as that is known; else ``longer``.
+    """That its task is slower since the present release, as far as that is known; else ``longer``.
 
     What is known of the release is added to the evidence.
     """
@@ -193,7 +193,7 @@ def _since_release(
         evidence["attempts_since_release"] = compared.after.ended
         longer = (
             "longer than 95 % of the attempts of its task before release "
-            f"{change.release}, slow since"
+            f"{change.release}, since which it is slower"
         )
     elif longer and of_release and case.now - change.at < HOUR:
         before = f" (before: {change.former})" if change.former else ""

@@ -6,7 +6,7 @@ text; ``task:=shop.send`` is exactly that task, ``arg:kwargs.tenant=acme`` exact
 ``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
 ``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``;
 ``attempt:>3``; ``size:>1MB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
-``release:`` begins so (of running jobs that of their worker; of pending and dead jobs it is not known);
+``release:`` begins with it (of a running job: that of its worker; of pending and dead jobs not known);
 ``!`` before a word negates it, but what is not known matches neither; quotes keep spaces, colons and a
 leading ``!`` as they are. Case does not matter.
 """
@@ -55,7 +55,7 @@ FIELDS = {
     "since": "not before 15:00 (UTC), 2026-11-25T15:00, yesterday, yesterdayT15:00, or 2h ago: since:2h",
     "between": "from one such moment up to another, as in between:15:00..16:30",
     "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",
-    "release": "the release of the application that ran it last begins so (not: pending, dead)",
+    "release": "the release of the application that ran it last begins with this (not: pending, dead)",
     "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",
     "size": "the bytes of its envelope, as in size:>1MB",
 }

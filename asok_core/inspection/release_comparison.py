@@ -49,7 +49,7 @@ class ReleaseChange:
 
     @property
     def first(self) -> int:
-        """The first minute that is compared: the former release was the only one to start from there."""
+        """The first minute that is compared: an hour before, or the first after the former began."""
         earliest = self.minute - BEFORE
         if self.since is None or self.since < earliest:
             return earliest
@@ -69,9 +69,9 @@ def present_change(events: Iterable[SystemEvent]) -> ReleaseChange | None:
     ]
     if not changes or changes[0].at is None:
         return None
-    newest, former = changes[0], changes[1].at if len(changes) > 1 else None
-    release = newest.fields.get("to", "")
-    return ReleaseChange(changes[0].at, release, newest.fields.get("from", ""), former)
+    former = changes[1].at if len(changes) > 1 else None
+    fields = changes[0].fields
+    return ReleaseChange(changes[0].at, fields.get("to", ""), fields.get("from", ""), former)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def on_others(workers: Iterable[WorkerInfo], change: ReleaseChange, now: float) 
 
 
 def _has_more(before: int, of_before: int, after: int, of_after: int) -> bool:
-    """Whether a part of one number is larger than that of another, by more than chance explains."""
+    """Whether the second share is larger than the first, by more than chance explains."""
     pooled = (before + after) / (of_before + of_after)
     deviation = math.sqrt(pooled * (1 - pooled) * (1 / of_before + 1 / of_after))
     return after / of_after - before / of_before > _DEVIATIONS * deviation

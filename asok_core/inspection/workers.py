@@ -11,10 +11,8 @@ from asok_core.jobs.envelope import Payload
 
 STALE_AFTER = 12.0
 """Seconds after the last heartbeat from which a worker is stalled: it sends one every 5 s."""
-
-
 GIVEN_RELEASE = "ASOK_RELEASE"
-"""The source of a release that somebody stated."""
+"""The source of a release that the setting states."""
 
 
 class RunningJob(NamedTuple):
@@ -189,7 +187,7 @@ def releases(workers: Iterable[WorkerInfo], now: float) -> dict[str, int]:
 
 
 def release_sources(workers: Iterable[WorkerInfo], now: float) -> dict[str, str]:
-    """What live workers read each release from, which they were not given: '' where they were."""
+    """Sources of the releases that live workers found, '' where not known; none of a stated release."""
     found: dict[str, set[str]] = {}
     for worker in workers:
         if worker.is_alive(now) and worker.release and worker.release_source != GIVEN_RELEASE:

@@ -173,7 +173,7 @@ class JobRecord:
     framework wrote the record as a JSON string, which has fewer fields. ``stack`` is where its code was
     when a process was about to be ended: see ``inspection.stacks``. ``cancel`` is set where an operator
     cancelled the job while it ran. ``progress`` is what the last attempt reported last.
-    ``release`` is that of the application that ran it, None where the worker did not know it.
+    ``release`` is that of the application in ``worker``, None where it is not known.
 
     Examples:
         >>> from math import factorial

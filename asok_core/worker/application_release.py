@@ -1,7 +1,8 @@
-"""The release of the application that a worker runs, where nobody has to state it.
+"""The release of the application that a worker runs: by ASOK_RELEASE, else by a commit or a version.
 
-It is looked for in the directory in which the worker was started: tasks are imported from there, and it
-is known before the first job. A commit counts more than the version of a package, which may stay the same.
+These are looked for in the directory in which the worker was started: tasks are imported from there, and
+it is known before the first job. A commit takes precedence over the version of a package, which may stay
+the same over many deployments.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,21 +103,11 @@ def _git_directory(folder: Path) -> Path | None:
 
 def _packed(shared: Path, name: str) -> str:
     """The commit of a reference that is not in a file of its own."""
-    packed = _text(shared / "packed-refs", _LARGEST)
-    for line in _lines(packed):
+    for line in _text(shared / "packed-refs", _LARGEST).split("\n"):
         commit, _, reference = line.partition(" ")
         if reference == name:
             return commit
     return ""
-
-
-def _lines(text: str) -> Iterator[str]:
-    at = 0
-    while at < len(text):
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        yield text[at:end]
-        at = end + 1
 
 
 def _version(folder: Path) -> str:
@@ -158,7 +148,7 @@ def _line(path: Path) -> str:
 def _text(path: Path, most: int) -> str:
     """The text of a file of at most so many bytes; '' where it is larger or cannot be read."""
     try:
-        # Such as a pipe that nobody writes to must not hold up the start.
+        # To open a pipe would block the start until another program writes to it.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return ""

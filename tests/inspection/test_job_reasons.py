@@ -148,7 +148,7 @@ def test_a_job_of_a_task_that_is_slow_since_a_release_names_it() -> None:
     found = held(figures=fast, since_release=slow, events=change(600))
     reason = first(found)
     assert reason.code == "running_long"
-    assert "before release 77aa00, slow since" in reason.text
+    assert "before release 77aa00, since which it is slower" in reason.text
     assert reason.evidence["attempts_before_release"] == 100
     assert reason.evidence["attempts_since_release"] == 900
     assert reason.evidence["release_began_at"] == NOW - 600

@@ -164,7 +164,7 @@ def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
 
 
 def _releases(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
-    """Which releases of the application run, where any worker says so."""
+    """Which releases of the application run, where any worker reports one."""
     found = releases(status.snapshot.workers, status.snapshot.taken_at)
     sources = release_sources(status.snapshot.workers, status.snapshot.taken_at)
     if any(found):

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         history = reader.task_history(args.task, FINE_RANGES[args.last])
         snapshot = reader.snapshot()
-        compared = _compared(reader, args.task, snapshot)
+        release = _compared(reader, args.task, snapshot)
         jobs = read_task_jobs(reader, args.task, snapshot)
     finally:
         reader.close()
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 "since": iso(history.since),
                 "bucket_seconds": history.width,
                 "total": figures_document(figures),
-                "release": comparison_document(*compared) if compared else None,
+                "release": comparison_document(*release) if release else None,
                 "run_histogram_ms": _histogram_document(figures.runs),
                 "wait_histogram_ms": _histogram_document(figures.waits),
                 "jobs": _jobs_document(jobs),
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         return FOUND if found else NOT_FOUND
     if found:
-        write_lines(_lines(history, args.last, compared))
+        write_lines(_lines(history, args.last, release))
     else:
         write_lines([f"Nothing was counted of {safe(args.task, 200)} in the last {args.last}."])
     write_lines(f"  {line.text}" for line in task_pages.location_lines(jobs))
