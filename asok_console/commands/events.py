@@ -171,5 +171,7 @@ def _since(text: str, now: float) -> float:
     except ValueError as error:
         raise UsageError(f"--since: {error}") from None
     if now and at > now:
-        raise UsageError(f"--since: {text!r} is to come: it is {iso(now)} by the clock of Redis")
+        raise UsageError(
+            f"--since: {text!r} is in the future: it is {iso(now)} by the clock of Redis"
+        )
     return at

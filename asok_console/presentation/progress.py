@@ -1,4 +1,4 @@
-"""How far a job has come, the same on the command line and in the console."""
+"""The progress of a job, the same on the command line and in the console."""
 
 from __future__ import annotations
 
@@ -33,21 +33,16 @@ def progress_cell(progress: JobProgress) -> str:
 
 
 def progress_line(record: JobRecord, now: float) -> str:
-    """A bar, the numbers and the note of a record, and when it was reported; '' where nothing is."""
+    """A bar, the numbers and the note of a record, and when it was reported; '' without a report."""
     progress = record.progress
     if progress is None:
         return ""
     bar = f"{gauge(progress.fraction, BAR)} " if progress.fraction is not None else ""
     # The time first: a note may be long.
-    when = f"{ago(progress.at, now)} ago" if progress.at else "when is not known"
-    words = _with_note(f"{_amount(progress)}, reported {when}", progress)
-    if record.status == Status.RUNNING:
-        return bar + words
-    return f"{bar}{words}" if record.status == Status.COMPLETED else f"{bar}at {words}"
-
-
-def _amount(progress: JobProgress) -> str:
-    return progress_text(progress._replace(note=""))
+    when = f"reported {ago(progress.at, now)} ago" if progress.at else "time not known"
+    words = _with_note(f"{progress_text(progress._replace(note=''))}, {when}", progress)
+    stopped = record.status not in (Status.RUNNING, Status.COMPLETED)
+    return f"{bar}at {words}" if stopped else f"{bar}{words}"
 
 
 def _with_note(amount: str, progress: JobProgress) -> str:

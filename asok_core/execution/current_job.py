@@ -49,8 +49,8 @@ class CurrentJob:
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Report that ``done`` of ``total`` is done; without ``total``, only how much is done.
 
-        It takes a few microseconds and may be called as often as wished: a worker writes the last report
-        of each job once a second, and at its end. ``note`` is one line, of which 200 characters are kept.
+        A call takes a few microseconds, however often it is made: a worker writes the last report of each
+        job once a second, and at its end. ``note`` is one line, of which 200 characters are kept.
         ``done`` may be more than ``total``, and less than before.
 
         Raises:

@@ -257,7 +257,7 @@ def _why_missing(detail: JobDetail) -> str:
 def _with_times(
     events: Sequence[Event], detail: JobDetail, now: float
 ) -> tuple[list[Event], float | None]:
-    """With how long it waited and ran, what it reported, and the moment since which it waits, if any.
+    """Events with how long they waited and ran and what they reported; since when the job waits, or None.
 
     Time as a dead job, or in the trash, is never time of waiting.
     """

@@ -19,7 +19,7 @@ _AGO = re.compile(r"[0-9.]+\s*[a-z]+", re.ASCII)
 
 
 class Form(Enum):
-    """How a moment is written, by which it is known what it depends on."""
+    """How a moment is written, which decides what it depends on."""
 
     CLOCK = auto()
     """The latest such time of day that is over."""
@@ -31,7 +31,7 @@ class Form(Enum):
 
 
 def form_of(text: str) -> Form:
-    """How a moment is written. Raises ValueError where it is none."""
+    """How a moment is written. Raises ValueError where the text is not a moment."""
     read_moment(text, 0.0)
     value = text.strip().lower()
     if _CLOCK.fullmatch(value):
@@ -44,8 +44,8 @@ def form_of(text: str) -> Form:
 def read_moment(text: str, now: float) -> float:
     """Epoch seconds of a moment. ``now``: those of this moment, by Redis's clock.
 
-    A time of day that is to come today is that of yesterday. Raises ValueError, with a line that says what
-    is allowed.
+    A time of day that is still in the future today is that of yesterday. Raises ValueError, whose one line
+    lists what is allowed.
     """
     value = text.strip().lower()
     try:

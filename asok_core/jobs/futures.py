@@ -102,9 +102,10 @@ class JobFuture(Future[R], Generic[R]):
         return record is not None and record.status == Status.RUNNING
 
     def progress(self) -> JobProgress | None:
-        """What the last attempt has reported last; None where it has reported nothing.
+        """The last report of the last attempt; None where it has reported nothing.
 
-        On Redis this is a request, which may raise Unreachable, and up to a second old while the job runs.
+        On Redis this is a request, which may raise Unreachable, and the report of a running job may be
+        missing for up to a second.
         """
         record = self._backend.record(self.job_id)
         return None if record is None else record.progress

@@ -63,7 +63,7 @@ def _amount(name: str, value: object) -> float:
     if isinstance(value, bool):
         raise TypeError(f"{name} is {_kind(value)}; it must be a number")
     if not isinstance(value, int | float):
-        # Numbers of other libraries, such as numpy's, convert themselves.
+        # Numbers of other libraries, such as numpy's, can be converted.
         if isinstance(value, SupportsIndex):
             value = index(value)
         elif isinstance(value, SupportsFloat):
@@ -71,7 +71,7 @@ def _amount(name: str, value: object) -> float:
         else:
             raise TypeError(f"{name} is {_kind(value)}; it must be a number")
     if not 0 <= value <= LARGEST:
-        # What is no number is neither. A whole number may have more digits than can be shown.
+        # NaN is not in the range either. A whole number may have more digits than can be shown.
         shown = value if isinstance(value, float) or abs(value) < 10**30 else "too large"
         raise ValueError(f"{name} is {shown}; it must be a number from 0 to {LARGEST:g}")
     # A subclass may run code of the application wherever it is used.
@@ -83,7 +83,7 @@ def _kind(value: object) -> str:
 
 
 def as_kept(progress: JobProgress, hide: Callable[[str], str]) -> JobProgress:
-    """The report with its note as one bounded line, after ``hide`` has taken out what is not shown."""
+    """The report with its note as one bounded line, from which ``hide`` has removed hidden values."""
     if not progress.note:
         return progress
     note = " ".join(hide(progress.note).split())

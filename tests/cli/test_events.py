@@ -113,7 +113,7 @@ def test_an_event_that_is_reported_late_hides_no_other(
     [
         (("--kind", "nothing"), "--kind 'nothing' is not a kind of event: worker_started, "),
         (("--since", "soon"), "--since: 'soon' is not a moment, as in 15:00, 2026-11-25, "),
-        (("--since", "2100-01-01"), "--since: '2100-01-01' is to come: it is 20"),
+        (("--since", "2100-01-01"), "--since: '2100-01-01' is in the future: it is 20"),
         (("--limit", "0"), "--limit '0' is not a whole number from 1 to 100000"),
     ],
 )

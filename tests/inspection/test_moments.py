@@ -46,7 +46,7 @@ def test_a_moment_is_read(text: str, moment: str, form: Form) -> None:
     "text",
     ["", "noon", "25:00", "12:60", "yesterday25:00", "tomorrow", "2026-13-01", "90", "1x", "-2h"],
 )
-def test_what_is_no_moment_is_named_in_one_line(text: str) -> None:
+def test_text_that_is_not_a_moment_is_named_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match="is not a moment, as in 15:00, 2026-11-25") as raised:
         read_moment(text, NOW)
     assert "\n" not in str(raised.value)

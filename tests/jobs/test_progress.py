@@ -64,7 +64,7 @@ def test_an_invalid_line_is_left_out(line: str) -> None:
 
 
 @pytest.mark.parametrize("text", [None, 1, b"x", "x" * 100_000], ids=["None", "1", "bytes", "long"])
-def test_what_is_no_text_of_bounded_size_has_no_reports(text: object) -> None:
+def test_what_is_not_a_text_of_bounded_size_has_no_reports(text: object) -> None:
     assert decoded(text) == {}
 
 

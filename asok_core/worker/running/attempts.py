@@ -67,7 +67,6 @@ class AttemptRunner:
     outcomes: OutcomeBuilder = field(init=False)
     failed: FailedAttempts = field(init=False)
     reports: ProgressReports = field(init=False)
-    _report: current_job.Report = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.allowed = TaskModules(self.settings.task_modules)
@@ -75,7 +74,6 @@ class AttemptRunner:
         redaction = Redaction(self.settings.redact)
         self.failed = FailedAttempts(self.outcomes, self.breaker, redaction, self.log_arguments)
         self.reports = ProgressReports(self.outcomes.now, redaction)
-        self._report = self.reports.report
 
     def open(self, held: HeldJob) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""
@@ -115,7 +113,7 @@ class AttemptRunner:
 
     def _run(self, held: HeldJob, job: Job, hand_over: HandOver, enter: EnterPhase) -> None:
         cancellation.running.set(held.stop)
-        current_job.running.set((job, self._report, held))
+        current_job.running.set((job, self.reports.report, held))
         generation = forks.generation
         imported = job.module in sys.modules
         if not imported and (why := self.avoided.why(job.module)):

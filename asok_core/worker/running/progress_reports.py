@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from asok_core.backends.redis.calls.cycle import ReportedProgress
 from asok_core.backends.redis.consuming.outcomes import stamp
@@ -17,19 +18,16 @@ INTERVAL = 1.0
 """Seconds between two writes of the progress of jobs that run, for the whole process."""
 
 
-def _ignore() -> None:
-    return None
-
-
 class ProgressReports:
-    """The last report of each job. Threads of tasks ``report``, the thread of the dispatcher takes.
+    """The last report of each job: threads of tasks ``report``, the thread of the dispatcher takes them.
 
-    A report costs no call and no lock. All that is due is written with one cycle; the last report of a job
-    that ends is written with its outcome. ``ring`` ends the sleep of the dispatcher.
+    A report makes no request to Redis and takes no lock. All reports that are due are written with one
+    cycle; the last report of a job that ends is written with its outcome. ``ring`` ends the sleep of the
+    dispatcher.
     """
 
     def __init__(self, now: Callable[[], float], redaction: Redaction) -> None:
-        self.ring: Callable[[], None] = _ignore
+        self.ring: Callable[[], object] = lambda: None
         self._now = now
         self._redaction = redaction
         self._waiting: deque[HeldJob] = deque()
@@ -38,7 +36,7 @@ class ProgressReports:
     def report(self, held: HeldJob, done: object, total: object, note: object) -> None:
         """Take a report. Raises TypeError or ValueError."""
         held.progress = checked(done, total, note, self._now())
-        # Read after that is set, as `take` clears it before it reads: no report is missed.
+        # The mark is read after the report is set, and `take` clears it before it reads: none is missed.
         if not held.progress_waits:
             held.progress_waits = True
             first = not self._waiting
@@ -75,11 +73,7 @@ class ProgressReports:
     def _row(self, held: HeldJob) -> ReportedProgress:
         job, progress = held.opened, held.progress
         assert progress is not None, "it was reported"
-        redaction = self._redaction
-        if redaction.patterns or job.redact:
-            progress = as_kept(progress, lambda note: redaction.text(note, job))
-        else:
-            progress = as_kept(progress, str)
+        progress = as_kept(progress, partial(self._redaction.text, job=job))
         started = stamp(held.started_at or 0.0)
         return ReportedProgress(
             queue=held.claim.queue,

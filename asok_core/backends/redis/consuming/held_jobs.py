@@ -64,7 +64,7 @@ class Recovered:
 
 
 class HeldJobs:
-    """Finds and returns what processes held that died. For one thread of a supervisor.
+    """Finds what dead processes held, and returns it. For one thread of a supervisor.
 
     A job whose process died ``crash_limit`` times while it ran becomes a dead job, of which there are
     ``dlq_max`` at most. All methods raise Unreachable or Refused.
@@ -83,12 +83,12 @@ class HeldJobs:
     def lists_of(self, worker: str) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list a worker may have."""
         key = self._keys.worker(worker)
-        (said,) = self._registry.connection.pipeline(
+        (fields,) = self._registry.connection.pipeline(
             [("HMGET", key, "queues", "slots", "processes")]
         )
         try:
-            slots, processes = (None if each is None else each.decode() for each in said[1:])
-            queues, numbers = said[0].decode().split(","), process_numbers(slots, processes)
+            slots, processes = (None if each is None else each.decode() for each in fields[1:])
+            queues, numbers = fields[0].decode().split(","), process_numbers(slots, processes)
         except (TypeError, ValueError, AttributeError):
             # There is no hash, or not one that a worker wrote.
             return self._scanned(worker)
