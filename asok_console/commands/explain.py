@@ -8,6 +8,7 @@ from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.queue_names import known
 from asok_console.presentation.explanation import lines_of, title_of
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings)
     try:
         if args.queue is not None:
-            found = explain.queue(reader, args.queue)
+            found = explain.queue(reader, known(reader, args.queue))
         elif args.worker is not None:
             found = explain.worker(reader, args.worker)
         else:

@@ -19,8 +19,6 @@ from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Location
 from asok_core.operations.search import by_id
 
-NAMED = 10
-"""Queues that are named where a name is that of none."""
 ENTRIES = 1000
 """Newest entries of the audit in which is looked for who paused a queue or made a worker quiet."""
 NEWEST = 50
@@ -140,17 +138,8 @@ def with_its_worker(
 
 
 def queue(reader: Reader, name: str) -> Explained:
-    """Why the jobs of a queue do not start at once.
-
-    Raises UsageError where no job, worker or setting names it: of a mistyped name nothing is known, and
-    not that all is well. Unreachable, Refused.
-    """
-    snapshot = reader.snapshot()
-    if reasons.queue_of(name, snapshot) is None:
-        names = [each.name for each in snapshot.queues]
-        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-        raise UsageError(f"there is no queue {name!r}; there are {', '.join(names[:NAMED])}{more}")
-    return known_queue(name, snapshot, RecentOperations().read(reader))
+    """Why the jobs of a queue that exists do not start at once. Raises Unreachable, Refused."""
+    return known_queue(name, reader.snapshot(), RecentOperations().read(reader))
 
 
 def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:

@@ -29,7 +29,7 @@ PATIENCE = 30.0
 MANY = 1000
 """Ids with the same beginning after which no more are looked for."""
 MOST_READ = 20_000
-"""Jobs that are read for one whose id begins so, where no record does."""
+"""Jobs that are read to find one whose id begins with a text, where no record has such an id."""
 _UUID_BEGIN = re.compile(r"(?=.{6,35}$)[0-9a-f]{1,8}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,11})?")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OPERATIONS = 1_000

@@ -11,7 +11,7 @@ NAMED = 10
 
 
 def known(reader: Reader, queue: str) -> str:
-    """``queue``, if there is such a queue. Raises UsageError that names those there are."""
+    """``queue``, if it exists. Raises UsageError that names those that do."""
     names = [each.name for each in reader.snapshot().queues]
     if queue in names:
         return queue

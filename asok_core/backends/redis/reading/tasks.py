@@ -96,7 +96,7 @@ class TaskMemory:
         return [self.bucket(at) for at in range(first, first + count * width, width)]
 
     def total(self, first: int, width: int, count: int, purpose: str = "") -> Figures:
-        """Their sum. That of all but the last is kept by purpose: it changes only when a bucket closes."""
+        """Their sum. That of all but the last is kept per purpose: only a closed bucket changes it."""
         if count < 1:
             return NOTHING
         last = first + (count - 1) * width
