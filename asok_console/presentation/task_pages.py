@@ -70,8 +70,8 @@ def histogram_lines(title: str, histogram: Mapping[int, int], width: int) -> lis
 def location_lines(jobs: TaskJobs) -> Iterator[PageLine]:
     """Where its jobs are now, each location with what was read to know it."""
     yield PageLine("Where its jobs are", "title")
-    claimed = f", {jobs.claimed:,} claimed and not begun" if jobs.claimed else ""
-    yield _line("Running", f"{jobs.running:,}", claimed.removeprefix(", "))
+    claimed = f"{jobs.claimed:,} claimed and not begun" if jobs.claimed else ""
+    yield _line("Running", f"{jobs.running:,}", claimed)
     if jobs.unlisted:
         known = f"the task of {counted(jobs.unlisted, 'active job')} is not known"
         yield PageLine(f"{'':20}  {known}", "warn")

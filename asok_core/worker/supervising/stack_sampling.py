@@ -17,12 +17,10 @@ from asok_core.worker.stacks import ALL, StackRequests
 
 HELD_AFTER = 1.5
 """Seconds without an answer and without a pulse after which no Python code is taken to run."""
-
-
-LONGEST_DUMP = 10.0
-"""Seconds for which the stacks of all threads are waited for."""
 HELD_BEFORE_END = 0.2
 """The same for a process that is about to be ended: the signal may do so early."""
+LONGEST_DUMP = 10.0
+"""Seconds for which the stacks of all threads are waited for."""
 
 
 class Sampled(Protocol):
