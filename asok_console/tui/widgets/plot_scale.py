@@ -141,7 +141,7 @@ def without_hidden(line: str, columns: Collection[int]) -> str:
 
 
 def clock(moment: float, *, exact: bool, dated: bool = False) -> str:
-    """A time of day in UTC, with seconds if ``exact``, behind its date if ``dated``."""
+    """A time of day in UTC, with seconds if ``exact``, after its date if ``dated``."""
     time = f"{datetime.fromtimestamp(moment, UTC):{'%H:%M:%S' if exact else '%H:%M'}}"
     return f"{date(moment)} {time}" if dated else time
 
