@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from tests.worker import jobs
 
 MOST = 300
 """Bytes of Redis memory for a completed job without result, with what its key and its expiry take."""
+RELEASE = 32
+"""Bytes that the release of the worker adds, of 12 characters as a commit has."""
 COPIES = 4000
 HOUR = 3600
 
@@ -37,16 +40,26 @@ def memory_of(server: EmbeddedRedis, client: Any, key: str) -> float:
     return float(client.info("memory")["used_memory"] - before) / COPIES
 
 
+@pytest.mark.parametrize("release", ["", "4f2a1c77aa00"])
 @pytest.mark.parametrize("keep_result", [None, False])
 def test_a_completed_job_without_result_takes_300_bytes_at_most(
-    own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker, keep_result: Any
+    own_desk: Desk,
+    server: EmbeddedRedis,
+    run_worker: RunWorker,
+    tmp_path: Path,
+    *,
+    keep_result: Any,
+    release: str,
 ) -> None:
+    """Where the release of its worker is known, those that this takes come on top."""
     job = own_desk.enqueue("note", "job", keep_result=keep_result)
-    worker = run_worker(ASOK_REDIS_URL=server.url)
+    worker = run_worker(cwd=tmp_path, ASOK_REDIS_URL=server.url, ASOK_RELEASE=release)
     own_desk.reaches(job, "completed")
     # Buffers of its connections are no part of it.
     assert worker.stop() == 0
-    assert memory_of(server, own_desk.client, own_desk.keys.job(job.id)) <= MOST
+    assert memory_of(server, own_desk.client, own_desk.keys.job(job.id)) <= MOST + (
+        RELEASE if release else 0
+    )
 
 
 def test_a_small_record_reports_all_that_a_large_one_did(desk: Desk, run_worker: RunWorker) -> None:

@@ -46,16 +46,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         write_json({"state": args.state, "jobs": [row_document(row) for row in rows]})
         return 0
+    # Few tasks report it, and the column takes its width from errors.
+    reported = any(row.progress is not None for row in rows)
     columns = (
         TextColumn("ID", shrinks=True),
         TextColumn("AGE", right=True),
         TextColumn("QUEUE", names=30),
         TextColumn("STATUS"),
-        *([TextColumn("PROGRESS", shrinks=True)] if args.state == "running" else ()),
+        *([TextColumn("PROGRESS", shrinks=True)] if reported else ()),
         TextColumn("CALL", shrinks=True),
         TextColumn("ERROR", shrinks=True),
     )
-    write_table(columns, [_cells(row, now, args.state) for row in rows])
+    write_table(columns, [_cells(row, now, with_progress=reported) for row in rows])
     return 0
 
 
@@ -69,7 +71,7 @@ def _progress(row: Row) -> str:
     return "" if row.progress is None else progress_cell(row.progress)
 
 
-def _cells(row: Row, now: float, state: str) -> tuple[str, ...]:
+def _cells(row: Row, now: float, *, with_progress: bool) -> tuple[str, ...]:
     document = row_document(row)
     job = row.payload.job
     since = row.at if row.at is not None else (job.enqueued_at if job else None)
@@ -78,7 +80,7 @@ def _cells(row: Row, now: float, state: str) -> tuple[str, ...]:
         numbers.age(since, now),
         safe(row.queue, NAME_LIMIT),
         safe(document["status"] or "", 20),
-        *([_progress(row)] if state == "running" else ()),
+        *([_progress(row)] if with_progress else ()),
         call_of(row, 200) if job else safe(document["task"] or "", 200),
         safe(_trouble(row), 200),
     )

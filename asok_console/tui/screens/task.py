@@ -81,7 +81,7 @@ class TaskScreen(Screen[None]):
     def __init__(self, name: str, span: TaskRange) -> None:
         super().__init__()
         self.task_name = name
-        self._span = next(at for at, each in enumerate(SPANS) if each.name == span.name)
+        self._span = tuple(FINE_RANGES).index(span.name)
         self._found: TaskPage | None = None
         self._jobs: TaskJobs | None = None
         self._jobs_due = 0.0
