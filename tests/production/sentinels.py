@@ -44,6 +44,14 @@ class Trio:
     def client(self, server: EmbeddedRedis) -> redis.Redis:
         return redis.Redis.from_url(f"{server.url}?password={PASSWORD}")
 
+    def wait_for_failover(self) -> None:
+        """Wait until the replica is the master.
+
+        The sentinels close the connections of a server with the command that promotes it,
+        so a question at this moment may get no answer.
+        """
+        wait_until(self._promoted, "the failover")
+
     def close(self) -> None:
         for _, managed in self._sentinels:
             managed.close()
@@ -60,6 +68,11 @@ class Trio:
             f"sentinel failover-timeout {SERVICE} 5000\n"
         )
         return port, ManagedCommand([binary, settings, "--sentinel"], folder=folder)
+
+    def _promoted(self) -> bool:
+        with suppress(redis.ConnectionError), self.client(self.replica) as replica:
+            return bool(replica.info("replication")["role"] == "master")
+        return False
 
     def _agreed(self) -> bool:
         for port, _ in self._sentinels:

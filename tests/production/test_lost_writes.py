@@ -58,7 +58,7 @@ def test_a_failover_loses_what_no_replica_had_and_nothing_else(
                 trio.master.stop(kill=True)
             finally:
                 producer.close()
-        wait_until(lambda: new.info("replication")["role"] == "master", "the failover")
+        trio.wait_for_failover()
         with app.worker("-c", "2"):
             app.wait_for_all()
             producer = RedisProducer(app.settings)
