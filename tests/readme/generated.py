@@ -62,7 +62,14 @@ def _where(views: frozenset[str]) -> str:
         return "everywhere"
     if views == actions.LISTS:
         return "every list"
-    titles = actions.VIEW_TITLES | {"job": "the page of a job", "why": "the page of reasons"}
+    pages = {
+        "job": "the page of a job",
+        "task": "the page of a task",
+        "why": "the page of reasons",
+    }
+    titles = actions.VIEW_TITLES | pages
+    if views - titles.keys():
+        raise ValueError(f"no title of {sorted(views - titles.keys())}")
     return ", ".join(title for name, title in titles.items() if name in views)
 
 

@@ -238,3 +238,13 @@ async def test_a_key_of_another_type_is_not_an_empty_composition(
         await hand.press("v", "b")
         await hand.sees("is not a list")
         assert not hand.shows("No dead jobs.")
+
+
+@pytest.mark.usefixtures("shop")
+async def test_the_footer_names_what_the_key_leads_to(open_console: Open) -> None:
+    async with open_console(view="pending", size=(160, 30)) as hand:
+        await hand.sees("v composition")
+        await hand.press("v")
+        await hand.sees("v jobs")
+        await hand.press("v")
+        await hand.sees("v composition")

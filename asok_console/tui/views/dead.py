@@ -18,7 +18,7 @@ from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
 from asok_console.tui.views.shared.composed import ComposedView
-from asok_console.tui.views.shared.composition_list import next_dimension
+from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, Grouping
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
@@ -31,7 +31,6 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
-from asok_core.inspection.filters import Filter
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
@@ -65,12 +64,11 @@ class DeadView(ComposedView):
         *operations.operations_of("dead"),
     ]
 
-    grouped = False
-    _former_grouped = False
+    GROUPINGS: ClassVar[Sequence[Grouping]] = (ERRORS, *DIMENSIONS)
+
     order = 0
     _counting: ErrorGroupScan | None = None
     _walk: Scan | None = None
-    _drilled: Filter | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,13 +88,9 @@ class DeadView(ComposedView):
         """A window of the dead jobs."""
         return reader.dead(start, count)
 
-    def page(self, reader: Reader, snapshot: Snapshot) -> object:
-        """Read the window, unless the jobs are grouped."""
-        return None if self.grouped else super().page(reader, snapshot)
-
     def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Show the window, or count the groups again when the dead jobs changed."""
-        if not self.grouped:
+        if not self.shows_errors:
             super().show(snapshot, page)
             return
         scan = self._counting
@@ -118,13 +112,18 @@ class DeadView(ComposedView):
         self.groups.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     @property
+    def shows_errors(self) -> bool:
+        """Whether the jobs are grouped by error."""
+        return self.by == ERRORS
+
+    @property
     def shown_list(self) -> RowList[Any]:
         """The list that is shown."""
-        return self.groups if self.grouped else super().shown_list
+        return self.groups if self.shows_errors else super().shown_list
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, and how far back they go."""
-        if self.grouped:
+        if self.shows_errors:
             return self._describe_groups()
         if self.by is not None:
             return self.describe_composition("Dead jobs")
@@ -176,52 +175,14 @@ class DeadView(ComposedView):
 
     def action_group(self) -> None:
         """Group by error, or list one by one."""
-        if self.by is not None:
-            self.compose_by(None)
-            return
-        self.grouped = not self.grouped
-        if self.grouped and self.search is not None:
-            self.narrow(None)
-        self.turn()
-
-    def action_dimension(self) -> None:
-        """Count by error, task, argument, age or size, one after another."""
-        by = next_dimension(self.by)
-        self.grouped = by is None
-        self.compose_by(by)
-
-    def visit(self, text: str) -> None:
-        """Show the jobs also where the groups are shown."""
-        self._former_grouped, self.grouped = self.grouped, False
-        super().visit(text)
-
-    def end_visit(self) -> None:
-        """Show what was shown before the visit."""
-        super().end_visit()
-        self.grouped = self._former_grouped
-        self.turn()
-
-    def go_back(self) -> bool:
-        """From the jobs of a group back to the groups; from the groups to the jobs."""
-        if self.grouped:
-            self.action_group()
-            return True
-        drilled = self.search is not None and self.search.question.filter is self._drilled
-        closed = super().go_back()
-        if drilled:
-            self.grouped = True
-            self.turn()
-        return closed
+        self.action_compose()
 
     @on(RowList.Opened)
     def _open_group(self, event: RowList.Opened) -> None:
         group = self.groups.row
         if event.rows is self.groups and group is not None and not group.is_rest:
             event.prevent_default()
-            self.grouped = False
-            self._drilled = filter_of(group)
-            self.narrow(self._drilled)
-            self.turn()
+            self.list_jobs(filter_of(group), ERRORS)
 
     def search_again(self) -> None:
         """Repeat the search, and count the groups again."""
@@ -254,18 +215,14 @@ class DeadView(ComposedView):
         self.refresh_heading()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Error groups are neither marked nor copied, and only they are sorted."""
+        """Only error groups are sorted."""
         if action == "sort":
-            return self.grouped and self.groups.total > 1
-        if action == "dimension":
-            return self.grouped or self.by is not None
-        if self.grouped and action in ("mark", "mark_visible", "copy_id", "copy_json", "filter"):
-            return False
+            return self.shows_errors and self.groups.total > 1
         return super().check_action(action, parameters)
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also all that are shown, or all of the group under the cursor."""
-        if self.grouped:
+        if self.shows_errors:
             return self._plan_for_group(action)
         snapshot = self.console.snapshot
         if self.reach_of(action) is not Reach.MATCHING or self.shows_some:

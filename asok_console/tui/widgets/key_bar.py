@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual import events
@@ -18,6 +19,14 @@ HINT = "New here? All keys"
 """The label of the key for help until a new user has pressed it once."""
 
 
+@runtime_checkable
+class Relabels(Protocol):
+    """What names some of its keys by its state: one that switches is named by what it would show."""
+
+    def key_label(self, name: str) -> str:
+        """The label of an action now; '' where it is the declared one."""
+
+
 class KeyBar(Widget):
     """The footer: the keys that do something now, as many as fit, and where to find the rest."""
 
@@ -28,6 +37,7 @@ class KeyBar(Widget):
         self._status = status
         self._spans: list[tuple[int, int, str]] = []
         self._following = False
+        self._relabelling: Sequence[Relabels] = ()
         self._content = Content("")
 
     def on_mount(self) -> None:
@@ -75,10 +85,13 @@ class KeyBar(Widget):
         if isinstance(self.screen.focused, Input):
             return self._lay_out(actions.TYPING, ())
         by_binding = {
-            active.binding.action: active.binding
+            active.binding.action: active.node
             for active in self.screen.active_bindings.values()
             if active.enabled
         }
+        self._relabelling = [
+            each for each in set(by_binding.values()) if isinstance(each, Relabels)
+        ]
         # Views explain some actions in words of their own: each is shown once.
         by_call: dict[str, actions.Action] = {}
         for action in _ORDER:
@@ -115,6 +128,9 @@ class KeyBar(Widget):
     def _label(self, action: actions.Action) -> str:
         if action is actions.LEAVE and self.screen is not self.app.screen_stack[0]:
             return "back"
+        for each in self._relabelling:
+            if label := each.key_label(action.name):
+                return label
         if action is actions.HELP and self._status.points_out_help:
             return HINT
         return action.label

@@ -15,15 +15,17 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.composition_list import (
+    DIMENSIONS,
     CompositionList,
     CurrentSample,
+    Grouping,
     named,
-    next_dimension,
+    next_grouping,
 )
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
-from asok_core.inspection.composition import TASK, By, Dimension
+from asok_core.inspection.composition import By, Dimension
 from asok_core.inspection.filters import Filter, parse
 from asok_core.inspection.sample import JobSample
 from asok_core.inspection.snapshot import Snapshot
@@ -40,10 +42,12 @@ class ComposedView(JobListView):
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.COMPOSING)]
 
-    by: By | None = None
+    GROUPINGS: ClassVar[Sequence[Grouping]] = DIMENSIONS
+
+    by: Grouping | None = None
     """By what the jobs are counted; None: they are listed."""
-    _former_by: By | None = None
-    _opened: tuple[Filter, By] | None = None
+    _former_by: Grouping | None = None
+    _opened: tuple[Filter, Grouping] | None = None
     """The filter of a line that was opened, and where it was."""
 
     def __init__(self) -> None:
@@ -67,12 +71,17 @@ class ComposedView(JobListView):
         """Whether the jobs of a filter are listed, or lines that stand for some: not all there are."""
         return self.search is not None or self.by is not None
 
+    def key_label(self, name: str) -> str:
+        """Where the jobs are not listed, the key that turns the list leads back to them."""
+        return "jobs" if name in ("compose", "group") and self.shown_list is not self.rows else ""
+
     def turn(self) -> None:
         """Show the list that is chosen now."""
         shown = self.shown_list
         for rows in self.query(RowList):
             rows.display = rows is shown
         self.focus_list()
+        self.screen.refresh_bindings()
         if self.console.snapshot is not None:
             self.show(self.console.snapshot)
         self.refresh_heading()
@@ -110,12 +119,12 @@ class ComposedView(JobListView):
     def _sampled(self, answer: object) -> None:
         current, sample, took = cast("tuple[CurrentSample, JobSample, float]", answer)
         current.take(sample, took)
-        if current is self._current and self.by is not None and self.is_attached:
+        if current is self._current and isinstance(self.by, By) and self.is_attached:
             self._show_composition()
             self.refresh_heading()
 
     def _show_composition(self) -> None:
-        found = self._current.by(self.by) if self.by is not None else None
+        found = self._current.by(self.by) if isinstance(self.by, By) else None
         if found is None:
             self.composition.set_empty_text(READING)
             return
@@ -125,7 +134,7 @@ class ComposedView(JobListView):
     def describe_composition(self, title: str) -> Sequence[tuple[str, str]]:
         """By what, from how many jobs, and with which error."""
         found = self.composition.found if self._current.sample is not None else None
-        by = named(self.by) if self.by is not None else ""
+        by = named(self.by) if isinstance(self.by, By) else ""
         parts = [(f"{title} {by}", "title")]
         if found is None:
             parts.append(("counting …", "dim"))
@@ -137,13 +146,14 @@ class ComposedView(JobListView):
 
     def action_compose(self) -> None:
         """Show what the jobs are, or list them."""
-        self.compose_by(TASK if self.by is None else None)
+        self.compose_by(self.GROUPINGS[0] if self.by is None else None)
 
     def action_dimension(self) -> None:
-        """Count by the next of task, argument, age and size."""
-        self.compose_by(next_dimension(self.by) or TASK)
+        """Count by something else."""
+        if self.by is not None:
+            self.compose_by(next_grouping(self.GROUPINGS, self.by))
 
-    def compose_by(self, by: By | None) -> None:
+    def compose_by(self, by: Grouping | None) -> None:
         """Show the composition by something, from its first line; None: the list."""
         if by is not None and self.search is not None:
             self.narrow(None)
@@ -166,7 +176,8 @@ class ComposedView(JobListView):
     def go_back(self) -> bool:
         """From the jobs of a line to the composition, from a path to all paths, from there to the jobs."""
         if self.by is not None:
-            self.compose_by(By(Dimension.PATHS) if self.by.path is not None else None)
+            of_path = isinstance(self.by, By) and self.by.path is not None
+            self.compose_by(By(Dimension.PATHS) if of_path else None)
             return True
         opened = self._opened
         came = self.search is not None and opened is not None
@@ -190,10 +201,13 @@ class ComposedView(JobListView):
         if line.group.path is not None:
             self.compose_by(By(Dimension.ARGUMENT, line.group.path))
         elif line.group.filter:
-            chosen = parse(line.group.filter)
-            self.by, self._opened = None, (chosen, by)
-            self.narrow(chosen)
-            self.turn()
+            self.list_jobs(parse(line.group.filter), by)
+
+    def list_jobs(self, of_line: Filter, by: Grouping) -> None:
+        """List the jobs of a line; the way back leads to the line."""
+        self.by, self._opened = None, (of_line, by)
+        self.narrow(of_line)
+        self.turn()
 
     def search_again(self) -> None:
         """Repeat the search, and read another sample."""

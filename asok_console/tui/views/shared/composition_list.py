@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from textual.binding import BindingType
 
@@ -30,8 +30,16 @@ SHARE = 20.0
 LOST = 5.0
 """Seconds after which a requested sample is treated as lost, as where Redis did not answer."""
 BAR = 16
-DIMENSIONS = (TASK, By(Dimension.PATHS), By(Dimension.AGE), By(Dimension.SIZE))
-"""The dimensions that the key shows in turn."""
+ERRORS: Final = "errors"
+"""Dead jobs by error: not of a sample, but of all of them."""
+Grouping: TypeAlias = By | Literal["errors"]
+DIMENSIONS: Sequence[Grouping] = (
+    TASK,
+    By(Dimension.PATHS),
+    By(Dimension.AGE),
+    By(Dimension.SIZE),
+)
+"""What a key groups jobs by, one after another."""
 
 
 class CompositionList(RowList[CompositionLine]):
@@ -109,13 +117,11 @@ class CurrentSample:
         return compose(self.sample, by) if self.sample is not None else None
 
 
-def next_dimension(by: By | None) -> By | None:
-    """What comes after ``by``; None after the last."""
-    if by is None:
-        return DIMENSIONS[0]
-    current = By(Dimension.PATHS) if by.path is not None else by
-    after = DIMENSIONS.index(current) + 1
-    return DIMENSIONS[after] if after < len(DIMENSIONS) else None
+def next_grouping(groupings: Sequence[Grouping], by: Grouping) -> Grouping:
+    """What comes after ``by``; after the last the first."""
+    of_path = isinstance(by, By) and by.path is not None
+    at = groupings.index(By(Dimension.PATHS) if of_path else by)
+    return groupings[(at + 1) % len(groupings)]
 
 
 def named(by: By) -> str:
