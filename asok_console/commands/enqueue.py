@@ -21,15 +21,8 @@ from asok_core.jobs.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, m
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.job import MAX_RETRIES, new_id
 from asok_core.operations.inspector import on_redis
-from asok_core.settings.kinds import (
-    DURATION,
-    KEPT,
-    Kind,
-    parse_option,
-    parse_queue_name,
-    shown,
-    whole_number,
-)
+from asok_core.settings.declaration import Kind, parse_option, shown
+from asok_core.settings.kinds import DURATION, KEPT, parse_queue_name, whole_number
 from asok_core.settings.settings import Settings
 
 _TASK = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*)")

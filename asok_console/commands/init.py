@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asok_console.commands.support.new_file import write_new
-from asok_core.settings.kinds import Setting
+from asok_core.settings.declaration import Setting
 from asok_core.settings.settings import Settings
 
 FILE = Path(".env")

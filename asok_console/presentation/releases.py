@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from asok_console.presentation.numbers import UNKNOWN, age, duration, milliseconds, share
-from asok_core.inspection.release_comparison import FEW, Comparison, ReleaseChange
+from asok_core.inspection.release_comparison import Comparison, ReleaseChange
+from asok_core.inspection.task_figures import FEW
 
 
 def since(change: ReleaseChange, now: float) -> str:

@@ -10,7 +10,9 @@ import asyncio
 import threading
 from typing import Any
 
-from asok_core.backends.in_process import InProcessBackend, JobStore, LocalJob
+from asok_core.backends.in_process import InProcessBackend, JobStore
+from asok_core.backends.in_process_job import LocalJob
+from asok_core.backends.in_process_runner import JobRunner
 from asok_core.jobs.futures import JobFuture
 from asok_core.settings.settings import Settings
 
@@ -20,6 +22,7 @@ class EagerBackend(InProcessBackend):
 
     def __init__(self, settings: Settings) -> None:
         self.store = JobStore(settings)
+        self._runner = JobRunner(self.store, settings)
 
     def _enqueue(self, made: LocalJob) -> JobFuture[Any]:
         job, new = self.store.add(made)
@@ -35,7 +38,7 @@ class EagerBackend(InProcessBackend):
         return job.future
 
     def _run(self, job: LocalJob) -> None:
-        while self.store.run(job) is not None:
+        while self._runner.run(job) is not None:
             pass
 
     def shutdown(self, *, wait: bool, timeout: float | None) -> bool:  # noqa: ARG002 - the role's

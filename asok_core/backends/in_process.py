@@ -7,38 +7,29 @@ gets its own copy of the arguments, and the future has the result of the record.
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from concurrent.futures import InvalidStateError
-from contextlib import nullcontext, suppress
-from contextvars import Context, copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from asok_core.backends.in_process_job import LocalJob
 from asok_core.clock import now
-from asok_core.errors import JobCancelled, JobFailed
-from asok_core.execution import attempt, cancellation, current_job, hooks
+from asok_core.errors import JobCancelled
 from asok_core.execution.tasks import check_runs
 from asok_core.inspection.redaction import Redaction, mark
 from asok_core.jobs.calls import Call, function_of
-from asok_core.jobs.codec import Result, decode_arguments, encode_arguments, encode_result
-from asok_core.jobs.futures import JobFuture, settle_result
-from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, Job, JobRecord, new_id
+from asok_core.jobs.codec import encode_arguments
+from asok_core.jobs.futures import JobFuture
+from asok_core.jobs.job import RECORD_TTL, JobRecord, new_id
 from asok_core.jobs.job_text import from_text
 from asok_core.jobs.outgoing import sendable_text
 from asok_core.jobs.plain import is_plain
-from asok_core.jobs.progress import JobProgress, as_kept, checked
-from asok_core.jobs.retry import RetryPolicy
-from asok_core.jobs.states import FINAL, Status
-from asok_core.jobs.waiting import Slot, Slots
-from asok_core.runtime import forks
-from asok_core.runtime.ctrl_c import is_ctrl_c
-from asok_core.runtime.failures import Failure, failure_of, shown
+from asok_core.jobs.progress import as_kept
+from asok_core.jobs.states import Status
+from asok_core.jobs.waiting import Slots
 from asok_core.runtime.logs import safe_logger
 from asok_core.settings.settings import Settings
 
@@ -46,66 +37,6 @@ logger = safe_logger("asok.background")
 
 RECORDS_KEPT = 10_000
 DEAD_JOBS_KEPT = 1_000
-
-
-class LocalJob:
-    """One job: its call, context and state.
-
-    ``status`` and the times are changed only under the lock of its store. ``text`` is the encoded
-    job, from which each attempt decodes its arguments; None if the objects are passed.
-    """
-
-    __slots__ = (
-        "call", "context", "failure", "finished_at", "future", "job", "name", "progress", "result",
-        "started_at", "status", "stop", "text", "ts",
-    )  # fmt: skip
-
-    def __init__(self, call: Call, job: Job, future: JobFuture[Any], text: str | None) -> None:
-        self.call: Call | None = call
-        self.context: Context | None = copy_context()
-        self.future = future
-        self.name = job.function
-        self.job = job
-        self.text = text
-        self.status = Status.PENDING if self.job.due_at is None else Status.SCHEDULED
-        self.ts = self.job.enqueued_at
-        self.started_at: float | None = None
-        self.finished_at: float | None = None
-        self.stop = cancellation.Stop()
-        self.result = Result()
-        self.failure: Failure | None = None
-        self.progress: JobProgress | None = None
-
-    def report(self, done: object, total: object, note: object) -> None:
-        """Keep what its task reports. Raises TypeError or ValueError."""
-        self.progress = checked(done, total, note, now())
-
-    def record(self) -> JobRecord:
-        """The record of the job, as a worker would write it."""
-        return JobRecord(
-            id=self.job.id,
-            status=self.status,
-            function=self.job.task,
-            queue=self.job.queue,
-            result=self.result.text or None,
-            result_type=self.result.type or None,
-            result_error=self.result.problem or None,
-            error=self.failure.traceback if self.failure else None,
-            error_line=self.failure.line if self.failure else None,
-            ts=self.ts,
-            retry_count=self.job.retry_count,
-            retries=self.job.retries,
-            enqueued_at=self.job.enqueued_at,
-            started_at=self.started_at,
-            finished_at=self.finished_at,
-            worker=f"local.{os.getpid()}" if self.started_at else None,
-        )
-
-
-def _failed_with(failure: Failure, error: BaseException) -> JobFailed:
-    failed = JobFailed(failure.line, failure.traceback)
-    failed.__cause__ = error
-    return failed
 
 
 def _name(function: object) -> str:
@@ -121,8 +52,7 @@ class JobStore:
         self.slots = slots
         self.dead: deque[LocalJob] = deque(maxlen=DEAD_JOBS_KEPT)
         self._settings = settings
-        self._redaction = Redaction(settings.redact)
-        self._policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)
+        self.redaction = Redaction(settings.redact)
         self._unfinished: dict[str, LocalJob] = {}
         self._finished: OrderedDict[str, LocalJob] = OrderedDict()
         self._unique: dict[str, LocalJob] = {}
@@ -137,7 +67,7 @@ class JobStore:
         function, text = function_of(call.function), None
         names = (str(getattr(function, "__module__", "")), _name(function))
         redact = call.options.redact
-        marks = mark(function, len(call.args), redact, always=self._redaction.has_patterns)
+        marks = mark(function, len(call.args), redact, always=self.redaction.has_patterns)
         job = call.job(new_id(), names, now(), redact=marks)
         if self._settings.strict:
             job.args, job.kwargs, job.typed = encode_arguments(function, call.args, call.kwargs)
@@ -172,7 +102,7 @@ class JobStore:
         record, progress = found.record(), found.progress
         if progress is None:
             return record
-        hide = partial(self._redaction.text, job=found.job)
+        hide = partial(self.redaction.text, job=found.job)
         return replace(record, progress=as_kept(progress, hide))
 
     def unfinished(self) -> list[LocalJob]:
@@ -197,140 +127,18 @@ class JobStore:
             if job.status is Status.RUNNING:
                 job.stop.asked = True
                 return False
-            self._finish(job, Status.CANCELLED)
+            self.finish(job, Status.CANCELLED)
         job.future.set_exception(JobCancelled(f"job {job_id} was cancelled before it started"))
         return True
 
-    def run(self, job: LocalJob) -> float | None:
-        """Run one attempt in this thread. Returns the seconds until its retry, or None.
-
-        Any exception of the task, including SystemExit, is a failure of the job. Its future has the
-        outcome before anything is logged or a hook is called. Only raises KeyboardInterrupt of
-        Ctrl+C.
-        """
-        try:
-            return self._run(job)
-        except BaseException as error:
-            self._end_broken(job, error)
-            if is_ctrl_c(error):
-                raise
-            return None
-
-    def _run(self, job: LocalJob) -> float | None:
-        with self.lock:
-            if job.status in FINAL or job.call is None or job.context is None:
-                return None
-            self._mark(job, Status.RUNNING)
-            job.started_at, job.progress = job.ts, None
-            call, context = job.call, job.context.copy()
-        context.run(cancellation.running.set, job.stop)
-        context.run(current_job.running.set, (job.job, LocalJob.report, job))
-        try:
-            result = context.run(self._attempt, job, call, self.slots)
-        except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
-            # Not isinstance(): an exception may say of itself that it is of any class.
-            if job.stop.asked and issubclass(type(error), JobCancelled):
-                self._stopped(job, error)
-                return None
-            return self._failed(job, context, error)
-        self._completed(job, call, context, result)
-        return None
-
-    def _stopped(self, job: LocalJob, error: BaseException) -> None:
-        with self.lock:
-            self._finish(job, Status.CANCELLED)
-        job.future.set_exception(error)
-
     @staticmethod
-    def _attempt(held: LocalJob, call: Call, slots: Slots | None) -> Any:
-        job, generation, function = held.job, forks.generation, function_of(call.function)
-        with nullcontext() if slots is None else Slot(slots, job.id):
-            hooks.call_before(job)
-            args, kwargs = call.args, call.kwargs
-            if held.text is not None:
-                sent = from_text(held.text)
-                args, kwargs = decode_arguments(function, sent.args, sent.kwargs, sent.typed)
-            return attempt.run(function, args, kwargs, job.timeout, generation=generation)
-
-    def _completed(self, held: LocalJob, call: Call, context: Context, result: object) -> None:
-        job, function = held.job, function_of(call.function)
-        kept = Result(problem=NOT_KEPT)
-        if job.keep_result is not False:
-            kept = encode_result(function, result, self._settings.max_result)
-        with self.lock:
-            held.result, held.failure = kept, None
-            self._finish(held, Status.COMPLETED)
-        if not self._settings.strict:
-            held.future.set_result(result)
-        else:
-            settle_result(held.future, function, job.task, kept)
-            if kept.problem and job.keep_result is not False:
-                extra = {"job_id": job.id, "task": job.task, "queue": job.queue}
-                extra["error"] = kept.problem
-                event = "Background task %s completed, %s"
-                logger.warning(event, held.name, kept.problem, extra=extra)
-        context.run(hooks.call_after, job, result)
-
-    def _failed(self, job: LocalJob, context: Context, error: BaseException) -> float | None:
-        spent = job.job
-        delay = None
-        if spent.retry_count < spent.retries:
-            delay = self._policy.delay(spent.backoff, spent.retry_count + 1)
-        failure = self._failure_of(error, spent)
-        with self.lock:
-            job.failure = failure
-            if delay is None:
-                self.dead.appendleft(job)
-                self._finish(job, Status.FAILED)
-            else:
-                job.job = spent.retried()
-                self._mark(job, Status.RETRYING)
-        if delay is None:
-            job.future.set_exception(_failed_with(failure, error))
-        self._log_failure(job.name, spent, error, failure, delay)
-        context.run(hooks.call_failure, spent, error, delay is not None)
-        return delay
-
-    def _end_broken(self, job: LocalJob, error: BaseException) -> None:
-        """Fail a job after an internal error, or an exception that was raised between two steps."""
-        failure = self._failure_of(error, job.job)
-        with self.lock:
-            if job.status not in FINAL:
-                job.failure = failure
-                self.dead.appendleft(job)
-                self._finish(job, Status.FAILED)
-        with suppress(InvalidStateError):
-            job.future.set_exception(_failed_with(failure, error))
-        self._log_failure(job.name, job.job, error, failure, None)
-
-    def _failure_of(self, error: BaseException, job: Job) -> Failure:
-        return self._redaction.failure(failure_of(error, self._settings.max_traceback), job)
-
-    def _log_failure(
-        self, name: str, job: Job, error: BaseException, failure: Failure, delay: float | None
-    ) -> None:
-        event = "Background task %s failed: %s"
-        args: tuple[object, ...] = (name, self._redaction.text(shown(error), job))
-        extra = {
-            "job_id": job.id,
-            "task": job.task,
-            "queue": job.queue,
-            "attempt": f"{job.attempt}/{job.attempts}",
-            "error": failure.line,
-        }
-        level = logging.ERROR
-        if delay is not None:
-            level = logging.WARNING
-            event += "; retry %d of %d in %g s"
-            args += (job.attempt, job.retries, delay)
-        logger.log(level, event, *args, exc_info=error, exc_text=failure.traceback, extra=extra)
-
-    @staticmethod
-    def _mark(job: LocalJob, status: Status) -> None:
+    def mark(job: LocalJob, status: Status) -> None:
+        """Change the state of a job, under the lock."""
         job.status, job.ts = status, now()
 
-    def _finish(self, job: LocalJob, status: Status) -> None:
-        self._mark(job, status)
+    def finish(self, job: LocalJob, status: Status) -> None:
+        """End a job, under the lock."""
+        self.mark(job, status)
         job.finished_at = job.ts
         # The arguments may be large, and a record does not need them.
         job.call = job.context = job.text = None

@@ -15,7 +15,9 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from asok_core.backends.in_process import InProcessBackend, JobStore, LocalJob
+from asok_core.backends.in_process import InProcessBackend, JobStore
+from asok_core.backends.in_process_job import LocalJob
+from asok_core.backends.in_process_runner import JobRunner
 from asok_core.clock import now
 from asok_core.errors import Deadlock
 from asok_core.jobs.futures import JobFuture
@@ -67,6 +69,7 @@ class LocalBackend(InProcessBackend):
     def _begin(self) -> None:
         self._slots = Slots(self._size, self._on_full)
         self.store = JobStore(self._settings, self._slots)
+        self._runner = JobRunner(self.store, self._settings)
         self._changed = threading.Condition()
         self._ready: list[tuple[int, int, LocalJob]] = []
         self._later: list[tuple[float, int, LocalJob]] = []
@@ -211,7 +214,7 @@ class LocalBackend(InProcessBackend):
     def _run(self, job: LocalJob) -> None:
         delay, generation = None, forks.generation
         try:
-            delay = self.store.run(job)
+            delay = self._runner.run(job)
         finally:
             # Also if a hook or callback has forked the process.
             forks.end_if_forked(generation, job.name)

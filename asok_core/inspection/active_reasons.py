@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
-from asok_core.inspection.job_case import FEW, Case
+from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.stacks import JobStack
-from asok_core.inspection.task_figures import HOUR
+from asok_core.inspection.task_figures import FEW, HOUR
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Status
 

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from asok_core.inspection import reasons
 from asok_core.inspection.events import EventKind
-from asok_core.inspection.job_case import AT_ONCE, FEW, Case
+from asok_core.inspection.job_case import AT_ONCE, Case
 from asok_core.inspection.phrases import counted, named
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reasons import Reason
+from asok_core.inspection.task_figures import FEW
 from asok_core.inspection.workers import WorkerInfo
 
 FEWEST = 3

@@ -21,8 +21,6 @@ SKEW = 3.0
 """Seconds by which a clock must be ahead to be named."""
 AT_ONCE = 3.0
 """Seconds for which a job that nothing holds up may wait without anything being wrong."""
-FEW = 20
-"""Attempts below which what they have in common is only a guess."""
 _NO_WORKER = "a worker that claims it does not run it"
 _LIKE_HERE = "a worker with the settings that are used here would not run it"
 _NOT_RUN = {

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 
 from asok_core.inspection import histograms
 from asok_core.inspection.events import EventKind, SystemEvent
-from asok_core.inspection.task_figures import HOUR, MINUTE, Figures, TaskHistory, total
+from asok_core.inspection.task_figures import FEW, HOUR, MINUTE, Figures, TaskHistory, total
 from asok_core.inspection.workers import WorkerInfo
 
 LONGEST = 23 * HOUR
 """Seconds after which a release is no longer compared: minutes are kept for a day."""
 BEFORE = HOUR
 """Seconds before the release that it is compared with, at most."""
-FEW = 20
-"""Attempts of each side below which nothing is concluded."""
 SLOWER = 1.5
 """How many times longer the p95 must be: buckets of histograms are a fifth apart."""
 _DEVIATIONS = 3.0

@@ -9,6 +9,8 @@ from asok_core.inspection import histograms
 
 OTHER = "other"
 """Where tasks are counted together that are not among the busiest. The name of a task has a dot."""
+FEW = 20
+"""Attempts below which nothing is concluded from their figures."""
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asok_core.errors import SettingsError, UsageError
-from asok_core.settings.kinds import shown
+from asok_core.settings.declaration import shown
 from asok_core.settings.redis_url import masked_url, parse_redis_url
 from asok_core.settings.settings import Settings
 

@@ -15,16 +15,14 @@ from typing import Literal
 
 from asok_core.errors import SettingsError
 from asok_core.settings import kinds
+from asok_core.settings.declaration import Setting, optional, setting
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.env_file import find_env_file, read_env_file
 from asok_core.settings.kinds import (
     Backend,
     EnvelopeForm,
     RecordForm,
-    Setting,
-    optional,
     parse_queue_name,
-    setting,
     whole_number,
 )
 from asok_core.settings.redis_url import masked_url, parse_redis_url

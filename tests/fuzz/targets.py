@@ -16,7 +16,7 @@ from asok_console.commands.dlq.export import _cell
 from asok_console.commands.dlq.import_ import dead_jobs_of
 from asok_console.presentation.calls import call_of
 from asok_console.presentation.text import plain_json, safe, safe_block
-from asok_core.backends.redis import parsing
+from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.records import parse_record
 from asok_core.errors import (
     EnvelopeError,
@@ -126,7 +126,9 @@ def secrets(job: object, secret: str, around: str) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from([*parsing.RECORD_FIELDS, "x"]), some.scalars, max_size=12),
+    st.dictionaries(
+        st.sampled_from([*record_replies.RECORD_FIELDS, "x"]), some.scalars, max_size=12
+    ),
     some.elements,
 )
 def records(fields: dict[str, bytes], raw: bytes) -> None:
@@ -139,8 +141,8 @@ def records(fields: dict[str, bytes], raw: bytes) -> None:
             times = (record.ts, record.enqueued_at, record.started_at, record.finished_at)
             assert all(each is None or math.isfinite(each) for each in times)
             REDACTION.record(record)
-    parsing.attempts(raw)
-    parsing.moves(raw)
+    record_replies.attempts(raw)
+    record_replies.moves(raw)
     for value in (raw, *fields.values()):
         assert count(value) >= 0
         whole(value)

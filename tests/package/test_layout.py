@@ -31,6 +31,20 @@ LOOSE = {
     CONSOLE / "tui": {"__init__", "app", "compat", "navigation", "options", "theme"},
 }
 """Modules of these folders that are not in a package."""
+LONG = {
+    "asok_core/settings/settings.py": "declares every setting, with its meaning",
+    "asok_core/backends/local.py": "the thread pool: what starts, times and ends jobs shares its lock",
+    "asok_core/backends/redis/operating/operator.py": "has a method for each operation of the role",
+    "asok_core/backends/redis/operating/bulk.py": "the one loop of batches of all operations",
+    "asok_core/backends/redis/reading/pages.py": "has a method for each location that is listed",
+    "asok_core/inspection/history.py": "the past of a job from records of four kinds",
+    "asok_core/worker/running/dispatcher.py": "a turn of a process, read from top to bottom",
+    "asok_core/worker/supervising/processes.py": "the life of a process: start, watch, replace, stop",
+    "asok_console/tui/catalog/actions.py": "declares every key, with its help",
+    "asok_console/tui/screens/job.py": "the page of a job: keys of all its sections",
+}
+"""Files of more than 300 lines, and why each is not divided."""
+LONGEST = 300
 FILE = re.compile(r"`((?:[\w.]+/)*\w+\.(?:py|lua))`")
 
 
@@ -80,6 +94,15 @@ def test_the_map_has_the_layers(root: str) -> None:
 def test_the_map_has_a_row_for_every_package(folder: Path) -> None:
     rows = set(re.findall(r"^\| `(?:tui/)?([\w/]+)/` \|", TEXT, re.MULTILINE))
     assert {path.parent.name for path in folder.glob("*/__init__.py")} <= rows
+
+
+def test_a_long_file_has_a_reason() -> None:
+    lines = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines())
+        for folder in (CORE, CONSOLE)
+        for path in [*folder.rglob("*.py"), *folder.rglob("*.lua")]
+    }
+    assert {path for path, length in lines.items() if length > LONGEST} == set(LONG)
 
 
 def test_every_command_has_a_module() -> None:

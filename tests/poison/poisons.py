@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.parsing import RECORD_FIELDS, WORKER_FIELDS
+from asok_core.backends.redis.parsing import WORKER_FIELDS
+from asok_core.backends.redis.record_replies import RECORD_FIELDS
 from asok_core.inspection.events import EventKind
 from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job

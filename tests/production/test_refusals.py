@@ -13,8 +13,9 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis, server_version
 from asok_core.backends.redis.calls.call import ScriptCall
-from asok_core.backends.redis.calls.operations import FinishOperation, ListHead
+from asok_core.backends.redis.calls.operations import FinishOperation
 from asok_core.backends.redis.calls.producing import Enqueue, NewJob
+from asok_core.backends.redis.calls.ranges import ListHead
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.errors import AsokError, Refused, Unreachable
 from tests.programs import wait_until

@@ -8,15 +8,8 @@ import pytest
 
 from asok_core.errors import SettingsError, UsageError
 from asok_core.settings import kinds
-from asok_core.settings.kinds import (
-    Kind,
-    Setting,
-    is_text,
-    optional,
-    parse_option,
-    setting,
-    whole_number,
-)
+from asok_core.settings.declaration import Kind, Setting, optional, parse_option, setting, shown
+from asok_core.settings.kinds import is_text, whole_number
 
 INVALID = object()
 CASES: list[tuple[Kind[Any], str, object]] = [
@@ -118,9 +111,9 @@ def test_the_name_of_a_queue_is_refused_with_its_reason(text: str, reason: str) 
 
 
 def test_a_long_text_is_cut_and_escaped() -> None:
-    assert kinds.shown("x" * 60) == f"'{'x' * 60}'"
-    assert kinds.shown("x" * 61) == f"'{'x' * 60}...'"
-    assert kinds.shown("\x1b\u00e9") == r"'\x1b\xe9'"
+    assert shown("x" * 60) == f"'{'x' * 60}'"
+    assert shown("x" * 61) == f"'{'x' * 60}...'"
+    assert shown("\x1b\u00e9") == r"'\x1b\xe9'"
     assert is_text("\u00e9")
     assert not is_text("\ud800")
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from asok_core.operations.inspector import on_redis
-from asok_core.settings.kinds import DURATION, QUEUES, SIZE, Kind, parse_option, whole_number
+from asok_core.settings.declaration import Kind, parse_option
+from asok_core.settings.kinds import DURATION, QUEUES, SIZE, whole_number
 from asok_core.settings.settings import Settings
 
 T = TypeVar("T")

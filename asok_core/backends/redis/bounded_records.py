@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from asok_core.backends.redis import parsing
+from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.calls.reading import ReadRecords
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys
@@ -20,7 +20,7 @@ def read_bounded_records(
     connection: Connection,
     keys: Keys,
     job_ids: Iterable[str],
-    fields: Sequence[str] = parsing.RECORD_FIELDS,
+    fields: Sequence[str] = record_replies.RECORD_FIELDS,
     whole: int = WHOLE,
 ) -> dict[str, JobRecord]:
     """These fields of the records of many jobs in one round trip, by id; those without one are left out.
@@ -37,14 +37,16 @@ def read_bounded_records(
 
 
 def parsed_records(
-    job_ids: Sequence[str], replies: Sequence[Any], fields: Sequence[str] = parsing.RECORD_FIELDS
+    job_ids: Sequence[str],
+    replies: Sequence[Any],
+    fields: Sequence[str] = record_replies.RECORD_FIELDS,
 ) -> dict[str, JobRecord]:
     """The records that the script ``records`` has read, by id; those without one are left out."""
     found = {}
     for job_id, reply in zip(job_ids, replies, strict=True):
         record: JobRecord | None
         try:
-            record = parsing.record(job_id, reply, fields)
+            record = record_replies.record(job_id, reply, fields)
         except Exception:  # noqa: BLE001 - one record must not keep the others from being read
             record = JobRecord(job_id, UNREADABLE)
         if record is not None:

@@ -18,6 +18,10 @@ from typing import NamedTuple
 from asok_core.inspection.histograms import BUCKETS
 from asok_core.inspection.task_figures import Figures
 
+BUSIEST = 500
+"""Tasks that have figures of their own."""
+RANKED = 1_000
+"""Tasks that are ranked, so that one that becomes busy is found."""
 COUNTS = 7
 """Numbers before the two histograms."""
 TRAILER = 3

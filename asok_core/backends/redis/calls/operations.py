@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
-from asok_core.backends.redis.calls.call import Key, NamespacedCall, R, ScriptCall
+from asok_core.backends.redis.calls.call import NamespacedCall, R
 
 
 class AuditArguments(TypedDict):
@@ -241,53 +241,6 @@ class ImportDeadJobs(AuditedCall[list[int]]):
     jobs: Sequence[ImportedJob]
 
 
-class RestoredJob(NamedTuple):
-    """An element of a trash, by the SHA-1 of its alias; ``error`` is of an edited job."""
-
-    sha1: str
-    id: bytes
-    queue: bytes
-    task: bytes
-    unique: bytes
-    error: bytes
-
-
-@dataclass(slots=True, kw_only=True)
-class Restore(AuditedCall[list[int]]):
-    """Restore elements of the trash of ``undone``, in its order, to ``location``.
-
-    That is ``dead``, ``edited``, ``pending`` or ``delayed``. Per job 1, a refusal, or 0 where another was
-    faster, also for all after it.
-    """
-
-    undone: str
-    location: str
-    records: str
-    jobs: Sequence[RestoredJob]
-
-
-class RestoredAll(NamedTuple):
-    """How many were restored, and how many are left in the trash."""
-
-    restored: int
-    left: int
-
-
-@dataclass(slots=True, kw_only=True)
-class RestoreAll(AuditedCall[RestoredAll]):
-    """Restore the trash of ``undone`` as it is to the dead jobs; at most ``most`` if many came since."""
-
-    undone: str
-    most: int
-
-
-@dataclass(slots=True, kw_only=True)
-class DeleteTrash(AuditedCall[int]):
-    """Delete the trash of the operation ``emptied``; the reply is how many jobs it held."""
-
-    emptied: str
-
-
 class MissingReply(NamedTuple):
     """What a search found, a mark of the record, the queue by the record."""
 
@@ -316,74 +269,3 @@ class EndMissing(AuditedCall[MissingReply]):
     most_lists: int
     active: Sequence[bytes]
     unique: Sequence[bytes]
-
-
-class ListHeadReply(NamedTuple):
-    """The length of a list, and elements, newest first; of what is too large to be read its alias."""
-
-    length: int
-    elements: list[bytes]
-
-
-@dataclass(slots=True, kw_only=True)
-class ListHead(ScriptCall[ListHeadReply]):
-    """Elements of a list, by index from the left."""
-
-    elements: Key
-    start: int
-    stop: int
-
-
-class NewestReply(NamedTuple):
-    """The index from the left, or None, and the length of the list."""
-
-    position: int | None
-    length: int
-
-
-@dataclass(slots=True, kw_only=True)
-class Newest(ScriptCall[NewestReply]):
-    """Where the newest of equal elements of a list is."""
-
-    elements: Key
-    element: bytes
-
-
-class NextRangeReply(NamedTuple):
-    """``passed`` is how many the walk has passed over by now; 0: the anchor is gone."""
-
-    passed: int
-    length: int
-    elements: list[bytes]
-    """Oldest first; of what is too large to be read its alias, also as the anchor."""
-
-
-@dataclass(slots=True, kw_only=True)
-class NextRange(ScriptCall[NextRangeReply]):
-    """The next elements of a walk from the consuming end, which has passed over ``passed`` elements.
-
-    ``anchor`` is the last of these. At most ``count`` elements or ``most`` bytes, ``step`` at first.
-    """
-
-    elements: Key
-    passed: int
-    anchor: bytes
-    count: int
-    most: int
-    step: int
-
-
-class SoonestReply(NamedTuple):
-    """The size of the set, and member, score, ...; of what is too large to be read its alias."""
-
-    size: int
-    members: list[bytes]
-
-
-@dataclass(slots=True, kw_only=True)
-class Soonest(ScriptCall[SoonestReply]):
-    """Members of a sorted set by rank, the lowest first."""
-
-    members: Key
-    first: int
-    last: int

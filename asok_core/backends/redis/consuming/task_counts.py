@@ -7,14 +7,10 @@ from collections.abc import Iterable
 from asok_core.backends.redis.calls.tasks import CountTasks, TaskCount
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.outcomes import Outcome
-from asok_core.backends.redis.packed_figures import pack
+from asok_core.backends.redis.packed_figures import BUSIEST, RANKED, pack
 from asok_core.inspection.histograms import added, histogram_of
 from asok_core.inspection.task_figures import OTHER
 
-BUSIEST = 500
-"""Tasks that have figures of their own."""
-RANKED = 1_000
-"""Tasks that are ranked, so that one that becomes busy is found."""
 LONGEST_NAME = 256
 """Characters of the name of a task that has figures of its own."""
 BATCH = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
-from asok_core.backends.redis.calls.operations import DeleteTrash
+from asok_core.backends.redis.calls.trash import DeleteTrash
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.trash import retire
 from asok_core.backends.roles import CommandResult, Progress, Watch

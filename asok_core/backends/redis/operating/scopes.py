@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from asok_core.backends.redis.calls.operations import ListHead, ListHeadReply
+from asok_core.backends.redis.calls.ranges import ListHead, ListHeadReply
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation, trash_problem
-from asok_core.backends.redis.calls.operations import (
-    FinishPurge,
-    ListHead,
-    PurgeAll,
-    Restore,
-    RestoreAll,
-    RestoredJob,
-)
+from asok_core.backends.redis.calls.operations import FinishPurge, PurgeAll
+from asok_core.backends.redis.calls.ranges import ListHead
+from asok_core.backends.redis.calls.trash import Restore, RestoreAll, RestoredJob
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys

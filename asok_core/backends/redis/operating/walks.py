@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from asok_core.backends.redis.calls.operations import Newest, NextRange, Soonest
+from asok_core.backends.redis.calls.ranges import Newest, NextRange, Soonest
 from asok_core.backends.redis.connection import Connection
 from asok_core.inspection.rows import Row
 from asok_core.jobs.numbers import score

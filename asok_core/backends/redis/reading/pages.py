@@ -6,24 +6,21 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
-
-import redis
+from typing import TypeAlias
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
-from asok_core.backends.redis.explanations import wrong_type
-from asok_core.backends.redis.keys import LONGEST_NAME, Keys
-from asok_core.backends.redis.reading.overview import CLIP
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.reading.finished_jobs import finished_jobs, finished_row, not_a
 from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window
-from asok_core.backends.redis.reading.query import Query, by_key, in_order, known, maybe, named
+from asok_core.backends.redis.reading.query import Query, by_key, in_order, maybe
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
 from asok_core.backends.redis.reading.sampling import sample_list
 from asok_core.inspection.partial_payload import Item, PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.sample import JobSample, Part
-from asok_core.jobs.envelope import Keyring, Payload, Trust
+from asok_core.jobs.envelope import Keyring
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 
@@ -32,13 +29,6 @@ _WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
 
 STEP_BYTES = 1 << 20
 """Bytes that one command of a walk through a list reads, where its elements are like those before."""
-
-
-class _Finished(NamedTuple):
-    """The answers about jobs that finished: the length of their list or why it is unknown, and ids."""
-
-    total: int | str
-    ids: list[bytes] | None
 
 
 class PageReader:
@@ -108,13 +98,13 @@ class PageReader:
 
         def read(round_trips: RoundTrips) -> Page:
             total, found = round_trips.ask(
-                _finished(round_trips.queries, self.keys.recent, start, count)
+                finished_jobs(round_trips.queries, self.keys.recent, start, count)
             )
             ids = [parsing.text(each) for each in found or ()]
             records = self._records(round_trips, ids)
             if isinstance(total, str):
                 return Page(start, 0, (), total)
-            rows = tuple(_finished_row(start + at, each, records) for at, each in enumerate(ids))
+            rows = tuple(finished_row(start + at, each, records) for at, each in enumerate(ids))
             return Page(start, total, rows)
 
         return self._session.run(read)
@@ -264,7 +254,7 @@ class PageReader:
 
     def _problem(self, location: Location, queue: str | None) -> str:
         key, order = self._list_of(location, queue)
-        return _not_a("sorted set" if order == "score" else "list", key)
+        return not_a("sorted set" if order == "score" else "list", key)
 
     def _row(
         self,
@@ -306,49 +296,6 @@ def _filled(
     return window
 
 
-def _finished(queries: Queries, key: str, start: int, count: int) -> Query[_Finished]:
-    # Up to the index before 0 would be everything.
-    window = ("LRANGE", key, start, start + count - 1)
-    return named(
-        _Finished,
-        total=Query((("LLEN", key),), _length_or_problem(key)),
-        ids=maybe(*queries.clipped(CLIP, *window)) if count > 0 else known(None),
-    )
-
-
-def _length_or_problem(key: str) -> Callable[[Sequence[Any]], int | str]:
-    """How long the list is, or why that is not known."""
-
-    def read(replies: Sequence[Any]) -> int | str:
-        (length,) = replies
-        if wrong_type(length):
-            return _not_a("list", key)
-        if isinstance(length, redis.RedisError):
-            return f"The key {key} cannot be read: {length}."
-        return int(length)
-
-    return read
-
-
-def _not_a(kind: str, key: str) -> str:
-    return f"The key {key} is not a {kind}: its jobs cannot be read."
-
-
 def _bound(whole: bool) -> int:
     """Bytes up to which jobs are read whole."""
     return UNBOUNDED if whole else WHOLE
-
-
-def _finished_row(position: int, job_id: str, records: dict[str, JobRecord]) -> Row:
-    record = records.get(job_id)
-    raw = job_id.encode("utf-8", "surrogateescape")
-    long = len(raw) > LONGEST_NAME
-    problem = f"its id is longer than {LONGEST_NAME:,} bytes" if long else None
-    return Row(
-        position=position,
-        payload=Payload(raw[:LONGEST_NAME], None, Trust.UNVERIFIED, problem),
-        location=Location.FINISHED,
-        queue=(record.queue if record else None) or "",
-        at=(record.finished_at or record.ts) if record else None,
-        record=record,
-    )

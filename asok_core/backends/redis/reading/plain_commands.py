@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from asok_core.backends.redis import parsing
+from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.constants import MOST_LISTS
@@ -150,7 +150,7 @@ class PlainQueries:
         return Query((("LLEN", key), ("LRANGE", key, 0, max(most - 1, 0))), read)
 
     def records(
-        self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
+        self, ids: Sequence[str], fields: Sequence[str] = record_replies.RECORD_FIELDS
     ) -> Query[dict[str, JobRecord]]:
         """As ScriptQueries.records."""
         commands, read = by_key({each: self._record(each, fields) for each in ids})
@@ -164,7 +164,7 @@ class PlainQueries:
 
         def read(replies: Sequence[Any]) -> JobRecord | None:
             values, text, ttl = replies
-            return parsing.record(job_id, _as_the_script_replies(values, text, ttl), fields)
+            return record_replies.record(job_id, _as_the_script_replies(values, text, ttl), fields)
 
         return Query((("HMGET", key, *fields), ("GET", key), ("TTL", key)), read)
 

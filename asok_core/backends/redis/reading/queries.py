@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from asok_core.backends.redis import parsing
+from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.bounded_records import WHOLE, parsed_records
 from asok_core.backends.redis.calls.call import Arg, ScriptCall
 from asok_core.backends.redis.calls.reading import (
@@ -228,7 +228,7 @@ class ScriptQueries:
         return known(reading.held)
 
     def records(
-        self, ids: Sequence[str], fields: Sequence[str] = parsing.RECORD_FIELDS
+        self, ids: Sequence[str], fields: Sequence[str] = record_replies.RECORD_FIELDS
     ) -> Query[dict[str, JobRecord]]:
         """The records of any number of jobs by id; those without one are left out."""
         unique = list(dict.fromkeys(ids))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from asok_core.backends.redis import parsing
+from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
 from asok_core.backends.redis.reading.queries import Found, Order
@@ -81,21 +81,25 @@ def find_job(
             _Known,
             records=round_trips.queries.records([job_id]),
             crashes=maybe("GET", parsing.raw(keys.crashes(job_id))),
-            history=maybe(*round_trips.queries.clipped(parsing.LONGEST_HISTORY + 1, *kept_with)),
-            text=maybe("GETRANGE", parsing.raw(keys.job(job_id)), 0, parsing.LONGEST_TEXT - 1),
+            history=maybe(
+                *round_trips.queries.clipped(record_replies.LONGEST_HISTORY + 1, *kept_with)
+            ),
+            text=maybe(
+                "GETRANGE", parsing.raw(keys.job(job_id)), 0, record_replies.LONGEST_TEXT - 1
+            ),
             now=server_time(),
         )
     )
     attempts, moves, reports = found.history or [
-        parsing.field_of_json(found.text, name) for name in ("attempts", "moves", "progress")
+        record_replies.field_of_json(found.text, name) for name in ("attempts", "moves", "progress")
     ]
     known = JobDetail(
         id=job_id,
         record=found.records.get(job_id),
         crashes=count(found.crashes),
-        attempts=parsing.attempts(attempts),
-        reports=parsing.reports(reports),
-        moves=parsing.moves(moves),
+        attempts=record_replies.attempts(attempts),
+        reports=record_replies.reports(reports),
+        moves=record_replies.moves(moves),
         read_at=found.now,
     )
     until = time.monotonic() + patience

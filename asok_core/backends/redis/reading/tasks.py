@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.consuming.task_counts import BUSIEST, RANKED
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys
-from asok_core.backends.redis.packed_figures import MOST_BYTES, entries, unpack
+from asok_core.backends.redis.packed_figures import BUSIEST, MOST_BYTES, RANKED, entries, unpack
 from asok_core.backends.redis.reading.query import Query, by_key, required, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
