@@ -77,6 +77,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             sys.stderr.write("starting the demo …\n")
             sys.stderr.flush()
             settings = stack.enter_context(demo.session())
+        from asok_console.tui.runtime import tuning
+
+        tuning.collect_rarely()
         from asok_core.operations.inspector import on_redis, open_operator, open_reader
 
         settings = on_redis(settings, args.url)

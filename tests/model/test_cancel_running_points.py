@@ -24,10 +24,9 @@ from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
+from tests.model.crash_points import KEYRING, Bench, reported_with_every_cut, settle, until_done
 from tests.model.cutter import Cut, Cutter
-from tests.model.test_crash_points import KEYRING, Bench, bench, reported_with_every_cut, until_done
 
-__all__ = ["bench"]
 PROCESS = "w.1"
 
 
@@ -88,16 +87,7 @@ def test_however_its_attempt_ends_it_is_cancelled(bench: Bench, verb: Verb, note
         assert list(_heartbeat(cutter)) == [job.id]
         outcome = Outcome(verb, Claim("default", envelope), job.id, job.task, unique="one")
         outcome.moved, outcome.delay = envelope, 60.0
-        consumer = Consumer(
-            Endpoint(cutter.url),
-            Keys(),
-            worker="w",
-            process=PROCESS,
-            queues=["default"],
-            dlq_max=100,
-        )
-        until_done(lambda: consumer.cycle([outcome], (), 0), cutter)
-        consumer.close()
+        settle(cutter, PROCESS, outcome)
         _ended(bench, job)
         assert _heartbeat(cutter) == {}
         assert not bench.client.exists("asok:ends:w")
@@ -211,16 +201,7 @@ def test_one_that_completes_or_fails_for_good_does_so(bench: Bench, verb: Verb) 
             verb, Claim("default", envelope), job.id, job.task, started_at=1.0, finished_at=2.0
         )
         outcome.moved, outcome.result = envelope, "null"
-        consumer = Consumer(
-            Endpoint(cutter.url),
-            Keys(),
-            worker="w",
-            process=PROCESS,
-            queues=["default"],
-            dlq_max=100,
-        )
-        until_done(lambda: consumer.cycle([outcome], (), 0), cutter)
-        consumer.close()
+        settle(cutter, PROCESS, outcome)
         assert bench.status(job) == {"complete": "completed", "fail": "failed"}[verb]
         assert bench.locations() == ({"dlq": [job.id]} if verb == "fail" else {})
         if verb == "fail":

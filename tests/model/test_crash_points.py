@@ -14,15 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
-import redis
 
-from asok_console.demo.embedded import EmbeddedRedis
 from asok_core import hooks
 from asok_core.backends.redis.calls.leases import NewEvent
 from asok_core.backends.redis.connection import Endpoint
@@ -37,10 +34,9 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.errors import Unreachable, UsageError
-from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
+from asok_core.jobs.envelope import Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
-from asok_core.settings.settings import Settings
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.running.circuit_breaker import LIMIT, Check
@@ -51,24 +47,21 @@ from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.settling import postpone_imports
 from asok_core.worker.wakeup import Alarm
 from tests.conftest import SECRET_KEY
-from tests.model.cutter import Cut, Cutter
+from tests.model.crash_points import (
+    KEYRING,
+    Bench,
+    fail,
+    ran,
+    reported_with_every_cut,
+    until_done,
+    work,
+)
+from tests.model.cutter import Cutter
 from tests.programs import PATIENCE, wait_until
 
-KEYRING = Keyring(SECRET_KEY.encode())
 QUEUES = ("high", "default")
 DEAD = Scope(Location.DEAD)
 LARGEST = 20_000
-ran: Counter[str] = Counter()
-
-
-def work(word: str) -> str:
-    ran[word] += 1
-    return word
-
-
-def fail(word: str) -> None:
-    ran[word] += 1
-    raise ValueError(word)
 
 
 def _process(config: WorkerConfig, shared: IO[bytes], orders: int) -> Process:
@@ -83,110 +76,6 @@ def _process(config: WorkerConfig, shared: IO[bytes], orders: int) -> Process:
         slots=slots,
         notify_supervisor=lambda: None,
     )
-
-
-@dataclass
-class Bench:
-    """A Redis, reached directly by ``client`` and through the proxy by ``url``."""
-
-    server: EmbeddedRedis
-    client: Any
-    folder: Path
-
-    def settings(self, url: str) -> Settings:
-        return Settings.load(
-            {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": url, "SECRET_KEY": SECRET_KEY}
-        )
-
-    @contextmanager
-    def cutter(self, at: int | None, cut: Cut) -> Iterator[Cutter]:
-        path = Path(tempfile.mkdtemp(dir=self.folder)) / "s"
-        with Cutter(path, self.server.socket, at, cut) as cutter:
-            yield cutter
-
-    def enqueue(self, *jobs: Job) -> None:
-        producer = RedisProducer(self.settings(self.server.url))
-        producer.enqueue(jobs)
-        producer.close()
-
-    def jobs(self, count: int, function: str = "work", **options: Any) -> list[Job]:
-        return [
-            Job(f"{function}-{n}", __name__, function, (f"{function}-{n}",), **options)
-            for n in range(count)
-        ]
-
-    def locations(self) -> dict[str, list[str]]:
-        """Every job by location."""
-        found: dict[str, list[str]] = {}
-        for key in self.client.keys("asok:*"):
-            name = key.decode()
-            kind = name.split(":")[1]
-            if kind in ("queue", "active", "dlq", "trash") and not name.endswith(":at"):
-                raws = self.client.lrange(key, 0, -1)
-                found.setdefault(kind, []).extend(peek(raw).id for raw in reversed(raws))
-        delayed = [peek(raw).id for raw in self.client.zrange("asok:delayed_tasks", 0, -1)]
-        if delayed:
-            found["delayed"] = delayed
-        return found
-
-    def counters(self) -> dict[str, int]:
-        counted: Counter[str] = Counter()
-        for key in self.client.scan_iter(match="asok:stats:*:m*"):
-            for name, value in self.client.hgetall(key).items():
-                counted[name.decode()] += int(value)
-        names = ("enqueued", "completed", "failed", "retried", "dead", "outcomes_dropped")
-        return {name: counted[name] for name in names if counted[name]}
-
-    def notices(self, queue: str = "default") -> list[str]:
-        """Notices of failures: how often each was taken, whether a retry follows, and its job."""
-        found = self.client.zrange(f"asok:notices:{queue}", 0, -1)
-        parts = [notice.split(b" ", 2) for notice in found]
-        return [f"{int(times)} {int(retry)} {peek(text).id}" for times, retry, text in parts]
-
-    def status(self, job: Job) -> str:
-        return str((self.client.hget(f"asok:job:{job.id}", "status") or b"").decode())
-
-
-@pytest.fixture
-def bench(redis_server: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[Bench]:
-    # The path of a socket may not be long.
-    with tempfile.TemporaryDirectory(prefix="asok-cut-") as folder:
-        yield Bench(redis_server, redis_client, Path(folder))
-
-
-Story = Callable[[Cutter], None]
-
-
-def reported_with_every_cut(bench: Bench, prepare: Callable[[], None], story: Story) -> None:
-    """Run a story with each of its commands cut in each way; it asserts its own end."""
-    bench.client.flushall()
-    prepare()
-    with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
-        story(cutter)
-        commands = list(cutter.commands)
-    assert commands
-    for at in range(len(commands)):
-        for cut in Cut:
-            bench.client.flushall()
-            prepare()
-            try:
-                with bench.cutter(at, cut) as cutter:
-                    story(cutter)
-            except AssertionError as error:
-                raise AssertionError(f"{cut} at {commands[at]}, {at} of {commands}") from error
-
-
-def until_done(act: Callable[[], object], cutter: Cutter) -> None:
-    """Do it again as often as the connection is cut, as a supervisor or an operator does."""
-    for _ in range(3):
-        try:
-            act()
-        except Unreachable:
-            continue
-        break
-    else:
-        raise AssertionError("it did not come through at the third time")
-    cutter.deliver()
 
 
 def test_enqueue(bench: Bench) -> None:
@@ -208,8 +97,8 @@ def test_enqueue(bench: Bench) -> None:
 def test_a_process_at_work(bench: Bench) -> None:
     """Claim, start, complete, retry and fail, the idle wait and its end, drain."""
     first = [*bench.jobs(2), *bench.jobs(2, "fail", queue="high")]
-    retried = Job("again", __name__, "fail", ("again",), retries=1, backoff=1000)
-    late = Job("late", __name__, "work", ("late",))
+    retried = Job("again", fail.__module__, "fail", ("again",), retries=1, backoff=1000)
+    late = Job("late", work.__module__, "work", ("late",))
 
     def prepare() -> None:
         ran.clear()
@@ -287,7 +176,7 @@ def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> Non
 @pytest.mark.parametrize("fault", ["wrong key", "missing module", "key that became wrong"])
 def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
     """It postpones, stops claiming, returns what it holds and tries one job at a time; then drains."""
-    module = "no_such_module" if fault == "missing module" else __name__
+    module = "no_such_module" if fault == "missing module" else work.__module__
     jobs = [Job(f"job-{n:02}", module, "work", (f"job-{n:02}",)) for n in range(16)]
     # What a process rejects that has run others before.
     most = LIMIT - 1 if fault == "key that became wrong" else 0
@@ -799,7 +688,7 @@ def test_edit_and_its_undo(bench: Bench) -> None:
 
 
 def test_a_requeue_to_the_front(bench: Bench) -> None:
-    jobs, waiting = bench.jobs(3), Job("waits", __name__, "work", ("waits",))
+    jobs, waiting = bench.jobs(3), Job("waits", work.__module__, "work", ("waits",))
 
     def prepare() -> None:
         _buried(bench, jobs)()

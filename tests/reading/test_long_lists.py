@@ -91,14 +91,19 @@ def test_a_pending_job_is_found_by_when_it_was_enqueued_or_else_by_a_search(
         assert calls(redis_client, "lrange") < 100
 
 
+def fill_pending(client: redis.Redis) -> None:
+    """Enqueue 5,000 small jobs."""
+    pipeline = client.pipeline(transaction=False)
+    for n in range(5000):
+        pipeline.lpush(KEYS.queue("default"), seal(job(n), KEYRING))
+    pipeline.execute()
+
+
 @pytest.mark.only_form("scripts")
 def test_a_walk_over_small_jobs_goes_through_the_list_once_for_each_window(
     redis_client: redis.Redis, reader: RedisReader
 ) -> None:
-    pipeline = redis_client.pipeline(transaction=False)
-    for n in range(5000):
-        pipeline.lpush(KEYS.queue("default"), seal(job(n), KEYRING))
-    pipeline.execute()
+    fill_pending(redis_client)
     redis_client.config_resetstat()
     pages = list(reader.scan(Location.PENDING, "default"))
     assert [row.payload.id for page in pages for row in page.rows] == [
@@ -113,10 +118,7 @@ def test_a_walk_over_small_jobs_goes_through_the_list_once_for_each_window(
 def test_a_search_in_a_long_list_goes_through_it_a_few_times_for_each_step(
     redis_client: redis.Redis, reader: RedisReader
 ) -> None:
-    pipeline = redis_client.pipeline(transaction=False)
-    for n in range(5000):
-        pipeline.lpush(KEYS.queue("default"), seal(job(n), KEYRING))
-    pipeline.execute()
+    fill_pending(redis_client)
     reader.snapshot()
     redis_client.config_resetstat()
     found = reader.job("job-4900", patience=PATIENCE)

@@ -17,6 +17,21 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from tests.conftest import SECRET_KEY
 
+CHAINED = """Traceback (most recent call last):
+  File "/srv/shop/lib/smtp.py", line 88, in connect
+    self.sock = create_connection(address)
+ConnectionRefusedError: smtp.example.org:25
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/shop/tasks/mail.py", line 41, in send_receipt
+    with smtp() as server:
+  File "/srv/shop/lib/smtp.py", line 95, in __enter__
+    raise DeliveryFailed(order) from error
+DeliveryFailed: receipt of order 4711
+"""
+"""The traceback of an exception that has another as its cause."""
 KEYS = Keys()
 KEYRING = Keyring(SECRET_KEY.encode())
 

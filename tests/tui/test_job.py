@@ -114,18 +114,6 @@ def test_a_run_that_the_list_does_not_report_is_taken_from_the_record() -> None:
     assert known([], None) == []
 
 
-CHAINED = """Traceback (most recent call last):
-  File "/srv/shop/lib/smtp.py", line 88, in connect
-    self.sock = create_connection(address)
-ConnectionRefusedError: smtp.example.org:25
-
-The above exception was the direct cause of the following exception:
-
-Traceback (most recent call last):
-  File "/srv/shop/tasks/mail.py", line 41, in send_receipt
-    with smtp() as server:
-DeliveryFailed: receipt of order 4711
-"""
 GROUP = """  + Exception Group Traceback (most recent call last):
   |   File "/srv/shop/tasks/sync.py", line 7, in run
   |     raise ExceptionGroup("two shops", errors)
@@ -141,8 +129,8 @@ GROUP = """  + Exception Group Traceback (most recent call last):
 @pytest.mark.parametrize(
     ("traceback", "shown"),
     [
-        (CHAINED, ("Root cause   ConnectionRefusedError: smtp.example.org:25",
-                   "Raised as    DeliveryFailed: receipt of order 4711")),
+        (seed.CHAINED, ("Root cause   ConnectionRefusedError: smtp.example.org:25",
+                        "Raised as    DeliveryFailed: receipt of order 4711")),
         (GROUP, ("│ ExceptionGroup: two shops (2 sub-exceptions)", "· TimeoutError: shop 1",
                  "· ValueError: shop 2")),
     ],

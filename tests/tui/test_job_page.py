@@ -17,23 +17,8 @@ from tests.fixtures.console import Hand, Open
 from tests.tui import seed
 from tests.tui.seed import KEYRING, KEYS
 
-CHAINED = """Traceback (most recent call last):
-  File "/srv/shop/lib/smtp.py", line 88, in connect
-    self.sock = create_connection(address)
-ConnectionRefusedError: smtp.example.org:25
 
-The above exception was the direct cause of the following exception:
-
-Traceback (most recent call last):
-  File "/srv/shop/tasks/mail.py", line 41, in send_receipt
-    with smtp() as server:
-  File "/srv/shop/lib/smtp.py", line 95, in __enter__
-    raise DeliveryFailed(order) from error
-DeliveryFailed: receipt of order 4711
-"""
-
-
-def die(client: redis.Redis, *jobs: Job, traceback: str = CHAINED) -> None:
+def die(client: redis.Redis, *jobs: Job, traceback: str = seed.CHAINED) -> None:
     """Let jobs die of a chain of exceptions, the first the newest."""
     now = seed.server_time(client)
     for at, job in enumerate(jobs):
@@ -202,7 +187,9 @@ async def test_the_traceback_is_copied_whole(redis_client: redis.Redis, open_con
     async with open_console(size=(100, 40)) as hand:
         await opened(hand, 1)
         await hand.press("Y")
-        await hand.until(lambda: hand.app.clipboard == CHAINED, "the traceback in the clipboard")
+        await hand.until(
+            lambda: hand.app.clipboard == seed.CHAINED, "the traceback in the clipboard"
+        )
 
 
 async def test_keys_of_the_page_are_in_its_help_and_footer(

@@ -13,9 +13,7 @@ async def test_the_stack_of_a_running_job_is_shown(
     desk: Desk, run_worker: RunWorker, open_console: Open
 ) -> None:
     run_worker()
-    job = desk.enqueue("hold", "word")
-    desk.wait_for_lines("begin word")
-    desk.reaches(job, "running")
+    job = desk.hold("word")
     async with open_console(size=(120, 40), view="jobs") as hand:
         await hand.sees("tests.worker.jobs.hold")
         await hand.press("s")
@@ -36,9 +34,8 @@ async def test_no_part_of_a_stack_is_cut_at_the_edge(
     desk: Desk, run_worker: RunWorker, open_console: Open
 ) -> None:
     run_worker()
-    job = desk.enqueue("hold", "word")
-    desk.wait_for_lines("begin word")
-    record = desk.reaches(job, "running")
+    job = desk.hold("word")
+    record = desk.record(job)
     async with open_console(size=(60, 24), view="jobs") as hand:
         await hand.sees("tests.worker.jobs.hold")
         await hand.press("s")
@@ -57,9 +54,7 @@ async def test_a_running_job_is_cancelled_after_a_question_that_states_what_happ
     desk: Desk, run_worker: RunWorker, open_console: Open
 ) -> None:
     run_worker()
-    job = desk.enqueue("hold", "word")
-    desk.wait_for_lines("begin word")
-    desk.reaches(job, "running")
+    job = desk.hold("word")
     async with open_console(size=(140, 40), view="jobs") as hand:
         await hand.sees("tests.worker.jobs.hold")
         await hand.press("d")

@@ -66,15 +66,20 @@ async def test_a_day_is_read_by_the_hour(redis_client: Any, open_console: Open) 
         await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
 
 
+async def find_charge(hand: Hand) -> None:
+    """List one task of all that were seeded."""
+    await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+    await hand.press("slash", *"charge", "enter")
+    await lists(hand, "shop.billing.charge")
+
+
 async def test_a_key_leads_to_the_jobs_of_a_task_and_back(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.shop(redis_client)
     seed.tasks(redis_client)
     async with open_console(view="tasks", size=(120, 40)) as hand:
-        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
-        await hand.press("slash", *"charge", "enter")
-        await lists(hand, "shop.billing.charge")
+        await find_charge(hand)
         for key, title in (("F", "Dead jobs"), ("L", "Delayed"), ("B", "recent jobs")):
             await hand.press(key)
             await hand.sees(title)
@@ -125,9 +130,7 @@ async def test_enter_opens_the_page_of_a_task(
     seed.shop(redis_client)
     seed.tasks(redis_client)
     async with open_console(view="tasks", size=(120, 60)) as hand:
-        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
-        await hand.press("slash", *"charge", "enter")
-        await lists(hand, "shop.billing.charge")
+        await find_charge(hand)
         await hand.press("enter")
         await hand.until(lambda: isinstance(hand.app.screen, TaskScreen), "the page")
         await hand.sees("Task shop.billing.charge   last hour")
@@ -149,9 +152,7 @@ async def test_the_page_of_a_task_leads_to_its_jobs(
     seed.shop(redis_client)
     seed.tasks(redis_client)
     async with open_console(view="tasks", size=(120, 60)) as hand:
-        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
-        await hand.press("slash", *"charge", "enter")
-        await lists(hand, "shop.billing.charge")
+        await find_charge(hand)
         for key, title in (
             ("F", "Dead jobs"),
             ("L", "Delayed"),

@@ -244,9 +244,8 @@ def test_a_job_of_a_foreign_worker_cannot_be_asked(desk: Desk, asok: Asok) -> No
 
 def test_what_is_no_request_is_ignored(desk: Desk, stacked: RunWorker, asok: Asok) -> None:
     stacked()
-    job = desk.enqueue("hold", "job")
-    desk.wait_for_lines("begin job")
-    record = desk.reaches(job, "running")
+    job = desk.hold("job")
+    record = desk.record(job)
     name = worker_of(record.worker or "")
     for text in ("", "{", "[]", '["x"]', '["x", 1, 2]', f'["{"x" * 100}", "a", 1]', "\udcff"):
         desk.client.rpush(f"asok:stacks:{name}", text.encode("utf-8", "surrogateescape"))

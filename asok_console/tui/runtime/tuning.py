@@ -17,6 +17,15 @@ NOW_AND_THEN = 30.0
 """Seconds between two times at which cached lines are dropped."""
 
 
+def collect_rarely() -> None:
+    """Call this before the modules of the console are imported.
+
+    They and the first picture are made of hundreds of thousands of objects that all stay: looking
+    through them again and again takes a twentieth of the start.
+    """
+    gc.set_threshold(*RARELY)
+
+
 def sharpen() -> None:
     """Set up this process for a console that is on the screen, with all that it will need.
 
@@ -24,5 +33,4 @@ def sharpen() -> None:
     takes a tenth of a second.
     """
     sys.setswitchinterval(TURN)
-    gc.set_threshold(*RARELY)
     gc.freeze()
