@@ -14,11 +14,15 @@ from asok_core.settings.secret_names import MASK, NamePattern, without_values
 LEAST = 4
 """Characters that a hidden value must have to be looked for in errors: shorter ones are everywhere."""
 _MOST_VALUES = 1000
+_CUT = re.compile(r"(\.\.\. \(cut\)\n| … |…\Z)")
+"""What is written where a traceback, a text that is read from Redis, or a note was cut."""
+_LONGEST_CUT = 65_536
+"""Characters of a value that are looked for where a text may have been cut."""
 _MISPLACED = f"{MASK} stands where nothing was hidden"
 _PAIR = re.compile(
     r"""(?P<name>[A-Za-z_][\w-]{0,63})(?P<between>\\*["']?\s{0,3}[=:]\s{0,3})"""
     r"""(?P<value>\\+"[^"\\]*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
-    r"""|\{[^{}]*\}|\[[^][]*\]|\([^()]*\)|[^\s,;&"')}\]]+)"""
+    r"""|\{[^{}]*\}|\[[^][]*\]|\([^()]*\)|[^\s,;&"')}\]]+|["'][^"']+\Z)"""
 )
 
 
@@ -34,13 +38,41 @@ def masked(value: Any, pattern: NamePattern, found: list[Any]) -> Any:
 
 
 def without_hidden(text: str, pattern: NamePattern, values: Sequence[Any]) -> str:
-    """A text without hidden ``values``, and without those beside a hidden name."""
+    """A text without hidden ``values``, and without those beside a hidden name.
+
+    Texts of errors and notes are bounded before this: of a value that was cut at the end of the text, or
+    where a mark says so, the part that is left is hidden as well.
+    """
     if not text:
         return text
     forms = sorted({form for each in values[:_MOST_VALUES] for form in _forms(each)}, key=len)
     if forms:
         text = re.sub("|".join(map(re.escape, reversed(forms))), MASK, text)
+        parts = _CUT.split(text)
+        # Every second one is a mark.
+        for at in range(0, len(parts), 2):
+            parts[at] = _without_begun(parts[at], forms, MASK)
+            if at:
+                parts[at] = _without_begun(parts[at][::-1], [f[::-1] for f in forms], MASK[::-1])[
+                    ::-1
+                ]
+        text = "".join(parts)
     return _PAIR.sub(lambda pair: _pair(pair, pattern), text)
+
+
+def _without_begun(text: str, forms: Sequence[str], mask: str) -> str:
+    """The text without what it ends with, if one of the ``forms`` begins so."""
+    longest = max(_begun(text, form) for form in forms)
+    return text[: len(text) - longest] + mask if longest else text
+
+
+def _begun(text: str, form: str) -> int:
+    """How many characters of ``form`` the text ends with; 0 for fewer than ``LEAST``."""
+    end = text[-min(len(form) - 1, _LONGEST_CUT) :] if len(form) > LEAST else ""
+    at = end.find(form[:LEAST])
+    while at >= 0 and not form.startswith(end[at:]):
+        at = end.find(form[:LEAST], at + 1)
+    return len(end) - at if at >= 0 else 0
 
 
 def _leaves(root: Any) -> Iterator[Any]:
@@ -71,6 +103,8 @@ def _forms(value: Any) -> Iterator[str]:
             json.dumps(text, ensure_ascii=False)[1:-1],
         }
         yield from forms
+        # The line of an error has one space for each run of spaces and line ends.
+        yield from (line for form in forms if len(line := " ".join(form.split())) >= LEAST)
         # KeyError shows its text by repr, and that text may have shown the value so already.
         for form in forms:
             doubled = form.replace("\\", "\\\\")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from asok_core.inspection.redaction import MASK, NoRedaction, Redaction, mark, s
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.job_text import from_text, to_text
-from asok_core.runtime.failures import Failure
+from asok_core.jobs.progress import as_kept, checked
+from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings
 from asok_core.web.request import WSGIRequest
 
@@ -132,6 +134,51 @@ def test_errors_do_not_have_the_value(secret: Any) -> None:
 )  # fmt: skip
 def test_errors_do_not_have_what_stands_under_a_hidden_name(text: str, found: str) -> None:
     assert REDACTION.text(text, None) == found
+
+
+LONG = "eyJ" + "".join(f"{n:x}." for n in range(900))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"no {LONG[:490]}", f"no {MASK}"),
+        (f"no {LONG[:4]}", f"no {MASK}"),
+        # So short a part shows nothing.
+        (f"no {LONG[:3]}", f"no {LONG[:3]}"),
+        (f"... (cut)\n{LONG[-490:]} twice {LONG}", f"... (cut)\n{MASK} twice {MASK}"),
+        (f"no {LONG[:490]} … {LONG[-20:]}!", f"no {MASK} … {MASK}!"),
+        (f"{LONG[:490]} is not at the end", f"{LONG[:490]} is not at the end"),
+        ("{'token': 'eyJhb", f"{{'token': {MASK}"),
+        ('{"token": "a b', f'{{"token": {MASK}'),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_of_a_value_that_was_cut_nothing_is_left(text: str, found: str) -> None:
+    assert REDACTION.text(text, job(token=LONG)) == found
+
+
+def test_a_note_of_progress_has_nothing_of_a_long_value() -> None:
+    made = job(token=LONG)
+    hide = partial(REDACTION.text, job=made)
+    for note in (f"loaded {LONG}", f"{'':1990}{LONG}"):
+        assert as_kept(checked(1, 2, note, 0.0), hide).note in (f"loaded {MASK}", MASK)
+    # A console may hide more than the worker did, whose note was cut.
+    cut = as_kept(checked(1, 2, f"loaded {LONG}", 0.0), str)
+    assert REDACTION.progress(cut, made).note == f"loaded {MASK}…"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [LONG, "-----BEGIN KEY-----\nMIIEvQ\nIBADAN\n-----END KEY-----\n"],
+    ids=["long", "several lines"],
+)
+def test_the_line_of_an_error_has_nothing_of_a_long_value(secret: str) -> None:
+    failure = failure_of(ValueError(f"refused: {secret}"), 20_000)
+    line, trace = REDACTION.failure(failure, job(token=secret))
+    assert line.startswith(f"ValueError: refused: {MASK}")
+    for text in (line, trace):
+        assert not any(part in text for part in (secret[:12], secret[-12:], secret[20:28]))
 
 
 def test_short_values_are_left_in_errors() -> None:
