@@ -8,6 +8,7 @@ from typing import Any
 
 from asok_core.clock import now
 from asok_core.execution import cancellation
+from asok_core.execution.current_job import Report
 from asok_core.jobs.calls import Call
 from asok_core.jobs.codec import Result
 from asok_core.jobs.futures import JobFuture
@@ -45,9 +46,19 @@ class LocalJob:
         self.failure: Failure | None = None
         self.progress: JobProgress | None = None
 
-    def report(self, done: object, total: object, note: object) -> None:
-        """Keep what its task reports. Raises TypeError or ValueError."""
-        self.progress = checked(done, total, note, now())
+    def report_of(self, attempt: Job) -> Report:
+        """What takes the reports of an attempt; each raises TypeError or ValueError.
+
+        Once the attempt has ended they are not kept, as by a worker: the next attempt has its own.
+        """
+
+        def report(_: object, done: object, total: object, note: object) -> None:
+            progress = checked(done, total, note, now())
+            # Each attempt, and the end, has a job of its own.
+            if self.job is attempt:
+                self.progress = progress
+
+        return report
 
     def record(self) -> JobRecord:
         """The record of the job, as a worker would write it."""

@@ -67,7 +67,7 @@ class JobRunner:
             job.started_at, job.progress = job.ts, None
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
-        context.run(current_job.running.set, (job.job, LocalJob.report, job))
+        context.run(current_job.running.set, (job.job, job.report_of(job.job), job))
         try:
             result = context.run(self._attempt, job, call, self._store.slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it

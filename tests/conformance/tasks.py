@@ -19,6 +19,7 @@ from asok_core import (
     hooks,
     task,
 )
+from asok_core.execution.current_job import CurrentJob
 from asok_core.jobs.job import Job
 
 LONGEST = 50.0
@@ -203,4 +204,19 @@ def report_at_the_first_attempt(path: str) -> int:
     if current_job().attempt == 1:
         current_job().progress(1, 2)
         raise ConnectionError("again")
+    return current_job().attempt
+
+
+EARLIER: list[CurrentJob] = []
+"""The attempts that ``report_for_the_earlier_attempt`` made before."""
+
+
+def report_for_the_earlier_attempt(path: str) -> int:
+    """Fail, and report progress at the second attempt as the first one."""
+    note(path)
+    EARLIER.append(current_job())
+    if current_job().attempt == 1:
+        raise ConnectionError("again")
+    for each in EARLIER[:-1]:
+        each.progress(1, 2)
     return current_job().attempt

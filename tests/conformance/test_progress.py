@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asok_core import JobFailed, JobProgress, background, current_job, get_job
+from asok_core.execution.current_job import CurrentJob
 from tests.conformance import tasks
 from tests.conformance.conftest import Application
 from tests.programs import PATIENCE, wait_until
@@ -56,6 +57,28 @@ def test_another_attempt_begins_without_progress(application: Application) -> No
     )
     assert future.result(PATIENCE) == 2
     assert future.progress() is None
+
+
+def test_an_attempt_that_has_ended_reports_nothing_for_the_next(application: Application) -> None:
+    future = background(
+        tasks.report_for_the_earlier_attempt, application.path(), _retries=1, _backoff=0
+    )
+    assert future.result(PATIENCE) == 2
+    assert future.progress() is None
+
+
+@pytest.mark.except_on("redis", because="its jobs run in another process")
+def test_a_report_after_the_end_changes_nothing(application: Application) -> None:
+    kept: list[CurrentJob] = []
+
+    def keep() -> None:
+        kept.append(current_job())
+        current_job().progress(1, 2)
+
+    future = background(keep)
+    future.result(PATIENCE)
+    kept[0].progress(2, 2)
+    assert _reported(future.progress()) == (1, 2, "")
 
 
 def test_a_job_that_reports_nothing_has_no_progress(application: Application) -> None:
