@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from asok_core.errors import UsageError
 from asok_core.inspection.argument_paths import parse_condition, value_text
-from asok_core.inspection.moments import Form, form_of, read_moment
+from asok_core.inspection.moments import DAY, Form, form_of, read_moment
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.settings.durations import parse_duration
@@ -136,7 +135,7 @@ def _range(first: str, last: str, now: float) -> tuple[float, float]:
     if form_of(last) is Form.CLOCK:
         # 15:00..16:30 at 16:00: the end is to come. 23:00..01:00: it is on the next day.
         begin = read_moment(first, now)
-        return begin, read_moment(last, begin) + timedelta(days=1).total_seconds()
+        return begin, read_moment(last, begin) + DAY
     end = read_moment(last, now)
     if form_of(first) is Form.CLOCK:
         return read_moment(first, min(now, end - 0.001)), end

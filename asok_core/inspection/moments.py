@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum, auto
 
 from asok_core.settings.durations import parse_duration
@@ -13,6 +13,8 @@ ALLOWED = (
     "given), or 2h (ago)"
 )
 
+DAY = 86_400.0
+"""Seconds."""
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _DAY = re.compile(r"(today|yesterday)(?:[ t](.+))?")
 _AGO = re.compile(r"[0-9.]+\s*[a-z]+", re.ASCII)
@@ -55,23 +57,25 @@ def read_moment(text: str, now: float) -> float:
 
 
 def _read(value: str, now: float) -> float:
-    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    day = timedelta(days=1)
+    # In seconds: a datetime has no days before the year 1, to which a moment may be relative.
+    today = now - now % DAY
     if found := _DAY.fullmatch(value):
-        begin = today if found[1] == "today" else today - day
-        return (_at(begin, found[2]) if found[2] else begin).timestamp()
+        return today - DAY * (found[1] == "yesterday") + (_clock(found[2]) if found[2] else 0)
     if _CLOCK.fullmatch(value):
-        at = _at(today, value)
-        return (at if at.timestamp() <= now else at - day).timestamp()
+        at = today + _clock(value)
+        return at if at <= now else at - DAY
     if _AGO.fullmatch(value):
         return now - parse_duration(value)
     moment = datetime.fromisoformat(value.upper())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _at(day: datetime, clock: str) -> datetime:
-    found = _CLOCK.fullmatch(clock)
+def _clock(text: str) -> float:
+    """Seconds since midnight of a time of day."""
+    found = _CLOCK.fullmatch(text)
     if found is None:
         raise ValueError
     hour, minute, second = (int(part or 0) for part in found.groups())
-    return day.replace(hour=hour, minute=minute, second=second)
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError
+    return hour * 3600.0 + minute * 60 + second

@@ -169,6 +169,10 @@ def row(
         ("between:00:30..1970-01-01T01:00", True),
         ("between:00:40..00:40", True),
         ("between:1969-12-30..yesterday", False),
+        # Days before the first that a date can have.
+        ("between:9999999d..15:00", False),
+        ("between:0001-01-01..15:00", False),
+        ("between:15:00..0001-01-01", False),
     ],
 )
 def test_a_dead_job_answers(text: str, matches: bool) -> None:
