@@ -127,6 +127,45 @@ async def test_a_typed_filter_does_not_lead_back_to_a_composition(open_console: 
         await hand.sees("1 of 7")
 
 
+async def test_after_a_visit_the_jobs_of_a_line_lead_back_to_their_composition(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 41))
+    seed.pending(redis_client, "default", 1, first=1, age=5.0)
+    async with open_console(view="dead", size=(120, 30)) as hand:
+        await hand.sees("1 of 41")
+        await hand.press("v")
+        await hand.sees("4 error groups")
+        await hand.press("enter")
+        await hand.sees("11 found")
+        await hand.press("1")
+        await hand.sees("1 pending")
+        await hand.press("j", "F")
+        await hand.sees("Esc goes back")
+        await hand.press("escape", "6")
+        await hand.sees("11 found")
+        await hand.press("escape")
+        await hand.sees("4 error groups")
+        await hand.press("escape")
+        await hand.sees("1 of 41")
+
+
+async def test_jobs_that_are_grouped_leave_no_filter_behind(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 41))
+    async with open_console(view="dead", size=(120, 30)) as hand:
+        await hand.sees("1 of 41")
+        await hand.press("slash", *"KeyError", "enter")
+        await hand.sees("⌕ KeyError")
+        await hand.press("v")
+        await hand.sees("4 error groups")
+        await hand.press("v")
+        await hand.sees("1 of 41")
+        await hand.press("slash")
+        assert hand.app.focused.value == ""  # type: ignore[union-attr]
+
+
 async def test_another_queue_is_counted_when_it_is_shown(
     shop: redis.Redis, open_console: Open
 ) -> None:

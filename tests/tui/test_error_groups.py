@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import redis
 
+from asok_core.backends.roles import Reader
+from asok_core.errors import Unreachable
+from asok_core.inspection.rows import Page
 from tests.fixtures.console import Open
 from tests.tui import seed
 from tests.tui.seed import KEYS
@@ -77,3 +82,72 @@ async def test_an_operation_that_left_jobs_out_does_not_look_done(
     async with open_console(view="activity") as hand:
         await hand.sees("⚠ none")
         await hand.sees("⚠ partly")
+
+
+class HeldScan:
+    """A reader that holds each scan after its first page until it is let go, or ends it with an error."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.open = threading.Event()
+        self.open.set()
+        self.begun = 0
+        self.breaks = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def scan(self, *args: Any, **options: Any) -> Iterator[Page]:
+        self.begun += 1
+        for page in self._reader.scan(*args, **options):
+            yield page
+            self.open.wait()
+            if self.breaks:
+                raise Unreachable("Redis does not answer")
+
+
+async def test_a_count_that_takes_longer_than_a_refresh_is_not_begun_again(
+    redis_client: redis.Redis, open_dead: Open
+) -> None:
+    readers: list[HeldScan] = []
+
+    def held(reader: Reader) -> HeldScan:
+        readers.append(HeldScan(reader))
+        return readers[0]
+
+    async with open_dead(6, size=(120, 30), reading=held, interval=0.1) as hand:
+        await hand.press("v")
+        await hand.sees("6 jobs")
+        reader = readers[0]
+        reader.open.clear()
+        try:
+            more = seed.dead_jobs(seed.server_time(redis_client), 4, first=20_000)
+            redis_client.lpush(KEYS.dead, *more)
+            await hand.sees("now 10")
+            await hand.press("f5")
+            await hand.until(lambda: reader.begun == 2, "another count")
+            for _ in range(3):
+                before = hand.app.snapshot
+                await hand.until(lambda: hand.app.snapshot is not before, "a refresh")  # noqa: B023
+            assert reader.begun == 2
+        finally:
+            reader.open.set()
+        await hand.sees("10 jobs")
+
+
+async def test_a_count_that_was_cut_short_says_so_and_moves_nothing(open_dead: Open) -> None:
+    readers: list[HeldScan] = []
+
+    def held(reader: Reader) -> HeldScan:
+        readers.append(HeldScan(reader))
+        return readers[0]
+
+    async with open_dead(1_500, size=(120, 30), reading=held) as hand:
+        readers[0].breaks = True
+        await hand.press("v")
+        await hand.sees("not all were counted: Redis does not answer")
+        await hand.press("R", "D")
+        assert len(hand.app.screen_stack) == 1
+        readers[0].breaks = False
+        await hand.sees("1,500 jobs")
+        await hand.loses("not all were counted")

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.error_groups import by_count, filter_of
+from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
@@ -68,6 +69,9 @@ class DeadView(ComposedView):
 
     order = 0
     _counting: ErrorGroupScan | None = None
+    """The scan that is shown."""
+    _next: ErrorGroupScan | None = None
+    """The latest scan, of which ``_walk`` is the thread."""
     _walk: Scan | None = None
 
     def __init__(self) -> None:
@@ -94,12 +98,21 @@ class DeadView(ComposedView):
             super().show(snapshot, page)
             return
         scan = self._counting
-        changed = scan is None or self._has_changed(scan, snapshot)
-        if scan is None or (changed and (scan.rested or (scan.done and not scan.dead_jobs))):
+        if scan is None or (not self._is_scanning and self._is_due(scan, snapshot)):
             self._begin_scan(snapshot)
         elif scan.done:
             self._show_groups(scan, snapshot)
         self.refresh_heading()
+
+    @property
+    def _is_scanning(self) -> bool:
+        """Whether a scan is under way. It may take longer than many refreshes."""
+        return self._next is not None and not self._next.done
+
+    def _is_due(self, scan: ErrorGroupScan, snapshot: Snapshot) -> bool:
+        """Whether the dead jobs have changed since a scan, and it was long enough ago."""
+        none_found = scan.done and not scan.dead_jobs
+        return self._has_changed(scan, snapshot) and (scan.rested or none_found)
 
     @staticmethod
     def _has_changed(scan: ErrorGroupScan, snapshot: Snapshot) -> bool:
@@ -108,7 +121,7 @@ class DeadView(ComposedView):
 
     def _show_groups(self, scan: ErrorGroupScan, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
-        self.groups.set_empty_text(scan.problem or said)
+        self.groups.set_empty_text(safe(scan.error, 200) or scan.problem or said)
         self.groups.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
 
     @property
@@ -144,14 +157,16 @@ class DeadView(ComposedView):
         scan, walk = self._counting, self._walk
         now = self.console.snapshot.dead if self.console.snapshot else 0
         parts = [("Dead jobs by error", "title")]
-        if scan is not None and now and not scan.dead_jobs:
+        if scan is not None and now and not scan.dead_jobs and not scan.error:
             # None was found so far; the present ones are being counted.
             parts.append(("counting …", "dim"))
         elif scan is not None:
             groups = len(scan.groups)
             parts.append((counted(groups, "error group"), ""))
             parts.append((f"{scan.dead_jobs:,} jobs", ""))
-            if scan.done and scan.dead_jobs != now:
+            if scan.error:
+                parts.append((f"⚠ not all were counted: {safe(scan.error, 200)}", "warn"))
+            elif scan.done and scan.dead_jobs != now:
                 parts.append((f"now {now:,}", "warn"))
             parts.append((f"by {ORDERS[self.order]}", "dim"))
             if walk is not None and not scan.done:
@@ -187,8 +202,13 @@ class DeadView(ComposedView):
     def search_again(self) -> None:
         """Repeat the search, and count the groups again."""
         super().search_again()
-        if self._counting is not None:
-            self._counting.expire()
+        if self._counting is None:
+            return
+        self._counting.expire()
+        if self._next is not self._counting and self._walk is not None:
+            # It began before what has changed.
+            self._walk.give_up()
+            self._next = None
 
     def _begin_scan(self, snapshot: Snapshot) -> None:
         if self._walk is not None:
@@ -205,8 +225,8 @@ class DeadView(ComposedView):
         super().scanned(event)
         if event.scan is not self._walk:
             return
-        if event.done or event.error:
-            self._next.finish(event.scan.took)
+        if self._next is not None and (event.done or event.error):
+            self._next.finish(event.scan.took, event.error)
             self._counting = self._next
         scan, snapshot = self._counting, self.console.snapshot
         # The scanning thread still adds to a scan that is not done.
@@ -244,6 +264,9 @@ class DeadView(ComposedView):
         if action.reach not in (Reach.MATCHING, Reach.SHOWN) or snapshot is None:
             return None
         if scan is None or not scan.done or group is None or group.is_rest:
+            return None
+        if scan.error:
+            # How many there are is not known.
             return None
         question = Question(filter_of(group), snapshot.taken_at)
         scope = scan.end.scope(Location.DEAD, None, question, snapshot.taken_at, group.count)

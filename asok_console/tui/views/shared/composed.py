@@ -46,9 +46,10 @@ class ComposedView(JobListView):
 
     by: Grouping | None = None
     """By what the jobs are counted; None: they are listed."""
-    _former_by: Grouping | None = None
     _opened: tuple[Filter, Grouping] | None = None
     """The filter of a line that was opened, and where it was."""
+    _before_visit: tuple[Grouping | None, Grouping | None] = (None, None)
+    """By what the jobs were counted, and from which composition those of a line were opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,21 +157,26 @@ class ComposedView(JobListView):
     def compose_by(self, by: Grouping | None) -> None:
         """Show the composition by something, from its first line; None: the list."""
         if by is not None and self.search is not None:
-            self.narrow(None)
+            # With the line for it: a filter that is typed later begins empty.
+            self.clear_filter()
         self.by = by
         self.composition.clear()
         self.turn()
 
     def visit(self, text: str) -> None:
         """Show the jobs also where the composition is shown."""
-        self._former_by, self.by = self.by, None
+        self._before_visit = self.by, self._opened[1] if self._opened else None
+        self.by = None
         self.turn()
         super().visit(text)
 
     def end_visit(self) -> None:
         """Show what was shown before the visit."""
         super().end_visit()
-        self.by = self._former_by
+        self.by, opened_from = self._before_visit
+        self._opened = None
+        if opened_from is not None and self.search is not None:
+            self._opened = self.search.question.filter, opened_from
         self.turn()
 
     def go_back(self) -> bool:

@@ -69,6 +69,8 @@ class ErrorGroupScan:
     def __init__(self, now: float) -> None:
         self.groups = ErrorGroups(recent_from=now - TREND)
         self.head = self.problem = ""
+        self.error = ""
+        """Why it ended before it had counted all."""
         self.end = End()
         self._done_at = 0.0
         self._took = 0.0
@@ -84,9 +86,9 @@ class ErrorGroupScan:
         """How many dead jobs were counted."""
         return self.groups.dead_jobs
 
-    def finish(self, took: float) -> None:
-        """Record that the scan is complete."""
-        self._done_at, self._took = time.monotonic(), took
+    def finish(self, took: float, error: str = "") -> None:
+        """Record that the scan is complete, or that it ended early."""
+        self._done_at, self._took, self.error = time.monotonic(), took, error
 
     def expire(self) -> None:
         """Allow the next scan at once if the dead jobs changed: an operation changed them."""
@@ -95,7 +97,7 @@ class ErrorGroupScan:
 
     @property
     def done(self) -> bool:
-        """Whether the scan is complete."""
+        """Whether the scan has ended."""
         return bool(self._done_at)
 
     @property
