@@ -109,6 +109,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 theme=last.theme,
                 new_here=last.fresh,
                 namespace=settings.namespace,
+                beside_framework=settings.records == "framework",
                 first=first,
             )
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import NamedTuple
 
-from asok_console.presentation import compositions, numbers
+from asok_console.presentation import compositions, numbers, releases
 from asok_console.presentation.tables import cells
 from asok_console.presentation.text import safe
 from asok_core.inspection import histograms
@@ -15,11 +16,13 @@ from asok_core.inspection.phrases import counted
 from asok_core.inspection.task_figures import Figures, TaskHistory
 from asok_core.jobs.states import Location
 from asok_core.operations.task_jobs import LocationCount, TaskJobs
+from asok_core.operations.task_release import TaskRelease
 
 BARS, ERRORS, QUEUES = 12, 8, 5
 """Lines of a histogram, errors that are listed, and queues that are listed of a location."""
 RANGE_NAMES = {"1h": "last hour", "24h": "last 24 h", "14d": "last 14 d"}
 _LONGEST_ERROR = 160
+_INDENT = "Attempts   "
 
 
 class PageLine(NamedTuple):
@@ -41,6 +44,42 @@ def fact_lines(history: TaskHistory) -> Iterator[PageLine]:
     yield PageLine(f"Wait       {_times(figures.wait_ms(0.5), figures.wait_ms(0.95))}")
     mean = numbers.size(None if size is None else round(size))
     yield PageLine(f"Job size   {mean} on average")
+
+
+def release_lines(release: TaskRelease | None, width: int = 1_000) -> Iterator[PageLine]:
+    """The task before the present release and since, what follows, and from how many attempts."""
+    if release is None:
+        return
+    comparison = release.comparison
+    said = (
+        (releases.comparison_line(comparison), "bad" if comparison.is_worse else ""),
+        (f"{releases.verdict(comparison)}; {releases.basis(comparison)}", ""),
+        (releases.mixture(release.others, release.live), "warn"),
+    )
+    title = "Release"
+    for text, tone in said:
+        for part in wrap(safe(text, 300), max(width - len(_INDENT), 20)):
+            yield PageLine(f"{title:<{len(_INDENT)}}{part}", tone)
+            title = ""
+
+
+def uncounted(queues: Sequence[str], *, framework: bool) -> str:
+    """What is not counted, as far as is known; '' where nothing is. ``framework``: ASOK_RECORDS names it.
+
+    Safe for a terminal.
+    """
+    parts = ["what workers of the asok framework run (ASOK_RECORDS=framework)"] if framework else []
+    if queues:
+        more = f" and {counted(len(queues) - 1, 'other queue')}" if len(queues) > 1 else ""
+        name = safe(queues[0], 60)
+        parts.append(f"jobs that leave queue {name}{more}, which no registered worker serves")
+    return f"Not counted: {'; '.join(parts)}" if parts else ""
+
+
+def uncounted_lines(queues: Sequence[str], *, framework: bool) -> Iterator[PageLine]:
+    """The same as a line of a page."""
+    if found := uncounted(queues, framework=framework):
+        yield PageLine(found, "warn")
 
 
 def histogram_lines(title: str, histogram: Mapping[int, int], width: int) -> list[PageLine]:

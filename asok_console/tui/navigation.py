@@ -25,7 +25,7 @@ from asok_console.tui.views.delayed import DelayedView
 from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
-from asok_console.tui.views.shared.base import View
+from asok_console.tui.views.shared.base import Origin, View
 from asok_console.tui.views.tasks import TasksView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
@@ -160,11 +160,12 @@ class NavigatingApp(OrderlyApp):
 
     def visit(self, view: str, words: str, queue: str | None = None) -> None:
         """Show a view narrowed by a filter, from which Esc leads back. ``queue``: of pending jobs."""
-        former = self.view_name
+        page, former = self.screen, self.view_name
+        task = (page.task_name, page.span) if isinstance(page, TaskScreen) else None
         self.action_show_view(view)
         if queue is not None:
             self.query_one(PendingView).show_queue(queue)
-        self.view.came_from = former
+        self.view.came_from = Origin(former, task)
         self.view.visit(words)
 
     def action_show_view(self, name: str) -> None:
@@ -172,7 +173,7 @@ class NavigatingApp(OrderlyApp):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.view_name = name
-        self.view.came_from = ""
+        self.view.came_from = None
         self.query_one(Views).current = name
         self.poller.reads_jobs = self.view.SHOWS_RUNNING
         self.view.focus_list()
@@ -225,8 +226,10 @@ class NavigatingApp(OrderlyApp):
             self.show({})
             return True
         view, former = self.view, self.view.came_from
-        if former:
+        if former is not None:
             view.end_visit()
-            self.action_show_view(former)
+            self.action_show_view(former.view)
+            if former.task is not None:
+                self.show_task(*former.task)
             return True
         return view.go_back()

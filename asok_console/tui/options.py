@@ -31,6 +31,8 @@ class Session:
     new_here: bool = False
     """Whether this is the first console of this user, so that the footer points out the help."""
     namespace: str = "asok"
+    beside_framework: bool = False
+    """Whether the records are written for workers of the asok framework, which count nothing."""
     first: Snapshot | None = None
     """A snapshot that was read before, to be shown at once."""
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from asok_core.jobs.envelope import seal
 from tests.fixtures.command_line import Ran
+from tests.hidden import hidden_in
 from tests.reading.test_tasks import Tasks
-from tests.tui import seed
+from tests.tui import hostile, seed
+from tests.tui.seed import KEYS
 
 Run = Callable[..., Ran]
 
@@ -151,3 +154,37 @@ def test_a_task_is_compared_with_the_release_before(
     assert (document["before"]["completed"], document["after"]["completed"]) == (200, 40)
     assert (document["slower"], document["fails_more"]) == (True, False)
     assert "nothing before it" in asok("task", "show", "shop.pack").out
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS)
+def test_a_name_does_not_reach_the_terminal_raw(asok: Run, tasks: Tasks, text: str) -> None:
+    name = f"m.{text[:250]}".encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    tasks.minute(name, 1, 50)
+    for words in (("list",), ("list", "--json"), ("show", name), ("show", name, "--json")):
+        ran = asok("task", *words)
+        assert ran.code == 0
+        assert not hidden_in((ran.out + ran.err).replace("\n", "")), ascii(ran.out)
+
+
+def test_what_is_not_counted_is_stated(
+    asok: Run, tasks: Tasks, redis_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (("list",), ("show", "shop.mail")):
+        assert "Not counted" not in asok("task", *words).out
+        document = asok("task", *words, "--json").document
+        assert document["uncounted"] == {"framework": False, "queues": []}
+    # Twelve jobs came into a queue without a worker, and two are there: others took them.
+    key = f"asok:stats:letters:s{tasks.now // 10 * 10 - 20}"
+    redis_client.hset(key, mapping={"enqueued": 12})
+    redis_client.expire(key, 600)
+    redis_client.sadd(KEYS.queues, "letters")
+    redis_client.lpush(KEYS.queue("letters"), *(seal(seed.job(n), seed.KEYRING) for n in range(2)))
+    said = "Not counted: jobs that leave queue letters, which no registered worker serves"
+    for words in (("list",), ("show", "shop.mail")):
+        assert said in asok("task", *words).out
+        assert asok("task", *words, "--json").document["uncounted"]["queues"] == ["letters"]
+    monkeypatch.setenv("ASOK_RECORDS", "framework")
+    said = "Not counted: what workers of the asok framework run (ASOK_RECORDS=framework); jobs that"
+    for words in (("list",), ("show", "shop.mail")):
+        assert said in asok("task", *words).out
+        assert asok("task", *words, "--json").document["uncounted"]["framework"] is True

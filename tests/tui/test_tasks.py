@@ -124,6 +124,29 @@ async def test_tasks_that_are_worse_since_a_release_are_marked(
         assert "↑" not in same
 
 
+async def test_the_page_of_a_task_compares_releases(redis_client: Any, open_console: Open) -> None:
+    made = Tasks(redis_client, "")
+    made.minute("shop.slow", 30, 200, 33)
+    made.minute("shop.slow", 5, 60, 44)
+    at = made.now // 60 * 60 - 600
+    async with open_console(view="tasks", size=(80, 30)) as hand:
+        await lists(hand, "shop.slow")
+        await hand.press("enter")
+        await hand.sees("Job size")
+        assert not hand.shows("Release")
+        change = {"kind": "release_changed", "at": at, "from": "9b00d7", "to": "4f2a1c"}
+        redis_client.xadd("asok:events", change, id=f"{made.now * 1000}-0")
+        redis_client.expire("asok:events", 600)
+        await hand.sees("Release    since 4f2a1c (1")
+        await hand.sees("slower; 200 attempts in the 1 h before, 60 since, in whole")
+        # What does not fit into a line is on the next one.
+        await hand.sees("  minutes")
+        # Another range of the figures has the same comparison.
+        await hand.press("right_square_bracket")
+        await hand.sees("Task shop.slow   last 24 h")
+        await hand.sees("Release    since 4f2a1c (1")
+
+
 async def test_enter_opens_the_page_of_a_task(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
@@ -161,8 +184,15 @@ async def test_the_page_of_a_task_leads_to_its_jobs(
         ):
             await hand.press("enter")
             await hand.sees("Where its jobs are")
+            await hand.press("right_square_bracket")
+            await hand.sees("Task shop.billing.charge   last 24 h")
             await hand.press(key)
             await hand.sees(title)
             await hand.sees("⌕ task:=shop.billing.charge")
             await hand.press("escape")
+            # The range is the one that was chosen there.
+            await hand.sees("Task shop.billing.charge   last 24 h")
+            await hand.sees("Where its jobs are")
+            await hand.press("escape")
             await hand.sees("Tasks   last hour")
+            assert hand.app.view_name == "tasks"

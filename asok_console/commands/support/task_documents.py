@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from asok_console.presentation.prose import plural
@@ -45,6 +46,11 @@ def comparison_document(comparison: Comparison, others: int, live: int) -> dict[
         "live_workers": live,
         "workers_on_other_releases": others,
     }
+
+
+def uncounted_document(queues: Sequence[str], *, framework: bool) -> dict[str, Any]:
+    """What is known to be missing in figures: what the framework runs, and what leaves these queues."""
+    return {"framework": framework, "queues": list(queues)}
 
 
 def note_of_others(table: TaskTable) -> str:

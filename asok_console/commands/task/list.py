@@ -9,12 +9,18 @@ from typing import Any
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines, write_table
 from asok_console.commands.support.options import whole_number
-from asok_console.commands.support.task_documents import figures_document, note_of_others
+from asok_console.commands.support.task_documents import (
+    figures_document,
+    note_of_others,
+    uncounted_document,
+)
 from asok_console.presentation import numbers
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
+from asok_console.presentation.task_pages import uncounted
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.task_figures import RANGES, TaskRow, TaskTable
+from asok_core.inspection.uncounted import uncounted_queues
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 
@@ -44,8 +50,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     reader = open_reader(settings, args.url)
     try:
         table = reader.tasks(RANGES[args.last])
+        queues = uncounted_queues(reader.snapshot(jobs=False))
     finally:
         reader.close()
+    framework = settings.records == "framework"
+    said = uncounted(queues, framework=framework)
     rows = sorted(table.rows, key=SORTS[args.sort], reverse=True)[:limit]
     if args.json:
         write_json(
@@ -55,17 +64,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 "tasks": [_document(table, row) for row in rows],
                 "other": _document(table, table.other) if table.other else None,
                 "other_tasks": table.others,
+                "uncounted": uncounted_document(queues, framework=framework),
             }
         )
         return 0
     if not rows and table.other is None:
-        write_lines([f"No task was counted in the last {args.last}."])
+        write_lines([f"No task was counted in the last {args.last}.", *([said] if said else [])])
         return 0
     write_table(COLUMNS, [_cells(table, row) for row in (*rows, *_rest(table))])
     notes = [note_of_others(table)] if table.other else []
     if len(table.rows) > len(rows):
         notes.append(f"{len(table.rows) - len(rows):,} more tasks: --limit N")
-    write_lines(notes)
+    write_lines([*notes, said] if said else notes)
     return 0
 
 

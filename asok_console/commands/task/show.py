@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
-from asok_console.commands.support.task_documents import comparison_document, figures_document
+from asok_console.commands.support.task_documents import (
+    comparison_document,
+    figures_document,
+    uncounted_document,
+)
 from asok_console.presentation import compact, task_pages
-from asok_console.presentation.releases import basis, comparison_line, mixture, verdict
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import Reader
 from asok_core.clock import iso
 from asok_core.errors import UsageError
 from asok_core.inspection import histograms
-from asok_core.inspection.release_comparison import (
-    Comparison,
-    compared,
-    on_others,
-    present_change,
-)
-from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import FINE_RANGES, RANGES, TaskHistory
+from asok_core.inspection.uncounted import uncounted_queues
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.task_jobs import TaskJobs, read_task_jobs
+from asok_core.operations.task_release import TaskRelease, read_task_release
 from asok_core.settings.settings import Settings
 
 FOUND, NOT_FOUND = 0, 1
@@ -49,11 +46,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         history = reader.task_history(args.task, FINE_RANGES[args.last])
         snapshot = reader.snapshot()
-        release = _compared(reader, args.task, snapshot)
+        release = read_task_release(reader, args.task, snapshot)
         jobs = read_task_jobs(reader, args.task, snapshot)
     finally:
         reader.close()
-    figures = history.total
+    framework, figures = settings.records == "framework", history.total
+    queues = uncounted_queues(snapshot)
     found = bool(figures.started or figures.ended)
     if args.json:
         write_json(
@@ -64,6 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 "bucket_seconds": history.width,
                 "total": figures_document(figures),
                 "release": comparison_document(*release) if release else None,
+                "uncounted": uncounted_document(queues, framework=framework),
                 "run_histogram_ms": _histogram_document(figures.runs),
                 "wait_histogram_ms": _histogram_document(figures.waits),
                 "jobs": _jobs_document(jobs),
@@ -83,41 +82,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         write_lines(_lines(history, args.last, release))
     else:
         write_lines([f"Nothing was counted of {safe(args.task, 200)} in the last {args.last}."])
+    missing = task_pages.uncounted_lines(queues, framework=framework)
+    write_lines(f"  {line.text}" for line in missing)
     write_lines(f"  {line.text}" for line in task_pages.location_lines(jobs))
     write_lines(f"  {line.text}" for line in task_pages.error_lines(jobs))
     return FOUND if found else NOT_FOUND
 
 
-class _Compared(NamedTuple):
-    """A task before the present release and since; of ``live`` workers ``others`` do not run it."""
-
-    comparison: Comparison
-    others: int
-    live: int
-
-
-def _compared(reader: Reader, task: str, snapshot: Snapshot) -> _Compared | None:
-    """None where no release began within the time that is kept by the minute."""
-    change = present_change(snapshot.events)
-    if change is None or not change.is_recent(snapshot.taken_at):
-        return None
-    comparison = compared(reader.task_history(task, FINE_RANGES["24h"]), change)
-    if comparison is None:
-        return None
-    return _Compared(comparison, *on_others(snapshot.workers, change, snapshot.taken_at))
-
-
-def _lines(history: TaskHistory, name: str, release: _Compared | None) -> Iterator[str]:
+def _lines(history: TaskHistory, name: str, release: TaskRelease | None) -> Iterator[str]:
     figures = history.total
     yield f"{safe(history.name, 200)}, last {name}"
     for line in task_pages.fact_lines(history):
         yield f"  {line.text}"
-    if release is not None:
-        comparison = release.comparison
-        yield f"  Release    {safe(comparison_line(comparison), 300)}"
-        yield f"             {verdict(comparison)}; {basis(comparison)}"
-        if release.others:
-            yield f"             {mixture(release.others, release.live)}"
+    yield from (f"  {line.text}" for line in task_pages.release_lines(release))
     trend = [float(each.ended) for each in history.buckets]
     yield f"  Trend      {compact.spark(trend, TREND)}"
     for title, histogram in (("Run times", figures.runs), ("Waits", figures.waits)):

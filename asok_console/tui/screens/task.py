@@ -22,6 +22,8 @@ from asok_console.presentation.task_pages import (
     fact_lines,
     histogram_lines,
     location_lines,
+    release_lines,
+    uncounted_lines,
 )
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
@@ -37,8 +39,10 @@ from asok_core.backends.roles import Reader
 from asok_core.inspection.filters import word
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import FINE_RANGES, TaskHistory, TaskRange
+from asok_core.inspection.uncounted import uncounted_queues
 from asok_core.jobs.states import Location
 from asok_core.operations.task_jobs import TaskJobs, read_task_jobs
+from asok_core.operations.task_release import TaskRelease, read_task_release
 
 SPANS: tuple[TaskRange, ...] = tuple(FINE_RANGES.values())
 REST, SHARE = 5.0, 20.0
@@ -50,11 +54,12 @@ WIDEST = 72
 
 
 class TaskPage(NamedTuple):
-    """What was read of a task. ``jobs``: None where they were not read yet."""
+    """What was read of a task. ``jobs`` and ``release``: None where they were not read yet."""
 
     span: TaskRange
     history: TaskHistory
     jobs: TaskJobs | None
+    release: TaskRelease | None = None
 
 
 class TaskScreen(Screen[None]):
@@ -127,7 +132,8 @@ class TaskScreen(Screen[None]):
             self._jobs = read_task_jobs(reader, self.task_name, snapshot)
             now = time.monotonic()
             self._jobs_due = now + max(REST, SHARE * (now - began))
-        return TaskPage(span, history, self._jobs)
+        release = read_task_release(reader, self.task_name, snapshot)
+        return TaskPage(span, history, self._jobs, release)
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
         """Show what was read with the snapshot, or request it where nothing was."""
@@ -150,8 +156,10 @@ class TaskScreen(Screen[None]):
 
     def _take(self, answer: object) -> None:
         if isinstance(answer, TaskPage) and answer.span == self.span and self.is_attached:
-            known = self._found.jobs if self._found else None
-            self._found = answer._replace(jobs=answer.jobs or known)
+            if answer.jobs is None and self._found is not None:
+                # Only the figures were read.
+                answer = answer._replace(jobs=self._found.jobs, release=self._found.release)
+            self._found = answer
             self._rewrite()
             self.refresh_bindings()
 
@@ -167,10 +175,17 @@ class TaskScreen(Screen[None]):
         )
         if found is None:
             return
-        self.query_one("#facts", Caption).write(self._lines(fact_lines(found.history)))
+        released = release_lines(found.release, self._room)
+        facts = [*fact_lines(found.history), *released, *self._uncounted()]
+        self.query_one("#facts", Caption).write(self._lines(facts))
         self._plot(found.history)
         self.query_one("#histograms", Caption).write(self._histograms(found.history))
         self.query_one("#jobs", Caption).write(self._jobs_lines(found.jobs))
+
+    def _uncounted(self) -> Iterable[PageLine]:
+        snapshot = self.console.snapshot
+        queues = uncounted_queues(snapshot) if snapshot else ()
+        return uncounted_lines(queues, framework=self.console.session.beside_framework)
 
     @property
     def _room(self) -> int:
@@ -207,15 +222,7 @@ class TaskScreen(Screen[None]):
         if not beside:
             return self._lines([*runs, *([PageLine("")] if runs and waits else []), *waits])
         return Content("\n").join(
-            Content.assemble(
-                *(
-                    (
-                        _padded(lines[at].text if at < len(lines) else "", width + 4),
-                        _style(lines, at),
-                    )
-                    for lines in (runs, waits)
-                )
-            )
+            Content.assemble(*(_half(lines, at, width + 4) for lines in (runs, waits)))
             for at in range(max(len(runs), len(waits)))
         )
 
@@ -279,9 +286,7 @@ def fit_name(name: str, room: int) -> str:
     return fit(safe(name, 200), max(room - 40, 20)).rstrip()
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * max(width - cell_len(text), 0)
-
-
-def _style(lines: list[PageLine], at: int) -> str:
-    return f"$tone-{lines[at].tone}" if at < len(lines) and lines[at].tone else ""
+def _half(lines: list[PageLine], at: int, width: int) -> tuple[str, str]:
+    """A line of one of two histograms in so many cells, and its style."""
+    text, tone = lines[at] if at < len(lines) else PageLine("")
+    return text + " " * max(width - cell_len(text), 0), f"$tone-{tone}" if tone else ""

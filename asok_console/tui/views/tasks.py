@@ -27,6 +27,7 @@ from asok_core.inspection.filters import word
 from asok_core.inspection.release_comparison import Comparison, present_change
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import OTHER, RANGES, Figures, TaskRange, TaskRow, TaskTable
+from asok_core.inspection.uncounted import uncounted_queues
 
 NONE = "No task was counted in this range. Workers of this release count what they run."
 SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
@@ -239,7 +240,15 @@ class TasksView(NamedView):
             (f"{plural(ended, 'attempt')} ended", ""),
             (f"{count(failed)} failed" if failed else "", "warn"),
             (self._worse(table.taken_at), "bad"),
+            (self._uncounted(), "warn"),
         )
+
+    def _uncounted(self) -> str:
+        snapshot = self.console.snapshot
+        queues = uncounted_queues(snapshot) if snapshot is not None else ()
+        if queues:
+            return f"⚠ {plural(len(queues), 'queue')} not counted"
+        return "⚠ framework not counted" if self.console.session.beside_framework else ""
 
     def _worse(self, now: float) -> str:
         """How many tasks are worse since the present release."""

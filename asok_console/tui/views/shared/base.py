@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -22,9 +22,17 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.task_figures import TaskRange
 
 FEW_ROWS = 20
 """Rows that are loaded above and below the visible ones where some of the jobs are large."""
+
+
+class Origin(NamedTuple):
+    """What led to a view: another view, or the page of a task above it, with the range that it showed."""
+
+    view: str
+    task: tuple[str, TaskRange] | None = None
 
 
 class View(Operates, Backdrop, Vertical):
@@ -35,8 +43,8 @@ class View(Operates, Backdrop, Vertical):
     SHOWS_RUNNING: ClassVar[bool] = False
     """Whether it names running jobs, so that each snapshot has to read them."""
 
-    came_from = ""
-    """The view that led here by way of one of its queues, to which the way back leads."""
+    came_from: Origin | None = None
+    """What led here by a queue or a task, to which the way back leads."""
 
     def __init__(self) -> None:
         super().__init__(id=self.NAME)
