@@ -58,7 +58,7 @@ COMMANDS = (
     Command(
         "queue composition",
         "asok_console.commands.queue.composition",
-        "count the jobs of a queue by task, argument, age or size",
+        "count the jobs of a queue by task, argument, age, size, worker or release",
     ),
     Command("queue pause", "asok_console.commands.queue.pause", "pause a queue"),
     Command("queue resume", "asok_console.commands.queue.resume", "resume a paused queue"),
@@ -85,7 +85,11 @@ COMMANDS = (
     Command("task list", "asok_console.commands.task.list", "list what each task did lately"),
     Command("task show", "asok_console.commands.task.show", "show what a task did over time"),
     Command("dlq list", "asok_console.commands.dlq.list", "list dead jobs"),
-    Command("dlq groups", "asok_console.commands.dlq.groups", "show dead jobs grouped by error"),
+    Command(
+        "dlq groups",
+        "asok_console.commands.dlq.groups",
+        "show dead jobs grouped by error, task, worker or release",
+    ),
     Command(
         "dlq requeue", "asok_console.commands.dlq.requeue", "put dead jobs back into their queues"
     ),

@@ -1,4 +1,4 @@
-"""What the jobs of a location are: how many of each task, argument, age or size (``group_counts.py``)."""
+"""What the jobs of a location are: how many of each task, argument, age, ... (``group_counts.py``)."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ class Dimension(StrEnum):
     """The values of one argument."""
     AGE = "age"
     SIZE = "size"
+    WORKER = "worker"
+    """The worker whose process ran it last, by its record."""
+    RELEASE = "release"
+    """The release of the application that ran it last, by its record."""
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether only the records of jobs have it."""
+        return self in (Dimension.WORKER, Dimension.RELEASE)
 
 
 class By(NamedTuple):
@@ -49,7 +58,7 @@ OVERSIZED = "too large to be read"
 ABSENT = "no such argument"
 REDACTED = "redacted"
 LISTS, OBJECTS = "a list", "an object"
-UNKNOWN_AGE = "not known"
+UNKNOWN = "not known"
 ELSEWHERE = "jobs of other queues"
 LONGEST_VALUE = 200
 """Characters of a value up to which a filter asks for it."""
@@ -80,14 +89,15 @@ class Composition(NamedTuple):
 
 
 def parse_by(text: str) -> By:
-    """Read ``task``, ``arg``, ``arg:PATH``, ``age`` or ``size``. Raises UsageError."""
+    """Read what ``str(By)`` gives, such as ``task`` or ``arg:PATH``. Raises UsageError."""
     name, colon, rest = text.partition(":")
     if name == "arg" and colon:
         return By(Dimension.ARGUMENT, argument_paths.parse(rest))
-    if name in ("task", "arg", "age", "size") and not colon:
+    if name in ("task", "arg", "age", "size", "worker", "release") and not colon:
         return By(Dimension(name))
     raise UsageError(
-        f"--by {text!r} is invalid; it must be task, arg, arg:PATH, age or size, as in arg:kwargs.tenant"
+        f"--by {text!r} is invalid; it must be task, arg, arg:PATH, age, size, worker or release, as in "
+        "arg:kwargs.tenant"
     )
 
 
@@ -163,9 +173,22 @@ def _ages(
 ) -> Iterator[tuple[JobGroup, str | None]]:
     since = time_of(row)
     if since is None:
-        yield JobGroup(UNKNOWN_AGE, rank=len(AGES) + 1.0), None
+        yield JobGroup(UNKNOWN, rank=len(AGES) + 1.0), None
     else:
         yield _AGE_GROUPS[bisect_right(_AGE_SECONDS, now - since)], None
+
+
+def _workers(
+    row: Row, _path: ArgumentPath | None, _now: float
+) -> Iterator[tuple[JobGroup, str | None]]:
+    # No filter finds jobs by what only their records have, except where lists are read with these.
+    yield JobGroup(row.ran_on) if row.ran_on else JobGroup(UNKNOWN, rank=1.0), None
+
+
+def _releases(
+    row: Row, _path: ArgumentPath | None, _now: float
+) -> Iterator[tuple[JobGroup, str | None]]:
+    yield JobGroup(row.ran_release) if row.ran_release else JobGroup(UNKNOWN, rank=1.0), None
 
 
 def _sizes(
@@ -209,4 +232,6 @@ _GROUPS: dict[Dimension, _Groups] = {
     Dimension.ARGUMENT: _values,
     Dimension.AGE: _ages,
     Dimension.SIZE: _sizes,
+    Dimension.WORKER: _workers,
+    Dimension.RELEASE: _releases,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -143,12 +143,18 @@ class ErrorGroup:
 class ErrorGroups:
     """The groups of all dead jobs that were added so far, at most ``MOST_GROUPS`` and the rest.
 
+    ``group_of`` names the group of a job: its error, or anything else that there is of it.
     ``recent_from`` is the time (epoch seconds) from which ``ErrorGroup.recent`` counts.
     """
 
-    def __init__(self, recent_from: float = math.inf) -> None:
+    def __init__(
+        self,
+        recent_from: float = math.inf,
+        group_of: Callable[[Row], str] | None = None,
+    ) -> None:
         self.dead_jobs = 0
         self.recent_from = recent_from
+        self._group_of = group_of or error_group_of
         self._groups: dict[str, ErrorGroup] = {}
 
     def __len__(self) -> int:
@@ -159,7 +165,7 @@ class ErrorGroups:
         groups, dead_jobs = self._groups, 0
         for row in rows:
             dead_jobs += 1
-            error = error_group_of(row)
+            error = self._group_of(row)
             # A filter ignores case: what it finds is one group, never two that look alike.
             key = error.casefold()
             group = groups.get(key)

@@ -39,6 +39,17 @@ class Row:
     Whether the job still runs is not known then."""
 
     @property
+    def ran_on(self) -> str:
+        """The worker whose process holds it or ran it last; '' where that is not known."""
+        process = self.worker or (self.record.worker if self.record else None) or ""
+        return process.rpartition(".")[0] or process
+
+    @property
+    def ran_release(self) -> str:
+        """The release of the application that runs it or ran it last; '' where that is not known."""
+        return self.release or (self.record.release if self.record else None) or ""
+
+    @property
     def partial(self) -> bool:
         """Whether the element is large and ``payload`` has neither its arguments nor its traceback."""
         return self.payload.size is not None

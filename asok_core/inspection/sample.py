@@ -26,6 +26,8 @@ class JobSample(NamedTuple):
     taken_at: float
     problem: str = ""
     """Why nothing is known although there may be jobs: the key is of another type."""
+    has_records: bool = False
+    """Whether the records of the jobs were read, as far as there are any."""
 
     @property
     def read(self) -> int:

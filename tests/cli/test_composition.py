@@ -120,7 +120,7 @@ def test_what_is_mistyped_is_named(asok: Asok) -> None:
     assert "argument path 'tenant' is invalid" in ran.err
     ran = asok("queue", "composition", "default", "--by", "tenant")
     assert ran.code == 2
-    assert "it must be task, arg, arg:PATH, age or size" in ran.err
+    assert "it must be task, arg, arg:PATH, age, size, worker or release" in ran.err
 
 
 def test_a_queue_of_another_type_is_not_an_empty_one(asok: Asok, redis_client: redis.Redis) -> None:

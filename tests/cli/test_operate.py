@@ -247,6 +247,34 @@ class TestDeadJobs:
         ]
         assert "ValueError: no" in asok("dlq", "groups").out
 
+    @pytest.mark.parametrize(
+        ("by", "expected"),
+        [
+            ("task", [("m.f", 3), ("m.g", 1)]),
+            ("worker", [("web-1", 2), (None, 1), ("web-2.x", 1)]),
+            ("release", [(None, 2), ("4f2a1c", 1), ("9b00d7", 1)]),
+        ],
+    )
+    def test_groups_by_what_ran_them(
+        self, bench: Bench, asok: Asok, by: str, expected: list[tuple[str | None, int]]
+    ) -> None:
+        jobs = [bench.job(module="m", function="g" if n == 3 else "f") for n in range(4)]
+        bench.add_dead(*jobs)
+        ran = (("web-1.1", "4f2a1c"), ("web-1.2", "9b00d7"), ("web-2.x.1", ""))
+        for job, (process, release) in zip(jobs, ran, strict=False):
+            fields = {"status": "failed", "worker": process, "release": release}
+            bench.client.hset(f"asok:job:{job.id}", mapping=fields)
+            bench.client.expire(f"asok:job:{job.id}", 600)
+        document = asok("dlq", "groups", "--by", by, "--json").document
+        assert document["by"] == by
+        found = [(each[by], each["count"]) for each in document["groups"]]
+        assert sorted(found, key=str) == sorted(expected, key=str)
+        titles, *lines = asok("dlq", "groups", "--by", by).out.splitlines()
+        assert by.upper() in titles
+        assert any((expected[0][0] or "not known") in line for line in lines)
+        few = asok("dlq", "groups", "--by", by, "--filter", "task:=m.g", "--json").document
+        assert [each["count"] for each in few["groups"]] == [1]
+
     def test_export_and_import_are_lossless(self, bench: Bench, asok: Asok, tmp_path: Path) -> None:
         dead_jobs = bench.add_dead(*(bench.job(args=("é\x1b",)) for _ in range(600)))
         odd = [

@@ -1,4 +1,4 @@
-"""What the jobs of a queue, the delayed and the dead jobs are: by task, argument, age and size."""
+"""What the jobs of a queue, the delayed and the dead jobs are: by task, argument, age, size and worker."""
 
 from __future__ import annotations
 
@@ -287,3 +287,36 @@ async def test_the_footer_names_what_the_key_leads_to(open_console: Open) -> Non
         await hand.sees("v jobs")
         await hand.press("v")
         await hand.sees("v composition")
+
+
+async def test_dead_jobs_are_counted_by_the_worker_and_release_that_ran_them(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    now = seed.server_time(redis_client)
+    redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 5))
+    for n, process, release in (
+        (5000, "web-1.1", "4f2a1c"),
+        (5001, "web-1.2", "4f2a1c"),
+        (5002, "web-2.1", ""),
+    ):
+        seed.record(redis_client, n, "failed", now, worker=process, release=release)
+    async with open_console(view="dead", size=(120, 30)) as hand:
+        await hand.sees("1 of 5")
+        await hand.press(*"vbbbb")
+        await hand.sees("Dead jobs by size")
+        await hand.press("b")
+        await hand.sees("Dead jobs by worker")
+        await hand.sees("all 5 jobs")
+        assert lines(hand) == [
+            "2 40 % exact web-1",
+            "1 20 % exact web-2",
+            "2 40 % exact not known",
+        ]
+        await hand.press("b")
+        await hand.sees("Dead jobs by release")
+        assert lines(hand) == ["2 40 % exact 4f2a1c", "3 60 % exact not known"]
+        # No filter finds these jobs, so there is nothing to open.
+        await hand.press("enter")
+        await hand.sees("Dead jobs by release")
+        await hand.press("b")
+        await hand.sees("Dead jobs by error")

@@ -1,8 +1,9 @@
-"""``asok dlq groups``: dead jobs by error."""
+"""``asok dlq groups``: dead jobs by error, task, worker or release."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_table
@@ -12,12 +13,22 @@ from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection import filters
-from asok_core.inspection.error_groups import ErrorGroups
+from asok_core.inspection.composition import UNKNOWN
+from asok_core.inspection.error_groups import UNREADABLE, ErrorGroup, ErrorGroups, error_group_of
+from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import resolved, rows_in
+from asok_core.operations.samples import with_records
 from asok_core.settings.settings import Settings
 
+GROUPINGS: dict[str, Callable[[Row], str]] = {
+    "error": error_group_of,
+    "task": lambda row: row.payload.job.task if row.payload.job else UNREADABLE,
+    "worker": lambda row: row.ran_on or UNKNOWN,
+    "release": lambda row: row.ran_release or UNKNOWN,
+}
+IN_RECORDS = ("worker", "release")
 NAMED = 3
 """Tasks and queues of a group that are named."""
 
@@ -25,27 +36,35 @@ NAMED = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
+    parser.add_argument(
+        "--by",
+        choices=GROUPINGS,
+        default="error",
+        help="what the jobs of a group have in common; worker and release: of the last attempt [error]",
+    )
     bulk.add_common(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print the error groups, the most frequent first."""
+    """Print the groups, the largest first."""
     chosen = filters.parse(args.filter)
     reader = open_reader(settings, args.url)
     try:
         reader.dead(0, 1).readable()
         scope = resolved(reader, Location.DEAD, chosen=chosen or None)
-        errors = ErrorGroups()
-        errors.add(rows_in(reader, scope, whole=chosen.reads_arguments))
+        found = ErrorGroups(group_of=GROUPINGS[args.by])
+        rows = rows_in(reader, scope, whole=chosen.reads_arguments)
+        found.add(with_records(reader, rows) if args.by in IN_RECORDS else rows)
     finally:
         reader.close()
-    groups, now = errors.groups(), scope.before or 0.0
+    groups, now = found.groups(), scope.before or 0.0
     if args.json:
         write_json(
             {
+                "by": args.by,
                 "groups": [
                     {
-                        "cause": each.error,
+                        "cause" if args.by == "error" else args.by: _named(each, args.by),
                         "count": each.count,
                         "first_seen": iso(each.first_seen),
                         "last_seen": iso(each.last_seen),
@@ -54,7 +73,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                         "sample_id": each.sample,
                     }
                     for each in groups
-                ]
+                ],
             }
         )
         return 0
@@ -62,7 +81,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("COUNT", right=True),
         TextColumn("FIRST", right=True),
         TextColumn("LAST", right=True),
-        TextColumn("ERROR", shrinks=True),
+        TextColumn(args.by.upper(), shrinks=True),
         TextColumn("TASKS", shrinks=True),
         TextColumn("QUEUES", shrinks=True),
     )
@@ -73,7 +92,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 numbers.count(each.count),
                 numbers.age(each.first_seen, now),
                 numbers.age(each.last_seen, now),
-                safe(each.error, 200),
+                safe(_named(each, args.by) or UNKNOWN, 200),
                 safe(names(each.tasks, NAMED), 200),
                 safe(names(each.queues, NAMED), 100),
             )
@@ -81,3 +100,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ],
     )
     return 0
+
+
+def _named(group: ErrorGroup, by: str) -> str | None:
+    """What the jobs of a group have in common; None where that is not known."""
+    if by in IN_RECORDS and group.error == UNKNOWN:
+        return None
+    return "(all others)" if group.is_rest and by != "error" else group.error

@@ -1,4 +1,4 @@
-"""``asok queue composition``: what the jobs of a queue are, by task, argument, age or size."""
+"""``asok queue composition``: what the jobs of a queue are, by task, argument, age, size, ..."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from asok_core.inspection.composition import (
 from asok_core.inspection.group_counts import CompositionLine
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
+from asok_core.operations.samples import read_sample
 from asok_core.settings.settings import Settings
 
 LOCATIONS = ("pending", "delayed", "dead")
@@ -33,6 +34,8 @@ _TITLES = {
     Dimension.ARGUMENT: "VALUE",
     Dimension.AGE: "AGE",
     Dimension.SIZE: "SIZE",
+    Dimension.WORKER: "WORKER",
+    Dimension.RELEASE: "RELEASE",
 }
 
 
@@ -44,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="task",
         metavar="WHAT",
         help="task, arg (the arguments that there are), arg:PATH (as in arg:args[0].customer or "
-        "arg:kwargs.tenant), age or size [task]",
+        "arg:kwargs.tenant), age, size, or the worker or release that ran it last [task]",
     )
     parser.add_argument(
         "--location", choices=LOCATIONS, default="pending", help="where the jobs are [pending]"
@@ -60,7 +63,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     pending = location is Location.PENDING
     with closing(open_reader(settings, args.url)) as reader:
         queue = known(reader, args.queue)
-        sample = reader.sample(location, queue if pending else None)
+        records = by.dimension.needs_records
+        sample = read_sample(reader, location, queue if pending else None, records=records)
     # Delayed and dead jobs of all queues are in one list.
     found = compose(sample, by, queue=None if pending else queue)
     if found.problem:

@@ -168,7 +168,8 @@ COMPOSITION = (
 )  # fmt: skip
 
 COMPOSING = (
-    Action("dimension", "b", "count by", "count by something else: task, argument, age or size",
+    Action("dimension", "b", "count by",
+           "count by something else: task, argument, age, size; dead jobs by worker, release as well",
            "Show", frozenset({"pending", "delayed", "dead"}), footer=True),
 )  # fmt: skip
 """What a composition is by."""

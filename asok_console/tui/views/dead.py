@@ -19,7 +19,7 @@ from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.scanner import Scan, Scanned
 from asok_console.tui.data.search import Question
 from asok_console.tui.views.shared.composed import ComposedView
-from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, Grouping
+from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, RUNS, Grouping
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
@@ -65,7 +65,7 @@ class DeadView(ComposedView):
         *operations.operations_of("dead"),
     ]
 
-    GROUPINGS: ClassVar[Sequence[Grouping]] = (ERRORS, *DIMENSIONS)
+    GROUPINGS: ClassVar[Sequence[Grouping]] = (ERRORS, *DIMENSIONS, *RUNS)
 
     order = 0
     _counting: ErrorGroupScan | None = None

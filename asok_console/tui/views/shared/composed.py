@@ -20,6 +20,7 @@ from asok_console.tui.views.shared.composition_list import (
     CurrentSample,
     Grouping,
     named,
+    needs_records,
     next_grouping,
 )
 from asok_console.tui.views.shared.job_list import JobListView
@@ -29,6 +30,7 @@ from asok_core.inspection.composition import By, Dimension
 from asok_core.inspection.filters import Filter, parse
 from asok_core.inspection.sample import JobSample
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations.samples import read_sample
 
 READING = "The jobs are being counted …"
 _OF_JOBS = ("mark", "mark_visible", "mark_all", "copy_id", "copy_json", "filter")
@@ -103,17 +105,20 @@ class ComposedView(JobListView):
         if self._current.queue != self.scope_queue():
             self._current = CurrentSample(self.scope_queue())
             self.composition.clear()
-        if self._current.is_due:
+        if self._current.is_due(self.by):
             self._read(self._current)
         self._show_composition()
         self.refresh_heading()
 
     def _read(self, current: CurrentSample) -> None:
         location, queue = self.LOCATION, current.queue
+        records = needs_records(self.by)
         current.begin()
         self.console.poller.ask(
             f"composition of {location}",
-            lambda reader: current.read(lambda: reader.sample(location, queue)),
+            lambda reader: current.read(
+                lambda: read_sample(reader, location, queue, records=records)
+            ),
             self._sampled,
         )
 
@@ -134,7 +139,8 @@ class ComposedView(JobListView):
 
     def describe_composition(self, title: str) -> Sequence[tuple[str, str]]:
         """By what, from how many jobs, and with which error."""
-        found = self.composition.found if self._current.sample is not None else None
+        known = self._current.sample is not None and not self._current.lacks(self.by)
+        found = self.composition.found if known else None
         by = named(self.by) if isinstance(self.by, By) else ""
         parts = [(f"{title} {by}", "title")]
         if found is None:

@@ -40,6 +40,8 @@ DIMENSIONS: Sequence[Grouping] = (
     By(Dimension.SIZE),
 )
 """What a key groups jobs by, one after another."""
+RUNS: Sequence[Grouping] = (By(Dimension.WORKER), By(Dimension.RELEASE))
+"""What ran them last, of jobs that have run."""
 
 
 class CompositionList(RowList[CompositionLine]):
@@ -86,13 +88,18 @@ class CurrentSample:
         self._asked_at = self._took = 0.0
         self._under_way = self._expired = False
 
-    @property
-    def is_due(self) -> bool:
-        """Whether a sample has to be read."""
+    def is_due(self, by: Grouping | None) -> bool:
+        """Whether a sample has to be read, to group it by something."""
         passed = time.monotonic() - self._asked_at
         if self._under_way:
             return passed > LOST
-        return self.sample is None or self._expired or passed > max(REST, SHARE * self._took)
+        due = passed > max(REST, SHARE * self._took)
+        return self.sample is None or self._expired or self.lacks(by) or due
+
+    def lacks(self, by: Grouping | None) -> bool:
+        """Whether what was read has no records, and ``by`` needs them."""
+        known = self.sample
+        return needs_records(by) and known is not None and not known.has_records
 
     def begin(self) -> None:
         """Record that one is asked for."""
@@ -114,7 +121,7 @@ class CurrentSample:
 
     def by(self, by: By) -> Composition | None:
         """What it holds; None where nothing was read yet."""
-        return compose(self.sample, by) if self.sample is not None else None
+        return compose(self.sample, by) if self.sample is not None and not self.lacks(by) else None
 
 
 def next_grouping(groupings: Sequence[Grouping], by: Grouping) -> Grouping:
@@ -122,6 +129,11 @@ def next_grouping(groupings: Sequence[Grouping], by: Grouping) -> Grouping:
     of_path = isinstance(by, By) and by.path is not None
     at = groupings.index(By(Dimension.PATHS) if of_path else by)
     return groupings[(at + 1) % len(groupings)]
+
+
+def needs_records(by: Grouping | None) -> bool:
+    """Whether only the records of jobs have what they are grouped by."""
+    return isinstance(by, By) and by.dimension.needs_records
 
 
 def named(by: By) -> str:
@@ -134,6 +146,8 @@ _NAMES = {
     Dimension.PATHS: "by argument",
     Dimension.AGE: "by age",
     Dimension.SIZE: "by size",
+    Dimension.WORKER: "by worker",
+    Dimension.RELEASE: "by release",
 }
 
 
