@@ -215,6 +215,11 @@ def log_postponed(job: Job, error: str, retry_in: float, **extra: Any) -> None:
     log_job(logging.WARNING, "Job postponed", job, error=error, retry_in=retry_in, **extra)
 
 
+def log_cancelled(job: Job, error: str, **extra: Any) -> None:
+    """Log that an attempt ended as an operator had cancelled its job."""
+    log_job(logging.WARNING, "Job cancelled", job, error=error, **extra)
+
+
 def log_rejected(
     job: Job | None, queue: str, error: Exception, retry_in: float | None = None
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb, is_settled
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import Keyring, dead_entry, seal
@@ -41,6 +41,21 @@ class Run:
     def ends(self, client: Any, verb: Verb) -> None:
         client.lpush(KEYS.active(self._consumer.process, "default"), ENVELOPE)
         assert self._consumer.cycle([self.outcome(verb)], (), 0).settled == [1]
+
+    def ends_cancelled(self, client: Any, verb: Verb) -> None:
+        """End as an operator cancels the job, whatever the process sends."""
+        client.lpush(KEYS.active(self._consumer.process, "default"), ENVELOPE)
+        client.hset(KEYS.job(JOB.id), mapping={"status": "running", "cancel_asked": "3.0"})
+        client.expire(KEYS.job(JOB.id), 60)
+        outcome = self.outcome(verb)
+        assert self._consumer.cycle([outcome], (), 0).settled == [5]
+        assert is_settled(outcome, 5)
+        assert outcome.verb == "cancel"
+
+    def verb_that_arrived(self, verb: Verb) -> Verb | None:
+        """What Redis has settled of the outcome that was sent as ``verb``."""
+        sent = self.outcome(verb)
+        return sent.verb if self._consumer.arrived([sent]) else None
 
     def arrived(self, verb: Verb) -> bool:
         return self._consumer.arrived([self.outcome(verb)]) == {JOB.id}
@@ -99,6 +114,14 @@ def test_a_retry_was_settled_and_its_next_attempt_has_ended(
     runs[0].ends(redis_client, "retry")
     runs[1].ends(redis_client, then)
     assert runs[0].arrived("retry")
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["same", "another"])
+def test_a_retry_was_settled_as_a_cancellation(
+    runs: tuple[Run, Run], redis_client: Any, number: int
+) -> None:
+    runs[number].ends_cancelled(redis_client, "retry")
+    assert runs[0].verb_that_arrived("retry") == ("cancel" if number == 0 else None)
 
 
 def test_of_a_job_without_a_record_it_is_believed(runs: tuple[Run, Run]) -> None:

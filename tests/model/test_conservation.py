@@ -353,13 +353,17 @@ class Conservation(RuleBasedStateMachine):
     def _settle(self, process: str, verb: Verb, outcomes: list[Outcome]) -> None:
         held = set(self._active(process))
         # What has lost its lease is dropped, and nothing is written or counted for it.
-        expected = [int(outcome.id in held) for outcome in outcomes]
+        unfinished = verb in ("retry", "return", "postpone")
+        # 5: Redis ends what an operator cancelled, whatever was sent.
+        expected = [
+            (5 if unfinished and outcome.id in self.cancelled else 1) if outcome.id in held else 0
+            for outcome in outcomes
+        ]
         turn = self._cycle(process, outcomes, [], 0)
         assert turn.settled == expected
         again = self._cycle(process, outcomes, [], 0)
         assert not any(again.settled), "an outcome that is sent again counts once"
         settled = {outcome.id for outcome in outcomes} & held
-        unfinished = verb in ("retry", "return", "postpone")
         ended = settled & self.cancelled if unfinished or verb == "cancel" else set()
         others = len(settled - ended) if verb != "cancel" else 0
         self._count("cancelled", len(settled) - others)

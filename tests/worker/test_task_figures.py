@@ -5,17 +5,27 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.inspection.task_figures import RANGES, Figures, TaskTable
+from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
-from tests.fixtures.worker import TASKS, Desk, RunWorker, foreign_envelope
+from tests.fixtures.command_line import Ran
+from tests.fixtures.worker import TASKS, Desk, RunWorker, Worker, foreign_envelope
 from tests.programs import wait_until
 
 HOUR = RANGES["1h"]
+LATE = """\
+from tests.worker.jobs import hold
+
+def raise_later(word):
+    hold(word)
+    raise OSError("after it was cancelled")
+"""
 
 
 @pytest.fixture
@@ -23,6 +33,10 @@ def reader(make_settings: Callable[..., Settings]) -> Iterator[RedisReader]:
     opened = open_reader(make_settings())
     yield opened
     opened.close()
+
+
+def row_of(reader: RedisReader, task: str) -> Figures:
+    return next((row.figures for row in reader.tasks(HOUR).rows if row.name == task), Figures())
 
 
 def figures_of(table: TaskTable, function: str) -> Figures:
@@ -112,6 +126,49 @@ def test_jobs_that_are_given_back_have_started_and_not_ended(
     assert desk.record(job).status == "pending"
     counted = figures_of(reader.tasks(HOUR), "hold")
     assert (counted.started, counted.ended) == (1, 0)
+
+
+def stopped_without_its_worker(
+    desk: Desk, run_worker: RunWorker, asok: Callable[..., Ran], path: Path, task: str
+) -> tuple[Worker, Job]:
+    """A running job that an operator has cancelled, of which its worker does not know that yet."""
+    (path / "late.py").write_text(LATE)
+    worker = run_worker(PYTHONPATH=path, ASOK_WORKER_LEASE="600s")
+    job = desk.enqueue(task, "door", module="late", retries=3)
+    desk.reaches(job, "running")
+    worker.signal(signal.SIGSTOP)
+    assert asok("job", "cancel", job.id, "--yes").code == 0
+    return worker, job
+
+
+def test_a_retry_that_becomes_a_cancellation_is_counted_as_that(
+    desk: Desk,
+    run_worker: RunWorker,
+    reader: RedisReader,
+    asok: Callable[..., Ran],
+    tmp_path: Path,
+) -> None:
+    worker, job = stopped_without_its_worker(desk, run_worker, asok, tmp_path, "raise_later")
+    desk.release("door")
+    desk.reaches(job, "cancelled")
+    wait_until(lambda: row_of(reader, "late.raise_later").ended == 1, "the attempt that ended")
+    counted = row_of(reader, "late.raise_later")
+    assert (counted.started, counted.cancelled, counted.failed, counted.retried) == (1, 1, 0, 0)
+    assert sum(counted.runs.values()) == 1
+    worker.signal(signal.SIGCONT)
+
+
+def test_what_a_worker_returns_and_is_cancelled_is_counted_as_that(
+    desk: Desk, run_worker: RunWorker, reader: RedisReader, asok: Callable[..., Ran]
+) -> None:
+    worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="0.1")
+    job = desk.enqueue("sleep_in_c", "word")
+    desk.reaches(job, "running")
+    assert asok("job", "cancel", job.id, "--yes").code == 0
+    worker.stop()
+    assert desk.record(job).status == "cancelled"
+    counted = figures_of(reader.tasks(HOUR), "sleep_in_c")
+    assert (counted.started, counted.cancelled, counted.failed) == (1, 1, 0)
 
 
 def test_an_envelope_with_a_bad_signature_counts_for_no_task(

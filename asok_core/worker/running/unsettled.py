@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Consumer, Turn
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, is_settled
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
@@ -151,7 +151,7 @@ class UnsettledOutcomes:
         unmoved, settled = [], []
         for pair, flag, before in zip(sent, flags, sent_before, strict=True):
             held, outcome = pair
-            if flag == 1:
+            if is_settled(outcome, flag):
                 self.close(held)
                 # What an envelope names whose signature is not good says nothing about a task.
                 if held.job is not None and held.rejected is None:

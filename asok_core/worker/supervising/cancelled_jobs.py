@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.inspection.stacks import Stack, encode_kept
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.log import log_job
+from asok_core.worker.log import log_cancelled
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.supervising.settling import settle_for_dead
@@ -43,4 +42,4 @@ def settle_cancelled(
     for held, outcome in settle_for_dead(config, registry, process, queue, judge):
         if held.job is not None:
             ran = outcome.run_us / 1e6
-            log_job(logging.WARNING, "Job cancelled", held.job, duration=ran, error=WHY)
+            log_cancelled(held.job, WHY, duration=ran)

@@ -16,7 +16,7 @@ from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.job_slots import Phase
-from asok_core.worker.log import log_failure
+from asok_core.worker.log import log_cancelled, log_failure
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import PREPARATION
@@ -82,6 +82,9 @@ def settle_overrun(
     for held, outcome in settle_for_dead(config, registry, process, queue, judge):
         if held.job is not None:
             error, failure = failed[held.job.id]
-            retry_in = outcome.delay if outcome.verb == "retry" else None
             ran = over[held.job.id].seconds
+            if outcome.verb == "cancel":
+                log_cancelled(held.job, failure.line, duration=ran)
+                continue
+            retry_in = outcome.delay if outcome.verb == "retry" else None
             log_failure(held.job, error, failure, retry_in=retry_in, duration=ran)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from asok_core.backends.redis.constants import SAME_RELEASE
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.outcomes import Outcome
+from asok_core.backends.redis.consuming.outcomes import Outcome, is_settled
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.errors import AsokError, EnvelopeError, TaskImportFailed
@@ -15,7 +15,7 @@ from asok_core.runtime.failures import Failure
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, postponed_for
-from asok_core.worker.log import log_postponed, log_set_aside
+from asok_core.worker.log import log_cancelled, log_postponed, log_set_aside
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
@@ -28,7 +28,10 @@ Judge = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
 def settle_for_dead(
     config: WorkerConfig, registry: Registry, process: str, queue: str, judge: Judge
 ) -> list[tuple[HeldJob, Outcome]]:
-    """Settle what ``judge`` decides for jobs of a dead process, in one step. Returns what was settled."""
+    """Settle what ``judge`` decides for jobs of a dead process, in one step. Returns what was settled.
+
+    The verb of each is the one that Redis settled: a job that an operator cancelled ends as cancelled.
+    """
     keyring = keyring_of(config.settings)
     registry.now()
     builder = OutcomeBuilder(config.settings, keyring, registry.clock)
@@ -58,7 +61,7 @@ def settle_for_dead(
         settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
     finally:
         consumer.close()
-    done = [pair for pair, flag in zip(judged, settled, strict=True) if flag == 1]
+    done = [pair for pair, flag in zip(judged, settled, strict=True) if is_settled(pair[1], flag)]
     counts = TaskCounts()
     # It ran for longer than it takes until the process has counted that it began.
     counts.settled((outcome, True) for _, outcome in done)
@@ -94,5 +97,7 @@ def postpone_imports(
         return builder.postponed(held, failure, 0.0)
 
     for held, outcome in settle_for_dead(config, registry, process, queue, judge):
-        if held.job is not None:
+        if held.job is not None and outcome.verb == "cancel":
+            log_cancelled(held.job, outcome.error_line)
+        elif held.job is not None:
             log_postponed(held.job, outcome.error_line, outcome.delay)

@@ -179,7 +179,10 @@ class SentOutcome(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class SettledOutcomes(NamespacedCall[list[int]]):
-    """Per outcome 1 where it was settled, or has no record; 0 where the job was taken over before."""
+    """Per outcome 1 where it was settled, or has no record; 5 where it was, and as ``cancel``.
+
+    0 where the job was taken over before.
+    """
 
     process: str
     outcomes: Sequence[SentOutcome]

@@ -18,7 +18,14 @@ from asok_core.backends.redis.calls.cycle import (
     StartedJob,
 )
 from asok_core.backends.redis.connection import Connection, Endpoint
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, rows_of, stamp
+from asok_core.backends.redis.consuming.outcomes import (
+    Claim,
+    Outcome,
+    Start,
+    is_settled,
+    rows_of,
+    stamp,
+)
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import Keys
@@ -179,7 +186,8 @@ class Consumer:
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Ids of those among outcomes in doubt that are settled, by their jobs' records.
 
-        A job without a record counts as settled: whoever takes one over writes a record.
+        The verb of each is then the one that was settled. A job without a record counts as settled:
+        whoever takes one over writes a record.
         """
         if not outcomes:
             return set()
@@ -190,7 +198,9 @@ class Consumer:
         flags = self.connection.run(
             SettledOutcomes(ns=self.keys.namespace, process=self.process, outcomes=sent)
         )
-        return {each.id for each, flag in zip(outcomes, flags, strict=True) if flag}
+        return {
+            each.id for each, flag in zip(outcomes, flags, strict=True) if is_settled(each, flag)
+        }
 
     def look_up(self, claims: Iterable[Claim]) -> None:
         """Read the records of jobs of which Redis does not know whether they have ended.

@@ -17,6 +17,9 @@ from asok_core.jobs.job import RECORD_TTL
 
 Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
 
+SETTLED, CANCELLED_INSTEAD = 1, 5
+"""Flags of ``settle.lua``: an outcome is settled; it is, as ``cancel``: an operator asked for that."""
+
 
 @dataclass(slots=True)
 class Claim:
@@ -87,6 +90,14 @@ class Start:
     retry_count: int = 0
     started_at: float = 0.0
     returnable: bool = False
+
+
+def is_settled(outcome: Outcome, flag: int) -> bool:
+    """Whether the reply to an outcome is that it is settled. It then has the verb that Redis settled."""
+    if flag == CANCELLED_INSTEAD:
+        outcome.verb = "cancel"
+        return True
+    return flag == SETTLED
 
 
 def stamp(moment: float) -> str:

@@ -90,6 +90,9 @@ class TaskCounts:
             if verb == "complete":
                 each.completed += 1
             elif verb == "cancel":
+                if not outcome.started_at:
+                    # It was cancelled before an attempt began.
+                    continue
                 each.cancelled += 1
             elif verb in ("return", "postpone"):
                 # It has not ended.

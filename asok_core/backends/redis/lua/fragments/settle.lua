@@ -8,7 +8,7 @@
 --   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
 -- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 --   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
--- Reply: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written;
+-- Reply: 1 done; 5 done, as `cancel`; 0 the envelope was not in the active list, its lease was lost and nothing is written;
 --   3 the key of its next location is of another type, so it stays active; 4 it was given back unopened, without its
 --   id, and is cancelled: it stays active until its process sends that with what else ends it. Then: dropped dead jobs.
 local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
@@ -26,10 +26,10 @@ local function settle(process, release, now, dubious, dlq_max, at)
   local id, moved, unique = ARGV[at + SETTLEMENT.id], ARGV[at + SETTLEMENT.moved], ARGV[at + SETTLEMENT.unique]
   local active, dropped, wait = active_key(process, queue), 0, nil
   local finished_at = ARGV[at + SETTLEMENT.finished_at]
-  local unfinished = verb == 'retry' or verb == 'return' or verb == 'postpone'
+  local done, unfinished = 1, verb == 'retry' or verb == 'return' or verb == 'postpone'
   if unfinished and is_cancelled(id ~= '' and id or id_in(envelope) or '') then
     if id == '' then return 4, 0 end
-    verb, finished_at = 'cancel', string.format('%.6f', now)
+    verb, done, finished_at = 'cancel', 5, string.format('%.6f', now)
   end
   local moves = verb ~= 'cancel'
   if not moves then
@@ -93,5 +93,5 @@ local function settle(process, release, now, dubious, dlq_max, at)
     finish(id, unique, status)
     if dubious == 1 then redis.call('DEL', crashes_key(id)) end
   end
-  return 1, dropped
+  return done, dropped
 end

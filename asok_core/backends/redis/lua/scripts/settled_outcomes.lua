@@ -1,4 +1,4 @@
--- Which outcomes of a process were settled though it had no reply. Writes nothing.
+-- Which outcomes of a process were settled though it had no reply: 1; 5 as `cancel` (settle.lua); 0 not. Writes nothing.
 local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled' }
 
 local function fields_of(id)
@@ -25,7 +25,10 @@ end
 
 local flags = {}
 for i = outcomes_first, outcomes_last, SENT_OUTCOME.SIZE do
-  flags[#flags + 1] = settled(ARGV[i + SENT_OUTCOME.id], ARGV[i + SENT_OUTCOME.verb],
-    ARGV[i + SENT_OUTCOME.started_at], ARGV[i + SENT_OUTCOME.finished_at]) and 1 or 0
+  local id, verb = ARGV[i + SENT_OUTCOME.id], ARGV[i + SENT_OUTCOME.verb]
+  local started_at, finished_at = ARGV[i + SENT_OUTCOME.started_at], ARGV[i + SENT_OUTCOME.finished_at]
+  local flag = settled(id, verb, started_at, finished_at) and 1 or 0
+  if flag == 0 and verb == 'retry' and settled(id, 'cancel', started_at, finished_at) then flag = 5 end
+  flags[#flags + 1] = flag
 end
 return flags
