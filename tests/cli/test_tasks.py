@@ -174,15 +174,15 @@ def test_what_is_not_counted_is_stated(
         document = asok("task", *words, "--json").document
         assert document["uncounted"] == {"framework": False, "queues": []}
     # Twelve jobs came into a queue without a worker, and two are there: others took them.
-    key = f"asok:stats:letters:s{tasks.now // 10 * 10 - 20}"
+    key = f"asok:stats:news:s{tasks.now // 10 * 10 - 20}"
     redis_client.hset(key, mapping={"enqueued": 12})
     redis_client.expire(key, 600)
-    redis_client.sadd(KEYS.queues, "letters")
-    redis_client.lpush(KEYS.queue("letters"), *(seal(seed.job(n), seed.KEYRING) for n in range(2)))
-    said = "Not counted: jobs that leave queue letters, which no registered worker serves"
+    redis_client.sadd(KEYS.queues, "news")
+    redis_client.lpush(KEYS.queue("news"), *(seal(seed.job(n), seed.KEYRING) for n in range(2)))
+    said = "Not counted: jobs that leave queue news, which no registered worker serves"
     for words in (("list",), ("show", "shop.mail")):
         assert said in asok("task", *words).out
-        assert asok("task", *words, "--json").document["uncounted"]["queues"] == ["letters"]
+        assert asok("task", *words, "--json").document["uncounted"]["queues"] == ["news"]
     monkeypatch.setenv("ASOK_RECORDS", "framework")
     said = "Not counted: what workers of the asok framework run (ASOK_RECORDS=framework); jobs that"
     for words in (("list",), ("show", "shop.mail")):

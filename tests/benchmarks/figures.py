@@ -1,0 +1,119 @@
+"""``python -m tests.benchmarks.figures``: what figures by task cost Redis, and the first reading of many.
+
+It fills the histories of 100 tasks on a Redis of its own (25 hours by the minute, 15 days by the hour:
+what is kept at most), each with an attempt a second, and prints their memory. Then 500 tasks, and the time
+of the first reading of each range by a new reader.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from typing import Any
+
+import redis
+
+from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.packed_figures import pack
+from asok_core.inspection.histograms import histogram_of
+from asok_core.inspection.task_figures import DAY, HOUR, MINUTE, RANGES
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
+
+KEYS = Keys()
+TASKS, MANY = 100, 500
+HOURS, DAYS = 25, 15
+"""Blocks that are kept: 25 hours of minutes, 15 days of hours."""
+PATTERNS = 60
+"""Different entries that are made beforehand and chosen from at random."""
+
+
+SPREADS = {"alike": (0.3, 0.5), "spread widely": (0.8, 1.2)}
+"""Standard deviations of the logarithms of run times and waits."""
+
+
+def entries(attempts: int, run: float, wait: float) -> list[bytes]:
+    """Packed figures of that many attempts: run times around 50 ms and waits around 20 ms."""
+    chance = random.Random(attempts)
+    found = []
+    for _ in range(PATTERNS):
+        runs = [int(chance.lognormvariate(10.8, run)) for _ in range(attempts)]
+        waits = [int(chance.lognormvariate(9.9, wait)) for _ in range(attempts)]
+        failed = sum(chance.random() < 0.02 for _ in range(attempts))
+        counts = (attempts, attempts - failed, failed, failed, 0, sum(runs), attempts * 700)
+        found.append(pack(counts, histogram_of(runs), histogram_of(waits)))
+    return found
+
+
+def block(made: list[bytes], buckets: int) -> bytes:
+    """A complete block, as ``count_tasks.lua`` leaves it."""
+    chosen = random.choices(made, k=buckets)
+    return b"".join(
+        packed + bytes([bucket]) + len(packed).to_bytes(2, "big")
+        for bucket, packed in enumerate(chosen)
+    )
+
+
+def fill(client: Any, tasks: int, spread: tuple[float, float]) -> None:
+    """Write all that is kept of that many tasks."""
+    now = int(client.time()[0])
+    minutes, hours = entries(60, *spread), entries(3600, *spread)
+    for number in range(tasks):
+        name = f"shop.part_{number % 10}.task_{number:03}"
+        pipe = client.pipeline(transaction=False)
+        for ago in range(HOURS):
+            start = (now // HOUR - ago) * HOUR
+            last = (now - start) // MINUTE + 1 if not ago else 60
+            pipe.set(KEYS.task_minutes(name, start), block(minutes, last), ex=90_000)
+        for ago in range(DAYS):
+            start = (now // DAY - ago) * DAY
+            last = (now - start) // HOUR + 1 if not ago else 24
+            pipe.set(KEYS.task_hours(name, start), block(hours, last), ex=1_296_000)
+            pipe.zadd(KEYS.tasks(start), {name: 86_400})
+            pipe.expire(KEYS.tasks(start), 1_296_000)
+        pipe.execute()
+
+
+def used(client: Any) -> int:
+    """Bytes that the server has allocated."""
+    return int(client.info("memory")["used_memory"])
+
+
+def main() -> None:
+    """Measure and print."""
+    with EmbeddedRedis() as server:
+        client = redis.Redis.from_url(server.url)
+        sys.stdout.write(f"Redis {client.info('server')['redis_version']}\n")
+        for name, spread in SPREADS.items():
+            client.flushall()
+            before = used(client)
+            fill(client, TASKS, spread)
+            memory = (used(client) - before) / 1e6
+            sys.stdout.write(
+                f"{TASKS} tasks, an attempt a second each, times {name}: {memory:.1f} MB\n"
+            )
+        fill(client, MANY, SPREADS["alike"])
+        for name, span in RANGES.items():
+            reader = open_reader(Settings.load(environ_of(server.url)))
+            reader.snapshot()
+            began = time.perf_counter()
+            table = reader.tasks(span)
+            first = time.perf_counter() - began
+            began = time.perf_counter()
+            reader.tasks(span)
+            again = time.perf_counter() - began
+            reader.close()
+            sys.stdout.write(
+                f"{len(table.rows)} tasks, {name}: first {first:.2f} s, then {again * 1000:.0f} ms\n"
+            )
+
+
+def environ_of(url: str) -> dict[str, str]:
+    """Settings of a reader of that Redis."""
+    return {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": url}
+
+
+if __name__ == "__main__":
+    main()
