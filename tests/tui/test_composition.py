@@ -212,7 +212,7 @@ async def test_dead_jobs_are_counted_by_error_first(
         await hand.press("escape")
         await hand.press("escape")
         await hand.sees("Dead jobs by task")
-        await hand.press("b", "b", "b", "b")
+        await hand.press(*"bbbbbb")
         await hand.sees("4 error groups")
         await hand.press("v")
         await hand.sees("1 of 41")
