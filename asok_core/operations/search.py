@@ -118,6 +118,8 @@ def _by_record(reader: Reader, name: str) -> JobDetail | None:
     """The only job with a record whose id begins so."""
     # Keys of records have the ids: no job has to be read, of which there may be a million.
     ids = reader.ids(name, MANY)
+    if name in ids:
+        ids = [name]
     _refuse_several(ids, name)
     return reader.job(ids[0], patience=PATIENCE) if ids else None
 

@@ -53,6 +53,16 @@ def test_a_job_is_shown_by_the_unique_beginning_of_its_id(bench: Bench, asok: As
     assert asok("job", "show", "7777").code == 1
 
 
+def test_a_whole_id_is_not_the_beginning_of_another(bench: Bench, asok: Asok) -> None:
+    # Ids of other programs may be as short as a beginning that is typed.
+    for name in ("0000beef", "0000beef1"):
+        bench.client.lpush(seed.KEYS.queue("default"), seal(replace(seed.job(1), id=name), KEYRING))
+        bench.client.hset(f"asok:job:{name}", mapping={"status": "pending", "function": "a.b"})
+        bench.client.expire(f"asok:job:{name}", 600)
+    assert asok("job", "show", "0000beef", "--json").document["id"] == "0000beef"
+    assert asok("job", "show", "0000bee").code == 2
+
+
 def test_the_last_error_of_a_delayed_job_is_searched(bench: Bench, asok: Asok) -> None:
     job = replace(seed.job(5, retry_count=1), args=(BIG,))
     bench.client.zadd(seed.KEYS.delayed, {seal(job, KEYRING): 5e9})
