@@ -119,7 +119,7 @@ def _by_record(reader: Reader, name: str) -> JobDetail | None:
     # Keys of records have the ids: no job has to be read, of which there may be a million.
     ids = reader.ids(name, MANY)
     if name in ids:
-        ids = [name]
+        ids = (name,)
     _refuse_several(ids, name)
     return reader.job(ids[0], patience=PATIENCE) if ids else None
 
