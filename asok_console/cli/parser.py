@@ -60,6 +60,11 @@ COMMANDS = (
         "asok_console.commands.queue.composition",
         "count the jobs of a queue by task, argument, age, size, worker or release",
     ),
+    Command(
+        "queue history",
+        "asok_console.commands.queue.history",
+        "show what happened in a queue over time",
+    ),
     Command("queue pause", "asok_console.commands.queue.pause", "pause a queue"),
     Command("queue resume", "asok_console.commands.queue.resume", "resume a paused queue"),
     Command(

@@ -10,6 +10,7 @@ from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.queue_history import QueueHistory
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
 from asok_core.inspection.review import Reviewed
@@ -103,6 +104,14 @@ class Reader(Protocol):
 
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:
         """``count`` buckets of ``width`` seconds (10 or 60), oldest first; None: all queues."""
+
+    def queue_history(
+        self, queue: str | None, moments: Callable[[float], tuple[float, float]]
+    ) -> QueueHistory:
+        """What was recorded of a queue (None: of all) between two moments, by the minute or the hour.
+
+        ``moments`` makes them of the time by Redis's clock (epoch seconds).
+        """
 
     def tasks(self, span: TaskRange) -> TaskTable:
         """What each task did in a range, busiest first."""

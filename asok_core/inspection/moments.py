@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
 from asok_core.settings.durations import parse_duration
@@ -43,31 +43,47 @@ def form_of(text: str) -> Form:
     return Form.AGO if _AGO.fullmatch(value) else Form.DATE
 
 
-def read_moment(text: str, now: float) -> float:
+def read_moment(text: str, now: float, *, local: bool = False) -> float:
     """Epoch seconds of a moment. ``now``: those of this moment, by Redis's clock.
 
-    A time of day that is still in the future today is that of yesterday. Raises ValueError, whose one line
-    lists what is allowed.
+    A time of day that is still in the future today is that of yesterday. ``local``: a time without a zone
+    is in that of this machine, and a day is as long as its clocks make it. Raises ValueError, whose one
+    line lists what is allowed.
     """
     value = text.strip().lower()
     try:
-        return _read(value, now)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a moment, as in {ALLOWED}") from None
+        return _read(value, now, local=local)
+    except (ValueError, OverflowError, OSError):
+        allowed = ALLOWED.replace("UTC", "local time") if local else ALLOWED
+        raise ValueError(f"{text!r} is not a moment, as in {allowed}") from None
 
 
-def _read(value: str, now: float) -> float:
-    # In seconds: a datetime has no days before the year 1, to which a moment may be relative.
-    today = now - now % DAY
+def _read(value: str, now: float, *, local: bool) -> float:
+    on_day = _on_local_day if local else _on_day
     if found := _DAY.fullmatch(value):
-        return today - DAY * (found[1] == "yesterday") + (_clock(found[2]) if found[2] else 0)
+        return on_day(now, int(found[1] == "yesterday"), _clock(found[2]) if found[2] else 0.0)
     if _CLOCK.fullmatch(value):
-        at = today + _clock(value)
-        return at if at <= now else at - DAY
+        at = on_day(now, 0, _clock(value))
+        return at if at <= now else on_day(now, 1, _clock(value))
     if _AGO.fullmatch(value):
         return now - parse_duration(value)
     moment = datetime.fromisoformat(value.upper())
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    # A time without a zone is local to ``datetime``.
+    return (moment if moment.tzinfo or local else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _on_day(now: float, before: int, clock: float) -> float:
+    """A time of day, so many days before today, by UTC."""
+    # In seconds: a datetime has no days before the year 1, to which a moment may be relative.
+    return now - now % DAY - DAY * before + clock
+
+
+def _on_local_day(now: float, before: int, clock: float) -> float:
+    """The same by the clocks of this machine, of which a day may have more or less than 24 hours."""
+    here = datetime.fromtimestamp(now, UTC).astimezone()
+    # Without a zone, whose offset may be another one then.
+    today = here.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    return (today - timedelta(days=before) + timedelta(seconds=clock)).timestamp()
 
 
 def _clock(text: str) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
+
+from asok_core.inspection import histograms
 
 COUNTERS = (
     "enqueued", "completed", "failed", "retried", "dead", "dropped", "outcomes_dropped", "run_ms",
@@ -38,6 +41,16 @@ class Bucket:
     milliseconds (and more than the key before)."""
     readable: bool = True
     """False where its key is of another type: the counters are unknown, not 0."""
+
+
+def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
+    """The sum of buckets as one."""
+    added = tuple(parts)
+    counters = {name: sum(map(attrgetter(name), added)) for name in COUNTERS}
+    runs = histograms.added(bucket.runs for bucket in added)
+    waits = histograms.added(bucket.waits for bucket in added)
+    readable = all(bucket.readable for bucket in added)
+    return Bucket(start, width, runs=runs, waits=waits, readable=readable, **counters)
 
 
 @dataclass(frozen=True, slots=True)

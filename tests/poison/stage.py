@@ -120,6 +120,7 @@ class Stage:
             ("dlq", "list", "--json"),
             ("dlq", "groups"),
             ("queue", "list"),
+            ("queue", "history", "default", "--since", "14d"),
             ("task", "list"),
             ("task", "list", "--last", "14d", "--json"),
             ("task", "show", TASK),

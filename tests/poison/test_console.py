@@ -53,6 +53,9 @@ def test_every_reading_answers_whatever_a_key_holds(
         assert "default" in {queue.name for queue in snapshot.queues}, poison.label
         reader.history("default", 10, 30)
         reader.history(None, 60, 30)
+        for queue in (None, "default"):
+            reader.queue_history(queue, lambda now: (now - 3_600, now))
+            reader.queue_history(queue, lambda now: (now - 1_209_600, now))
         for span in RANGES.values():
             reader.tasks(span)
             reader.task_history(TASK, span)

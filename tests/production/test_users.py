@@ -155,6 +155,7 @@ def test_operators_do_their_whole_work(
     shown = ["worker status", "queue list", "job list --state pending", "job list --state dead"]
     shown += ["job list --state delayed", "job list --state recent", "dlq list", "dlq groups"]
     shown += [f"job show {waits[0]}", f"job show {fails[0].job_id}", "audit", "trash list"]
+    shown += ["queue history default --since 2d", "queue history"]
     for words in shown:
         asok(app.url, *words.split())
     for words in ("queue pause default", "queue resume default"):

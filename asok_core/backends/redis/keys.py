@@ -152,6 +152,27 @@ class Keys(NamedTuple):
         """String with a TTL: figures of a task by the hour, in the day from ``start``."""
         return f"{self.namespace}:task:h{start}:{task}"
 
+    @property
+    def sampling(self) -> str:
+        """String with a TTL: the supervisor that samples the queues, so that the others need not."""
+        return f"{self.namespace}:sampling"
+
+    def depths(self, start: int) -> str:
+        """String with a TTL: pending, delayed and dead jobs by the minute, in the hour from ``start``."""
+        return f"{self.namespace}:depths:{start}"
+
+    def queue_depths(self, queue: str, start: int) -> str:
+        """String with a TTL: pending jobs of a queue by the minute, in the hour from ``start``."""
+        return f"{self.namespace}:depths:{start}:{queue}"
+
+    def hours(self, start: int) -> str:
+        """String with a TTL: figures of all queues together by the hour, in the day from ``start``."""
+        return f"{self.namespace}:hours:{start}"
+
+    def queue_hours(self, queue: str, start: int) -> str:
+        """String with a TTL: figures of a queue by the hour, in the day from ``start``."""
+        return f"{self.namespace}:hours:{start}:{queue}"
+
     def trash(self, operation: str) -> str:
         """List of what an operation removed, for its undo."""
         return f"{self.namespace}:trash:{operation}"

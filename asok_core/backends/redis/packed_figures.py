@@ -42,15 +42,25 @@ def pack(counts: Iterable[int], runs: Mapping[int, int], waits: Mapping[int, int
 
 def unpack(packed: bytes) -> Figures | None:
     """The figures; None where these are not any."""
-    numbers = list(map(_number, _WRITTEN.findall(packed.hex())))
-    if len(numbers) < COUNTS + 4:
+    found = unpack_counts(packed, COUNTS)
+    if found is None:
         return None
-    runs, after = _sparse(numbers, COUNTS)
+    (started, completed, failed, retried, cancelled, run_us, size), runs, waits = found
+    return Figures(started, completed, failed, retried, cancelled, run_us, size, runs, waits)
+
+
+def unpack_counts(
+    packed: bytes, count: int
+) -> tuple[Sequence[int], dict[int, int], dict[int, int]] | None:
+    """``count`` numbers and two histograms; None where these are not any."""
+    numbers = list(map(_number, _WRITTEN.findall(packed.hex())))
+    if len(numbers) < count + 4:
+        return None
+    runs, after = _sparse(numbers, count)
     waits, end = _sparse(numbers, after)
     if end != len(numbers):
         return None
-    started, completed, failed, retried, cancelled, run_us, size = numbers[:COUNTS]
-    return Figures(started, completed, failed, retried, cancelled, run_us, size, runs, waits)
+    return numbers[:count], runs, waits
 
 
 class Entry(NamedTuple):

@@ -33,6 +33,7 @@ from asok_core.worker.supervising.duties.lease_release import LeaseReleaseDuty
 from asok_core.worker.supervising.duties.orphan_recovery import OrphanRecoveryDuty
 from asok_core.worker.supervising.duties.process_check import UNABLE_REASON, ProcessCheckDuty
 from asok_core.worker.supervising.duties.promotion import PromotionDuty
+from asok_core.worker.supervising.duties.queue_history import QueueHistoryDuty
 from asok_core.worker.supervising.duties.record_renewal import RecordRenewalDuty
 from asok_core.worker.supervising.duties.redis_memory import RedisMemoryDuty
 from asok_core.worker.supervising.duties.stack_answers import StackAnswersDuty
@@ -145,6 +146,7 @@ class Supervisor:
             RecordRenewalDuty(config, registry),
             HeldRenewalDuty(registry, self._processes),
             UnclaimedQueuesDuty(config, registry),
+            QueueHistoryDuty(config, registry),
         ]
         if settings.dlq_max_age is not None:
             duties.append(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asok_core.backends.redis.reading import rates as figures
 from asok_core.backends.redis.reading.query import by_key, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
-from asok_core.inspection.queues import Bucket
+from asok_core.inspection.queues import Bucket, total
 
 
 def read_history(
@@ -34,6 +34,6 @@ def read_history(
     if len(columns) == 1:
         return columns[0]
     return tuple(
-        figures.total(start, memory.width, (column[at] for column in columns))
+        total(start, memory.width, (column[at] for column in columns))
         for at, start in enumerate(range(first, last + 1, memory.width))
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
 
 from asok_core.inspection import histograms
-from asok_core.inspection.queues import COUNTERS, Bucket
+from asok_core.inspection.queues import Bucket, total
 
 RECENT = 300
 """Seconds of ten second buckets that a snapshot holds."""
@@ -68,6 +67,12 @@ class BucketMemory:
             for start in range(first, last + 1, self.width)
         )
 
+    def known(self, queue: str, since: int, until: int) -> Iterator[Bucket]:
+        """The buckets that were read and are not empty, from ``since`` to before ``until``."""
+        for start, bucket in self._known.get(queue, {}).items():
+            if since <= start < until:
+                yield bucket
+
     def unreadable(self) -> Iterator[tuple[str, int]]:
         """The queues and starts of the buckets that could not be read."""
         for queue, starts in self._unreadable.items():
@@ -84,16 +89,6 @@ class BucketMemory:
             del self._read[queue]
             self._known.pop(queue, None)
             self._unreadable.pop(queue, None)
-
-
-def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
-    """The sum of buckets as one."""
-    added = tuple(parts)
-    counters = {name: sum(map(attrgetter(name), added)) for name in COUNTERS}
-    runs = histograms.added(bucket.runs for bucket in added)
-    waits = histograms.added(bucket.waits for bucket in added)
-    readable = all(bucket.readable for bucket in added)
-    return Bucket(start, width, runs=runs, waits=waits, readable=readable, **counters)
 
 
 def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:

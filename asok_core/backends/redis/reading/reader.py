@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.connection_pool import ConnectionPool
-from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.keys import COARSE, Keys
 from asok_core.backends.redis.reading.pages import PageReader
 from asok_core.backends.redis.reading.round_trips import ReaderSession
 from asok_core.backends.redis.reading.snapshots import SnapshotBuilder
@@ -20,10 +20,12 @@ from asok_core.inspection.snapshot import KeyCheck, Snapshot
 from asok_core.jobs.envelope import Keyring
 
 if TYPE_CHECKING:
+    from asok_core.backends.redis.reading.queue_history import QueueHistoryReader
     from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
     from asok_core.inspection.elsewhere import Elsewhere
     from asok_core.inspection.events import Events
+    from asok_core.inspection.queue_history import QueueHistory
     from asok_core.inspection.release_comparison import Comparison, ReleaseChange
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
@@ -53,6 +55,7 @@ class RedisReader(PageReader):
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
         self._task_reader: TaskReader | None = None
+        self._queue_history_reader: QueueHistoryReader | None = None
 
     def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
         """The state of everything, in three round trips (four where scripts are forbidden).
@@ -81,6 +84,20 @@ class RedisReader(PageReader):
                 lambda round_trips: read_history(round_trips, memory, names, count)
             )
 
+    def queue_history(
+        self, queue: str | None, moments: Callable[[float], tuple[float, float]]
+    ) -> QueueHistory:
+        """What was recorded of a queue, or of all of the last snapshot (None), between two moments.
+
+        ``moments`` makes them of the time by Redis's clock. Later calls read only what is new.
+        """
+        with self._memory:
+            return self._session.run(
+                lambda round_trips: self._queue_histories.history(
+                    round_trips, queue, self._names, moments
+                )
+            )
+
     def tasks(self, span: TaskRange) -> TaskTable:
         """What each task did in a range. Later calls read only what is new."""
         with self._memory:
@@ -99,6 +116,15 @@ class RedisReader(PageReader):
             return self._session.run(
                 lambda round_trips: self._tasks.comparisons(round_trips, change)
             )
+
+    @property
+    def _queue_histories(self) -> QueueHistoryReader:
+        if self._queue_history_reader is None:
+            from asok_core.backends.redis.reading.queue_history import QueueHistoryReader
+
+            memory = self._snapshots.buckets(COARSE)
+            self._queue_history_reader = QueueHistoryReader(self.keys, memory)
+        return self._queue_history_reader
 
     @property
     def _tasks(self) -> TaskReader:

@@ -1,0 +1,205 @@
+"""The history of queues, as a reader sees it. What no longer changes is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.explanations import wrong_type
+from asok_core.backends.redis.keys import COARSE, Keys
+from asok_core.backends.redis.packed_figures import MOST_BYTES, entries
+from asok_core.backends.redis.queue_blocks import (
+    DEPTH,
+    MINUTES,
+    OF_ALL,
+    OF_QUEUE,
+    period_of,
+    slots,
+)
+from asok_core.backends.redis.reading.query import Query, by_key, required, server_time
+from asok_core.backends.redis.reading.rates import BucketMemory
+from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.inspection.queue_history import (
+    DAY,
+    HOUR,
+    HOURS_KEPT,
+    MINUTE,
+    MINUTES_KEPT,
+    Period,
+    QueueHistory,
+    combined,
+    period_of_minutes,
+    width_of,
+)
+from asok_core.inspection.queues import Bucket, total
+
+_LATE = 60
+"""Seconds after an hour in which a supervisor may still write its last samples."""
+_Slots = list[tuple[int | None, ...]]
+
+
+class _Asked(NamedTuple):
+    """The queue of a history (None: all), the queues that are counted for it, and Redis's time."""
+
+    queue: str | None
+    names: Sequence[str]
+    now: float
+
+    @property
+    def kept(self) -> int:
+        """The start of the first minute that Redis surely has."""
+        return int(self.now) // MINUTE * MINUTE - MINUTES_KEPT + MINUTE
+
+
+class QueueHistoryReader:
+    """Reads the history of queues. For one thread. ``memory``: the minutes that were read already."""
+
+    def __init__(self, keys: Keys, memory: BucketMemory) -> None:
+        self._keys = keys
+        self._memory = memory
+        self._hours: dict[tuple[str | None, int], Period] = {}
+        self._depths: dict[tuple[str | None, int], _Slots] = {}
+
+    def history(
+        self,
+        round_trips: RoundTrips,
+        queue: str | None,
+        names: Sequence[str],
+        moments: Callable[[float], tuple[float, float]],
+    ) -> QueueHistory:
+        """A queue (None: all of ``names`` together), by the minute or, from longer ago, by the hour.
+
+        ``moments``: from the time by Redis's clock to those at which the history begins and ends.
+        """
+        now = round_trips.ask(server_time())
+        begin, end = moments(now)
+        width = width_of(begin, now)
+        oldest = now - (MINUTES_KEPT if width == MINUTE else HOURS_KEPT)
+        since = int(max(begin, oldest)) // width * width
+        asked = _Asked(queue, (queue,) if queue is not None else names, now)
+        until = min(-int(-end // width) * width, int(now) // MINUTE * MINUTE)
+        if width == MINUTE:
+            since = max(since, asked.kept)
+        periods = (
+            self._minutes(round_trips, asked, since, until)
+            if width == MINUTE
+            else self._by_hour(round_trips, asked, since, until)
+        )
+        return QueueHistory(queue, now, since, max(since, until), width, periods)
+
+    def _minutes(
+        self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
+    ) -> list[Period]:
+        """Each minute from ``since`` to ``until``."""
+        if since >= until:
+            return []
+        counted = self._counted(round_trips, asked, since, until)
+        depths = self._sampled(round_trips, asked, since, until)
+        return [
+            period_of_minutes(
+                start,
+                [depths[start // HOUR * HOUR][start % HOUR // MINUTE]],
+                [each for each in (counted.get(start),) if each is not None],
+            )
+            for start in range(since, until, MINUTE)
+        ]
+
+    def _by_hour(
+        self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
+    ) -> list[Period]:
+        """Each hour from ``since`` to ``until``; those that are not made yet of their minutes."""
+        self._read_hours(round_trips, asked.queue, since, until)
+        starts = range(since, until, HOUR)
+        queue = asked.queue
+        missing = [at for at in starts if (queue, at) not in self._hours and at + HOUR > asked.kept]
+        minutes: list[Period] = []
+        if missing:
+            first = max(missing[0], asked.kept)
+            minutes = self._minutes(round_trips, asked, first, until)
+        periods = []
+        for start in starts:
+            length = (min(start + HOUR, until) - start) // MINUTE
+            known = self._hours.get((queue, start))
+            parts = [each for each in minutes if start <= each.start < start + HOUR]
+            periods.append(known or combined(start, length, parts))
+        return periods
+
+    def _read_hours(
+        self, round_trips: RoundTrips, queue: str | None, since: int, until: int
+    ) -> None:
+        """Read the days of which an hour is not known."""
+        days = sorted(
+            {
+                start // DAY * DAY
+                for start in range(since, until, HOUR)
+                if (queue, start) not in self._hours
+            }
+        )
+        blocks = round_trips.ask(by_key({day: self._day(queue, day) for day in days}))
+        for day, block in blocks.items():
+            for each in entries(block):
+                start = day + each.bucket * HOUR
+                period = period_of(start, each.packed) if each.bucket < DAY // HOUR else None
+                if period is not None:
+                    self._hours[queue, start] = period
+        for known in [known for known in self._hours if known[1] < since - HOURS_KEPT]:
+            del self._hours[known]
+
+    def _counted(
+        self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
+    ) -> dict[int, Bucket]:
+        """The minutes in which anything was counted."""
+        missing = {name: self._memory.missing_from(name, since) for name in asked.names}
+        last = int(asked.now) // COARSE * COARSE
+        found = round_trips.ask(
+            by_key(
+                {
+                    name: round_trips.queries.history(name, COARSE, first, last)
+                    for name, first in missing.items()
+                }
+            )
+        )
+        for name, first in missing.items():
+            self._memory.absorb(name, found[name], first, asked.now)
+        counted: dict[int, Bucket] = {}
+        for name in asked.names:
+            for each in self._memory.known(name, since, until):
+                before = counted.get(each.start)
+                parts = [each] if before is None else [before, each]
+                counted[each.start] = total(each.start, COARSE, parts)
+        return counted
+
+    def _sampled(
+        self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
+    ) -> dict[int, _Slots]:
+        """The samples of each hour."""
+        queue, now = asked.queue, asked.now
+        hours = range(since // HOUR * HOUR, until, HOUR)
+        missing = [hour for hour in hours if (queue, hour) not in self._depths]
+        found = round_trips.ask(by_key({hour: self._hour(queue, hour) for hour in missing}))
+        depths = {hour: self._depths.get((queue, hour)) or found[hour] for hour in hours}
+        for hour, each in found.items():
+            if hour + HOUR + _LATE < now:
+                self._depths[queue, hour] = each
+        for known in [known for known in self._depths if known[1] < now - MINUTES_KEPT - HOUR]:
+            del self._depths[known]
+        return depths
+
+    def _day(self, queue: str | None, day: int) -> Query[bytes]:
+        key = self._keys.hours(day) if queue is None else self._keys.queue_hours(queue, day)
+        return _end_of(key, MOST_BYTES)
+
+    def _hour(self, queue: str | None, hour: int) -> Query[_Slots]:
+        key = self._keys.depths(hour) if queue is None else self._keys.queue_depths(queue, hour)
+        depths = OF_ALL if queue is None else OF_QUEUE
+        commands, read = _end_of(key, MINUTES * depths * DEPTH)
+        return Query(commands, lambda replies: slots(read(replies), depths))
+
+
+def _end_of(key: str, size: int) -> Query[bytes]:
+    def read(replies: Sequence[Any]) -> bytes:
+        found = b"" if wrong_type(replies[0]) else required(replies[0])
+        return found if isinstance(found, bytes) else b""
+
+    return Query((("GETRANGE", parsing.raw(key), -size, -1),), read)
