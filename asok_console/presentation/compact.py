@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from asok_console.presentation.numbers import UNKNOWN
@@ -67,12 +68,20 @@ def spark(values: list[float] | tuple[float, ...], width: int) -> str:
 
 
 def pool(values: list[float] | tuple[float, ...], width: int) -> list[float]:
-    """At most ``width`` values, neighbours averaged, the newest kept at the right."""
+    """At most ``width`` values, neighbours averaged, the newest kept at the right.
+
+    NaN is not known: the mean is that of the others, and NaN where there are none.
+    """
     n = len(values)
     if n <= width:
         return list(values)
     edges = [round(i * n / width) for i in range(width + 1)]
-    return [sum(values[a:b]) / max(b - a, 1) for a, b in pairwise(edges)]
+    return [_mean(values[a:b]) for a, b in pairwise(edges)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [each for each in values if not math.isnan(each)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def gauge(part: float, width: int) -> str:

@@ -16,19 +16,22 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.alerts import Alert
 from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.all_queues import ALL
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (
     LIVE,
     RANGES,
+    Past,
     PlotView,
     Range,
-    marks_of,
+    Traffic,
+    counted,
+    read_past,
     show_backlog,
     show_failures,
     show_live,
+    show_recorded_backlog,
     show_traffic,
     show_wait,
 )
@@ -43,8 +46,9 @@ from asok_console.tui.views.shared.queue_table import (
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
-from asok_console.tui.widgets.status_line import alert_line
-from asok_core.inspection.phrases import counted
+from asok_console.tui.widgets.status_line import warning_lines
+from asok_core.inspection import phrases
+from asok_core.inspection.queue_history import MINUTE
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.snapshot import Snapshot
 
@@ -78,6 +82,7 @@ class OverviewView(NamedView, PlotView):
     order = "name"
     shown_range = LIVE
     incoming = False
+    _past: Past | None = None
     _shown = 0
     """Queues that the filter lets through."""
 
@@ -132,7 +137,7 @@ class OverviewView(NamedView, PlotView):
         most = WARNINGS if height >= ROOMY else FEW_WARNINGS
         most = MORE_WARNINGS if height >= HIGH else most
         strip = self.query_one("#warnings", Caption)
-        lines = _warning_lines(self.console.state.alerts, most, max(self.app.size.width - 4, 1))
+        lines = warning_lines(self.console.state.alerts, most, max(self.app.size.width - 4, 1))
         # As many lines whatever is wrong, so that the plot does not move either.
         lines += [Content("")] * (most - len(lines))
         strip.write(Content("\n").join(lines))
@@ -151,7 +156,7 @@ class OverviewView(NamedView, PlotView):
             (f"{snapshot.claimed:,} claimed" if snapshot.claimed > 0 else "", "dim"),
             (f"◷ {snapshot.delayed:,} delayed", "calm"),
             (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
-            (counted(alive, "worker"), "" if alive else "bad"),
+            (phrases.counted(alive, "worker"), "" if alive else "bad"),
         )
 
     @property
@@ -167,25 +172,40 @@ class OverviewView(NamedView, PlotView):
         if line is None:
             return
         name, within = None if line.whole else line.queue.name, self.shown_range
-        marks = marks_of(self.console.snapshot.events if self.console.snapshot else ())
-        for plot in self.query(Plot):
-            plot.mark(marks)
+        past = self._past if self._past and self._past.is_of(name, within) else None
+        snapshot = self.console.snapshot
+        self.mark(past.events if past else snapshot.events if snapshot else ())
         history, main = self.console.state.history, self.query_one("#main", Plot)
         more = self.query_one("#more")
         more.display = self.app.size.width >= WIDE and self.app.size.height >= HIGH
-        if more.display:
+        if more.display and not within.is_recorded:
             show_backlog(self.query_one("#backlog", Plot), history.last_minutes(name, now))
         if within is LIVE:
             show_live(main, history.last_minute(name, now), self._of(line))
-            self._draw_more(line.queue.recent, RANGES[1])
+            self._draw_more(counted(line.queue.recent[:-1]), RANGES[1])
         elif within is RANGES[1]:
-            self._draw(line, line.queue.recent, within)
+            self._draw(line, counted(line.queue.recent[:-1]), within)
+        elif within.is_recorded:
+            if past is not None:
+                self._draw(line, past.traffic, within)
+            if past is None or past.minute != now // MINUTE:
+                self.console.poller.ask(
+                    "history",
+                    lambda reader: read_past(reader, name, within, now),
+                    self._take_past,
+                )
         else:
             self.console.poller.ask(
                 "history",
                 lambda reader: reader.history(name, within.width, within.buckets),
-                lambda answer: self._draw(line, cast("tuple[Bucket, ...]", answer), within),
+                lambda answer: self._draw(
+                    line, counted(cast("tuple[Bucket, ...]", answer)[:-1]), within
+                ),
             )
+
+    def _take_past(self, answer: object) -> None:
+        self._past = cast("Past", answer)
+        self._plot()
 
     @property
     def _whole(self) -> bool:
@@ -195,17 +215,19 @@ class OverviewView(NamedView, PlotView):
     def _of(self, line: QueueLine) -> str:
         return ALL if line.whole else safe(f"queue {line.queue.name}", 60)
 
-    def _draw(self, line: QueueLine, buckets: Sequence[Bucket], within: Range) -> None:
+    def _draw(self, line: QueueLine, traffic: Traffic, within: Range) -> None:
         if within is not self.shown_range or not self._whole:
             return
         main = self.query_one("#main", Plot)
-        show_traffic(main, buckets[:-1], self._of(line), within, incoming=self.incoming)
-        self._draw_more(buckets, within)
+        show_traffic(main, traffic, self._of(line), within, incoming=self.incoming)
+        self._draw_more(traffic, within)
 
-    def _draw_more(self, buckets: Sequence[Bucket], within: Range) -> None:
+    def _draw_more(self, traffic: Traffic, within: Range) -> None:
         if self.query_one("#more").display:
-            show_wait(self.query_one("#wait", Plot), buckets[:-1], within)
-            show_failures(self.query_one("#failures", Plot), buckets[:-1], within)
+            if within.is_recorded:
+                show_recorded_backlog(self.query_one("#backlog", Plot), traffic, within)
+            show_wait(self.query_one("#wait", Plot), traffic, within)
+            show_failures(self.query_one("#failures", Plot), traffic, within)
 
     def action_range(self, by: int) -> None:
         """Let the plot show the next range, or the one before."""
@@ -237,13 +259,3 @@ class OverviewView(NamedView, PlotView):
         if line is None or line.whole or action.reach is not Reach.QUEUE:
             return None
         return plan_for_queue(action, line.queue, self.console.snapshot)
-
-
-def _warning_lines(found: Sequence[Alert], most: int, room: int) -> list[Content]:
-    """All that is grave, and of the rest as many lines as there is room for, but one at least."""
-    if not found:
-        return [Content.styled("✓ No warnings", "$tone-dim")]
-    shown = max(most, sum(alert.grave for alert in found) + 1)
-    more = f"  (+{len(found) - shown} more)" if len(found) > shown else ""
-    *lines, last = found[:shown]
-    return [*(alert_line(alert, room) for alert in lines), alert_line(last, room, more)]

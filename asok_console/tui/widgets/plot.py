@@ -20,6 +20,7 @@ from asok_console.tui.theme import Tones, tones_of
 from asok_console.tui.widgets.plot_scale import (
     CURSOR,
     DATED,
+    GAP,
     EventMark,
     Series,
     Times,
@@ -27,7 +28,9 @@ from asok_console.tui.widgets.plot_scale import (
     clock,
     exact_figure,
     figure,
+    marked_columns,
     nice_top,
+    nothing,
     time_axis,
     without_hidden,
 )
@@ -65,8 +68,11 @@ class Plot(Widget):
         self._stacks: list[list[float]] = []
         self._top = 1.0
         self._empty = True
+        self._gaps: list[bool] = []
+        """For each value whether it is not recorded; nothing where all are."""
         self._moment: float | None = None
         self._marks: tuple[EventMark, ...] = ()
+        self._recorded = False
 
     def mark(self, marks: Sequence[EventMark]) -> None:
         """Draw other marks on the axis of time. Those outside of its range are not drawn."""
@@ -75,12 +81,19 @@ class Plot(Widget):
             self.refresh()
 
     def show(
-        self, series: Sequence[Series], *, title: str, times: Times, unit: Unit = Unit.RATE
+        self,
+        series: Sequence[Series],
+        *,
+        title: str,
+        times: Times,
+        unit: Unit = Unit.RATE,
+        recorded: bool = False,
     ) -> None:
-        """Draw other values."""
-        drawn = self._series, self._times, self.title, self._unit
+        """Draw other values. ``recorded``: what is not known of them is drawn as not recorded."""
+        drawn = self._series, self._times, self.title, self._unit, self._recorded
         self._series, self._times, self.title, self._unit = tuple(series), times, title, unit
-        if drawn != (self._series, times, title, unit):
+        self._recorded = recorded
+        if drawn != (self._series, times, title, unit, recorded):
             self._measure()
             self.refresh()
 
@@ -149,6 +162,8 @@ class Plot(Widget):
         highest = max((each for each in sums if each == each), default=0)  # noqa: PLR0124 - not NaN
         self._top = nice_top(highest, whole=self._unit is Unit.COUNT)
         self._empty = highest <= 0
+        stacks = zip(*self._bands, strict=True) if self._recorded else ()
+        self._gaps = [all(map(math.isnan, stack)) for stack in stacks]
 
     def render_line(self, y: int) -> Strip:
         """One line: the heading, a row of the plot, or the axis."""
@@ -182,6 +197,8 @@ class Plot(Widget):
             read = "" if at is None else f" {exact_figure(band[at], self._unit)}"
             segments.append(Segment(series.name, tones("dim")))
             segments.append(Segment(read, tones("")))
+        if any(self._gaps):
+            segments.append(Segment(f"   {GAP} unknown", tones("dim")))
         room = self.size.width - 2 - Segment.get_line_length(segments)
         title = self.title if cell_len(self.title) <= room else fit(self.title, room)
         return [Segment(f"  {title}", tones("title")), *segments]
@@ -192,7 +209,7 @@ class Plot(Widget):
             return []
         cursor = None if self.cursor is None else (self.cursor + 0.5) / len(self._bands[0])
         seconds = self._times.width * len(self._series[0].values)
-        marked = self._marked_columns(width)
+        marked = marked_columns(self._marks, self._times.start, seconds, width)
         line = without_hidden(time_axis(self._times, seconds, width, cursor=cursor), marked)
         segments, drawn = [Segment(" " * (AXIS + 1))], 0
         for x, tone in sorted(marked.items()):
@@ -202,16 +219,6 @@ class Plot(Widget):
                 drawn = x + 1
         return [*segments, Segment(line[drawn:], tones("dim"))]
 
-    def _marked_columns(self, width: int) -> dict[int, str]:
-        """The columns of the axis that have a mark, each with the tone of the worst."""
-        found: dict[int, str] = {}
-        seconds = self._times.width * len(self._series[0].values)
-        for each in self._marks:
-            if 0 <= each.at - self._times.start < seconds:
-                x = int((each.at - self._times.start) / seconds * width)
-                found[x] = "bad" if each.bad else found.get(x, "warn")
-        return found
-
     def _marks_at(self, at: int) -> list[EventMark]:
         """The marks in the time of a value, newest first."""
         start = self._times.start + at * self._step
@@ -219,7 +226,7 @@ class Plot(Widget):
 
     def _row(self, line: int, lines: int, tones: Tones, base: Style) -> list[Segment]:
         if self._empty:
-            said = "  nothing in this time" if line == (lines - 1) // 2 and self._series else ""
+            said = f"  {nothing(self._gaps)}" if line == (lines - 1) // 2 and self._series else ""
             return [
                 Segment(" " * AXIS),
                 Segment("│", tones("grid")),
@@ -245,7 +252,10 @@ class Plot(Widget):
         width = len(self._stacks)
         for at, stack in enumerate(zip(*self._bands, strict=True)):
             cells = -(-(at + 1) * width // length) - -(-at * width // length)
-            glyph, color, over = self._cell(stack, floor, scale, tones)
+            if not floor and self._gaps[at : at + 1] == [True]:
+                glyph, color, over = GAP, tones.color("grid"), ""
+            else:
+                glyph, color, over = self._cell(stack, floor, scale, tones)
             if at == read:
                 over = over or cursor
             drawn = _style(color, over) if color or over else base

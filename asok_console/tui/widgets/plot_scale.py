@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -20,6 +20,8 @@ HATCHED = "▒"
 """What fills a band that has to differ from its neighbour without colour."""
 CURSOR = "▲"
 """What points from the axis of time to the value that is read."""
+GAP = "·"
+"""What is drawn where nothing is recorded."""
 ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 TICKS = (
     *(10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600),
@@ -71,6 +73,25 @@ class EventMark(NamedTuple):
     text: str
     """What it was, in a few words that are safe for a terminal."""
     bad: bool = False
+
+
+def marked_columns(
+    marks: Iterable[EventMark], start: float, seconds: float, width: int
+) -> dict[int, str]:
+    """The columns of an axis that have a mark, each with the tone of the worst."""
+    found: dict[int, str] = {}
+    for each in marks:
+        if 0 <= each.at - start < seconds:
+            x = int((each.at - start) / seconds * width)
+            found[x] = "bad" if each.bad else found.get(x, "warn")
+    return found
+
+
+def nothing(gaps: Sequence[bool]) -> str:
+    """What a plot without any value says. ``gaps``: for each value whether it is not recorded."""
+    if not any(gaps):
+        return "nothing in this time"
+    return "not recorded" if all(gaps) else "nothing where it is recorded"
 
 
 def nice_top(highest: float, *, whole: bool = False) -> float:

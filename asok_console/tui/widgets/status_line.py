@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -153,6 +154,16 @@ def alert_line(alert: Alert, room: int, more: str = "") -> Content:
     return Content.assemble(
         (text, "$tone-bad" if alert.grave else "$tone-warn"), (more, "$tone-dim")
     )
+
+
+def warning_lines(found: Sequence[Alert], most: int, room: int) -> list[Content]:
+    """All that is grave, and of the rest as many lines as there is room for, but one at least."""
+    if not found:
+        return [Content.styled("✓ No warnings", "$tone-dim")]
+    shown = max(most, sum(alert.grave for alert in found) + 1)
+    more = f"  (+{len(found) - shown} more)" if len(found) > shown else ""
+    *lines, last = found[:shown]
+    return [*(alert_line(alert, room) for alert in lines), alert_line(last, room, more)]
 
 
 def of_server(snapshot: Snapshot, room: int) -> Content:

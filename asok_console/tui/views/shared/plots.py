@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from textual import on
 
 from asok_console.presentation.events import short
+from asok_console.presentation.numbers import share
 from asok_console.presentation.text import safe
 from asok_console.tui.data.backlog import Course
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.plot_scale import HATCHED, EventMark, Series, Times, Unit
-from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.backends.roles import Reader
+from asok_core.errors import Refused
+from asok_core.inspection.events import EventKind, Events, SystemEvent
+from asok_core.inspection.queue_history import HOUR, MINUTE, QueueHistory
 from asok_core.inspection.queues import Bucket
 
 
@@ -25,22 +30,36 @@ class Range(NamedTuple):
     width: int
     buckets: int
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is read from what supervisors recorded by the hour."""
+        return self.width >= HOUR
+
 
 LIVE = Range("last 60 s", 1, 60)
-"""From the snapshots of this console; the others are read from Redis's counters."""
+"""From the snapshots of this console; the others are read from Redis."""
 RANGES = (
     LIVE,
     Range("last 5 min", 10, 31),
     Range("last hour", 60, 61),
     Range("last 24 h", 60, 1441),
+    Range("last 7 d", HOUR, 7 * 24),
+    Range("last 14 d", HOUR, 14 * 24),
 )
-
+MOST_MARKS = 1_000
+"""Events that are read for the marks of a recorded range; a snapshot has fewer."""
 
 FOLLOWING = (EventKind.WORKER_RECOVERED, EventKind.WARNING_CLEARED)
 
 
 class PlotView(View):
     """A view whose plots have one cursor: by keys or the pointer."""
+
+    def mark(self, events: Iterable[SystemEvent]) -> None:
+        """Mark events in all plots."""
+        marks = marks_of(events)
+        for plot in self.query(Plot):
+            plot.mark(marks)
 
     def action_read(self, by: int) -> None:
         """Read the value before or after, in all plots."""
@@ -85,25 +104,102 @@ def show_live(plot: Plot, course: Course, of: str) -> None:
     )
 
 
-def show_traffic(
-    plot: Plot, buckets: Sequence[Bucket], of: str, within: Range, *, incoming: bool
-) -> None:
+class Traffic(NamedTuple):
+    """What was counted over a range, for each value of a plot; NaN where it is not known."""
+
+    times: Times
+    enqueued: tuple[float, ...]
+    """Per second, as the next two."""
+    completed: tuple[float, ...]
+    failed: tuple[float, ...]
+    waits: tuple[float, ...]
+    """Mean milliseconds; NaN where nothing finished."""
+    pending: tuple[float, ...] = ()
+    """Pending jobs at most, where it is recorded."""
+    recorded: float | None = None
+    """Which share of the range is recorded (0..1); None where that does not depend on a recorder."""
+
+    @property
+    def note(self) -> str:
+        """What a title says where a part of the range is not recorded."""
+        whole = self.recorded is None or self.recorded >= 1
+        return "" if whole else f" ({share(self.recorded)} recorded)"
+
+
+def counted(buckets: Sequence[Bucket]) -> Traffic:
+    """What Redis counted."""
+    return Traffic(
+        Times(buckets[0].start, buckets[0].width) if buckets else Times(0.0, 1.0),
+        _rates(buckets, "enqueued"),
+        _rates(buckets, "completed"),
+        _rates(buckets, "failed"),
+        tuple(map(_mean_wait, buckets)),
+    )
+
+
+def recorded(history: QueueHistory) -> Traffic:
+    """What supervisors recorded. Of an hour that is recorded in part, the mean of that part."""
+    periods = history.periods
+    counters = [replace(each.counters, width=each.recorded * MINUTE) for each in periods]
+    minutes = sum(each.minutes for each in periods)
+    return Traffic(
+        Times(history.since, history.width),
+        _rates(counters, "enqueued"),
+        _rates(counters, "completed"),
+        _rates(counters, "failed"),
+        tuple(map(_mean_wait, counters)),
+        tuple(
+            float(each.pending.highest) if each.pending.minutes else math.nan for each in periods
+        ),
+        history.recorded / minutes if minutes else 0.0,
+    )
+
+
+class Past(NamedTuple):
+    """What was read for a recorded range of a queue (None: all), and events. It holds for a minute."""
+
+    queue: str | None
+    within: Range
+    minute: int
+    traffic: Traffic
+    events: Events
+
+    def is_of(self, queue: str | None, within: Range) -> bool:
+        """Whether it is of that queue and range."""
+        return (queue, within) == (self.queue, self.within)
+
+
+def read_past(reader: Reader, queue: str | None, within: Range, now: float) -> Past:
+    """Read a recorded range. Runs on the poller's thread."""
+    seconds = within.width * within.buckets
+    history = reader.queue_history(queue, lambda moment: (moment - seconds, moment))
+    try:
+        events = reader.events(MOST_MARKS)
+    except Refused:
+        # A user without the right to them has a plot without marks, as in a snapshot.
+        events = Events()
+    return Past(queue, within, int(now // MINUTE), recorded(history), events)
+
+
+def show_traffic(plot: Plot, traffic: Traffic, of: str, within: Range, *, incoming: bool) -> None:
     """What came in, or what was finished."""
     if incoming:
         what = "Enqueued"
-        series = [Series("enqueued", "info", _rates(buckets, "enqueued"))]
+        series = [Series("enqueued", "info", traffic.enqueued)]
     else:
-        what = "Attempts finished"
+        what = "Finished" if within.is_recorded else "Attempts finished"
         series = [
-            Series("completed", "done", _rates(buckets, "completed")),
-            Series("failed", "failed", _rates(buckets, "failed"), HATCHED),
+            Series("completed", "done", traffic.completed),
+            Series("failed", "failed", traffic.failed, HATCHED),
         ]
-    title = f"{what} per second, {of}, {within.name}"
-    plot.show(series, title=title, times=_times(buckets))
+    # Short beside one more entry of the legend, so that 80 cells show the range.
+    unit = "/s" if within.is_recorded else " per second"
+    title = f"{what}{unit}, {of}, {within.name}{traffic.note}"
+    plot.show(series, title=title, times=traffic.times, recorded=within.is_recorded)
 
 
 def show_backlog(plot: Plot, course: Course) -> None:
-    """The pending jobs as the console read them itself: Redis keeps no history of them."""
+    """The pending jobs as the console read them itself, between the samples of each minute."""
     plot.show(
         [Series("pending", "calm", course.pending)],
         title="Backlog by snapshots, last 5 min",
@@ -112,32 +208,43 @@ def show_backlog(plot: Plot, course: Course) -> None:
     )
 
 
-def show_wait(plot: Plot, buckets: Sequence[Bucket], within: Range) -> None:
-    """The mean wait of what was finished."""
-    waits = tuple(
-        b.wait_ms / (b.completed + b.failed) if b.completed + b.failed else math.nan
-        for b in buckets
-    )
+def show_recorded_backlog(plot: Plot, traffic: Traffic, within: Range) -> None:
+    """The pending jobs as supervisors recorded them."""
     plot.show(
-        [Series("wait", "info", waits)],
+        [Series("pending", "calm", traffic.pending)],
+        title=f"Highest backlog, {within.name}",
+        times=traffic.times,
+        unit=Unit.COUNT,
+        recorded=True,
+    )
+
+
+def show_wait(plot: Plot, traffic: Traffic, within: Range) -> None:
+    """The mean wait of what was finished."""
+    plot.show(
+        [Series("wait", "info", traffic.waits)],
         title=f"Mean wait, {within.name}",
-        times=_times(buckets),
+        times=traffic.times,
         unit=Unit.MILLISECONDS,
     )
 
 
-def show_failures(plot: Plot, buckets: Sequence[Bucket], within: Range) -> None:
+def show_failures(plot: Plot, traffic: Traffic, within: Range) -> None:
     """The attempts that failed."""
     plot.show(
-        [Series("failed", "failed", _rates(buckets, "failed"), HATCHED)],
+        [Series("failed", "failed", traffic.failed, HATCHED)],
         title=f"Failures per second, {within.name}",
-        times=_times(buckets),
+        times=traffic.times,
+        recorded=within.is_recorded,
     )
 
 
 def _rates(buckets: Sequence[Bucket], field: str) -> tuple[float, ...]:
-    return tuple(getattr(bucket, field) / bucket.width for bucket in buckets)
+    return tuple(
+        getattr(bucket, field) / bucket.width if bucket.width else math.nan for bucket in buckets
+    )
 
 
-def _times(buckets: Sequence[Bucket]) -> Times:
-    return Times(buckets[0].start, buckets[0].width) if buckets else Times(0.0, 1.0)
+def _mean_wait(bucket: Bucket) -> float:
+    ended = bucket.completed + bucket.failed
+    return bucket.wait_ms / ended if ended else math.nan
