@@ -10,7 +10,7 @@ from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
-from asok_core.inspection.queue_history import QueueHistory
+from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
 from asok_core.inspection.review import Reviewed
@@ -112,6 +112,9 @@ class Reader(Protocol):
 
         ``moments`` makes them of the time by Redis's clock (epoch seconds).
         """
+
+    def earlier(self, ago: int) -> EarlierMinute:
+        """What was recorded of each queue in the minute ``ago`` seconds ago, a day ago in the next."""
 
     def tasks(self, span: TaskRange) -> TaskTable:
         """What each task did in a range, busiest first."""

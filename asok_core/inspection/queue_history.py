@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -156,6 +156,17 @@ class QueueHistory:
             for _, each in sorted(parts.items())
         ]
         return QueueHistory(self.name, self.taken_at, self.since, self.until, width, periods)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierMinute:
+    """What was recorded in a minute, ``ago`` seconds before ``read_at``. ``whole``: all queues."""
+
+    ago: int
+    read_at: float
+    start: int
+    whole: Period
+    queues: Mapping[str, Period]
 
 
 def width_of(since: float, now: float) -> int:

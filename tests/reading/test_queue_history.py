@@ -103,3 +103,26 @@ def test_a_range_ends_at_its_end(reader: RedisReader, past: Past) -> None:
     found = reader.queue_history("mail", lambda now: (now - 2400, now - 1200))
     assert [each.pending.last for each in found.periods if each.is_recorded] == [30]
     assert found.until <= past.now - 1200 + 2 * MINUTE
+
+
+def test_a_minute_of_yesterday_is_one_that_redis_still_has(reader: RedisReader, past: Past) -> None:
+    past.client.sadd(KEYS.queues, "mail")
+    reader.snapshot()
+    found = reader.earlier(DAY)
+    assert found.start > found.read_at - DAY
+    assert found.start - (found.read_at - DAY) <= 2 * MINUTE
+    assert reader.earlier(HOUR).start == int(reader.earlier(HOUR).read_at - HOUR) // MINUTE * MINUTE
+    assert not found.whole.is_recorded
+    assert set(found.queues) >= {"mail", "default"}
+
+
+def test_a_key_of_another_type_is_not_recorded(reader: RedisReader, past: Past) -> None:
+    past.client.sadd(KEYS.queues, "mail")
+    reader.snapshot()
+    for ago in range(58, 63):
+        start = (past.now // MINUTE - ago) * MINUTE
+        past.client.delete(KEYS.queue_depths("mail", start // HOUR * HOUR))
+        past.client.rpush(KEYS.queue_depths("mail", start // HOUR * HOUR), "x")
+        past.client.expire(KEYS.queue_depths("mail", start // HOUR * HOUR), 600)
+        past.client.set(KEYS.coarse("mail", start), "x", ex=600)
+    assert not reader.earlier(HOUR).queues["mail"].is_recorded

@@ -265,6 +265,12 @@ MEASURES = (
            "Show", frozenset({"overview"}), footer=True),
 )  # fmt: skip
 
+COMPARING = (
+    Action("compare", "c", "compare", "compare each figure with that of 1 h ago, then of yesterday",
+           "Show", frozenset({"overview"}), footer=True),
+)  # fmt: skip
+"""The Overview beside an earlier moment."""
+
 QUEUE_TURNS = (
     Action("turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
            "Show", frozenset({"pending"}), footer=True, call="turn(1)"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 from asok_console.tui.catalog.actions import (
+    COMPARING,
     COMPOSING,
     COMPOSITION,
     COPIES,
@@ -177,7 +178,7 @@ EDIT = OperatorAction(
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 
 ALL: tuple[Action, ...] = (
-    *GLOBAL, *WHY, *STACK, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *SORTS, *FINDING,
+    *GLOBAL, *WHY, *STACK, *REASONS, *PLOT_RANGES, *READS, *MEASURES, *COMPARING, *SORTS, *FINDING,
     *OVERVIEW_FINDING, *NARROWING, *GROUPING, *COMPOSITION, *COMPOSING, *FOLDING, *MOVES, *MARKS,
     *QUEUE_TURNS, *EDITING,
     *PAGE, *COPIES, *OPERATIONS, *RELATED, *TASK_RANGES, *OF_TASK,

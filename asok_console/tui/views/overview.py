@@ -18,6 +18,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.all_queues import ALL
+from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, Compared
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (
     LIVE,
@@ -37,6 +38,7 @@ from asok_console.tui.views.shared.plots import (
 )
 from asok_console.tui.views.shared.queue_actions import plan_for_queue, show_related
 from asok_console.tui.views.shared.queue_table import (
+    COLUMNS,
     ORDERS,
     SORTED_BY,
     QueueLine,
@@ -47,8 +49,9 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import warning_lines
+from asok_core.backends.roles import Reader
 from asok_core.inspection import phrases
-from asok_core.inspection.queue_history import MINUTE
+from asok_core.inspection.queue_history import MINUTE, EarlierMinute
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.snapshot import Snapshot
 
@@ -72,16 +75,19 @@ class OverviewView(NamedView, PlotView):
         *actions.bindings(actions.OVERVIEW_FINDING),
         *actions.bindings(actions.PLOT_RANGES),
         *actions.bindings(actions.MEASURES),
+        *actions.bindings(actions.COMPARING),
         *actions.bindings(actions.READS),
         *actions.bindings(actions.RELATED),
         *operations.operations_of("overview"),
     ]
 
     ORDERS = tuple(ORDERS)
-    SORTED_BY = SORTED_BY
+    SORTED_BY = SORTED_BY | SORTED_BY_HEADING
     order = "name"
     shown_range = LIVE
     incoming = False
+    compared: Compared | None = None
+    """The moment that the figures are compared with."""
     _past: Past | None = None
     _shown = 0
     """Queues that the filter lets through."""
@@ -96,8 +102,18 @@ class OverviewView(NamedView, PlotView):
             for name in ("backlog", "wait", "failures"):
                 yield Plot("", id=name)
 
-    def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read the figures of the moment that they are compared with. Runs on the poller's thread."""
+        return self.compared.read(reader, snapshot) if self.compared else None
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Show the snapshot."""
+        if (
+            isinstance(page, EarlierMinute)
+            and self.compared
+            and page.ago == self.compared.moment.ago
+        ):
+            self.compared.take(page)
         self._list(snapshot)
         self._warn()
         self._plot()
@@ -115,6 +131,16 @@ class OverviewView(NamedView, PlotView):
     def action_filter_queues(self) -> None:
         """Type a filter for the queues."""
         self.action_filter()
+
+    def action_compare(self) -> None:
+        """Compare with the next moment, or with none."""
+        at = MOMENTS.index(self.compared.moment if self.compared else None)
+        moment = MOMENTS[(at + 1) % len(MOMENTS)]
+        self.compared = Compared(moment) if moment else None
+        rows = self.query_one(QueueList)
+        rows.show_columns(self.compared.columns if self.compared else COLUMNS)
+        self.console.poller.hurry()
+        self.refresh_heading()
 
     def action_related(self, view: str) -> None:
         """Show what belongs to the queue under the cursor in another view."""
@@ -147,15 +173,26 @@ class OverviewView(NamedView, PlotView):
         snapshot = self.console.snapshot
         if snapshot is None:
             return (("Overview", "title"),)
-        alive = snapshot.alive
-        return (
-            # What the list shows comes first: all else is in its first line as well.
-            *self.narrowed(self._shown, len(snapshot.queues)),
+        alive, compared = snapshot.alive, self.compared
+        delayed, dead = (
+            compared.of_all(getattr(snapshot, name), name) if compared else ""
+            for name in ("delayed", "dead")
+        )
+        listed = (
             (f"○ {snapshot.pending:,} pending", ""),
             (f"▶ {snapshot.running:,} running", "info"),
             (f"{snapshot.claimed:,} claimed" if snapshot.claimed > 0 else "", "dim"),
-            (f"◷ {snapshot.delayed:,} delayed", "calm"),
-            (f"✗ {snapshot.dead:,} dead", "bad" if snapshot.dead else "dim"),
+        )
+        others = (
+            (f"◷ {snapshot.delayed:,} delayed{delayed}", "calm"),
+            (f"✗ {snapshot.dead:,} dead{dead}", "bad" if snapshot.dead else "dim"),
+        )
+        return (
+            # What the list shows comes first: all else is in its first line as well.
+            *self.narrowed(self._shown, len(snapshot.queues)),
+            (compared.words if compared else "", "info"),
+            # On a narrow screen the end is cut, and the list has no difference of the others.
+            *((*others, *listed) if compared else (*listed, *others)),
             (phrases.counted(alive, "worker"), "" if alive else "bad"),
         )
 

@@ -75,6 +75,11 @@ class RowRenderer(Generic[T]):
         """The columns that have room."""
         self.cache = LineCache()
 
+    def show_columns(self, columns: Sequence[Column[T]]) -> None:
+        """Draw other columns, in the same width."""
+        self._columns = tuple(columns)
+        self.lay_out(self.width)
+
     @property
     def titles(self) -> list[str]:
         """The titles of all columns, with room or without."""

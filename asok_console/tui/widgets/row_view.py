@@ -57,6 +57,12 @@ class RowView(ScrollView, Generic[T], can_focus=True):
         at = (self.window.row_at(self._top + line) for line in range(self._page))
         return [row for row in at if row is not None]
 
+    def show_columns(self, columns: Sequence[Column[T]]) -> None:
+        """Draw the same rows in other columns."""
+        self.renderer.show_columns(columns)
+        self.renderer.shorten_names(self.window.loaded, self.now)
+        self.refresh()
+
     def set_empty_text(self, text: str) -> None:
         """What the list shows while it has no rows."""
         if text != self.empty:

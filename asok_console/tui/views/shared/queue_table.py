@@ -70,8 +70,10 @@ def _trend(line: QueueLine, _now: float) -> Cell:
     return line.trend.words, line.trend.tone
 
 
+NAME_COLUMN = Column("Queue", 12, _name, grow=1, most=60, middle=True)
+
 COLUMNS: Sequence[Column[QueueLine]] = (
-    Column("Queue", 12, _name, grow=1, most=60, middle=True),
+    NAME_COLUMN,
     Column("Pending", 7, _pending, right=True),
     Column(
         "Oldest", 6, lambda line, now: (ago(line.queue.oldest_at, now), "dim"), right=True, rank=1

@@ -17,7 +17,13 @@ from asok_core.backends.redis.queue_blocks import (
     period_of,
     slots,
 )
-from asok_core.backends.redis.reading.query import Query, by_key, required, server_time
+from asok_core.backends.redis.reading.query import (
+    Query,
+    by_key,
+    named,
+    required,
+    server_time,
+)
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.queue_history import (
@@ -26,6 +32,7 @@ from asok_core.inspection.queue_history import (
     HOURS_KEPT,
     MINUTE,
     MINUTES_KEPT,
+    EarlierMinute,
     Period,
     QueueHistory,
     combined,
@@ -87,6 +94,33 @@ class QueueHistoryReader:
             else self._by_hour(round_trips, asked, since, until)
         )
         return QueueHistory(queue, now, since, max(since, until), width, periods)
+
+    def minute(self, round_trips: RoundTrips, names: Sequence[str], ago: int) -> EarlierMinute:
+        """The minute ``ago`` seconds before now, of each of ``names`` and of all queues together."""
+        now = round_trips.ask(server_time())
+        start = max(int(now - ago) // MINUTE * MINUTE, _Asked(None, names, now).kept)
+        of_names: Sequence[str | None] = (*names, None)
+        buckets, depths = round_trips.ask(
+            named(
+                lambda buckets, depths: (buckets, depths),
+                buckets=by_key(
+                    {
+                        name: round_trips.queries.history(name, COARSE, start, start)
+                        for name in names
+                    }
+                ),
+                depths=by_key({name: self._slot(name, start) for name in of_names}),
+            )
+        )
+        counted = [bucket for found in buckets.values() for bucket in found]
+        counters = [total(start, COARSE, counted)] if counted else []
+        return EarlierMinute(
+            ago,
+            now,
+            start,
+            period_of_minutes(start, [depths[None]], counters),
+            {name: period_of_minutes(start, [depths[name]], buckets[name]) for name in names},
+        )
 
     def _minutes(
         self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
@@ -191,15 +225,32 @@ class QueueHistoryReader:
         return _end_of(key, MOST_BYTES)
 
     def _hour(self, queue: str | None, hour: int) -> Query[_Slots]:
-        key = self._keys.depths(hour) if queue is None else self._keys.queue_depths(queue, hour)
-        depths = OF_ALL if queue is None else OF_QUEUE
+        key, depths = self._depths_of(queue, hour)
         commands, read = _end_of(key, MINUTES * depths * DEPTH)
         return Query(commands, lambda replies: slots(read(replies), depths))
 
+    def _slot(self, queue: str | None, start: int) -> Query[tuple[int | None, ...]]:
+        """The sample of one minute."""
+        key, depths = self._depths_of(queue, start // HOUR * HOUR)
+        size = depths * DEPTH
+        first = start % HOUR // MINUTE * size
+        commands, read = _part_of(key, first, first + size - 1)
+        return Query(commands, lambda replies: slots(read(replies), depths)[0])
 
-def _end_of(key: str, size: int) -> Query[bytes]:
+    def _depths_of(self, queue: str | None, hour: int) -> tuple[str, int]:
+        """The key of the samples of an hour, and how many depths each has."""
+        if queue is None:
+            return self._keys.depths(hour), OF_ALL
+        return self._keys.queue_depths(queue, hour), OF_QUEUE
+
+
+def _part_of(key: str, first: int, last: int) -> Query[bytes]:
     def read(replies: Sequence[Any]) -> bytes:
         found = b"" if wrong_type(replies[0]) else required(replies[0])
         return found if isinstance(found, bytes) else b""
 
-    return Query((("GETRANGE", parsing.raw(key), -size, -1),), read)
+    return Query((("GETRANGE", parsing.raw(key), first, last),), read)
+
+
+def _end_of(key: str, size: int) -> Query[bytes]:
+    return _part_of(key, -size, -1)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asok_core.inspection.audit import Activities, Trash
     from asok_core.inspection.elsewhere import Elsewhere
     from asok_core.inspection.events import Events
-    from asok_core.inspection.queue_history import QueueHistory
+    from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
     from asok_core.inspection.release_comparison import Comparison, ReleaseChange
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
 
@@ -96,6 +96,13 @@ class RedisReader(PageReader):
                 lambda round_trips: self._queue_histories.history(
                     round_trips, queue, self._names, moments
                 )
+            )
+
+    def earlier(self, ago: int) -> EarlierMinute:
+        """What was recorded of each queue of the last snapshot in the minute ``ago`` seconds ago."""
+        with self._memory:
+            return self._session.run(
+                lambda round_trips: self._queue_histories.minute(round_trips, self._names, ago)
             )
 
     def tasks(self, span: TaskRange) -> TaskTable:
