@@ -30,7 +30,7 @@ def offered(hand: Hand) -> set[str]:
     ("key", "possible"),
     [
         # The queues that the workers are configured to serve are listed although they are empty.
-        ("1", MOVES | {"filter_queues", "sort", "related", "range", "read"}),
+        ("1", MOVES | {"filter_queues", "sort", "related", "range", "read", "compare"}),
         ("2", {"filter", "related", "turn", "operate"}),
         ("3", {"filter", "range", "read"}),
         ("4", {"filter"}),

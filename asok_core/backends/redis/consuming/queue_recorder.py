@@ -8,8 +8,8 @@ sample.
 
 from __future__ import annotations
 
+import binascii
 import time
-import zlib
 from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis import parsing
@@ -67,7 +67,7 @@ class QueueRecorder:
         self._keys = keys
         self._supervisor = supervisor
         self._between = between
-        self._offset = zlib.crc32(supervisor.encode()) % 1000 / 1000 * SPREAD
+        self._offset = binascii.crc32(supervisor.encode()) % 1000 / 1000 * SPREAD
         self._sample_due = 0.0
         self._hours: list[int] = []
         """Hours whose figures are to be made, the oldest first."""
