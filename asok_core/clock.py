@@ -1,4 +1,4 @@
-"""The clocks of this machine, and times as text.
+"""The clocks of this machine, units of time, and times as text.
 
 Times of jobs on Redis come from the clock of the Redis server (``backends.redis.server_clock``), so
 that machines whose clocks differ agree. This machine's clock is for jobs that never leave this
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+"""Seconds."""
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from asok_console.presentation import local_time, numbers
 from asok_console.presentation.tables import GAP, TextColumn, cells
+from asok_core.clock import HOUR
 from asok_core.inspection.histograms import percentile
-from asok_core.inspection.queue_history import HOUR, Depth, Period, QueueHistory
+from asok_core.inspection.queue_history import Depth, Period, QueueHistory
 
 
 class Table(NamedTuple):

@@ -30,10 +30,7 @@ from asok_core.jobs.plain import is_plain
 from asok_core.jobs.progress import as_kept
 from asok_core.jobs.states import Status
 from asok_core.jobs.waiting import Slots
-from asok_core.runtime.logs import safe_logger
 from asok_core.settings.settings import Settings
-
-logger = safe_logger("asok.background")
 
 RECORDS_KEPT = 10_000
 DEAD_JOBS_KEPT = 1_000

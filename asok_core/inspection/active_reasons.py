@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asok_core.clock import HOUR
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reasons import Reason
 from asok_core.inspection.stacks import JobStack
-from asok_core.inspection.task_figures import FEW, HOUR
+from asok_core.inspection.task_figures import FEW
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Status
 
@@ -162,7 +163,7 @@ def _longer_than(case: Case, ran: float | None, evidence: dict[str, str | int | 
     else:
         stats = reasons.queue_of(case.queue, case.snapshot)
         limit = stats.run_p95_ms if stats is not None else None
-        number = sum(each.completed + each.failed for each in stats.recent) if stats else 0
+        number = sum(each.ended for each in stats.recent) if stats else 0
         what = "jobs of its queue in the last five minutes"
         if limit is not None:
             evidence["p95_of_queue_s"] = limit / 1000

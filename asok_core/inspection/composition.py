@@ -93,7 +93,7 @@ def parse_by(text: str) -> By:
     name, colon, rest = text.partition(":")
     if name == "arg" and colon:
         return By(Dimension.ARGUMENT, argument_paths.parse(rest))
-    if name in ("task", "arg", "age", "size", "worker", "release") and not colon:
+    if name in set(map(str, Dimension)) and not colon:
         return By(Dimension(name))
     raise UsageError(
         f"--by {text!r} is invalid; it must be task, arg, arg:PATH, age, size, worker or release, as in "

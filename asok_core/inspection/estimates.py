@@ -155,7 +155,7 @@ def _flow(stats: QueueStats, before: Sequence[QueueStats], since: float) -> _Flo
     finished, net, full = [], [], []
     for start in starts:
         parts = by_start[start]
-        done = sum(bucket.completed + bucket.failed for _, bucket in parts)
+        done = sum(bucket.ended for _, bucket in parts)
         came = sum(bucket.enqueued + bucket.retried for _, bucket in parts)
         jobs += done - came
         # Counters that are not readable, and those before the last change, show nothing of the rate now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from asok_core.clock import HOUR
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.history import history_of, known_attempts
@@ -13,7 +14,7 @@ from asok_core.inspection.reasons import Reason
 from asok_core.inspection.release_comparison import Comparison, compared, present_change
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
-from asok_core.inspection.task_figures import HOUR, TaskHistory
+from asok_core.inspection.task_figures import TaskHistory
 from asok_core.jobs.envelope import Trust
 from asok_core.jobs.states import Location
 

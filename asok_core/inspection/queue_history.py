@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.inspection.queues import Bucket, total
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 MINUTES_KEPT = DAY
 """Seconds back for which there are figures by the minute."""
 HOURS_KEPT = 14 * DAY

@@ -42,6 +42,18 @@ class Bucket:
     readable: bool = True
     """False where its key is of another type: the counters are unknown, not 0."""
 
+    @property
+    def ended(self) -> int:
+        """Attempts that completed or failed."""
+        return self.completed + self.failed
+
+
+def add_to(sums: dict[int, Bucket], parts: Iterable[Bucket]) -> None:
+    """Add each bucket to that of the same start in ``sums``."""
+    for each in parts:
+        before = sums.get(each.start)
+        sums[each.start] = each if before is None else total(each.start, each.width, (before, each))
+
 
 def total(start: int, width: int, parts: Iterable[Bucket]) -> Bucket:
     """The sum of buckets as one."""

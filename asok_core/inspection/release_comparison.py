@@ -11,9 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from asok_core.clock import HOUR, MINUTE
 from asok_core.inspection import histograms
 from asok_core.inspection.events import EventKind, SystemEvent
-from asok_core.inspection.task_figures import FEW, HOUR, MINUTE, Figures, TaskHistory, total
+from asok_core.inspection.task_figures import FEW, Figures, TaskHistory, total
 from asok_core.inspection.workers import WorkerInfo
 
 LONGEST = 23 * HOUR

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from asok_core.clock import HOUR, MINUTE
 from asok_core.inspection import histograms
 
 OTHER = "other"
 """Where tasks are counted together that are not among the busiest. The name of a task has a dot."""
 FEW = 20
 """Attempts below which nothing is concluded from their figures."""
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 @dataclass(frozen=True, slots=True)

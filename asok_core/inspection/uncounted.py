@@ -16,7 +16,7 @@ def uncounted_queues(snapshot: Snapshot) -> tuple[str, ...]:
         if queue.consumers or queue.problem or queue.paused:
             continue
         enqueued = sum(bucket.enqueued for bucket in queue.recent)
-        ended = sum(bucket.completed + bucket.failed for bucket in queue.recent)
+        ended = sum(bucket.ended for bucket in queue.recent)
         # Where a registered worker was there until lately, its jobs are counted.
         if not ended and enqueued > queue.pending + queue.active:
             found.append(queue.name)

@@ -15,8 +15,9 @@ from asok_core.backends.redis.consuming.queue_recorder import QueueRecorder
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import entries
 from asok_core.backends.redis.queue_blocks import OF_ALL, OF_QUEUE, packed_period, period_of, slots
+from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.errors import Unreachable
-from asok_core.inspection.queue_history import DAY, HOUR, MINUTE, Depth, Period
+from asok_core.inspection.queue_history import Depth, Period
 
 KEYS = Keys()
 

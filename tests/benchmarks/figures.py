@@ -17,8 +17,9 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
+from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.inspection.histograms import histogram_of
-from asok_core.inspection.task_figures import DAY, HOUR, MINUTE, RANGES
+from asok_core.inspection.task_figures import RANGES
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 

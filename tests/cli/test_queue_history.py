@@ -9,8 +9,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.clock import iso
-from asok_core.inspection.queue_history import HOUR, MINUTE
+from asok_core.clock import HOUR, MINUTE, iso
 from tests.fixtures.command_line import Ran
 
 Asok = Callable[..., Ran]

@@ -10,8 +10,9 @@ import pytest
 
 from asok_console.presentation import local_time, queue_history
 from asok_console.presentation.tables import table
+from asok_core.clock import HOUR, MINUTE
 from asok_core.inspection.moments import read_moment
-from asok_core.inspection.queue_history import HOUR, MINUTE, Period, QueueHistory
+from asok_core.inspection.queue_history import Period, QueueHistory
 
 Zone = Callable[[str], None]
 

@@ -9,7 +9,7 @@ import pytest
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
-from asok_core.inspection.queue_history import DAY, HOUR, MINUTE
+from asok_core.clock import DAY, HOUR, MINUTE
 from tests.fixtures.past import Past
 
 KEYS = Keys()

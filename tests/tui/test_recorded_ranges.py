@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from asok_console.tui.widgets.plot import Plot
-from asok_core.inspection.queue_history import HOUR
+from asok_core.clock import HOUR
 from tests.fixtures.console import Hand, Open
 from tests.fixtures.past import Past
 from tests.tui import seed

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from asok_console.presentation.prose import plural
-from asok_core.clock import iso
+from asok_core.clock import MINUTE, iso
 from asok_core.inspection.release_comparison import Comparison
-from asok_core.inspection.task_figures import MINUTE, Figures, TaskTable
+from asok_core.inspection.task_figures import Figures, TaskTable
 
 
 def figures_document(figures: Figures) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def trend(queue: QueueStats, now: float) -> Trend:
     if unserved is not None:
         return unserved
     history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
-    finished = sum(map(_finished, history))
+    finished = sum(bucket.ended for bucket in history)
     if failing >= FAILURES_BAD:
         # One failed attempt is no proof that all fail.
         tone = "bad" if finished >= PROOF else "warn"
@@ -186,14 +186,14 @@ def _without_output(queue: QueueStats, known: float, age: float | None) -> Trend
 def _by_flow(pending: int, history: Sequence[Bucket]) -> Trend:
     newer, older = history[-NOW:], history[:-NOW]
     certain = len(history) >= MINUTE
-    if not sum(map(_finished, newer)):
+    if not sum(bucket.ended for bucket in newer):
         newer, certain = history, False
     net, before = _net(newer), _net(older or newer)
-    jobs = sum(_finished(bucket) + bucket.enqueued for bucket in history)
+    jobs = sum(bucket.ended + bucket.enqueued for bucket in history)
     certain = certain and jobs >= FEW and (net > 0) == (before > 0)
     if max(abs(net), abs(before)) > 2 * min(abs(net), abs(before)):
         certain = False
-    traffic = sum(_finished(bucket) + bucket.enqueued for bucket in newer) / _seconds(newer)
+    traffic = sum(bucket.ended + bucket.enqueued for bucket in newer) / _seconds(newer)
     if abs(net) <= max(0.02 * traffic, 0.01):
         return Trend(TrendKind.STEADY, "→ steady", TONES[TrendKind.STEADY], "steady", certain)
     if net < 0:
@@ -225,10 +225,6 @@ def _tempered(found: Trend, failing: float, age: float | None) -> Trend:
     return found
 
 
-def _finished(bucket: Bucket) -> int:
-    return bucket.completed + bucket.failed
-
-
 def _seconds(history: Sequence[Bucket]) -> int:
     return len(history) * WIDTH
 
@@ -236,5 +232,5 @@ def _seconds(history: Sequence[Bucket]) -> int:
 def _net(history: Sequence[Bucket]) -> float:
     """Jobs per second by which the queue shrinks."""
     # A retry comes back to the queue, so it has not left it for good.
-    gone = sum(_finished(bucket) - bucket.retried - bucket.enqueued for bucket in history)
+    gone = sum(bucket.ended - bucket.retried - bucket.enqueued for bucket in history)
     return gone / _seconds(history)

@@ -50,8 +50,9 @@ from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import warning_lines
 from asok_core.backends.roles import Reader
+from asok_core.clock import MINUTE
 from asok_core.inspection import phrases
-from asok_core.inspection.queue_history import MINUTE, EarlierMinute
+from asok_core.inspection.queue_history import EarlierMinute
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.snapshot import Snapshot
 
@@ -108,11 +109,7 @@ class OverviewView(NamedView, PlotView):
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:
         """Show the snapshot."""
-        if (
-            isinstance(page, EarlierMinute)
-            and self.compared
-            and page.ago == self.compared.moment.ago
-        ):
+        if self.compared and isinstance(page, EarlierMinute):
             self.compared.take(page)
         self._list(snapshot)
         self._warn()

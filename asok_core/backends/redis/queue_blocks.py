@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack, unpack_counts
-from asok_core.inspection.queue_history import HOUR, MINUTE, Depth, Period
+from asok_core.clock import HOUR, MINUTE
+from asok_core.inspection.queue_history import Depth, Period
 from asok_core.inspection.queues import COUNTERS, Bucket
 
 DEPTH = 4
@@ -20,6 +22,13 @@ OF_QUEUE, OF_ALL = 1, 3
 """Depths of a slot: pending jobs; of all queues together also delayed and dead jobs."""
 MINUTES = HOUR // MINUTE
 _COUNTS = 2 + len(COUNTERS) + OF_ALL * len(Depth._fields)
+
+
+def depths_key(keys: Keys, queue: str | None, hour: int) -> tuple[str, int]:
+    """The key of the samples of an hour (of a queue, or None for all), and how many depths each has."""
+    if queue is None:
+        return keys.depths(hour), OF_ALL
+    return keys.queue_depths(queue, hour), OF_QUEUE
 
 
 def slots(block: object, depths: int) -> list[tuple[int | None, ...]]:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from asok_console.presentation.compact import rate
 from asok_console.presentation.numbers import UNKNOWN, count, milliseconds, share
-from asok_console.tui.views.shared.queue_table import NAME_COLUMN, QueueLine
+from asok_console.tui.views.shared.queue_table import NAME_COLUMN, SORTED_BY, QueueLine
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot_scale import clock
 from asok_core.backends.roles import Reader
-from asok_core.inspection.queue_history import DAY, HOUR, MINUTE, EarlierMinute, Period
+from asok_core.clock import DAY, HOUR, MINUTE
+from asok_core.inspection.queue_history import EarlierMinute, Period
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.snapshot import Snapshot
 
@@ -46,8 +47,9 @@ class Compared:
         return then
 
     def take(self, then: EarlierMinute) -> None:
-        """Compare with this from now on."""
-        self.then = then
+        """Compare with this from now on, unless it was read for another moment."""
+        if then.ago == self.moment.ago:
+            self.then = then
 
     @property
     def words(self) -> str:
@@ -133,8 +135,7 @@ def _per_second(period: Period, name: str) -> float:
 
 
 def _of_ended(counters: Bucket, figure: float) -> float | None:
-    ended = counters.completed + counters.failed
-    return figure / ended if ended else None
+    return figure / counters.ended if counters.ended else None
 
 
 FIGURES = (
@@ -195,7 +196,6 @@ FIGURES = (
 )
 """Those over the last full minute, so that both are of a minute."""
 
-SORTED_BY = {"Pending": "pending", "Fails": "failures", "In/s": "traffic", "Done/s": "traffic"}
 SORTED_BY_HEADING = {
     each.heading: SORTED_BY[each.title] for each in FIGURES if each.title in SORTED_BY
 }

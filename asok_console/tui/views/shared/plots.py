@@ -17,9 +17,10 @@ from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.plot_scale import HATCHED, EventMark, Series, Times, Unit
 from asok_core.backends.roles import Reader
+from asok_core.clock import HOUR, MINUTE
 from asok_core.errors import Refused
 from asok_core.inspection.events import EventKind, Events, SystemEvent
-from asok_core.inspection.queue_history import HOUR, MINUTE, QueueHistory
+from asok_core.inspection.queue_history import QueueHistory
 from asok_core.inspection.queues import Bucket
 
 
@@ -246,5 +247,4 @@ def _rates(buckets: Sequence[Bucket], field: str) -> tuple[float, ...]:
 
 
 def _mean_wait(bucket: Bucket) -> float:
-    ended = bucket.completed + bucket.failed
-    return bucket.wait_ms / ended if ended else math.nan
+    return bucket.wait_ms / bucket.ended if bucket.ended else math.nan

@@ -56,7 +56,7 @@ def _slowest(p95: float | None) -> Cell:
 
 
 def _spark(line: QueueLine, _now: float) -> Cell:
-    done = [b.completed + b.failed for b in line.queue.recent[:-1]]
+    done = [b.ended for b in line.queue.recent[:-1]]
     return spark([float(n) for n in done], 15), "calm"
 
 

@@ -23,19 +23,13 @@ from asok_core.backends.redis.queue_blocks import (
     DEPTH,
     MINUTES,
     OF_ALL,
-    OF_QUEUE,
+    depths_key,
     packed_period,
     slots,
 )
-from asok_core.inspection.queue_history import (
-    DAY,
-    HOUR,
-    MINUTE,
-    MINUTES_KEPT,
-    Period,
-    period_of_minutes,
-)
-from asok_core.inspection.queues import Bucket, total
+from asok_core.clock import DAY, HOUR, MINUTE
+from asok_core.inspection.queue_history import MINUTES_KEPT, Period, period_of_minutes
+from asok_core.inspection.queues import Bucket, add_to
 
 MOST_QUEUES = 500
 """Queues that have a history of their own: the first by name."""
@@ -205,18 +199,10 @@ class QueueRecorder:
         self, connection: Connection, names: Sequence[bytes | None], hour: int
     ) -> list[list[tuple[int | None, ...]]]:
         """The depths of queues (None: of all together) in each minute of an hour."""
-        found = []
-        for name in names:
-            text = None if name is None else parsing.text(name)
-            of_all = text is None
-            found.append(
-                (
-                    self._keys.depths(hour)
-                    if text is None
-                    else self._keys.queue_depths(text, hour),
-                    OF_ALL if of_all else OF_QUEUE,
-                )
-            )
+        found = [
+            depths_key(self._keys, None if name is None else parsing.text(name), hour)
+            for name in names
+        ]
         size = MINUTES * OF_ALL * DEPTH
         blocks = self._read(connection, [key for key, _ in found], size)
         return [slots(block, depths) for block, (_, depths) in zip(blocks, found, strict=True)]
@@ -243,10 +229,7 @@ class _Sum:
 
     def add(self, buckets: Sequence[Bucket]) -> None:
         """Add the minutes of a queue in which anything was counted."""
-        for each in buckets:
-            before = self._minutes.get(each.start)
-            parts = [each] if before is None else [before, each]
-            self._minutes[each.start] = total(each.start, COARSE, parts)
+        add_to(self._minutes, buckets)
 
     def period(self, depths: Sequence[tuple[int | None, ...]]) -> Period:
         """What was added, with the depths of each minute; nothing known where queues are missing."""

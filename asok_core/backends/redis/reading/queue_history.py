@@ -12,8 +12,7 @@ from asok_core.backends.redis.packed_figures import MOST_BYTES, entries
 from asok_core.backends.redis.queue_blocks import (
     DEPTH,
     MINUTES,
-    OF_ALL,
-    OF_QUEUE,
+    depths_key,
     period_of,
     slots,
 )
@@ -26,11 +25,9 @@ from asok_core.backends.redis.reading.query import (
 )
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.inspection.queue_history import (
-    DAY,
-    HOUR,
     HOURS_KEPT,
-    MINUTE,
     MINUTES_KEPT,
     EarlierMinute,
     Period,
@@ -39,7 +36,7 @@ from asok_core.inspection.queue_history import (
     period_of_minutes,
     width_of,
 )
-from asok_core.inspection.queues import Bucket, total
+from asok_core.inspection.queues import Bucket, add_to, total
 
 _LATE = 60
 """Seconds after an hour in which a supervisor may still write its last samples."""
@@ -198,10 +195,7 @@ class QueueHistoryReader:
             self._memory.absorb(name, found[name], first, asked.now)
         counted: dict[int, Bucket] = {}
         for name in asked.names:
-            for each in self._memory.known(name, since, until):
-                before = counted.get(each.start)
-                parts = [each] if before is None else [before, each]
-                counted[each.start] = total(each.start, COARSE, parts)
+            add_to(counted, self._memory.known(name, since, until))
         return counted
 
     def _sampled(
@@ -225,23 +219,17 @@ class QueueHistoryReader:
         return _end_of(key, MOST_BYTES)
 
     def _hour(self, queue: str | None, hour: int) -> Query[_Slots]:
-        key, depths = self._depths_of(queue, hour)
+        key, depths = depths_key(self._keys, queue, hour)
         commands, read = _end_of(key, MINUTES * depths * DEPTH)
         return Query(commands, lambda replies: slots(read(replies), depths))
 
     def _slot(self, queue: str | None, start: int) -> Query[tuple[int | None, ...]]:
         """The sample of one minute."""
-        key, depths = self._depths_of(queue, start // HOUR * HOUR)
+        key, depths = depths_key(self._keys, queue, start // HOUR * HOUR)
         size = depths * DEPTH
         first = start % HOUR // MINUTE * size
         commands, read = _part_of(key, first, first + size - 1)
         return Query(commands, lambda replies: slots(read(replies), depths)[0])
-
-    def _depths_of(self, queue: str | None, hour: int) -> tuple[str, int]:
-        """The key of the samples of an hour, and how many depths each has."""
-        if queue is None:
-            return self._keys.depths(hour), OF_ALL
-        return self._keys.queue_depths(queue, hour), OF_QUEUE
 
 
 def _part_of(key: str, first: int, last: int) -> Query[bytes]:

@@ -11,12 +11,11 @@ from asok_core.backends.redis.reading.load import QueueLoads
 from asok_core.backends.redis.reading.queries import QueueReading
 from asok_core.backends.redis.reading.query import Query, by_key
 from asok_core.backends.redis.reading.round_trips import Queries
+from asok_core.clock import DAY, HOUR
 from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import Status
-
-HOUR, DAY = 3600, 86_400
 
 
 class _Facts(NamedTuple):

@@ -98,7 +98,7 @@ def rates(closed: Sequence[Bucket]) -> dict[str, float | None]:
     runs = histograms.added(bucket.runs for bucket in closed)
     waits = histograms.added(bucket.waits for bucket in closed)
     seconds = sum(bucket.width for bucket in last) or 1
-    finished = minute.completed + minute.failed
+    finished = minute.ended
     return {
         "enqueued_per_s": minute.enqueued / seconds,
         "completed_per_s": minute.completed / seconds,

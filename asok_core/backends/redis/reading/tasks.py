@@ -12,11 +12,9 @@ from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.packed_figures import BUSIEST, MOST_BYTES, RANKED, entries, unpack
 from asok_core.backends.redis.reading.query import Query, by_key, required, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
 from asok_core.inspection.task_figures import (
-    DAY,
-    HOUR,
-    MINUTE,
     NOTHING,
     OTHER,
     Figures,
