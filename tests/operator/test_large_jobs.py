@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from hashlib import sha1
 
 from asok_core.backends.redis.lua_names import resolved
-from asok_core.backends.redis.scripts import source
+from asok_core.backends.redis.scripts import needs_of, source
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Location
 from tests.fixtures.bench import Bench
@@ -18,16 +18,25 @@ END = "the end of what is watched"
 
 @contextmanager
 def watched_scripts(bench: Bench) -> Iterator[list[int]]:
-    """How many elements scripts ask for with each LRANGE; known after the body."""
+    """How many elements scripts ask for at once, by LRANGE or one after another; known after the body."""
     asked: list[int] = []
+    follows = None
     with bench.client.monitor() as monitor:
         yield asked
         bench.client.echo(END)
         while END not in (seen := monitor.next_command())["command"]:
             verb, *arguments = seen["command"].split(" ")
-            if seen["client_type"] == "lua" and verb.upper() == "LRANGE":
+            if seen["client_type"] != "lua":
+                continue
+            if verb.upper() == "LRANGE":
                 first, last = map(int, arguments[-2:])
                 asked.append(min(last - first + 1, COUNT))
+            elif verb.upper() == "LINDEX":
+                if int(arguments[-1]) == follows:
+                    asked[-1] += 1
+                else:
+                    asked.append(1)
+                follows = int(arguments[-1]) + 1
 
 
 def large(bench: Bench) -> list[bytes]:
@@ -45,7 +54,8 @@ def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> No
 
 def find(bench: Bench, raw: bytes, seen_at: int) -> int | None:
     """Where scripts find an element of a queue that was seen at an index from the consuming end."""
-    fragments = source("fragments", "alias") + source("fragments", "take")
+    needed = needs_of("-- needs: take")
+    fragments = "\n".join(source("fragments", each) for each in needed)
     end = "\nlocal at = tonumber(ARGV[2])\nreturn find(ARGV[1], at, at, { ARGV[3] })[1]"
     found: int | None = bench.client.eval(
         resolved(fragments) + end,

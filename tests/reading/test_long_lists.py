@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.backends.redis.scripts import source
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
 from tests.programs import PATIENCE
@@ -126,3 +127,33 @@ def test_a_search_in_a_long_list_goes_through_it_a_few_times_for_each_step(
     assert found.position == 4900
     # Of 32 at a time, five steps of 1,000 were 160 walks.
     assert calls(redis_client, "lrange") < 40
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 400])
+def test_a_part_of_a_list_is_the_same_whether_it_is_near_an_end_or_not(
+    redis_client: redis.Redis, length: int
+) -> None:
+    for n in range(length):
+        redis_client.rpush("list", n)
+    call = "return list_range(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))"
+    part = f"{source('fragments', 'list_range')}\n{call}"
+    script = redis_client.register_script(part)
+    for first in (-401, -400, -13, -9, -8, -2, -1, 0, 5, 399, 400):
+        for last in (-400, -9, -5, -2, -1, 0, 6, 399, 400):
+            expected = redis_client.lrange("list", first, last)
+            assert script(keys=["list"], args=[first, last]) == expected, (first, last)
+    redis_client.delete("list")
+
+
+@pytest.mark.only_form("scripts")
+def test_a_page_at_the_consuming_end_is_read_without_a_walk_through_the_list(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    """Before Redis 7, LRANGE walks to it from the other end: through a million jobs in 5 ms."""
+    fill(redis_client)
+    redis_client.rename(KEYS.dead, KEYS.queue("default"))
+    snapshot = reader.snapshot()
+    redis_client.config_resetstat()
+    page = reader.pending("default", 0, 60)
+    assert (snapshot.pending, len(page.rows)) == (COUNT, 60)
+    assert calls(redis_client, "lrange") == 0

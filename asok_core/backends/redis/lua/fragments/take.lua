@@ -1,4 +1,4 @@
--- needs: alias
+-- needs: alias list_range
 -- Chosen elements out of the middle of a list.
 -- find(list, lo, hi, marks): where elements are now that were seen from index lo to hi (negative:
 --   counted from the consuming end, which pushes do not shift). A mark is the SHA-1 of an element (of its
@@ -13,7 +13,7 @@ local SLACK, SLACK_BYTES = 1000, 8388608
 
 local function find(list, lo, hi, marks)
   local sought, missing, indexes, elements = {}, 0, {}, {}
-  local seen = redis.call('LRANGE', list, lo, hi)
+  local seen = list_range(list, lo, hi)
   for n, mark in ipairs(marks) do
     local digest, away = string.sub(mark, 1, 40), tonumber(string.sub(mark, 41))
     local element = away and seen[#seen - away]
@@ -40,7 +40,7 @@ local function find(list, lo, hi, marks)
     local bytes, step = 0, 4
     while missing > 0 and (last - at) * way >= 0 and bytes < SLACK_BYTES do
       local far = way > 0 and math.min(last, at + step - 1) or math.max(last, at - step + 1)
-      local among = redis.call('LRANGE', list, math.min(at, far), math.max(at, far))
+      local among = list_range(list, math.min(at, far), math.max(at, far))
       if #among == 0 then return end
       for _, element in ipairs(among) do bytes = bytes + #element end
       look(math.max(at, far), among)

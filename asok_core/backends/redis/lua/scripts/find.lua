@@ -1,6 +1,6 @@
--- needs: alias
+-- needs: alias list_range
 -- Look for a text in a range of a list or sorted set, but not in what is too large to be read. Writes nothing.
--- Each command walks through the list to its index from the nearer end: after a few elements as many are read at
+-- Each command walks through the list to its index (list_range.lua): after a few elements as many are read at
 -- once as a megabyte may hold.
 local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES = 4194304, 32, 512, 1048576
 local looked, bytes, step = 0, 0, STEP
@@ -10,7 +10,7 @@ while looked < count and bytes < ENOUGH do
   if order == 'left' then
     items = redis.call('LRANGE', elements, from, from + n - 1)
   elseif order == 'right' then
-    items = redis.call('LRANGE', elements, -(from + n), -(from + 1))
+    items = list_range(elements, -(from + n), -(from + 1))
   else
     items = redis.call('ZRANGE', elements, from, from + n - 1)
   end

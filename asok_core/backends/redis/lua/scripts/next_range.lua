@@ -1,4 +1,4 @@
--- needs: alias
+-- needs: alias list_range
 -- The next elements of a list for a walk from its consuming end that must keep its position, whatever
 --   others push, take or put back at the same time. Writes nothing.
 local length = redis.call('LLEN', elements)
@@ -11,7 +11,7 @@ local out, bytes = {}, 0
 while count > 0 and bytes < most do
   local n = math.min(step, count)
   local from = #out + passed
-  local seen = redis.call('LRANGE', elements, -(from + n), -(from + 1))
+  local seen = list_range(elements, -(from + n), -(from + 1))
   for i = #seen, 1, -1 do
     out[#out + 1] = alias(seen[i])
     bytes = bytes + #seen[i]

@@ -1,4 +1,4 @@
--- needs: outline
+-- needs: list_range outline
 -- A window of a list or sorted set of envelopes, of the large ones an outline. Writes nothing.
 -- No call holds Redis up for long, however large the items are: the bytes looked at have a limit.
 local ENOUGH, STEP_BYTES, LONGEST_STEP = 4194304, 1048576, 64
@@ -6,7 +6,7 @@ local MANY, DEEP, LONGEST_DEEP_STEP, MOST_BYTES = 256, 4096, 512, 268435456
 
 local function read(from, n)
   if order == 'left' then return redis.call('LRANGE', elements, from, from + n - 1) end
-  if order == 'right' then return redis.call('LRANGE', elements, -(from + n), -(from + 1)) end
+  if order == 'right' then return list_range(elements, -(from + n), -(from + 1)) end
   if least == '' then return redis.call('ZRANGE', elements, from, from + n - 1, 'WITHSCORES') end
   return redis.call('ZRANGEBYSCORE', elements, least, '+inf', 'WITHSCORES', 'LIMIT', from, n)
 end
@@ -15,7 +15,7 @@ local out = { redis.call(order == 'score' and 'ZCARD' or 'LLEN', elements), 0 }
 local taken, bytes, step = 0, 0, at_once
 LONGEST_STEP = math.max(LONGEST_STEP, at_once)
 
--- Each command walks through the list to its index from the nearer end. Where that is far, and many items are
+-- Each command walks through the list to its index, from the nearer end since Redis 7. Where that is far, and many items are
 -- asked for, it is faster to ask for the size of the list, which takes as long as three walks to its middle, and to read
 -- as many items at a time as their average size allows. Of a larger list than MOST_BYTES that may be too much.
 -- A page of a screen is read in a few walks, so asking for the size first would take longer than it saves. Whoever

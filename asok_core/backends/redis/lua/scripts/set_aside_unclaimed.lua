@@ -1,4 +1,4 @@
--- needs: full time stats locations set_aside
+-- needs: full list_range time stats locations set_aside
 -- Set aside what is oversized among some of the jobs that wait where no worker claims: pending or delayed ->
 --   asok:oversized:{SHA-1}, with a dead job instead of it (see set_aside.lua).
 local STEP = 16
@@ -16,7 +16,7 @@ end
 while at <= last do
   local to, gone = math.min(last, at + STEP - 1), 0
   local seen
-  if queue == '' then seen = redis.call('ZRANGE', key, at, to) else seen = redis.call('LRANGE', key, -to - 1, -at - 1) end
+  if queue == '' then seen = redis.call('ZRANGE', key, at, to) else seen = list_range(key, -to - 1, -at - 1) end
   if #seen == 0 then break end
   for _, item in ipairs(seen) do
     local sha1 = #item > largest and set_aside(queue == '' and 'default' or queue, item, largest, now, function()

@@ -1,9 +1,10 @@
+-- needs: list_range
 -- Some of a list, no more bytes than can be held in memory at once. Writes nothing.
 local bytes, out, step = 0, {}, 1
 if redis.call('TYPE', elements).ok ~= 'list' then return out end
 while #out < count and bytes < most do
   local right = order == 'right'
-  local seen = redis.call('LRANGE', elements, right and -(passed + step) or passed,
+  local seen = list_range(elements, right and -(passed + step) or passed,
     right and -(passed + 1) or passed + step - 1)
   for i = 1, #seen do
     local item = seen[right and #seen - i + 1 or i]
