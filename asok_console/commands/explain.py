@@ -14,7 +14,7 @@ from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.job_detail import JobDetail
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.operations import explain

@@ -11,7 +11,7 @@ from asok_console.presentation.prose import ago, duration, size
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.estimates import Estimate
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.operations.explain import Explained
 
 LONGEST = 300

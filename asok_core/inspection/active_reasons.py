@@ -8,7 +8,8 @@ from asok_core.clock import HOUR
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
+from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import FEW
 from asok_core.inspection.workers import WorkerInfo
@@ -43,6 +44,10 @@ def is_running(case: Case) -> bool:
 
 def active(case: Case) -> Iterator[Reason]:
     """What a job does that a worker holds."""
+    if case.snapshot.server.is_cut_off:
+        # Whether its worker still holds it is not known.
+        yield from of_server(case.snapshot)
+        return
     worker = _worker(case)
     held_by = case.detail.worker or "not known"
     if worker is None and case.snapshot.unread:

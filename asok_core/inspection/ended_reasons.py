@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.job_case import Case
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 

@@ -18,7 +18,7 @@ from asok_core.inspection.events import EventKind
 from asok_core.inspection.job_case import AT_ONCE, Case
 from asok_core.inspection.phrases import counted, named
 from asok_core.inspection.queues import Bucket, QueueStats
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.task_figures import FEW
 from asok_core.inspection.workers import WorkerInfo
 
@@ -89,7 +89,8 @@ def estimate(case: Case, found: Sequence[Reason]) -> Estimate:
     if why := _obstacle(case, found, before, able):
         return _not_known(why)
     total = ahead + max(0, stats.active - stats.running) + sum(each.pending for each in before)
-    free = sum(each.slots - each.running - each.claimed for each in able)
+    responsive = reasons.responsive(case.queue, case.snapshot)
+    free = sum(each.slots - each.running - each.claimed for each in responsive)
     if total < free and case.is_new:
         return Estimate(0.0, AT_ONCE, "a slot is free for it", Confidence.HIGH, total)
     flow = _flow(stats, before, _steady_since(case, able, before))
@@ -106,6 +107,8 @@ def _obstacle(
     for each in found:
         if each.blocking or each.code in ("would_not_run", "not_known"):
             return each.text
+    if able and not reasons.responsive(case.queue, case.snapshot):
+        return "no worker that serves its queue sends heartbeats"
     if shared := _shared(case, before, able):
         return f"other workers serve {named(shared, 'queue')} too, in which jobs are ahead of it"
     return ""

@@ -27,6 +27,9 @@ SAME = 0.001
 NOT_KNOWN = "not known"
 """What an event is that says what is missing."""
 
+LATER = "a worker of the asok framework ran it after that, which keeps no times"
+"""What is known of a later attempt than ours."""
+
 _ATTEMPTS = {
     "complete": "completed",
     "retry": "retried",
@@ -101,6 +104,13 @@ def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
     events = _with_gaps(_corrected(events), detail)
     events = _with_missing(events, detail)
     timed, since = _with_times(events, detail, now)
+    foreign = detail.record is not None and detail.record.foreign
+    if foreign and any(each.what == NOT_KNOWN for each in timed):
+        # An attempt that is not listed may lie between two of them.
+        timed = [each._replace(waited=None) for each in timed]
+    if detail.record is not None and detail.record.later_attempt:
+        timed.append(Event(None, NOT_KNOWN, detail=LATER))
+        since = None
     return (*timed, *_state(timed, since, detail, now))
 
 
@@ -219,6 +229,9 @@ def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
     first = int(bool(events) and events[0].what == "enqueued")
     start = _round_start(events)
     missing = spent - sum(each.what == "retried" for each in events[start:])
+    if record is not None and record.later_attempt:
+        # Which of them these are is not known: that there are some is stated at the end.
+        missing = 0
     lines = []
     if missing > 0:
         noun = "attempt" if missing == 1 else "attempts"

@@ -10,7 +10,7 @@ from asok_core.inspection.command_lines import operands
 from asok_core.inspection.history import history_of, known_attempts
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.past import PastWait, of_wait
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.release_comparison import Comparison, compared, present_change
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack

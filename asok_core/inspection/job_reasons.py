@@ -16,7 +16,7 @@ from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.job_detail import JobDetail
-from asok_core.inspection.reasons import Reason, ranked
+from asok_core.inspection.reason import Reason, ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import TaskHistory

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.inspection.phrases import named
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 
 _SWITCHES = {
     "pause": True,

@@ -9,39 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.phrases import NAMED, be, counted, named
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.reason import Reason
+from asok_core.inspection.server_reasons import of_server
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.workers import RunningJob, WorkerInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason. ``code`` is stable, for programs; ``text`` is a sentence without times."""
-
-    code: str
-    text: str
-    since: float | None = None
-    evidence: Mapping[str, str | int | float] = field(default_factory=dict)
-    """What it is derived from. Names that end with ``_at`` are times, with ``_s`` seconds."""
-    remedy: str = ""
-    """What would change it; empty where that is not known."""
-    blocking: bool = False
-    """Whether nothing starts as long as it holds."""
-
-
-def ranked(reasons: Iterator[Reason]) -> tuple[Reason, ...]:
-    """The reasons in the order in which they count: first what lets nothing start."""
-    return tuple(sorted(reasons, key=lambda reason: not reason.blocking))
 
 
 def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
     """Why jobs of a queue do not start at once. None where nothing is found that holds them up."""
-    yield from of_server(snapshot.server)
+    yield from of_server(snapshot)
     stats = queue_of(name, snapshot)
     if stats is not None and stats.problem:
         yield Reason(
@@ -50,17 +31,23 @@ def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> I
         )  # fmt: skip
     if stats is not None and stats.paused:
         yield _paused(name, activities)
-    yield from _of_workers(name, snapshot, activities)
+    # Without its master a replica does not know how the workers are.
+    if not snapshot.server.is_cut_off:
+        yield from _of_workers(name, snapshot, activities)
 
 
 def of_worker(
     worker: WorkerInfo, snapshot: Snapshot, activities: Sequence[Activity]
 ) -> Iterator[Reason]:
     """Why a worker takes no jobs, or few."""
-    yield from of_server(snapshot.server)
+    yield from of_server(snapshot)
+    if snapshot.server.is_cut_off:
+        return
     if (reason := impediment(worker, snapshot.taken_at, activities)) is not None:
         yield reason
         return
+    if worker.no_heartbeat_for(snapshot.taken_at) is not None:
+        yield _no_heartbeat(worker)
     if worker.trouble:
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
     if worker.slots and worker.running >= worker.slots:
@@ -84,30 +71,13 @@ def unregistered(name: str) -> Reason:
     )
 
 
-def of_server(server: ServerInfo) -> Iterator[Reason]:
-    """Why Redis accepts no changes, without which no job starts or ends."""
-    if server.role == "slave":
-        yield Reason(
-            "redis_replica", "this Redis is a replica: it refuses every change",
-            evidence={"connection_to_master": server.master_link or "not known"},
-            remedy="use the URL of the master, or promote this server", blocking=True,
-        )  # fmt: skip
-    if server.is_full:
-        yield Reason(
-            "redis_full", "Redis is out of memory: it refuses new data",
-            evidence={"used_bytes": server.used_memory or 0, "maxmemory_bytes": server.max_memory or 0},
-            remedy="raise maxmemory, or empty the trash (asok trash empty)", blocking=True,
-        )  # fmt: skip
-    if server.last_append_ok is False:
-        yield Reason(
-            "redis_append_failed", "Redis cannot write its append-only file: it refuses changes",
-            remedy="free disk space; the log of Redis names the error", blocking=True,
-        )  # fmt: skip
-    if server.last_save_ok is False and server.persistence != "none":
-        yield Reason(
-            "redis_save_failed", "Redis could not save its data to disk: it may refuse changes",
-            remedy="free disk space; the log of Redis names the error",
-        )  # fmt: skip
+def _no_heartbeat(worker: WorkerInfo) -> Reason:
+    """Of a worker whose lease still holds: it may be stopped, or without a connection."""
+    return Reason(
+        "worker_no_heartbeat", f"worker {worker.id} sends no heartbeat: whether it takes jobs is not "
+        "known", worker.beat_at, {"host": worker.host or "not known"},
+        f"look at its process {worker.pid or ''} on {worker.host or 'its host'}",
+    )  # fmt: skip
 
 
 def impediment(
@@ -148,6 +118,12 @@ def queue_of(name: str, snapshot: Snapshot) -> QueueStats | None:
 def claiming(name: str, snapshot: Snapshot) -> list[WorkerInfo]:
     """The workers that claim jobs of a queue now."""
     return [w for w in snapshot.workers if name in w.queues and w.claims(snapshot.taken_at)]
+
+
+def responsive(name: str, snapshot: Snapshot) -> list[WorkerInfo]:
+    """Of these the workers that send heartbeats: of the others it is not known whether they do."""
+    now = snapshot.taken_at
+    return [w for w in claiming(name, snapshot) if w.no_heartbeat_for(now) is None]
 
 
 def served_before(name: str, snapshot: Snapshot) -> list[QueueStats]:
@@ -205,7 +181,12 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
     elif not able:
         yield from held_up
     else:
-        yield from _of_capacity(name, snapshot, able)
+        capacity = list(_of_capacity(name, snapshot, able))
+        stalled = [
+            _no_heartbeat(worker) for worker in able if worker not in responsive(name, snapshot)
+        ]
+        # What slots are busy with counts less where no heartbeat shows that their workers continue.
+        yield from stalled + capacity if len(stalled) == len(able) else capacity + stalled
         for reason in held_up:
             yield Reason(
                 reason.code, reason.text, reason.since,

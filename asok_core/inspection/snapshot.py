@@ -26,6 +26,8 @@ class ServerInfo(NamedTuple):
     version: str = ""
     role: str = ""
     used_memory: int | None = None
+    uncounted_memory: int | None = None
+    """What of it does not count for ``max_memory``: buffers of replicas and of the append-only file."""
     max_memory: int | None = None
     eviction_policy: str | None = None
     ops_per_second: float | None = None
@@ -45,12 +47,22 @@ class ServerInfo(NamedTuple):
     """Keys of the database, those of other programs too."""
     master_link: str = ""
     """Of a replica: ``up`` or ``down``."""
+    master_gone_s: float | None = None
+    """Of a replica: for how long its connection to the master is down."""
+    read_only: bool = True
+    """Of a replica: whether it refuses every change, as it does by default."""
     round_trip_ms: float | None = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it is a replica without its master: what it holds is as old as that."""
+        return self.role == "slave" and self.master_link == "down"
 
     @property
     def is_full(self) -> bool:
         """Whether it refuses new data for lack of memory."""
-        full = self.max_memory and (self.used_memory or 0) >= self.max_memory
+        used = (self.used_memory or 0) - (self.uncounted_memory or 0)
+        full = self.max_memory and used >= self.max_memory
         return bool(full) and self.eviction_policy == "noeviction"
 
 

@@ -8,7 +8,8 @@ from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import be, counted
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
+from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.tracebacks import last_line
 from asok_core.inspection.workers import releases
 from asok_core.jobs.states import Status
@@ -37,7 +38,8 @@ def pending(case: Case) -> Iterator[Reason]:
     yield from case.not_run()
     yield from case.clock()
     yield from case.past()
-    if ahead == 0 and not any(each.blocking or each.code in _TAKES_TURNS for each in held_up):
+    waits = any(each.blocking or each.code in _TAKES_TURNS for each in held_up)
+    if ahead == 0 and not waits and reasons.responsive(case.queue, case.snapshot):
         yield _next(case)
 
 
@@ -64,6 +66,11 @@ def delayed_state(case: Case) -> str:
 def delayed(case: Case) -> Iterator[Reason]:
     """Why it is delayed, and what holds it up where it is due already."""
     due = case.detail.due_at
+    if case.snapshot.server.is_cut_off:
+        # Neither how the workers are nor whether it still waits.
+        yield from of_server(case.snapshot)
+        yield _why_delayed(case, due)
+        return
     if due is not None and case.now - due > LATE:
         yield from _late(case, due)
     yield from case.clock()
@@ -94,7 +101,7 @@ def _releases(case: Case) -> Iterator[Reason]:
 
 
 def _late(case: Case, due: float) -> Iterator[Reason]:
-    yield from reasons.of_server(case.snapshot.server)
+    yield from of_server(case.snapshot)
     live = case.snapshot.alive
     evidence: dict[str, str | int | float] = {"due_at": due, "overdue": case.snapshot.due}
     if not live:
@@ -112,7 +119,9 @@ def _late(case: Case, due: float) -> Iterator[Reason]:
 
 def _why_delayed(case: Case, due: float | None) -> Reason:
     evidence: dict[str, str | int | float] = {} if due is None else {"due_at": due}
-    last = case.attempts[-1] if case.attempts else None
+    # The attempt that failed last is not among them where a worker of the framework made it.
+    later = case.record is not None and case.record.later_attempt
+    last = case.attempts[-1] if case.attempts and not later else None
     if last is not None and last.verb == "postpone":
         return Reason(
             "postponed",

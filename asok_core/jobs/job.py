@@ -173,7 +173,9 @@ class JobRecord:
     framework wrote the record as a JSON string, which has fewer fields. ``stack`` is where its code was
     when a process was about to be ended: see ``inspection.stacks``. ``cancel`` is set where an operator
     cancelled the job while it ran. ``progress`` is what the last attempt reported last.
-    ``release`` is that of the application in ``worker``, None where it is not known.
+    ``release`` is that of the application in ``worker``, None where it is not known. ``later_attempt``:
+    a worker of the framework has run the job after the last attempt of ours; neither when nor for how long
+    is recorded.
 
     Examples:
         >>> from math import factorial
@@ -207,6 +209,7 @@ class JobRecord:
     cancel: CancelRequest | None = None
     progress: JobProgress | None = None
     release: str | None = None
+    later_attempt: bool = False
 
     @property
     def finished(self) -> bool:

@@ -12,6 +12,7 @@ from asok_core.inspection.audit import Activity
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
+from asok_core.inspection.reason import ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import FINE_RANGES, TaskHistory
@@ -145,7 +146,7 @@ def queue(reader: Reader, name: str) -> Explained:
 def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
     """Why the jobs of a queue of a snapshot do not start at once."""
     stats = reasons.queue_of(name, snapshot)
-    found = reasons.ranked(reasons.of_queue(name, snapshot, operations))
+    found = ranked(reasons.of_queue(name, snapshot, operations))
     if stats is None:
         state = "not known: no job and no worker names it"
     elif not stats.pending:
@@ -180,9 +181,9 @@ def known_worker(name: str, snapshot: Snapshot, operations: Sequence[Activity]) 
 def _known_worker(
     chosen: WorkerInfo, snapshot: Snapshot, operations: Sequence[Activity]
 ) -> Explained:
-    ranked = reasons.ranked(reasons.of_worker(chosen, snapshot, operations))
+    found = ranked(reasons.of_worker(chosen, snapshot, operations))
     state = f"{chosen.running} of {chosen.slots} slots busy"
-    return Explained("worker", chosen.id, snapshot.taken_at, Explanation(state, ranked))
+    return Explained("worker", chosen.id, snapshot.taken_at, Explanation(state, found))
 
 
 def _which_worker(name: str, found: list[str], snapshot: Snapshot) -> str:

@@ -541,7 +541,7 @@ class TestServer:
             client.config_set("maxmemory-policy", "noeviction")
             client.config_set("maxmemory", 1)
             reason = first(asok, "job-1", "--url", server.url)
-        assert (reason["code"], reason["blocking"]) == ("redis_full", True)
+        assert (reason["code"], reason["blocking"]) == ("redis_full", False)
 
     def test_a_replica_is_named_first(
         self, embedded_redis: Callable[..., EmbeddedRedis], asok: Asok
@@ -556,6 +556,76 @@ class TestServer:
             "redis_replica",
             {"connection_to_master": "down"},
         )
+
+    def test_a_full_redis_holds_no_job_up_that_it_has(
+        self, embedded_redis: Callable[..., EmbeddedRedis], asok: Asok
+    ) -> None:
+        server = embedded_redis()
+        with redis.Redis.from_url(server.url) as client:
+            push(client, *(job(n) for n in range(901)))
+            work(client, "w1", "default", started_at=server_time(client) - HOUR)
+            tally_minutes(client, "default", 30)
+            client.zadd(KEYS.delayed, {seal(job(2000), KEYRING): server_time(client) + HOUR})
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", 1)
+            # Workers drain a full Redis.
+            found = explained(asok, "job-900", "--url", server.url)
+            assert found["estimate"]["jobs_per_s"] == 3
+            delayed = explained(asok, "job-2000", "--url", server.url)["reasons"]
+        assert [each["code"] for each in delayed] == ["delayed_by_caller"]
+
+    def test_on_a_replica_jobs_start_as_on_its_master(
+        self, embedded_redis: Callable[..., EmbeddedRedis], asok: Asok
+    ) -> None:
+        master = embedded_redis(port=0)
+        replica = embedded_redis("--replicaof", "127.0.0.1", str(master.port), port=0)
+        with redis.Redis.from_url(master.url) as client:
+            push(client, *(job(n) for n in range(901)))
+            work(client, "w1", "default", started_at=server_time(client) - HOUR)
+            tally_minutes(client, "default", 30)
+            assert client.wait(1, 50_000) == 1
+        where = ("--url", replica.url)
+        with redis.Redis.from_url(replica.url) as client:
+            found = explained(asok, "job-900", *where)
+            reason = found["reasons"][0]
+            assert (reason["code"], reason["blocking"]) == ("redis_replica", False)
+            assert "the workers use its master" in reason["text"]
+            assert found["estimate"]["jobs_per_s"] == 3
+            # Without its master it shows how things were: leases end that are renewed on the master.
+            client.replicaof("127.0.0.1", "1")
+            wait_until(lambda: client.info("replication")["master_link_status"] == "down", "down")
+            (alone,) = (
+                each
+                for each in explained(asok, "job-0", *where)["reasons"]
+                if each["code"] != "jobs_ahead"
+            )
+        assert (alone["code"], alone["blocking"]) == ("redis_replica", True)
+        assert "what has changed on the master is not known" in alone["text"]
+        assert alone["since"]
+
+
+class TestStalledWorker:
+    def test_a_worker_without_heartbeat_is_named_while_its_lease_holds(
+        self, asok: Asok, desk: Desk, run_worker: RunWorker
+    ) -> None:
+        worker = run_worker("--queues", "default", "--processes", "1", ASOK_WORKER_LEASE="10m")
+        desk.reaches(desk.enqueue("note", "a"), "completed")
+        worker.signal(signal.SIGSTOP, to_all=True)
+        # Its idle wait still takes one.
+        _, waiting = desk.enqueue("note", "b"), desk.enqueue("note", "c")
+        try:
+            reason: dict[str, Any] = {}
+
+            def named() -> bool:
+                reason.update(first(asok, waiting.id))
+                return bool(reason["code"] == "worker_no_heartbeat")
+
+            wait_until(named, lambda: f"that it sends no heartbeat: {reason}")
+            assert "whether it takes jobs is not known" in reason["text"]
+            found = explained(asok, waiting.id)
+            assert found["estimate"]["low_s"] is None
+        finally:
+            worker.signal(signal.SIGCONT, to_all=True)
 
 
 def test_people_read_numbered_reasons(asok: Asok, bench: Bench) -> None:

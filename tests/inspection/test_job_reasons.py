@@ -10,7 +10,7 @@ from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.stacks import Frame, JobStack, Sample
 from asok_core.inspection.task_figures import NOTHING, Figures, TaskHistory

@@ -12,7 +12,8 @@ from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.queues import Bucket, QueueStats
-from asok_core.inspection.reasons import impediment, of_queue, of_worker, ranked
+from asok_core.inspection.reason import ranked
+from asok_core.inspection.reasons import impediment, of_queue, of_worker
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
@@ -24,6 +25,7 @@ NOW = 1_700_000_000.0
 SERVERS = {
     "well": ServerInfo("redis://x"),
     "replica": ServerInfo("redis://x", role="slave", master_link="up"),
+    "cut off": ServerInfo("redis://x", role="slave", master_link="down", master_gone_s=40),
     "full": ServerInfo("redis://x", used_memory=10, max_memory=10, eviction_policy="noeviction"),
     "append failed": ServerInfo("redis://x", last_append_ok=False),
 }
@@ -126,13 +128,23 @@ def test_every_combination_is_explained(case: Case) -> None:
     assert any(code.startswith("redis_") for code in named) == (case.server != "well")
     of_workers = {c for c in named if c.startswith("worker_") or c in BLOCKED.values()}
     impeded = "worker_quiet" if case.workers == "one of two quiet" else BLOCKED.get(case.workers)
-    assert of_workers == ({impeded} if impeded else set())
-    assert ("slots_busy" in named) == (case.workers == "busy")
-    earlier = case.high > 0 and case.workers not in BLOCKED
+    # Without its master a replica shows how workers were, not how they are.
+    known = case.server != "cut off"
+    assert of_workers == ({impeded} if impeded and known else set())
+    assert ("slots_busy" in named) == (case.workers == "busy" and known)
+    earlier = case.high > 0 and case.workers not in BLOCKED and known
     assert ("earlier_queues" in named) == earlier
     assert ("jobs_ahead" in named) == (case.position == 3)
     assert ("position_not_known" in named) == (case.position is None)
     assert ("would_not_run" in named) == (case.trust is Trust.BAD)
+    # A full Redis lets what it has run, and so does a replica whose workers use its master.
+    served = case.workers not in ("none", "stalled")
+    assert found.reasons[0].blocking == (
+        case.paused
+        or case.workers in BLOCKED
+        or case.server in ("cut off", "append failed")
+        or (case.server == "replica" and not served)
+    )
     waits_for_others = any(blocking) or case.workers == "busy" or earlier
     assert ("not_known" in named) == (case.position == 0 and not waits_for_others)
     # A start is estimated where nothing blocks it, and where it is not, it is stated why.
@@ -219,6 +231,66 @@ def test_a_worker_that_claims_nothing_says_why(workers: str) -> None:
     assert reason is not None
     assert reason.code == BLOCKED[workers]
     assert ranked(of_worker(worker, snapshot(), ()))[0] == reason
+
+
+STALLED = replace(IDLE, beat_at=NOW - 20)
+"""A worker without a heartbeat whose lease holds."""
+
+
+def test_a_worker_without_heartbeat_is_not_relied_on() -> None:
+    whole = replace(snapshot(), workers=(STALLED,))
+    found = explain_job(pending(0), whole, ())
+    assert codes(found) == ["worker_no_heartbeat"]
+    assert "not known" in found.reasons[0].text
+    assert found.reasons[0].since == NOW - 20
+    assert found.estimate is not None
+    assert (found.estimate.low, found.estimate.basis) == (
+        None,
+        "no worker that serves its queue sends heartbeats",
+    )
+    assert [r.code for r in of_worker(STALLED, whole, ())] == ["worker_no_heartbeat"]
+    busy = replace(whole, workers=(replace(STALLED, running=4),))
+    assert codes(explain_job(pending(3), busy, ()))[:2] == ["worker_no_heartbeat", "slots_busy"]
+
+
+def test_beside_another_worker_one_without_heartbeat_is_one_reason_of_several() -> None:
+    whole = replace(snapshot(), workers=(replace(STALLED, id="w0"), IDLE))
+    assert codes(explain_job(pending(0), whole, ())) == ["worker_no_heartbeat", "not_known"]
+    new = explain_job(pending(0, enqueued_at=NOW), whole, ())
+    assert codes(new) == ["worker_no_heartbeat", "next"]
+    assert new.estimate is not None
+    assert new.estimate.low == 0.0
+
+
+def test_buffers_do_not_fill_redis() -> None:
+    server = SERVERS["full"]._replace(uncounted_memory=1)
+    assert SERVERS["full"].is_full
+    assert not server.is_full
+
+
+@pytest.mark.parametrize("code", ["redis_full", "redis_replica"])
+def test_what_does_not_hold_a_due_job_up_is_not_said_to(code: str) -> None:
+    server = "full" if code == "redis_full" else "replica"
+    detail = replace_location(pending(), Location.DELAYED, NOW + 60)
+    found = explain_job(detail, snapshot(server), ())
+    assert codes(found) == ["delayed_by_caller"]
+    late = explain_job(
+        replace_location(pending(), Location.DELAYED, NOW - 60), snapshot(server), ()
+    )
+    assert codes(late)[0] == "promotion_late"
+
+
+@pytest.mark.parametrize("location", [Location.DELAYED, Location.ACTIVE])
+def test_of_a_replica_without_its_master_no_worker_is_blamed(location: Location) -> None:
+    detail = replace_location(pending(), location, NOW - 60)._replace(worker="w1")
+    found = explain_job(detail, snapshot("cut off", "stalled"), ())
+    assert found.reasons[0].code == "redis_replica"
+    assert found.reasons[0].since == NOW - 40
+    assert not {"promotion_late", "worker_lost"} & set(codes(found))
+
+
+def replace_location(detail: JobDetail, location: Location, due_at: float) -> JobDetail:
+    return detail._replace(location=location, due_at=due_at, position=None)
 
 
 def test_a_worker_with_paused_queues_is_blocked_only_if_all_of_them_are() -> None:

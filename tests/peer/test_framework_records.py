@@ -15,6 +15,7 @@ from asok_core.backends.redis.producing import foreign_workers as missing
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
 from asok_core.errors import JobFailed, ResultNotStored
+from asok_core.inspection.history import LATER, NOT_KNOWN, history_of
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.states import Location, Status
@@ -286,3 +287,40 @@ def test_a_claimed_job_and_a_job_in_a_long_queue_are_not_reported_missing(
     )
     connection.close()
     plain.shutdown(wait=False, timeout=None)
+
+
+def test_what_our_attempt_left_is_not_taken_for_that_of_its_worker(
+    backend: RedisBackend, settings: Settings, env: dict[str, str], redis_client: redis.Redis
+) -> None:
+    """Its worker keeps all fields of a record but four, and sets its own over these."""
+    flaky = enqueue(backend, "fail_once", "flaky", _retries=2, _backoff=4)
+    bad = enqueue(backend, "fail", "bad", _retries=3, _backoff=4)
+    with running(*OUR_WORKER, env={**env, "ASOK_RELEASE": "4f2a1c"}):
+        for future in (flaky, bad):
+            settle(backend, future, Status.RETRYING)
+    reader = open_reader(settings)
+    for future in (flaky, bad):
+        detail = reader.job(future.job_id)
+        assert detail is not None
+        assert detail.record is not None
+        assert (detail.record.release, detail.record.later_attempt) == ("4f2a1c", False)
+    with running(*ITS_WORKER, env=env, cwd=APP):
+        settle(backend, flaky, Status.COMPLETED)
+        wait_until(
+            lambda: "Attempt 2 failed" in (fields(redis_client, bad.job_id)["error"] or ""),
+            "a failure on its worker",
+        )
+    for future, status in ((flaky, Status.COMPLETED), (bad, Status.RETRYING)):
+        detail = reader.job(future.job_id)
+        assert detail is not None
+        record = detail.record
+        assert record is not None
+        assert record.status == status
+        assert record.later_attempt
+        # Neither where it ran last, nor on what release, nor for how long is known.
+        assert (record.worker, record.release) == (None, None)
+        assert (record.started_at, record.finished_at) == (None, None)
+        events = [(each.what, each.detail) for each in history_of(detail, detail.read_at)]
+        assert events[1][0] == "retried"
+        assert (NOT_KNOWN, LATER) in events
+    reader.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import redis
 from hypothesis import given
@@ -11,7 +14,9 @@ from rich.cells import cell_len
 from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.names import NARROWEST, shortened
 from asok_console.presentation.text import safe
-from asok_console.tui.widgets.columns import Column, Placed
+from asok_console.tui.views import tasks
+from asok_console.tui.views.shared import comparison, queue_table, worker_table
+from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
 from tests.fixtures.console import Open
@@ -154,3 +159,38 @@ async def test_a_wide_screen_shows_the_process_of_a_job_whole(
     async with open_console(size=(200, 60), view="jobs") as hand:
         await hand.sees("1 of 2")
         await hand.sees(f"{worker}.1")
+
+
+LISTS: dict[str, Sequence[Column[Any]]] = {
+    "queues": queue_table.COLUMNS,
+    "compared": comparison.Compared(comparison.MOMENTS[1] or comparison.Moment("", 0)).columns,
+    "tasks": tasks.COLUMNS,
+    "workers": worker_table.COLUMNS,
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_no_column_is_cut_by_the_edge_of_a_narrow_screen(name: str) -> None:
+    columns = LISTS[name]
+    widths = {column.title: column.width for column in columns}
+    for room in range(12, 200):
+        placed = lay_out(columns, room)
+        assert placed
+        assert sum(each.width for each in placed) + GAP * (len(placed) - 1) <= room
+        # A figure that is cut reads as another.
+        for each in placed:
+            assert not each.column.right or each.width >= widths[each.column.title]
+
+
+async def test_a_figure_that_has_no_room_is_left_out(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=(40, 12)) as hand:
+        await hand.sees("Pending")
+        await hand.press("8")
+        await hand.sees("Run p95")
+        lines = hand.screen().splitlines()
+        heading = next(line for line in lines if "Run p95" in line)
+        assert "Tim" not in heading
+        assert len(heading.rstrip(" │")) < 40

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from asok_console.presentation.numbers import milliseconds
-from asok_console.tui.views.shared.comparison import difference, whole
+from asok_console.tui.views.shared.comparison import FIGURES, difference, whole
 from tests.fixtures.console import Hand, Open
 from tests.fixtures.past import Past
 from tests.tui import seed
@@ -39,15 +39,15 @@ async def test_each_figure_has_its_difference_and_what_is_not_known_has_none(
         assert not hand.shows("±")
         await hand.press("c")
         await hand.sees("± 1 h ago, ")
-        await hand.sees("Pending       ±")
-        await hand.until(lambda: "12      +7" in line_of(hand, "mail"), "the difference")
+        await hand.sees("Pending        ±")
+        await hand.until(lambda: "12       +7" in line_of(hand, "mail"), "the difference")
         mail, low = line_of(hand, "mail"), line_of(hand, " low ")
         assert "0   -2.0" in mail
         assert "0   -1.0" in mail
         # Of this queue nothing was recorded: what it was is not known, and is not 0.
         assert low.split()[1:3] == ["3", "–"], low
         whole = line_of(hand, "all queues")
-        assert "15      -5" in whole
+        assert "15       -5" in whole
         assert hand.shows("0 delayed (-1)")
         await hand.press("c")
         await hand.sees("± yesterday, ")
@@ -78,6 +78,26 @@ def test_a_difference_is_known_where_both_are(
     now: float | None, then: float | None, text: str
 ) -> None:
     assert difference(now, then, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("title", "now", "then"),
+    [
+        ("Pending", 999_999, 0),
+        ("Pending", 0, 999_999_999_999),
+        ("In/s", 99.9, 0.0),
+        ("Done/s", 99_900.0, 0.0),
+        ("Fails", 1.0, 0.0),
+        ("Wait", 59.4 * 60_000, 0.0),
+        ("Wait", 47.9 * 3_600_000, 0.0),
+        ("Run", 999.9 * 86_400_000, 0.0),
+    ],
+)
+def test_a_figure_and_its_difference_have_room(title: str, now: float, then: float) -> None:
+    figure = next(each for each in FIGURES if each.title == title)
+    width = max(figure.width, len(figure.title) + 1 + figure.room)
+    change = difference(now, then, figure.shown)
+    assert len(f"{figure.shown(now)} {change:>{figure.room}}") <= width, change
 
 
 def test_a_difference_of_times_has_a_unit() -> None:

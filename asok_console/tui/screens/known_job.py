@@ -11,7 +11,7 @@ from asok_console.tui.views.shared.job_columns import CLAIMED, job_id, names_a_j
 from asok_core.backends.roles import Reader
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import explain_job
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload

@@ -21,7 +21,7 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Reader
-from asok_core.inspection.reasons import Reason
+from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.explain import Explained
 

@@ -17,6 +17,9 @@ T = TypeVar("T")
 GAP = 2
 """Blank cells between two columns."""
 
+LEAST = 8
+"""Cells that a text keeps where not even the columns that stay have room."""
+
 CELL_LIMIT = 400
 """Characters of a cell that are read: no terminal is wider in one column."""
 
@@ -92,7 +95,11 @@ class Placed(Generic[T]):
 
 
 def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
-    """Choose the columns that fit ``width`` cells and share out what is left."""
+    """Choose the columns that fit ``width`` cells and share out what is left.
+
+    Of those that stay texts are shortened where there is no room, and the last left out: a figure that
+    is cut reads as another.
+    """
     kept = list(columns)
 
     def needed() -> int:
@@ -100,6 +107,12 @@ def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
 
     while needed() > width and any(c.rank for c in kept):
         kept.remove(max(reversed(kept), key=lambda c: c.rank))
+    for at in reversed(range(len(kept))):
+        if needed() > width and not kept[at].right:
+            rest = max(kept[at].width - (needed() - width), min(LEAST, kept[at].width))
+            kept[at] = replace(kept[at], width=rest)
+    while needed() > width and kept[1:]:
+        kept.pop()
     spare = max(width - needed(), 0)
     widths = {}
     for column in kept:

@@ -163,6 +163,7 @@ def server(
         version=info.get("redis_version", ""),
         role=info.get("role", ""),
         used_memory=whole(info.get("used_memory")),
+        uncounted_memory=whole(info.get("mem_not_counted_for_evict")),
         max_memory=whole(info.get("maxmemory")),
         eviction_policy=info.get("maxmemory_policy"),
         ops_per_second=number(info.get("instantaneous_ops_per_sec")),
@@ -175,6 +176,8 @@ def server(
         run_id=info.get("run_id", ""),
         keys=whole(keys_reply),
         master_link=info.get("master_link_status", ""),
+        master_gone_s=number(info.get("master_link_down_since_seconds")),
+        read_only=info.get("slave_read_only") != "0",
         round_trip_ms=round_trip * 1000,
     )
 

@@ -15,7 +15,7 @@ from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
 from asok_core.jobs.progress import JobProgress, decoded
 
-_NO_FIELDS = {"id", "ttl", "foreign", "cancel"}
+_NO_FIELDS = {"id", "ttl", "foreign", "cancel", "later_attempt"}
 """Attributes of a record that are no fields in Redis."""
 
 
@@ -46,7 +46,7 @@ _NAME = re.compile(r'"(\w{1,20})": ?')
 _DECODER = json.JSONDecoder()
 
 
-_SCALARS = frozenset({"status", "function", "ts", "worker"})
+_SCALARS = frozenset({"status", "function", "ts", "worker", "attempt_ts"})
 
 
 _MOST_NAMES = 64

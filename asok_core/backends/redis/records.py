@@ -16,6 +16,11 @@ LOST = "JobLost"
 UNREADABLE = "unreadable"
 """Status of a record that is neither a hash nor JSON."""
 _FAILED = (Status.FAILED, Status.RETRYING)
+_OF_ATTEMPT = (
+    *("started_at", "finished_at", "worker", "release", "progress", "stack", "error_line"),
+    "retry_count",
+)
+"""Fields that our worker writes of an attempt, and the framework's keeps as they are."""
 _STATUSES = {str(each): each for each in Status}
 
 
@@ -50,6 +55,9 @@ def _record(
     status = str(fields.get("status") or "")
     if status == Status.COMPLETED and not foreign and "run_us" in fields:
         fields = _whole_record(fields)
+    later = foreign and _has_later_attempt(fields)
+    if later:
+        fields = {name: value for name, value in fields.items() if name not in _OF_ATTEMPT}
     return JobRecord(
         id=job_id,
         status=_STATUSES.get(status, status),
@@ -74,7 +82,14 @@ def _record(
         release=_optional(fields.get("release")),
         ttl=ttl,
         foreign=foreign,
+        later_attempt=later,
     )
+
+
+def _has_later_attempt(fields: Mapping[str, Any]) -> bool:
+    """Whether the framework's worker has run the job after the attempt that our fields are of."""
+    of_ours = number(fields.get("attempt_ts"))
+    return of_ours is not None and of_ours != number(fields.get("ts"))
 
 
 def _cancel_of(fields: Mapping[str, Any]) -> CancelRequest | None:

@@ -103,6 +103,14 @@ def whole(number: float | None) -> str:
     return count(None if number is None else round(number))
 
 
+def time(number: float | None) -> str:
+    """Milliseconds as ``35 ms``, ``4 min``, ``2.2 h``, ``3.1 d``: there is little room."""
+    if number is None or number < 1000 * HOUR:
+        return milliseconds(number)
+    hours = number / 1000 / HOUR
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
+
+
 def difference(now: float | None, then: float | None, shown: Callable[[float], str]) -> str:
     """``+12``, ``-3``, ``0``; not known where one of the two is not."""
     if now is None or then is None:
@@ -141,8 +149,8 @@ def _of_ended(counters: Bucket, figure: float) -> float | None:
 FIGURES = (
     Figure(
         "Pending",
-        15,
-        7,
+        16,
+        8,
         0,
         lambda queue: queue.pending,
         lambda period: period.pending.last if period.pending.minutes else None,
@@ -182,7 +190,7 @@ FIGURES = (
         3,
         lambda queue: queue.wait_ms,
         lambda period: _of_ended(period.counters, period.counters.wait_ms),
-        milliseconds,
+        time,
     ),
     Figure(
         "Run",
@@ -191,7 +199,7 @@ FIGURES = (
         4,
         lambda queue: queue.run_ms,
         lambda period: _of_ended(period.counters, period.counters.run_ms),
-        milliseconds,
+        time,
     ),
 )
 """Those over the last full minute, so that both are of a minute."""

@@ -47,9 +47,12 @@ local function is_json_number(value)
     or string.find(value, '^-?0$') or string.find(value, '^-?0%.%d+$'))
 end
 
+-- The framework's worker writes its status, error and `ts` over ours and keeps all else, what our last attempt left
+-- too. `attempt_ts` is the `ts` that we wrote last since then, by which a reader knows that another attempt came later.
 local function json_record(old, fields, gone)
   local NUMERIC = { ts = true, retry_count = true, retries = true,
                     enqueued_at = true, started_at = true, finished_at = true }
+  local dated, is_ours = false, false
   local ok, known = pcall(cjson.decode, old)
   local texts = { result = 'null', error = 'null' }
   if ok and type(known) == 'table' then
@@ -61,8 +64,10 @@ local function json_record(old, fields, gone)
       end
     end
   end
+  local before = texts.ts
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
+    dated, is_ours = dated or name == 'ts', is_ours or name == 'worker'
     if value == '' and (name == 'result' or name == 'error') then
       texts[name] = 'null'
     elseif value == '' and name == 'release' then
@@ -73,9 +78,12 @@ local function json_record(old, fields, gone)
       texts[name] = cjson.encode(value)
     end
   end
-  -- The status first, as the framework writes it: status.lua finds it there in what cjson cannot decode.
+  if is_ours or dated and texts.attempt_ts and texts.attempt_ts == before then texts.attempt_ts = texts.ts end
+  -- The status first, as the framework writes it: status.lua finds it there in what cjson cannot decode. A reader of a
+  -- record that is cut needs both.
   local parts = { '"status": ' .. (texts.status or 'null') }
-  texts.status = nil
+  if texts.attempt_ts then parts[2] = '"attempt_ts": ' .. texts.attempt_ts end
+  texts.status, texts.attempt_ts = nil, nil
   for name, text in pairs(texts) do parts[#parts + 1] = cjson.encode(name) .. ': ' .. text end
   return '{' .. table.concat(parts, ', ') .. '}'
 end

@@ -22,7 +22,7 @@ local indexes, dead_jobs = find(dead_key, lo, hi, marks)
 
 local queues, crashes = {}, {}
 local GONE = { 'started_at', 'finished_at', 'worker', 'error', 'result', 'result_type', 'result_error',
-               'error_line', 'stack', 'release', unpack(CANCEL_FIELDS) }
+               'error_line', 'stack', 'release', 'attempt_ts', unpack(CANCEL_FIELDS) }
 
 -- The requeue removes the end from the record, which may have been gone before: 24 hours are over sooner.
 local function moves_of(id, i)
