@@ -38,6 +38,7 @@ GROUPS = (
     Group("job", "show, list, cancel, promote or move jobs"),
     Group("task", "list tasks, show what one did", default="list"),
     Group("dlq", "list, requeue, purge, export or import dead jobs"),
+    Group("note", "list or write notes on jobs, queues and errors", default="list"),
     Group("trash", "list, restore or delete purged jobs", default="list"),
 )
 
@@ -101,6 +102,12 @@ COMMANDS = (
     Command("dlq purge", "asok_console.commands.dlq.purge", "move dead jobs to the trash"),
     Command("dlq export", "asok_console.commands.dlq.export", "write dead jobs to a file"),
     Command("dlq import", "asok_console.commands.dlq.import_", "put exported jobs back"),
+    Command("note list", "asok_console.commands.note.list", "list the notes of operators"),
+    Command(
+        "note write",
+        "asok_console.commands.note.write",
+        "write a note on a job, a queue or an error, or remove it",
+    ),
     Command("trash list", "asok_console.commands.trash.list", "list what can be restored"),
     Command(
         "trash restore",

@@ -10,6 +10,7 @@ from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.notes import Notes, NoteSubject
 from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
@@ -189,6 +190,9 @@ class Reader(Protocol):
     def events(self, count: int, *, after: str = "", before: str = "") -> Events:
         """At most ``count`` events, newest first, of those between two ids (neither included)."""
 
+    def notes(self) -> Notes:
+        """The notes of operators on jobs, queues and error groups."""
+
     def check_key(self) -> KeyCheck:
         """Whether SECRET_KEY verifies the signatures of a small sample of jobs."""
 
@@ -280,6 +284,9 @@ class Operator(Protocol):
 
     def resume(self, queue: str) -> CommandResult:
         """Resume a queue."""
+
+    def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
+        """Write or replace the note on a job, a queue or an error group; without a text remove it."""
 
     def quiet(self, worker: str) -> CommandResult:
         """Quiet a worker: it claims no new jobs; running jobs continue."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from asok_core.errors import Refused
+from asok_core.inspection.notes import NOTED, noted_in
 
 TRASH_TTL = 86_400
 """Seconds for which the trash is kept, and every undo is offered."""
@@ -36,6 +37,8 @@ class Activity:
     queue: str = ""
     words: str = ""
     """The scope as it was given: a filter, ids, or everything."""
+    note: str = ""
+    """The note that was written; of other actions, and of a removed note, empty."""
     state: str = "done"
     applied: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -53,6 +56,10 @@ class Activity:
     def target(self) -> str:
         """What the action was about, by its name: a queue, a worker, or which jobs where."""
         kind, _, name = self.words.partition(":")
+        if self.action == NOTED:
+            return (
+                f"{noted_in(self.words)}: {self.note or ('removed' if self.applied else 'no note')}"
+            )
         if self.action in SWITCHES:
             return f"queue {self.queue}"
         if kind == "worker" and not self.location:

@@ -114,6 +114,8 @@ class ErrorGroup:
     """Whether it counts the dead jobs without a group of their own, which no filter finds.
 
     Its words do not show it: an error may have the same."""
+    noted: bool = False
+    """Whether an operator wrote a note on it; whoever lists the groups sets it."""
 
     @property
     def key(self) -> str:

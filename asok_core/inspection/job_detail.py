@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from asok_core.inspection.notes import OperatorNote
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.progress import JobProgress
@@ -61,10 +62,19 @@ class JobDetail(NamedTuple):
     """What operators and dead processes did to it, oldest first: the last twenty."""
     operation: str = ""
     """The operation whose trash holds it."""
+    note: OperatorNote | None = None
+    """What an operator wrote on it."""
     read_at: float = 0.0
     """When this was read, by Redis's clock."""
     complete: bool = True
     """Whether all was searched. If not, a job without a location may be where the search did not look."""
+
+    @property
+    def task(self) -> str:
+        """The name of its task; '' where it is not known."""
+        if self.payload is not None and self.payload.job is not None:
+            return self.payload.job.task
+        return (self.record.function or "") if self.record is not None else ""
 
     @property
     def has_ended(self) -> bool:

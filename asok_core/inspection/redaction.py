@@ -138,6 +138,7 @@ class Redaction:
             attempts=tuple(
                 each._replace(error=self.text(each.error, job)) for each in detail.attempts
             ),
+            note=detail.note and detail.note._replace(text=self.text(detail.note.text, job)),
             reports={at: self.progress(each, job) for at, each in detail.reports.items()},
         )
 

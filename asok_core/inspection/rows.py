@@ -37,6 +37,8 @@ class Row:
     """Seconds since the last heartbeat of the worker that holds it, where that is too long ago.
 
     Whether the job still runs is not known then."""
+    noted: bool = False
+    """Whether an operator wrote a note on it; whoever lists the rows sets it."""
 
     @property
     def ran_on(self) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.memory_growth import Filling, filling
+from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.workers import WorkerInfo
 
@@ -134,6 +135,8 @@ class Snapshot:
     """Lines about names of queues and workers that were not read, since they are too long or too many."""
     events: tuple[SystemEvent, ...] = ()
     """The newest events that this reader has seen, newest first; none in a snapshot without rates."""
+    notes: Notes = field(default_factory=Notes)
+    """The notes of operators on jobs, queues and error groups."""
     cost: Cost = field(default_factory=Cost)
 
     @property

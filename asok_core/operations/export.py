@@ -14,11 +14,13 @@ from typing import Any, TextIO
 from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Watch
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
+from asok_core.inspection.notes import Notes, OperatorNote, on_job
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
 from asok_core.operations.preview import rows_in
 from asok_core.runtime.whole_file import whole_file
+from asok_core.settings.secret_names import MASK
 
 REDACTED = "redacted"
 """Key of a line that stands for a job with something hidden."""
@@ -55,16 +57,27 @@ def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> tuple[
         return not stopped
 
     written = redacted = 0
+    notes = reader.notes()
     for written, row in enumerate(rows_in(reader, scope, watched), 1):  # noqa: B007 - the count is the result
-        stream.write(line_of(row) + "\n")
+        stream.write(line_of(row, notes) + "\n")
         redacted += row.payload.redacted
     if stopped:
         raise _StoppedError
     return written, redacted
 
 
-def line_of(row: Row) -> str:
-    """One line: the dead job byte for byte, a digest of it, and what a person reads.
+def note_on(row: Row, notes: Notes) -> OperatorNote | None:
+    """The note on the job of a row, as an export has it: with the mask where it hides values of the job.
+
+    The note may quote them.
+    """
+    job = row.payload.job
+    note = notes.on(on_job(row.payload.id, job.task if job else ""))
+    return note._replace(text=MASK) if note is not None and row.payload.redacted else note
+
+
+def line_of(row: Row, notes: Notes) -> str:
+    """One line: the dead job byte for byte, a digest of it, and what a person reads. Import needs no more.
 
     Of a job with something hidden it has what may be shown in place of these bytes, and is not for import.
     """
@@ -76,6 +89,9 @@ def line_of(row: Row) -> str:
         "failed_at": iso(row.payload.failed_at),
         "error": last_line(row.payload.error or row.payload.problem) or None,
     }
+    note = note_on(row, notes)
+    if note is not None:
+        document["note"] = {"text": note.text, "by": note.who, "at": iso(note.at)}
     if row.payload.redacted:
         return json.dumps(document | {REDACTED: shown_raw(row.payload)})
     try:

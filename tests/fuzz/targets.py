@@ -30,6 +30,7 @@ from asok_core.execution.tasks import resolve
 from asok_core.inspection import filters
 from asok_core.inspection.error_groups import error_group_of
 from asok_core.inspection.invisible import visible
+from asok_core.inspection.notes import Notes
 from asok_core.inspection.redaction import MASK, Redaction, shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, changed_text, dead_entry, peek, seal, unseal
@@ -94,7 +95,7 @@ def rows(raw: bytes, words: str) -> None:
         except UsageError:
             continue
         found.matches(row, 2.0)
-    line = line_of(row).encode()
+    line = line_of(row, Notes()).encode()
     if not row.payload.redacted:
         assert dead_jobs_of([line], "a file") == [raw]
     if row.payload.job is not None:

@@ -22,6 +22,7 @@ from asok_console.tui.catalog.operations import EDIT, OPERATIONS
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.audit import SWITCHES
+from asok_core.inspection.notes import on_queue
 from asok_core.inspection.review import Reviewed
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.states import Location
@@ -36,6 +37,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger, ScopeKind
+from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.results import result_line
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -317,6 +319,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
         (QuietWorker("web-1"), Scope(Location.ACTIVE)),
         (ResumeWorker("web-1"), Scope(Location.ACTIVE)),
         (StopWorker("web-1"), Scope(Location.ACTIVE)),
+        (EditNote(on_queue("high"), "x"), Scope(Location.ACTIVE)),
     ]
     for operation, scope in performed:
         operation.perform(access, scope, lambda _: True)

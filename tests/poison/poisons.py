@@ -293,6 +293,16 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "recent": (KEYS.recent, "list", _list(KEYS.recent, ())),
         "audit": (KEYS.audit, "stream", [Poison("any entry of the audit", audited)]),
         "events": (KEYS.events, "stream", [Poison("any entry of the events", happened)]),
+        "notes": (
+            KEYS.notes,
+            "hash",
+            [
+                *_hash(
+                    KEYS.notes, (f"job:{target.running}", f"queue:{queue}", "error:x", "job:", "")
+                ),
+                *_notes(f"job:{target.running}", f"queue:{queue}", "error:ValueError: no"),
+            ],
+        ),
         "server": (
             KEYS.server,
             "hash",
@@ -336,6 +346,19 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "waits": (KEYS.waits, "hash", _hash(KEYS.waits, (process, "ghost", "\n"))),
         "dubious": (KEYS.dubious, "string", _string(KEYS.dubious)),
     }
+
+
+def _notes(*fields: str) -> Iterator[Poison]:
+    """Notes that are JSON of another form, or with texts that no operator wrote."""
+    values: list[Any] = [
+        *(None, [], {"text": []}, {"text": "x", "at": "nan"}, {"text": "x", "at": 1e300}),
+        *({"text": "\x1b[2J\u202e[/]" * 900, "who": "\x1b]0;x\x07", "at": 2e9, "about": {}},),
+        *({"text": "x", "at": 2e9, "who": {}, "about": "\ud800"},),
+    ]
+    for value in values:
+        text = json.dumps(value).encode()
+        label = f"the note {text[:60]!r}"
+        yield Poison(label, _fields(KEYS.notes, dict.fromkeys(fields, text)))
 
 
 def keep(client: Any) -> dict[bytes, tuple[bytes | None, int]]:

@@ -155,7 +155,10 @@ def test_operators_do_their_whole_work(
     shown = ["worker status", "queue list", "job list --state pending", "job list --state dead"]
     shown += ["job list --state delayed", "job list --state recent", "dlq list", "dlq groups"]
     shown += [f"job show {waits[0]}", f"job show {fails[0].job_id}", "audit", "trash list"]
-    shown += ["queue history default --since 2d", "queue history"]
+    shown += ["queue history default --since 2d", "queue history", "note list"]
+    asok(app.url, "note", "write", "--job", waits[0], "ask Ann first")
+    asok(app.url, "note", "write", "--queue", "default", "x")
+    asok(app.url, "note", "write", "--queue", "default", "")
     for words in shown:
         asok(app.url, *words.split())
     for words in ("queue pause default", "queue resume default"):
@@ -180,7 +183,8 @@ def test_operators_do_their_whole_work(
     for words in shown:
         asok(app.url, *words.split())
     assert_all_allowed(root, "viewer")
-    before = {key: root.dump(key) for key in root.keys("asok:queue*")}
-    for words in ("queue purge default --yes", "queue pause default", "dlq purge --all --yes"):
+    before = {key: root.dump(key) for key in (*root.keys("asok:queue*"), "asok:notes")}
+    writes = ["queue purge default --yes", "queue pause default", "dlq purge --all --yes"]
+    for words in (*writes, "note write --queue default x", f"note write --job {waits[0]} x"):
         asok(app.url, *words.split(), refused="this user may not do that")
-    assert {key: root.dump(key) for key in root.keys("asok:queue*")} == before
+    assert {key: root.dump(key) for key in before} == before

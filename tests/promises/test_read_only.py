@@ -50,7 +50,7 @@ def witness(redis_client: redis.Redis) -> Iterator[Witness]:
     made.close()
 
 
-KEYS = ("r", "R", "d", "D", "T", "C", "P", "e", "z", "f", "M", "S", "space", "enter")
+KEYS = ("r", "R", "d", "D", "T", "C", "P", "e", "n", "z", "f", "M", "S", "space", "enter")
 """The keys of all operations but the export, which writes a file; not ``q``, which quits."""
 
 
@@ -98,7 +98,7 @@ READING = (
     *(("dlq", "purge", "--all", "--dry-run"), ("queue", "purge", "default", "--dry-run")),
     *(("job", "show", seed.job_id(5000)), ("job", "list", "--state", "pending"), ("audit",)),
     *(("job", "list", "--state", "delayed"), ("job", "list", "--state", "recent")),
-    *(("job", "list", "--state", "running"), ("trash", "list")),
+    *(("job", "list", "--state", "running"), ("trash", "list"), ("note", "list")),
 )
 
 

@@ -18,18 +18,22 @@ from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS, Opera
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
+from asok_core.inspection.notes import on_error, on_job
 from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import StopWorker, WorkerOperation
 from asok_core.operations.catalog.trash import RestoreTrash
 from asok_core.operations.catalog.waiting_jobs import CancelPending, MovePending
 
 ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`", "ünïcode", "a=b")
-ANSWERS = {"first": "10", "rate": "50", "to": "low", "path": "dead jobs.jsonl"}
+ANSWERS = {
+    "first": "10", "rate": "50", "to": "low", "path": "dead jobs.jsonl", "text": "it's known",
+}  # fmt: skip
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
 
 
-NAMED = (Reach.QUEUE, Reach.WORKER, Reach.OPERATION, Reach.TRASH, Reach.LISTED_TRASH)
+NAMED = (Reach.QUEUE, Reach.SUBJECT, Reach.WORKER, Reach.OPERATION, Reach.TRASH, Reach.LISTED_TRASH)
 
 
 def parsed(line: str) -> argparse.Namespace:
@@ -101,6 +105,7 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
         ("quiet", "worker.quiet", {"worker": "web-1"}),
         ("resume_worker", "worker.resume", {"worker": "web-1"}),
         ("stop", "worker.stop", {"worker": "web-1"}),
+        ("note", "note.write", {"queue": "default", "text": "it's known", "job": None}),
         ("restore", "trash.restore", {"operation": "4f2a"}),
         ("empty", "trash.empty", {"operation": ["a", "b"], "all": False}),
         ("empty_all", "trash.empty", {"operation": ["a", "b"], "all": False}),
@@ -126,6 +131,10 @@ def test_odd_names_ids_and_words_come_through(odd: str) -> None:
     assert (
         parsed(replace(plan(BY_NAME["stop"]), operation=StopWorker(odd)).equivalent).worker == odd
     )
+    note = replace(plan(BY_NAME["note"]), operation=EditNote(on_job(odd), odd))
+    assert (parsed(note.equivalent).job, parsed(note.equivalent).text) == (odd, odd)
+    removed = replace(note, operation=EditNote(on_error(odd), ""))
+    assert (parsed(removed.equivalent).error, parsed(removed.equivalent).text) == (odd, "")
     moved = replace(plan(BY_NAME["move"], **ids), operation=MovePending(odd))
     assert parsed(moved.equivalent).to == odd
     assert parsed(replace(moved, scope=replace(moved.scope, queue=odd)).equivalent).id == [odd]

@@ -15,18 +15,19 @@ from asok_console.commands.support.documents import error_line, row_document, sa
 from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
+from asok_core.inspection.notes import Notes
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import ExportDead
 from asok_core.operations.catalog.results import result_line
-from asok_core.operations.export import export_result, line_of, new_file
+from asok_core.operations.export import export_result, line_of, new_file, note_on
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import resolved, rows_in
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (ExportDead,)
 
-COLUMNS = ("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust")
+COLUMNS = ("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust", "note")
 _BEGIN_FORMULAS = "=+-@\u2212"
 
 
@@ -53,11 +54,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         ids = frozenset(args.id) if args.id else None
         scope = resolved(reader, Location.DEAD, chosen=chosen, ids=ids)
-        rows = rows_in(reader, scope)
+        rows, notes = rows_in(reader, scope), reader.notes()
         write = _write_csv if args.format == "csv" else _write_lines
         operation = ExportDead(None if args.file == "-" else Path(args.file))
         with _opened(args.file) as stream:
-            written, redacted = write(rows, stream)
+            written, redacted = write(rows, notes, stream)
     finally:
         reader.close()
     say(result_line(operation, scope, export_result(written, redacted)))
@@ -66,20 +67,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _write_lines(rows: Iterable[Row], stream: TextIO) -> tuple[int, int]:
+def _write_lines(rows: Iterable[Row], notes: Notes, stream: TextIO) -> tuple[int, int]:
     count = redacted = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
-        stream.write(line_of(row) + "\n")
+        stream.write(line_of(row, notes) + "\n")
         redacted += row.payload.redacted
     return count, redacted
 
 
-def _write_csv(rows: Iterable[Row], stream: TextIO) -> tuple[int, int]:
+def _write_csv(rows: Iterable[Row], notes: Notes, stream: TextIO) -> tuple[int, int]:
     writer = csv.writer(stream)
     writer.writerow(COLUMNS)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
-        document = row_document(row) | {"error": error_line(row)}
+        note = note_on(row, notes)
+        document = row_document(row) | {"error": error_line(row), "note": note and note.text}
         writer.writerow([_cell(document[name]) for name in COLUMNS])
     return count, 0
 

@@ -9,12 +9,14 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_table
 from asok_console.presentation import numbers
 from asok_console.presentation.error_groups import names
+from asok_console.presentation.notes import note_document, note_text
 from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection import filters
 from asok_core.inspection.composition import UNKNOWN
 from asok_core.inspection.error_groups import UNREADABLE, ErrorGroup, ErrorGroups, error_group_of
+from asok_core.inspection.notes import Notes, on_error
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
@@ -55,6 +57,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         found = ErrorGroups(group_of=GROUPINGS[args.by])
         rows = rows_in(reader, scope, whole=chosen.reads_arguments)
         found.add(with_records(reader, rows) if args.by in IN_RECORDS else rows)
+        notes = reader.notes() if args.by == "error" else Notes()
     finally:
         reader.close()
     groups, now = found.groups(), scope.before or 0.0
@@ -71,6 +74,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                         "tasks": dict(each.tasks),
                         "queues": dict(each.queues),
                         "sample_id": each.sample,
+                        "note": note_document(notes.on(on_error(each.key))),
                     }
                     for each in groups
                 ],
@@ -84,6 +88,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn(args.by.upper(), shrinks=True),
         TextColumn("TASKS", shrinks=True),
         TextColumn("QUEUES", shrinks=True),
+        TextColumn("", shrinks=True),
     )
     write_table(
         columns,
@@ -95,6 +100,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 safe(_named(each, args.by) or UNKNOWN, 200),
                 safe(names(each.tasks, NAMED), 200),
                 safe(names(each.queues, NAMED), 100),
+                note_text(notes.on(on_error(each.key))),
             )
             for each in groups
         ],

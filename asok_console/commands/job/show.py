@@ -12,6 +12,7 @@ from asok_console.commands.support.documents import progress_document, write_jso
 from asok_console.commands.support.named_job import named_job
 from asok_console.presentation.cancellation import cancel_line, cancel_state
 from asok_console.presentation.history import HistoryLine, history_lines
+from asok_console.presentation.notes import note_document, note_line
 from asok_console.presentation.progress import progress_line
 from asok_console.presentation.stack import frames_document, kept_heading, stack_lines
 from asok_console.presentation.text import call_text, plain_json, safe, safe_block
@@ -74,6 +75,7 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         or (record.error if record else None),
         "cancellation": _cancellation(record),
         "stack": _stack(record),
+        "note": note_document(detail.note),
     }
 
 
@@ -142,6 +144,8 @@ def _lines(detail: JobDetail) -> list[str]:
         if value is not None:
             label = _LABELS.get(name, name.replace("_", " "))
             lines.append(f"{label:<12}{safe(str(value), 500)}")
+    if detail.note is not None:
+        lines.append(f"{'note':<12}{note_line(detail.note, detail.read_at)}")
     lines += _run_lines(detail)
     if document["result"] is not None:
         lines.append(f"{'result':<12}{plain_json(document['result'], limit=LONGEST)}")

@@ -13,8 +13,10 @@ from asok_console.commands.support.documents import (
     write_table,
 )
 from asok_console.presentation import numbers
+from asok_console.presentation.notes import note_document, note_text
 from asok_console.presentation.tables import TextColumn
 from asok_core.clock import iso
+from asok_core.inspection.notes import on_queue
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                         "enqueued_per_s": queue.enqueued_per_s,
                         "completed_per_s": queue.completed_per_s,
                         "failure_rate": queue.failure_rate,
+                        "note": note_document(snapshot.notes.on(on_queue(queue.name))),
                     }
                     for queue in snapshot.queues
                 ],
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("DONE", right=True),
         TextColumn("FAILS", right=True),
         TextColumn(""),
+        TextColumn("", shrinks=True),
     )
     write_table(
         columns,
@@ -63,6 +67,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 numbers.rate(queue.completed_per_s),
                 numbers.share(queue.failure_rate),
                 queue.problem or ("paused" if queue.paused else ""),
+                note_text(snapshot.notes.on(on_queue(queue.name))),
             )
             for queue in snapshot.queues
         ],

@@ -12,6 +12,9 @@ from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.audit import Activity
 
+LONGEST_TARGET = 700
+"""Characters of what an action was about: an error group and the note on it."""
+
 
 def activity_document(each: Activity) -> dict[str, Any]:
     """One action for programs."""
@@ -24,6 +27,7 @@ def activity_document(each: Activity) -> dict[str, Any]:
         "place": each.location or None,
         "queue": each.queue or None,
         "scope": each.words or None,
+        "note": each.note or None,
         "state": each.state,
         "applied": each.applied,
         "skipped": dict(each.skipped),
@@ -59,7 +63,7 @@ def table_of(actions: Sequence[Activity], now: float) -> None:
                 numbers.age(each.at, now),
                 safe(each.who, 60),
                 safe(each.action, 20),
-                safe(each.target, 100),
+                safe(each.target, LONGEST_TARGET),
                 numbers.count(each.applied),
                 reasons({**each.skipped, **each.refused}),
                 "not a list" if each.trash_problem else _in_trash(each),

@@ -21,6 +21,7 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.quit import Quitting
 from asok_console.tui.screens.review import Reading
 from asok_console.tui.views.host import Host
+from asok_console.tui.views.shared.notes import note_sentence, plan_for_note
 from asok_console.tui.views.shared.operator_keys import Operates
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
@@ -70,14 +71,18 @@ class Acting:
 
     def refuses(self, key: str) -> bool:
         """Whether a key has operations, but none with anything to do here: then a line says so."""
-        bound = [each for each in self._here().operations() if key in each.keys.split(",")]
+        here = self._here()
+        bound = [each for each in here.operations() if key in each.keys.split(",")]
         if not bound or any(self.offers(each.name) for each in bound):
             return False
         labels = " or ".join(dict.fromkeys(each.label for each in bound))
         line = f"Can't {labels}: it applies to nothing here."
         if self.only_reads:
             line = "This session is read-only."
-        self._app.notify(line, timeout=5, markup=False)
+            if any(each.reach is Reach.SUBJECT for each in bound):
+                # Where a note cannot be changed, all of it can be read all the same.
+                line = note_sentence(self._host, here.noted()) + line
+        self._app.notify(line, timeout=10 if len(line) > 100 else 5, markup=False)
         return True
 
     def operate(self, name: str) -> None:
@@ -94,6 +99,8 @@ class Acting:
 
     def _plan(self, name: str) -> Plan | None:
         action, here = operations.BY_NAME[name], self._here()
+        if action.reach is Reach.SUBJECT:
+            return plan_for_note(self._host, here.noted())
         if action.reach is not Reach.OPERATION:
             return here.plan(action)
         activity, snapshot = here.undo(self.last_undoable), self._host.snapshot
@@ -111,7 +118,7 @@ class Acting:
     def _answered(self, plan: Plan | None) -> None:
         if plan is None:
             return
-        if plan.operation.changes:
+        if plan.operation.changes and plan.operation.confirms:
             self._confirm(plan)
         else:
             self._start(plan)

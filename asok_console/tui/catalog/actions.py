@@ -34,6 +34,8 @@ class Reach(Enum):
     """The worker under the cursor."""
     OPERATION = "operation"
     """What an earlier operation moved to the trash."""
+    SUBJECT = "subject"
+    """The job, queue or error group under the cursor, or the job of the page: what a note is on."""
     TRASH = "trash"
     """The trash of the operation under the cursor."""
     LISTED_TRASH = "listed trash"

@@ -18,6 +18,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
     PauseQueue,
@@ -137,6 +138,12 @@ def _(operation: RestoreTrash, _scope: Scope) -> str:
 @command_line.register
 def _(_: EmptyTrash, scope: Scope) -> str:
     return f"asok trash empty {operands(*sorted(scope.ids or ()))}"
+
+
+@command_line.register
+def _(operation: EditNote, _scope: Scope) -> str:
+    about = option(f"--{operation.about.kind}", operation.about.name)
+    return f"asok note write {about} {operands(operation.text)}"
 
 
 def _jobs(scope: Scope, where: str = "") -> str:

@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from asok_console.presentation.text import safe
 from asok_console.tui.catalog.plan import Plan
+from asok_core.errors import UsageError
+from asok_core.inspection.notes import cleaned
 from asok_core.operations.canary import FIRST, RATE
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.waiting_jobs import MovePending
 
 MOST_FIRST = 1000
@@ -30,7 +34,7 @@ class Field:
     check: Callable[[str, Plan], str]
     """Why an answer is not valid, or an empty string."""
     parse: Callable[[str], Any] = str
-    default: Callable[[], str] = str
+    default: Callable[[Plan], str] = lambda _plan: ""
 
 
 def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
@@ -93,11 +97,28 @@ def _file_name() -> str:
     return time.strftime("dead-jobs-%Y%m%d-%H%M%S.jsonl")
 
 
+def _note(answer: str, plan: Plan) -> str:
+    operation = plan.operation
+    if not answer and isinstance(operation, EditNote) and not operation.text:
+        return "there is no note to remove"
+    try:
+        cleaned(answer)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _note_so_far(plan: Plan) -> str:
+    # What another operator wrote may be anything: what is edited is what is shown.
+    return safe(plan.operation.text) if isinstance(plan.operation, EditNote) else ""
+
+
 _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
     CanaryRequeue: (
-        Field("first", "Requeue first", _first, int, f"{FIRST}".format),
-        Field("rate", "Then jobs per second", _rate, float, f"{RATE:g}".format),
+        Field("first", "Requeue first", _first, int, lambda _plan: f"{FIRST}"),
+        Field("rate", "Then jobs per second", _rate, float, lambda _plan: f"{RATE:g}"),
     ),
-    ExportDead: (Field("path", "File", _new_file, Path, _file_name),),
+    ExportDead: (Field("path", "File", _new_file, Path, lambda _plan: _file_name()),),
     MovePending: (Field("to", "Queue", _other_queue),),
+    EditNote: (Field("text", "Note", _note, default=_note_so_far),),
 }

@@ -47,6 +47,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
     PauseQueue,
@@ -158,6 +159,10 @@ OPERATIONS = (
     OperatorAction("stop", "S", "stop",
                    "the worker waits up to its stop timeout for running jobs, returns the rest, exits",
                    views=WORKERS, operation=StopWorker, reach=Reach.WORKER),
+    OperatorAction("note", "n", "note",
+                   "write a note on the job, queue or error group, or change or remove it",
+                   views=QUEUES | DEAD | DELAYED | {"jobs"}, operation=EditNote,
+                   reach=Reach.SUBJECT, footer=False),
     OperatorAction("restore", "z", "undo", "restore what an operation moved to the trash",
                    views=LISTS, operation=RestoreTrash, reach=Reach.OPERATION),
     OperatorAction("empty", "d,delete", "delete trash",

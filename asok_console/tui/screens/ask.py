@@ -44,14 +44,17 @@ class Ask(Dialog[Plan]):
             for field in fields_of(plan.operation):
                 with Horizontal(classes="field"):
                     yield Static(Content(field.label), classes="label")
-                    yield Input(field.default(), id=field.name, compact=True, suggester=suggester)
+                    yield Input(
+                        field.default(plan), id=field.name, compact=True, suggester=suggester
+                    )
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
             yield Static(id="verdict")
             yield Static(id="equivalent")
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
-                yield Button("Continue", id="yes", compact=True)
+                last = plan.operation.changes and not plan.operation.confirms
+                yield Button("Save" if last else "Continue", id="yes", compact=True)
 
     def on_mount(self) -> None:
         """Begin with the first field."""

@@ -12,6 +12,7 @@ GLYPHS = (
     ("◆ ▲", "an event (see Activity); the cursor (axis of a plot)"),
     ("⚠ …", "needs attention; too early to tell"),
     ("⚠2", "number of grave warnings, beside Overview"),
+    ("✎", "an operator's note is on it; n shows and changes it"),
     ("–", "not known, or nothing to measure"),
 )
 """Glyphs of all views."""

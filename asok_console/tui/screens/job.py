@@ -176,7 +176,8 @@ class JobScreen(Operates, Screen[None]):
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
             return self.editable() is not None
-        return self.plan(action) is not None
+        about = self.noted() if action.reach is Reach.SUBJECT else self.plan(action)
+        return about is not None
 
     def subject(self) -> Subject | None:
         """This job."""

@@ -25,7 +25,7 @@ LOCATIONS = {
 OPERATIONS = tuple(
     action
     for action in operations.OPERATIONS
-    if action.reach is Reach.CHOSEN
+    if action.reach in (Reach.CHOSEN, Reach.SUBJECT)
 )  # fmt: skip
 """What may concern a single job."""
 
@@ -62,6 +62,8 @@ def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
 
 
 def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
+    if any(action.reach is Reach.SUBJECT for action in among):
+        return "it has no id"
     if job.location in {action.location for action in among}:
         return "its signature is valid" if job.is_readable else "it is unreadable"
     homes = " or ".join(LOCATIONS[action.location] for action in among)

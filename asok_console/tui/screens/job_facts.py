@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from asok_console.presentation.cancellation import cancel_line
+from asok_console.presentation.notes import note_author
 from asok_console.presentation.numbers import age
 from asok_console.presentation.progress import progress_line
 from asok_console.presentation.text import safe
@@ -53,6 +54,7 @@ def facts(
         times = "once" if detail.crashes == 1 else f"{detail.crashes} times"
         yield "Crashes", f"a process died {times} while running it"
     yield "Cancellation", cancel_line(record, now) if record else ""
+    yield "Note by", note_author(detail.note, now) if detail and detail.note else ""
     if payload:
         yield "Signature", TRUST.get(payload.trust, str(payload.trust))
         yield "Problem", payload.problem or ""

@@ -9,12 +9,14 @@ from textual.containers import VerticalScroll
 
 from asok_console.presentation.stack import kept_heading, stack_lines
 from asok_console.tui.widgets.caption import Caption
+from asok_core.inspection.notes import OperatorNote
 from asok_core.inspection.stacks import decode_kept
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
 
 SECTIONS = (
     ("facts", ""),
+    ("note", "Note"),
     ("error", "Error"),
     ("traceback", "Traceback"),
     ("stack", "Stack before its process was ended"),
@@ -78,13 +80,16 @@ class Sections(VerticalScroll):
         return above[-1] + 1 if above else 0
 
 
-def texts_of(payload: Payload | None, record: JobRecord | None) -> dict[str, object]:
+def texts_of(
+    payload: Payload | None, record: JobRecord | None, note: OperatorNote | None
+) -> dict[str, object]:
     """The texts of a job by the names of their sections; without content: nothing."""
     job = payload.job if payload else None
     error = (payload.traceback or payload.error if payload else None) or (
         record.error if record else None
     )
     return {
+        "note": note.text if note is not None else None,
         "error": error,
         "traceback": error if error and "\n" in error.strip() else None,
         "stack": _kept_stack(record),

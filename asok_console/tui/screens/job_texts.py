@@ -32,8 +32,8 @@ def rendered(name: str, source: object, width: int) -> Content:
         return Content("")
     if name == "error":
         return _failure(str(source), width)
-    if name == "result_error":
-        return Content.styled(safe(str(source), SHOWN), "$tone-warn")
+    if name in ("note", "result_error"):
+        return Content.styled(safe(str(source), SHOWN), "" if name == "note" else "$tone-warn")
     if name == "stack":
         return Content(_bounded(plain(source)))
     if name == "traceback":

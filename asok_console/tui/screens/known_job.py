@@ -105,7 +105,7 @@ class KnownJob:
     @property
     def texts(self) -> dict[str, object]:
         """Its texts by the names of their sections."""
-        return texts_of(self.payload, self.record)
+        return texts_of(self.payload, self.record, self.detail.note if self.detail else None)
 
     @property
     def traceback(self) -> str:

@@ -32,6 +32,7 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
+from asok_core.inspection.notes import NoteSubject, on_error
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
@@ -122,7 +123,10 @@ class DeadView(ComposedView):
     def _show_groups(self, scan: ErrorGroupScan, snapshot: Snapshot) -> None:
         said = COUNTING if snapshot.dead else self.EMPTY
         self.groups.set_empty_text(safe(scan.error, 200) or scan.problem or said)
-        self.groups.show_rows(scan.ranked(ORDERS[self.order]), snapshot.taken_at)
+        ranked = scan.ranked(ORDERS[self.order])
+        for group in ranked:
+            group.noted = snapshot.notes.on(on_error(group.key)) is not None
+        self.groups.show_rows(ranked, snapshot.taken_at)
 
     @property
     def shows_errors(self) -> bool:
@@ -163,7 +167,7 @@ class DeadView(ComposedView):
         elif scan is not None:
             groups = len(scan.groups)
             parts.append((counted(groups, "error group"), ""))
-            parts.append((f"{scan.dead_jobs:,} jobs", ""))
+            parts.append((counted(scan.dead_jobs, "job"), ""))
             if scan.error:
                 parts.append((f"⚠ not all were counted: {safe(scan.error, 200)}", "warn"))
             elif scan.done and scan.dead_jobs != now:
@@ -258,6 +262,13 @@ class DeadView(ComposedView):
         marks = len(self.rows.cursor.marks)
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
         return Plan(action.operation(), scope, snapshot.dead, warning=warning)
+
+    def noted(self) -> NoteSubject | None:
+        """The error group under the cursor, or the job."""
+        if not self.shows_errors:
+            return super().noted()
+        group = self.groups.row
+        return None if group is None or group.is_rest else on_error(group.error)
 
     def _plan_for_group(self, action: OperatorAction) -> Plan | None:
         scan, group, snapshot = self._counting, self.groups.row, self.console.snapshot

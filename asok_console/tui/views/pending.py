@@ -26,6 +26,7 @@ from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_na
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_cursor import Position
 from asok_core.backends.roles import Reader
+from asok_core.inspection.notes import NoteSubject, on_queue
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
@@ -137,6 +138,10 @@ class PendingView(ComposedView):
             *self.searched(),
             (expected.words, expected.tone) if expected else ("", ""),
         )
+
+    def shown_notes(self) -> Sequence[NoteSubject | None]:
+        """The queue, and the job under the cursor."""
+        return (on_queue(self.queue) if self.queue else None, self.noted())
 
     def scope_queue(self) -> str | None:
         """The queue that is shown."""

@@ -84,6 +84,8 @@ class Operation:
     queue: str = ""
     words: str = ""
     records: RecordForm = "hash"
+    note: str = ""
+    """The text of a note that is written."""
 
     def arguments(self) -> AuditArguments:
         """The arguments of every call that writes the audit."""
@@ -105,6 +107,7 @@ class Operation:
             "place": self.location,
             "queue": self.queue,
             "words": self.words[:WORDS],
+            "note": self.note,
         }
         # As bytes, for names that are not UTF-8: an undo needs the queue by its name in Redis.
         text = json.dumps({k: v for k, v in about.items() if v}, ensure_ascii=False)
@@ -236,6 +239,7 @@ def _activity(
         location=fields.get("place", ""),
         queue=fields.get("queue", ""),
         words=fields.get("words", ""),
+        note=fields.get("note", ""),
         state=fields.get("state", ""),
         applied=whole_count(fields.get("applied")),
         skipped=_counts(fields, "skipped:"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.inspection.audit import TRASH_TTL
+from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
 from asok_core.jobs.oversized import MOST_READ, OVERSIZED_TTL
 
@@ -55,6 +56,9 @@ REFUSALS: Mapping[int, str] = {
 }
 """Why a script refuses to move a job, by its reply. The scripts count these reasons in the audit."""
 
+NOTES_FULL = f"there are {MOST_NOTES} others; remove one first"
+"""Why a note is not written."""
+
 Constant = int | str | Mapping[int, str]
 
 CONSTANTS: Mapping[str, Constant] = {
@@ -69,9 +73,13 @@ CONSTANTS: Mapping[str, Constant] = {
     "EVENT_TEXT": EVENT_TEXT,
     "FINE": FINE,
     "FINE_TTL": FINE_TTL,
+    "LARGEST_NOTE": LARGEST_NOTE,
     "LONGEST_WAIT": LONGEST_WAIT,
     "MOST_LISTS": MOST_LISTS,
+    "MOST_NOTES": MOST_NOTES,
     "MOST_READ": MOST_READ,
+    "NOTES_FULL": NOTES_FULL,
+    "NOTE_TTL": NOTE_TTL,
     "NOTICES_TTL": NOTICES_TTL,
     "NOT_KEPT": NOT_KEPT,
     "SAME_RELEASE": SAME_RELEASE,

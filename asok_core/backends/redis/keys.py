@@ -63,6 +63,11 @@ class Keys(NamedTuple):
         return f"{self.namespace}:audit"
 
     @property
+    def notes(self) -> str:
+        """Hash: subject (``job:ID``, ``queue:NAME``, ``error:ERROR``) -> note of an operator, as JSON."""
+        return f"{self.namespace}:notes"
+
+    @property
     def events(self) -> str:
         """Capped stream of what changed beside jobs: workers, processes, pauses, releases, the server."""
         return f"{self.namespace}:events"

@@ -36,6 +36,8 @@ class ScopeKind(Enum):
     TRASH = "trash"
     """What earlier operations moved to the trash, by their ids."""
     FILE = "file"
+    SUBJECT = "subject"
+    """A job, a queue or an error group that a note is on, by its name."""
 
 
 JOBS = frozenset({ScopeKind.IDS, ScopeKind.FILTER})
@@ -101,6 +103,8 @@ class CatalogOperation:
     """Whether a protected session requires typed confirmation for a single one as well."""
     changes: ClassVar[bool] = True
     """Whether it changes anything. What does not is allowed in a read-only session."""
+    confirms: ClassVar[bool] = True
+    """Whether the console asks for a confirmation. What asks for its text needs no other."""
     ends_lost: ClassVar[bool] = False
     """Whether it ends a job that has a record and is in no location."""
 
@@ -113,6 +117,10 @@ class CatalogOperation:
     def confirmation_word(cls) -> str:
         """What typed confirmation requires."""
         return cls.word or cls.verb
+
+    def participle(self) -> str:
+        """What a result says that it did."""
+        return self.done
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult | CanaryResult:
         """Perform it. Raises Refused in a read-only session, unless it changes nothing."""

@@ -22,7 +22,7 @@ def result_line(
     """``Requeued 40 jobs (2 skipped: already requeued)``. ``count``: how many jobs were confirmed."""
     if isinstance(result, CanaryResult):
         return _canary_line(result, count or 0)
-    if ScopeKind.WORKER in operation.scopes or _is_switch(operation):
+    if operation.scopes & {ScopeKind.WORKER, ScopeKind.SUBJECT} or _is_switch(operation):
         return _switch_line(operation, scope, result)
     line = f"{_done(operation, result)}{operation.suffix(scope)}"
     notes = list(_notes(result))
@@ -67,7 +67,8 @@ def _switch_line(operation: CatalogOperation, scope: Scope, result: CommandResul
         return (
             f"{subject[:1].upper()}{subject[1:]} is unchanged{_in_brackets([why] if why else [])}"
         )
-    done = operation.done[:1].upper() + operation.done[1:]
+    done = operation.participle()
+    done = done[:1].upper() + done[1:]
     if ScopeKind.WORKER not in operation.scopes:
         return f"{done} {subject}"
     return f"{done} 1 worker ({operation.how}): {subject.removeprefix('worker ')}"

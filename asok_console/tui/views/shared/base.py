@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
+from asok_console.presentation.fitting import fit
+from asok_console.presentation.notes import note_text
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.operations import OPERATIONS, OperatorAction
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.views.host import Host
+from asok_console.tui.views.shared.notes import note_on, with_marks
 from asok_console.tui.views.shared.operator_keys import Operates
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
+from asok_core.inspection.notes import NoteSubject
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import TaskRange
 
+LEAST_OF_NOTE = 20
+"""Cells that a note in a heading has at least."""
 FEW_ROWS = 20
 """Rows that are loaded above and below the visible ones where some of the jobs are large."""
 
@@ -121,7 +129,7 @@ class View(Operates, Backdrop, Vertical):
             return
         parts = [
             Content.styled(safe(text), f"$tone-{tone}" if tone else "")
-            for text, tone in self.describe()
+            for text, tone in self._heading()
             if text
         ]
         for heading in self.query(".heading").results(Caption):
@@ -131,6 +139,22 @@ class View(Operates, Backdrop, Vertical):
             heading.write(line)
         self.screen.refresh_bindings()
 
+    def shown_notes(self) -> Sequence[NoteSubject | None]:
+        """What the notes in the heading are on."""
+        return (self.noted(),)
+
+    def _heading(self) -> Sequence[tuple[str, str]]:
+        """The parts of the heading, with notes after the title in the room that the others leave."""
+        parts = list(self.describe())
+        notes = [note for each in self.shown_notes() if (note := note_on(self.console, each))]
+        if not notes:
+            return parts
+        taken = sum(cell_len(safe(text)) + 3 for text, _ in parts if text)
+        room = max((self.app.size.width - 4 - taken) // len(notes), LEAST_OF_NOTE)
+        at = 1 if parts and parts[0][1] == "title" else 0
+        parts[at:at] = [(fit(note_text(note), room).rstrip(), "info") for note in notes]
+        return parts
+
 
 class JobList(RowList[Row]):
     """A list of jobs."""
@@ -139,6 +163,10 @@ class JobList(RowList[Row]):
 
     def __init__(self, columns: Sequence[Column[Row]], *, empty: str) -> None:
         super().__init__(columns, lambda row: row.key, empty=empty)
+
+    def show_page(self, start: int, total: int, rows: Sequence[Row], now: float) -> None:
+        """Show a window, with the marks of jobs that have notes."""
+        super().show_page(start, total, with_marks(cast(Host, self.app), rows), now)
 
     @property
     def margin(self) -> int:

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, spark
 from asok_console.presentation.error_groups import names, trend
+from asok_console.presentation.notes import MARK
 from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.search import End
@@ -37,12 +38,16 @@ def _trend(group: ErrorGroup, now: float) -> Cell:
     return spark(trend(group, now, TREND, SLOTS), SLOTS), "dim"
 
 
+def _error(group: ErrorGroup, _now: float) -> Cell:
+    return f"{MARK} {group.error}" if group.noted else group.error, "bad"
+
+
 COLUMNS: Sequence[Column[ErrorGroup]] = (
     Column("Jobs", 7, lambda c, _: count(c.count), right=True),
     Column("Last", 6, lambda c, now: ago(c.last_seen, now), right=True),
     Column("First", 6, lambda c, now: (ago(c.first_seen, now), "dim"), right=True),
     Column("Last hour", SLOTS, _trend, rank=2),
-    Column("Error", 44, lambda c, _: (c.error, "bad"), grow=4),
+    Column("Error", 44, _error, grow=4),
     Column("Tasks", 26, lambda c, _: names(c.tasks, 1), grow=1, most=40, rank=1, tail=True),
     Column("Queues", 10, lambda c, _: (names(c.queues, 1), "dim"), rank=3),
 )

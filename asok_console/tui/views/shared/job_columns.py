@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asok_console.presentation.calls import arguments_of
+from asok_console.presentation.notes import MARK
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import UNTRUSTED, Payload, Trust
@@ -46,17 +47,19 @@ def task_name(payload: Payload) -> str:
 
 def task_text(row: Row) -> str:
     """``module.function  id`` on one line."""
-    name = task_name(row.payload) or (row.record.function if row.record else "")
-    return f"{name}  {job_id(row)[:SHORT_ID]}"
+    return f"{known_task(row)}  {job_id(row)[:SHORT_ID]}"
 
 
 def task_cell(row: Row, _now: float) -> Cell:
-    """``module.function``; for an unreadable envelope the reason."""
-    if row.payload.job:
-        return row.payload.job.task
-    if row.record and row.record.function:
-        return row.record.function
-    return f"({row.payload.problem or 'unreadable'})", "warn"
+    """``module.function``; for an unreadable envelope the reason. A mark stands for a note on the job."""
+    name = known_task(row)
+    text = name or f"({row.payload.problem or 'unreadable'})"
+    return f"{text} {MARK}" if row.noted else text, "" if name else "warn"
+
+
+def known_task(row: Row) -> str:
+    """The name of its task, from the envelope or the record; '' where it is not known."""
+    return task_name(row.payload) or (row.record.function if row.record else "") or ""
 
 
 def arguments_cell(row: Row, _now: float) -> Cell:

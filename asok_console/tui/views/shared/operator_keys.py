@@ -11,7 +11,9 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.why import Subject
 from asok_console.tui.views.host import Host
+from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.notes import NoteSubject, on_job, on_queue
 from asok_core.inspection.rows import Row
 
 
@@ -48,6 +50,15 @@ class Operates:
     def plan(self, action: OperatorAction) -> Plan | None:  # noqa: ARG002 - for those that act
         """What an action would do now, or None when there is nothing for it to do."""
         return None
+
+    def noted(self) -> NoteSubject | None:
+        """What a note would be on: what can be explained, if it is not a worker."""
+        subject = self.subject()
+        if subject is None or subject.kind == "worker":
+            return None
+        if subject.kind == "queue":
+            return on_queue(subject.name)
+        return on_job(subject.name, known_task(subject.near) if subject.near else "")
 
     def undo(self, last: Activity | None) -> Activity | None:
         """The operation that an undo would take back; ``last`` is the last one of this session."""

@@ -10,12 +10,14 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, rate, spark
+from asok_console.presentation.notes import MARK
 from asok_console.presentation.numbers import count, milliseconds, share
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.trend import FAILURES_SEEN, WIDEST, Trend, total_trend, trend
 from asok_console.tui.views.shared.all_queues import ALL, total
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
+from asok_core.inspection.notes import on_queue
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import Snapshot
 
@@ -27,6 +29,8 @@ class QueueLine:
     queue: QueueStats
     trend: Trend
     whole: bool = False
+    noted: bool = False
+    """Whether an operator wrote a note on it."""
 
     @property
     def key(self) -> str:
@@ -35,7 +39,10 @@ class QueueLine:
 
 
 def _name(line: QueueLine, _now: float) -> Cell:
-    return (ALL, "title") if line.whole else line.queue.name
+    if line.whole:
+        return ALL, "title"
+    # A name that is too long loses its middle: the mark stays.
+    return f"{line.queue.name} {MARK}" if line.noted else line.queue.name
 
 
 def _pending(line: QueueLine, _now: float) -> Cell:
@@ -119,7 +126,12 @@ SORTED_BY = {
 def lines_of(snapshot: Snapshot, order: str) -> list[QueueLine]:
     """A line for each queue in one of the ``ORDERS``, under one for all where there are several."""
     queues, now = snapshot.queues, snapshot.taken_at
-    lines = [QueueLine(queue, trend(queue, now)) for queue in sorted(queues, key=ORDERS[order])]
+    lines = [
+        QueueLine(
+            queue, trend(queue, now), noted=snapshot.notes.on(on_queue(queue.name)) is not None
+        )
+        for queue in sorted(queues, key=ORDERS[order])
+    ]
     if len(lines) > 1:
         everything = total(queues, snapshot.workers, now)
         lines.insert(

@@ -71,6 +71,18 @@ class StopRunning(AuditedCall[int]):
 
 
 @dataclass(slots=True, kw_only=True)
+class WriteNote(AuditedCall[int]):
+    """Write a note, or remove it (empty ``text``): 1, 0 where there is none to remove, 2 for too many.
+
+    ``subject`` is the field of the hash, ``shown`` the task of a job, or an error as it was written.
+    """
+
+    subject: bytes
+    text: str
+    shown: bytes
+
+
+@dataclass(slots=True, kw_only=True)
 class AskStack(NamespacedCall[None]):
     """Ask a worker for stacks of a job. ``request`` is JSON: token of the answer, job, how many."""
 

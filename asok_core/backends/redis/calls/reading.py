@@ -51,6 +51,24 @@ class ReadHistory(NamespacedCall[list[Any]]):
     last: int
 
 
+class NotesReply(NamedTuple):
+    """``number`` of fields; field, value, ... unless they are too many or known.
+
+    ``number`` is -1 where the key is not a hash, and -2 for a user who has no right to it.
+    """
+
+    number: int
+    digest: bytes
+    fields: list[bytes]
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadNotes(NamespacedCall[NotesReply]):
+    """All notes of operators. No note is sent where their digest is ``known``."""
+
+    known: bytes
+
+
 class QueueReply(NamedTuple):
     """How a queue is. ``length`` is -1 where its key is not a list."""
 

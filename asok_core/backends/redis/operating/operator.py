@@ -28,6 +28,7 @@ from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.importing import import_dead
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
+from asok_core.backends.redis.operating.notes import write_note
 from asok_core.backends.redis.operating.scopes import (
     expect_location,
     expect_name,
@@ -51,6 +52,7 @@ from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
+from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
 from asok_core.inspection.review import Reviewed
 from asok_core.inspection.rows import Row
 from asok_core.inspection.stacks import JobStack
@@ -346,6 +348,28 @@ class RedisOperator(OperatorSession):
     def resume(self, queue: str) -> CommandResult:
         """Workers claim from the queue again."""
         return self._switch(Resume, queue, "it is not paused")
+
+    def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
+        """Write or replace a note; without a text remove it.
+
+        Raises UsageError for a text that is too long, and for what has no name that a note can be on.
+        """
+        with self._connection() as connection:
+            return write_note(
+                connection,
+                self._operation(
+                    connection,
+                    NOTED,
+                    Scope(
+                        Location.ACTIVE,
+                        queue=subject.name if subject.kind is NoteKind.QUEUE else None,
+                        words=audit_words(subject),
+                    ),
+                    of_jobs=False,
+                ),
+                subject,
+                text,
+            )
 
     def quiet(self, worker: str) -> CommandResult:
         """A worker takes no new jobs; running jobs continue. Raises UsageError for an unknown worker."""

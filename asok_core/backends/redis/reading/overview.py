@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from asok_core.backends.redis import parsing
+from asok_core.backends.redis.calls.reading import NotesReply
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.members import STEP
@@ -67,6 +68,7 @@ class Overview(NamedTuple):
     newest_dead: Window
     oldest_dead: Window
     events: Events
+    notes: NotesReply
 
     @property
     def dead_head(self) -> str:
@@ -112,7 +114,11 @@ class Overview(NamedTuple):
 
 
 def overview(
-    queries: Queries, keys: Keys, scan: Query[Scan], events: Query[Events]
+    queries: Queries,
+    keys: Keys,
+    scan: Query[Scan],
+    events: Query[Events],
+    notes: Query[NotesReply],
 ) -> Query[Overview]:
     """Everything that there is one of."""
     return named(
@@ -129,6 +135,7 @@ def overview(
         newest_dead=queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
         oldest_dead=queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
         events=events,
+        notes=notes,
     )
 
 

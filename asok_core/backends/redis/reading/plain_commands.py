@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import redis
+
 from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.reading import NotesReply
 from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
@@ -167,6 +170,18 @@ class PlainQueries:
             return record_replies.record(job_id, _as_the_script_replies(values, text, ttl), fields)
 
         return Query((("HMGET", key, *fields), ("GET", key), ("TTL", key)), read)
+
+    def notes(self, known: bytes) -> Query[NotesReply]:
+        """As ScriptQueries.notes; here all are always sent."""
+        del known
+
+        def read(replies: Sequence[Any]) -> NotesReply:
+            (found,) = replies
+            if isinstance(found, redis.RedisError):
+                return NotesReply(-1 if wrong_type(found) else -2, b"", [])
+            return NotesReply(len(found) // 2, b"", found)
+
+        return Query((("HGETALL", self._keys.notes),), read)
 
     def clipped(self, most: int, *command: Arg) -> Command:
         """As ScriptQueries.clipped; here nothing is cut."""

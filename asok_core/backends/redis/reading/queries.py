@@ -15,8 +15,10 @@ from asok_core.backends.redis.calls.reading import (
     Clipped,
     Find,
     FindReply,
+    NotesReply,
     QueueReply,
     ReadHistory,
+    ReadNotes,
     ReadQueue,
     ReadRecords,
     ReadWindow,
@@ -103,6 +105,7 @@ READING_CALLS: tuple[type[ScriptCall[Any]], ...] = (
     ReadWindow,
     ReadQueue,
     ReadHistory,
+    ReadNotes,
     ReadWorker,
     ReadRecords,
     Find,
@@ -245,6 +248,11 @@ class ScriptQueries:
             return found
 
         return Query(tuple(map(call, batches)), read)
+
+    def notes(self, known: bytes) -> Query[NotesReply]:
+        """The notes of operators, without those that have the ``known`` digest."""
+        call = ReadNotes(ns=self._keys.namespace, known=known).command()
+        return Query((call,), lambda replies: NotesReply(*required(replies[0])))
 
     def clipped(self, most: int, *command: Arg) -> Command:
         """A plain reading command of whose reply each text has at most ``most`` bytes."""

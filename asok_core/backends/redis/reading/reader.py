@@ -13,6 +13,7 @@ from asok_core.backends.redis.reading.pages import PageReader
 from asok_core.backends.redis.reading.round_trips import ReaderSession
 from asok_core.backends.redis.reading.snapshots import SnapshotBuilder
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.notes import is_on, on_job
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Row, running_rows
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from asok_core.inspection.audit import Activities, Trash
     from asok_core.inspection.elsewhere import Elsewhere
     from asok_core.inspection.events import Events
+    from asok_core.inspection.notes import Notes
     from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
     from asok_core.inspection.release_comparison import Comparison, ReleaseChange
     from asok_core.inspection.task_figures import TaskHistory, TaskRange, TaskTable
@@ -177,7 +179,11 @@ class RedisReader(PageReader):
             moved = detail is not None and detail.missing
             if held is not None or moved or names != self._names:
                 detail = look(held) or detail
-        return self._redaction.detail(detail) if detail is not None else None
+        if detail is None:
+            return None
+        if detail.note is not None and not is_on(detail.note, on_job(job_id, detail.task)):
+            detail = detail._replace(note=None)
+        return self._redaction.detail(detail)
 
     def ids(self, beginning: str, most: int) -> tuple[str, ...]:
         """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps."""
@@ -218,6 +224,12 @@ class RedisReader(PageReader):
         return self._session.ask(
             lambda queries: events_now(queries, self.keys, count, after=after, before=before)
         )
+
+    def notes(self) -> Notes:
+        """The notes of operators on jobs, queues and error groups, in one round trip."""
+        from asok_core.backends.redis.reading.notes import notes_now
+
+        return self._session.ask(lambda queries: notes_now(queries, self.keys))
 
     def trash(self, operations: Iterable[str] | None = None) -> Trash:
         """How many jobs the trash of some operations holds; None: of all, by a SCAN over all keys."""

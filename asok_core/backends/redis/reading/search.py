@@ -10,10 +10,12 @@ from typing import Any, NamedTuple, TypeAlias
 from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.reading.notes import note_on_job
 from asok_core.backends.redis.reading.queries import Found, Order
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.job_detail import JobDetail, Move
+from asok_core.inspection.notes import OperatorNote, is_over
 from asok_core.inspection.partial_payload import partial_payload
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
@@ -57,6 +59,7 @@ class _Known(NamedTuple):
     crashes: Any
     history: Any
     text: Any
+    note: OperatorNote | None
     now: float
 
 
@@ -87,6 +90,7 @@ def find_job(
             text=maybe(
                 "GETRANGE", parsing.raw(keys.job(job_id)), 0, record_replies.LONGEST_TEXT - 1
             ),
+            note=note_on_job(round_trips.queries, keys, job_id),
             now=server_time(),
         )
     )
@@ -100,6 +104,7 @@ def find_job(
         attempts=record_replies.attempts(attempts),
         reports=record_replies.reports(reports),
         moves=record_replies.moves(moves),
+        note=None if found.note is None or is_over(found.note, found.now) else found.note,
         read_at=found.now,
     )
     until = time.monotonic() + patience

@@ -15,6 +15,7 @@ from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.discovery import MOST_QUEUES, Discovery
 from asok_core.backends.redis.reading.events import EventMemory
 from asok_core.backends.redis.reading.load import measure
+from asok_core.backends.redis.reading.notes import NoteMemory
 from asok_core.backends.redis.reading.overview import Names, Overview, overview, paused_among
 from asok_core.backends.redis.reading.queries import HELD, Held, QueueReading, WorkerReading
 from asok_core.backends.redis.reading.query import by_key, known, maybe, named
@@ -23,6 +24,7 @@ from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.running_jobs import RunningJobs
 from asok_core.inspection.events import Events
+from asok_core.inspection.notes import Notes
 from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
@@ -65,6 +67,7 @@ class SnapshotBuilder:
         self._stats = StatsOfQueues(self._payloads)
         self._running = RunningJobs(self._payloads)
         self._events = EventMemory(self._keys)
+        self._notes = NoteMemory(self._keys)
 
     def buckets(self, width: int) -> BucketMemory:
         """The buckets of 10 or of 60 seconds that were read so far."""
@@ -75,7 +78,8 @@ class SnapshotBuilder:
         queries = round_trips.queries
         # A single look has no use for what happened.
         news = self._events.query(queries) if rates else known(Events())
-        found = round_trips.ask(overview(queries, self._keys, self._discovery.scan(), news))
+        noted = self._notes.query(queries)
+        found = round_trips.ask(overview(queries, self._keys, self._discovery.scan(), news, noted))
         server = parsing.server(
             self._url, found.info, found.save, found.keys, round_trips.last_seconds
         )
@@ -83,7 +87,10 @@ class SnapshotBuilder:
         had_jobs = bool(self._running)
         is_another = self._is_another_server(server)
         jobs = (is_another and had_jobs) or jobs
-        events = found.events
+        events, read_notes = found.events, found.notes
+        if is_another:
+            # What is known of the server before need not be what this one did not send.
+            read_notes = round_trips.ask(self._notes.query(queries))
         if is_another and rates:
             # Only those after the newest of the server before were read.
             events = round_trips.ask(self._events.query(queries))
@@ -132,6 +139,7 @@ class SnapshotBuilder:
         stats = self._stats.note(
             details.queues | added.queues, load, added.records, paused, now, rates=rates
         )
+        notes = self._notes.note(read_notes, now)
         found_only = self._discovery.orphaned + self._discovery.covered
         oldest = [self._payloads.of(item) for item in found.oldest_dead.items]
         return Snapshot(
@@ -149,9 +157,10 @@ class SnapshotBuilder:
             dead=found.newest_dead.total or 0,
             oldest_dead_at=next((payload.failed_at for payload in oldest), None),
             dead_head=found.dead_head,
-            problems=(*found.problems(), *self._problems(held)),
+            problems=(*found.problems(), *self._problems(held), *_problems_of(notes)),
             unread=tuple(found.unread()),
             events=self._events.note(events),
+            notes=notes,
             cost=round_trips.cost(),
         )
 
@@ -200,6 +209,12 @@ class SnapshotBuilder:
         query = paused_among(self._keys, paused, queues)
         asked = frozenset[str]() if query is None else round_trips.ask(query)
         return asked.union(paused.names)
+
+
+def _problems_of(notes: Notes) -> Iterator[str]:
+    # Who has no right to them needs no warning in each snapshot.
+    if notes.problem and not notes.is_forbidden:
+        yield f"notes cannot be read: {notes.problem}"
 
 
 def _not_a(kind: str, keys: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""Commands about notes on jobs, queues and error groups."""

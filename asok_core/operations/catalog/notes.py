@@ -1,0 +1,36 @@
+"""The note of an operator on a job, a queue or an error group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
+
+_DEFAULT_QUEUE = NoteSubject(NoteKind.QUEUE, "default")
+
+
+@dataclass(frozen=True)
+class EditNote(CatalogOperation):
+    """Write or replace a note; with an empty text remove it. It moves no job."""
+
+    about: NoteSubject = _DEFAULT_QUEUE
+    text: str = ""
+
+    verb, done, location = "write the note on", "wrote the note on", Location.ACTIVE
+    scopes, audited, word = frozenset({ScopeKind.SUBJECT}), NOTED, "write"
+    confirms = False
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Write it."""
+        return access.operator.write_note(self.about, self.text)
+
+    def subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """The job, the queue or the error group."""
+        return self.about.words
+
+    def participle(self) -> str:
+        """Whether it was written or removed."""
+        return self.done if self.text.strip() else "removed the note on"
