@@ -39,14 +39,17 @@ GET_GLOBAL, SET_GLOBAL = 5, 7
 
 
 class Bytecode:
-    """Reads the global names in a function that Lua 5.1 has compiled (``string.dump``)."""
+    """Reads the names in a chunk that Lua 5.1 has compiled (``string.dump``)."""
 
-    def __init__(self, dumped: bytes) -> None:
-        self._data = dumped
+    def __init__(self, client: Any, lua: str) -> None:
+        self._data: bytes = client.eval("return string.dump(assert(loadstring(ARGV[1])))", 0, lua)
         self._at = 12
-
-    def globals(self) -> Iterator[str]:
+        self.locals: list[tuple[str, int, int]] = []
+        """The locals of the chunk outside its functions: name, first and last instruction."""
+        self.globals = frozenset(self._function())
         """Each name that is read or written and is not a local."""
+
+    def _function(self) -> Iterator[str]:
         self._text()
         self._at += 12
         code = [self._int() for _ in range(self._int())]
@@ -55,12 +58,13 @@ class Bytecode:
             if instruction & 0x3F in (GET_GLOBAL, SET_GLOBAL):
                 yield constants[instruction >> 14].decode()
         for _ in range(self._int()):
-            yield from self.globals()
+            yield from self._function()
         lines = self._int()
         self._at += 4 * lines
-        for _ in range(self._int()):
-            self._text()
-            self._at += 8
+        # Those of the chunk itself come last.
+        self.locals = [
+            (self._text().decode(), self._int(), self._int()) for _ in range(self._int())
+        ]
         for _ in range(self._int()):
             self._text()
 
@@ -84,8 +88,19 @@ class Bytecode:
 
 def undefined(client: Any, lua: str) -> set[str]:
     """The names in a Lua text that are neither local nor built in."""
-    dumped = client.eval("return string.dump(assert(loadstring(ARGV[1])))", 0, lua)
-    return set(Bytecode(dumped).globals()) - BUILT_IN
+    return set(Bytecode(client, lua).globals - BUILT_IN)
+
+
+def shadowed(client: Any, lua: str) -> set[str]:
+    """The names that a Lua text declares again where the first local of that name is still in scope."""
+    found = Bytecode(client, lua).locals
+    again = {
+        name
+        for at, (name, begins, _) in enumerate(found)
+        if any(name == each and begins < ends for each, _, ends in found[:at])
+    }
+    # Names of Lua's own (of loops), and the one of what nothing uses.
+    return {name for name in again if not name.startswith("(")} - {"_"}
 
 
 def alone(text: str) -> str:
@@ -104,6 +119,12 @@ def test_every_name_in_a_script_is_defined(redis_client: Any, name: str) -> None
     assert undefined(redis_client, CALLS[name].script().text) == set()
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_name_in_a_script_hides_another(redis_client: Any, name: str) -> None:
+    """An argument with the name of a local of a fragment would be that local."""
+    assert shadowed(redis_client, CALLS[name].script().text) == set()
+
+
 @pytest.mark.parametrize("name", FRAGMENTS)
 def test_a_fragment_needs_every_fragment_that_it_uses(redis_client: Any, name: str) -> None:
     assert undefined(redis_client, alone(source("fragments", name))) == set()
@@ -113,6 +134,28 @@ def test_a_name_that_is_not_defined_is_found_in_every_branch(redis_client: Any) 
     lua = "local a = {} local function f(b) if b then return c.d end return a, ipairs end e = f"
     assert undefined(redis_client, lua) == {"c", "e"}
     assert undefined(redis_client, alone("return write_record(1, {})")) == {"write_record"}
+
+
+@pytest.mark.parametrize(
+    ("lua", "hidden"),
+    [
+        ("local counts = ARGV[1] local function counts() end return counts", {"counts"}),
+        ("local a, b = 1, 2 local b = 3 return a + b", {"b"}),
+        ("local a = 1 for a = 1, 2 do f(a) end return a", {"a"}),
+        ("local a = 1 do local b = a end local b = 2 return a + b", set()),
+        ("local a = 1 local function f(a) local a = a return a end return f(a)", set()),
+        ("for i = 1, 2 do f(i) end for i = 1, 2 do f(i) end local _, x = f() local _ = x", set()),
+    ],
+)
+def test_a_name_that_hides_another_is_found(redis_client: Any, lua: str, hidden: set[str]) -> None:
+    assert shadowed(redis_client, lua) == hidden
+
+
+def test_an_argument_that_a_fragment_hides_is_found(redis_client: Any) -> None:
+    """``note`` is a function of a fragment that ``write_note`` needs."""
+    call = CALLS["write_note"]
+    text = call.script().text
+    assert shadowed(redis_client, text.replace("local shown = ", "local note = ", 1)) == {"note"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

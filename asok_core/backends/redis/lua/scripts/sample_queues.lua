@@ -31,8 +31,8 @@ if sampled ~= 0 and sampled ~= minute then return nothing(0) end
 local size = OF_ALL * DEPTH
 local known = redis.pcall('GETRANGE', depths_key(hour), number * size, number * size + size - 1)
 if wrong_type(known) or (#known == size and known ~= string.rep('\0', size)) then return nothing(0) end
-local holder = redis.pcall('GET', sampling_key)
-if type(holder) == 'string' and holder ~= supervisor then
+local sampler = redis.pcall('GET', sampling_key)
+if type(sampler) == 'string' and sampler ~= supervisor then
   local left = redis.call('PTTL', sampling_key)
   -- The clock may have been set back: no step is announced for longer.
   if left > 0 and left <= claim then return nothing(1) end
