@@ -9,7 +9,8 @@ import redis
 
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.navigation import VIEWS
-from asok_core.inspection.task_figures import RANGES
+from asok_console.tui.screens.task import SPANS, TaskScreen
+from asok_core.inspection.task_figures import RANGES, TaskRange
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
@@ -71,6 +72,7 @@ def test_every_reading_answers_whatever_a_key_holds(
         reader.job(TARGET.running)
         reader.job("poisoned")
         reader.activity(50)
+        reader.notes()
         reader.trash()
         reader.check_key()
         restore(redis_client, kept)
@@ -118,5 +120,22 @@ async def look_at_everything(hand: Hand) -> None:
             await hand.press("enter")
             await settled(hand)
             await hand.press("escape")
+    await look_at_a_task(hand)
     app.poller.hurry()
     await hand.until(lambda: app.snapshot and app.snapshot.taken_at > before, "another snapshot")
+
+
+async def look_at_a_task(hand: Hand) -> None:
+    """Open the page of a task, and wait until all of it has been read for each range of time."""
+    hand.app.show_task(TASK, SPANS[0])
+    page = hand.app.screen
+    assert isinstance(page, TaskScreen)
+    for span in SPANS:
+        await hand.until(lambda: _is_read(page, span), f"the page of a task, {span.name}")  # noqa: B023
+        await hand.press("right_square_bracket")
+    await hand.press("escape")
+
+
+def _is_read(page: TaskScreen, span: TaskRange) -> bool:
+    found = page._found
+    return found is not None and found.span == span and found.jobs is not None
