@@ -118,7 +118,7 @@ COMMANDS = (
     Command(
         "explain",
         "asok_console.commands.explain",
-        "explain the state of a job, queue or worker",
+        "explain the state of a job, a worker, a queue or all queues",
     ),
     Command("audit", "asok_console.commands.audit", "show what operators did"),
     Command(

@@ -34,15 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print the reasons, the most important first. Returns 1 where nothing is known of the job."""
-    if sum(each is not None for each in (args.job, args.queue, args.worker)) != 1:
-        raise UsageError("specify exactly one of JOB_ID, --queue QUEUE and --worker WORKER")
-    if not (args.job or args.queue or args.worker):
+    """Print the reasons, the most important first; of all queues where nothing is named.
+
+    Returns 1 where nothing is known of the job.
+    """
+    named = [each for each in (args.job, args.queue, args.worker) if each is not None]
+    if len(named) > 1:
+        raise UsageError("specify at most one of JOB_ID, --queue QUEUE and --worker WORKER")
+    if "" in named:
         raise UsageError("JOB_ID, --queue and --worker must not be empty")
     settings = on_redis(settings, args.url)
     reader = open_reader(settings)
     try:
-        if args.queue is not None:
+        if not named:
+            found = explain.queues(reader)
+        elif args.queue is not None:
             found = explain.queue(reader, known(reader, args.queue))
         elif args.worker is not None:
             found = explain.worker(reader, args.worker)

@@ -69,7 +69,8 @@ def title_of(found: Explained) -> str:
     """What is explained, and how it is."""
     payload = found.detail.payload if found.detail else None
     task = f" of {safe(payload.job.task, 100)}" if payload and payload.job else ""
-    return f"{found.kind} {safe(found.name, 100)}{task}: {safe(found.explanation.state, 200)}"
+    what = "" if found.kind == "queues" else f"{found.kind} "
+    return f"{what}{safe(found.name, 100)}{task}: {safe(found.explanation.state, 200)}"
 
 
 def lines_of(found: Explained) -> Iterator[Line]:

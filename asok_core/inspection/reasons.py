@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.phrases import NAMED, be, counted, named
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.reason import Reason
+from asok_core.inspection.reason import Reason, ranked
 from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.workers import RunningJob, WorkerInfo
@@ -23,6 +24,31 @@ from asok_core.inspection.workers import RunningJob, WorkerInfo
 def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
     """Why jobs of a queue do not start at once. None where nothing is found that holds them up."""
     yield from of_server(snapshot)
+    yield from _of_jobs(name, snapshot, activities)
+
+
+def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
+    """Of each queue with pending jobs the reason that counts most, the longest wait first.
+
+    Queues that have the same reason are named together.
+    """
+    yield from of_server(snapshot)
+    held: list[tuple[Reason, list[str]]] = []
+    for stats in sorted(snapshot.queues, key=lambda each: each.oldest_at or snapshot.taken_at):
+        found = ranked(_of_jobs(stats.name, snapshot, activities))
+        if not found or not (stats.pending or stats.problem):
+            continue
+        label = stats.name if stats.problem else f"{stats.name} ({stats.pending:,} pending)"
+        same = next((names for reason, names in held if reason == found[0]), None)
+        if same is None:
+            held.append((found[0], [label]))
+        else:
+            same.append(label)
+    for reason, names in held:
+        yield replace(reason, text=f"{named(names)}: {reason.text}")
+
+
+def _of_jobs(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
     stats = queue_of(name, snapshot)
     if stats is not None and stats.problem:
         yield Reason(
@@ -202,7 +228,7 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
         yield Reason(
             "earlier_queues",
             f"{counted(jobs, 'job')} {be(jobs)} in queues that are served before it: {named(names)}",
-            evidence={"jobs": jobs, "queues": len(before)},
+            evidence={"jobs": jobs},
             remedy=f"a worker of its own: {command}" if (command := _worker_of(name)) else "",
         )  # fmt: skip
     slots, running = sum(w.slots for w in able), sum(w.running for w in able)

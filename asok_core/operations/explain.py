@@ -12,6 +12,7 @@ from asok_core.inspection.audit import Activity
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.reason import ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
@@ -24,10 +25,11 @@ ENTRIES = 1000
 """Newest entries of the audit in which is looked for who paused a queue or made a worker quiet."""
 NEWEST = 50
 """Of these, how many are read again where the others are known."""
+ALL = "all queues"
 KEYS = 500_000
 """Keys among which other namespaces are looked for: a fifth of a second of Redis, in small steps."""
 
-Kind: TypeAlias = Literal["job", "queue", "worker"]
+Kind: TypeAlias = Literal["job", "queue", "queues", "worker"]
 
 
 Stacks: TypeAlias = Callable[[JobDetail, Snapshot], Sequence[JobStack]]
@@ -154,6 +156,23 @@ def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -
     else:
         state = f"{stats.pending:,} pending"
     return Explained("queue", name, snapshot.taken_at, Explanation(state, found))
+
+
+def queues(reader: Reader) -> Explained:
+    """Why jobs of any queue do not start at once. Raises Unreachable, Refused."""
+    return known_queues(reader.snapshot(), RecentOperations().read(reader))
+
+
+def known_queues(snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
+    """Why jobs of any queue of a snapshot do not start at once: of each the reason that counts most."""
+    found = ranked(reasons.of_all_queues(snapshot, operations))
+    waiting = sum(each.pending > 0 for each in snapshot.queues)
+    state = (
+        f"{snapshot.pending:,} pending in {counted(waiting, 'queue')}"
+        if waiting
+        else "no job is pending"
+    )
+    return Explained("queues", ALL, snapshot.taken_at, Explanation(state, found))
 
 
 def worker(reader: Reader, name: str) -> Explained:

@@ -18,7 +18,7 @@ KEYS = 100_000
 
 @dataclass(frozen=True)
 class Subject:
-    """A job, a queue or a worker by its name. ``near``: where a list showed the job."""
+    """A job, a queue, all queues or a worker by its name. ``near``: where a list showed the job."""
 
     kind: Kind
     name: str
@@ -26,8 +26,15 @@ class Subject:
     operations: RecentOperations = field(default_factory=RecentOperations)
     _elsewhere: list[Elsewhere] = field(default_factory=list)
 
+    @property
+    def title(self) -> str:
+        """What is explained."""
+        return self.name if self.kind == "queues" else f"{self.kind} {self.name}"
+
     def read(self, reader: Reader, snapshot: Snapshot, *, namespace: str, target: str) -> Explained:
         """Explain it. Runs on the poller's thread."""
+        if self.kind == "queues":
+            return explain.known_queues(snapshot, self.operations.read(reader))
         if self.kind == "queue":
             return explain.known_queue(self.name, snapshot, self.operations.read(reader))
         if self.kind == "worker":

@@ -66,7 +66,7 @@ class WhyScreen(Screen[None]):
         self.query_one(VerticalScroll).focus()
         subject = self.subject
         self.query_one("#title", Caption).write(
-            Content.styled(f"{subject.kind} {safe(subject.name, 100)}: reading …", "$tone-title")
+            Content.styled(f"{safe(subject.title, 120)}: reading …", "$tone-title")
         )
         snapshot = self.console.snapshot
         if snapshot is not None:

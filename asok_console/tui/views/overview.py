@@ -145,9 +145,11 @@ class OverviewView(NamedView, PlotView):
             show_related(self.console, view, None if self.line.whole else self.line.queue.name)
 
     def subject(self) -> Subject | None:
-        """The queue under the cursor."""
+        """The queue under the cursor, or all of them."""
         line = self.line
-        return None if line is None or line.whole else Subject("queue", line.queue.name)
+        if line is None:
+            return None
+        return Subject("queues", ALL) if line.whole else Subject("queue", line.queue.name)
 
     def list_again(self) -> None:
         """Show the queues as they are filtered and sorted now."""
