@@ -56,7 +56,8 @@ def about(event: SystemEvent) -> str:
         return f"{event.subject}: {_warning(fields)}{_why(fields)}"
     if event.kind not in _SENTENCES:
         return sentence(event)
-    return f"{event.subject or 'Redis'}{_of(fields, 'release') or _why(fields)}"
+    on = f" on {fields['release']}" if fields.get("release") else ""
+    return f"{event.subject or 'Redis'}{on or _why(fields)}"
 
 
 def short(event: SystemEvent) -> str:

@@ -28,7 +28,7 @@ def unaskable(detail: JobDetail) -> str:
     )
     if not runs:
         state = str(record.status) if record else str(detail.location or "not known")
-        return f"it does not run: it is {state}"
+        return f"the job does not run now ({state})"
     if detail.location is not Location.ACTIVE:
         if record is not None and record.foreign:
             return "it runs on a worker of the asok framework, which cannot be asked"

@@ -177,7 +177,7 @@ async def test_a_word_typed_where_no_dialog_opened_does_nothing(
         now = 0.0
         hand.app.hush = Hush(lambda: now)
         await hand.press("D")
-        said = "Can't purge all: it applies to nothing here."
+        said = "Can't purge all: no job is listed that it applies to."
         assert said in [each.message for each in hand.app._notifications]
         await hand.press(*"purge", "enter", "enter")
         assert not hand.app.state.display_paused

@@ -44,6 +44,7 @@ async def test_all_of_a_cause_are_requeued_and_later_ones_left_out(
         await hand.open_list("6", of=40)
         await hand.press("v")
         await hand.sees("4 error groups")
+        await hand.sees("R requeue group  D purge group")
         await hand.press("R")
         await hand.sees("Requeue 10 dead jobs?")
         redis_client.lpush(KEYS.dead, *seed.dead_jobs(now + 90, 8, first=20_000))

@@ -30,7 +30,7 @@ def offered(hand: Hand) -> set[str]:
     ("key", "possible"),
     [
         # The queues that the workers are configured to serve are listed although they are empty.
-        ("1", MOVES | {"filter_queues", "sort", "related", "range", "read", "compare"}),
+        ("1", MOVES | {"filter_queues", "sort", "related", "range", "read", "compare", "why"}),
         ("2", {"filter", "related", "turn", "operate"}),
         ("3", {"filter", "range", "read"}),
         ("4", {"filter"}),
@@ -128,3 +128,25 @@ async def test_no_pace_beyond_the_limits_is_offered(open_console: Open) -> None:
         for _ in range(10):
             await hand.press("minus")
         assert paces() == {"pace(0.5)"}
+
+
+@pytest.mark.parametrize(
+    ("view", "key", "line"),
+    [
+        ("overview", "P", "Can't pause or resume: choose a queue with jobs."),
+        ("workers", "d", "Can't cancel: choose a job that is running."),
+        ("jobs", "r", "Can't requeue: choose a job that is dead."),
+        ("dead", "T", "Can't trust and requeue: choose a job without a valid signature."),
+        ("dead", "z", "Can't undo: choose an operation in Activity whose jobs are in the trash."),
+    ],
+)
+async def test_a_key_with_nothing_to_do_names_what_it_is_for(
+    redis_client: redis.Redis, open_console: Open, view: str, key: str, line: str
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=(120, 40), view=view) as hand:
+        await settled(hand)
+        await hand.press(key)
+        await hand.until(
+            lambda: line in [each.message for each in hand.app._notifications], "the line"
+        )

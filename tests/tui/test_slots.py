@@ -124,7 +124,13 @@ async def test_the_rows_of_a_worker_stand_still_when_a_job_ends(
         envelope = redis_client.lindex(active, -1)
         assert envelope is not None
         redis_client.lrem(active, 1, envelope)  # type: ignore[arg-type]
-        await hand.until(lambda: sum("idle" in line for line in listed(hand)) == 3, "it ended")
+
+        def ended() -> bool:
+            idle = sum("idle" in line for line in listed(hand))
+            assert hand.shows(f"{6 - idle} of 6 threads busy"), "the figure is that of the slots"
+            return idle == 3
+
+        await hand.until(ended, "the end of the job")
         after = listed(hand)
         assert len(after) == 8
         kept = [n for n in range(8) if "idle" not in after[n]]

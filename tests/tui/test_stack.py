@@ -23,9 +23,48 @@ async def test_the_stack_of_a_running_job_is_shown(
         await hand.sees("10 of 10 in hold")
         await hand.press("escape", "enter")
         await hand.sees("Actions")
+        await hand.sees("d  cancel             ask the running job to stop")
         await hand.press("s")
         await hand.sees("tests/worker/jobs.py:")
         await hand.press("escape")
+    desk.release("word")
+    desk.reaches(job, "completed")
+
+
+async def test_the_slot_of_a_worker_has_the_stack_of_its_job_and_cancels_it(
+    desk: Desk, run_worker: RunWorker, open_console: Open
+) -> None:
+    run_worker()
+    job = desk.hold("word")
+    async with open_console(size=(120, 40), view="workers") as hand:
+        await hand.sees("tests.worker.jobs.hold")
+        await hand.sees(" s sort ")
+        assert not hand.shows(" s stack ")
+        while not hand.shows(" s stack "):
+            await hand.press("j")
+        assert not hand.shows(" s sort ")
+        await hand.press("s")
+        await hand.sees("tests/worker/jobs.py:")
+        await hand.press("escape", "d")
+        await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+        await hand.sees("Cancel 1 running job?")
+        await hand.press("tab", "enter")
+        await hand.sees("Requested to stop 1 job")
+    assert desk.reaches(job, "cancelled").cancel is not None
+
+
+async def test_a_session_that_only_reads_sorts_where_a_slot_has_no_stack_for_it(
+    desk: Desk, run_worker: RunWorker, open_console: Open
+) -> None:
+    run_worker()
+    job = desk.hold("word")
+    async with open_console(size=(120, 40), view="workers", read_only=True) as hand:
+        await hand.sees("tests.worker.jobs.hold")
+        await hand.press("j")
+        await hand.sees(" s sort ")
+        assert not hand.shows(" d cancel ")
+        await hand.press("s")
+        await hand.sees("by running")
     desk.release("word")
     desk.reaches(job, "completed")
 

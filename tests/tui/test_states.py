@@ -84,6 +84,17 @@ async def test_late_data_is_not_green(
         assert any("warning" in style for style in styles)
 
 
+async def test_a_line_that_has_no_layout_yet_is_written_for_the_width_of_the_screen(
+    open_console: Open,
+) -> None:
+    async with open_console(size=(120, 40)) as hand:
+        header = Header(hand.app.status)
+        header.styles.display = "none"
+        await hand.app.screen.mount(header)
+        assert not header.size.width
+        assert "redis://cache.internal:6379/0" in header._written.plain
+
+
 async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> None:
     async with open_dead(3, size=(100, 70)) as hand:
         await hand.press("enter")
@@ -170,4 +181,6 @@ async def test_the_workers_say_how_many_accept_version_1_and_how_many_such_jobs_
     )
     async with open_console(size=(140, 40)) as hand:
         await hand.press("5")
-        await hand.sees("1 accepts version 1 (1 of 2 pending have it)")
+        await hand.sees(
+            "1 accepts signatures of version 1, as 1 of 2 pending jobs that were checked have"
+        )

@@ -193,7 +193,7 @@ def test_a_job_that_does_not_run_says_its_state(desk: Desk, asok: Asok) -> None:
     job = desk.enqueue("note", "job")
     ran = asok("job", "stack", job.id)
     assert ran.code == 1
-    assert ran.out.splitlines()[1] == "No stack: it does not run: it is pending"
+    assert ran.out.splitlines()[1] == "No stack: the job does not run now (pending)"
     ran = asok("job", "stack", "nothing")
     assert ran.code == 1
     assert "there is no job 'nothing'" in ran.err

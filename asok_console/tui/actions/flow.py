@@ -15,9 +15,11 @@ from asok_console.tui.actions.runner import Finished, Progressed, Runner
 from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.fields import fields_of
+from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.job_actions import LOCATIONS
 from asok_console.tui.screens.quit import Quitting
 from asok_console.tui.screens.review import Reading
 from asok_console.tui.views.host import Host
@@ -34,11 +36,30 @@ from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import Access
 from asok_core.operations.catalog.trash import RestoreTrash
 
+_MISSING = {
+    Reach.MATCHING: "no job is listed that it applies to",
+    Reach.SHOWN: "no job is listed that it applies to",
+    Reach.QUEUE: "choose a queue with jobs",
+    Reach.WORKER: "choose a worker that is not stopping",
+    Reach.OPERATION: "choose an operation in Activity whose jobs are in the trash",
+    Reach.TRASH: "choose an operation whose jobs are in the trash",
+    Reach.LISTED_TRASH: "no listed operation has jobs in the trash",
+}
+"""Why a key has nothing to do, by what it is about."""
+
 END_WITHIN = 2.0
 """Seconds that operations get to end when the console is closed."""
 
 UNDO_AMONG = 50
 """Newest operations among which an undo looks for those of this session."""
+
+
+def _what_is_missing(action: OperatorAction) -> str:
+    if action.reach is not Reach.CHOSEN:
+        return _MISSING[action.reach]
+    if action.operation.reviews:
+        return "choose a job without a valid signature"
+    return f"choose a job that {LOCATIONS[action.location]}"
 
 
 class Acting:
@@ -76,7 +97,7 @@ class Acting:
         if not bound or any(self.offers(each.name) for each in bound):
             return False
         labels = " or ".join(dict.fromkeys(each.label for each in bound))
-        line = f"Can't {labels}: it applies to nothing here."
+        line = f"Can't {labels}: {_what_is_missing(bound[0])}."
         if self.only_reads:
             line = "This session is read-only."
             if any(each.reach is Reach.SUBJECT for each in bound):

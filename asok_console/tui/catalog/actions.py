@@ -251,7 +251,7 @@ WHY = (
 
 STACK = (
     Action("stack", "s", "stack", "show where the code of the running job is now", "Show",
-           frozenset({"jobs", "job"}), footer=True),
+           frozenset({"jobs", "workers", "job"}), footer=True),
 )  # fmt: skip
 
 READS = (

@@ -29,6 +29,11 @@ class SlotRow(NamedTuple):
     job: RunningJob | None = None
 
 
+def in_use(slots: Iterable[SlotRow]) -> int:
+    """How many slots run a job."""
+    return sum(slot.use in (Use.JOB, Use.UNNAMED) for slot in slots)
+
+
 class SlotRows:
     """The slots of all workers. Redis knows which jobs a process runs, not on which thread each runs.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from textual.content import Content
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Action, Reach
+from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens.known_job import KnownJob
 from asok_core.jobs.states import Location
@@ -37,11 +37,14 @@ def offers(
     if only_reads:
         return Content.styled("–  This session is read-only.", "$tone-dim")
     now, later = [], dict[str, list[str]]()
-    for label, key, help_text, among in _by_label():
-        if any(possible(action) for action in among):
+    for label, among in _by_label():
+        if found := next((action for action in among if possible(action)), None):
+            shown = actions.EDITING[0] if found is operations.EDIT else found
             now.append(
                 Content.assemble(
-                    (f"{key:<3}", "bold $primary"), f"{label:<19}", (help_text, "$tone-dim")
+                    (f"{shown.shown_key:<3}", "bold $primary"),
+                    f"{label:<19}",
+                    (shown.help, "$tone-dim"),
                 )
             )
         else:
@@ -53,12 +56,10 @@ def offers(
     return Content("\n").join([*now, *lines])
 
 
-def _by_label() -> Iterator[tuple[str, str, str, Sequence[OperatorAction]]]:
-    edit: Action = actions.EDITING[0]
-    yield edit.label, edit.shown_key, edit.help, (operations.EDIT,)
+def _by_label() -> Iterator[tuple[str, Sequence[OperatorAction]]]:
+    yield actions.EDITING[0].label, (operations.EDIT,)
     for label in dict.fromkeys(action.label for action in OPERATIONS):
-        among = [action for action in OPERATIONS if action.label == label]
-        yield label, among[0].shown_key, among[0].help, among
+        yield label, [action for action in OPERATIONS if action.label == label]
 
 
 def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:

@@ -114,8 +114,8 @@ class ActivityView(NamedView):
         Column("Jobs", 7, _jobs, right=True),
         Column("State", 12, _state),
         Column("Undo", 9, _undo),
-        Column("What", 18, lambda each, _: (each.what, "dim"), grow=5, most=90, middle=True),
-        Column("Left out", 18, _left_out, grow=2, most=60, rank=1),
+        Column("What", 18, lambda each, _: (each.what, "dim"), grow=8, most=90, middle=True),
+        Column("Left out", 14, _left_out, grow=2, most=60, rank=1),
         Column("Who", 12, lambda each, _: (each.who, "dim"), grow=1, most=30, rank=2),
     )
     ORDERS = ("time",)

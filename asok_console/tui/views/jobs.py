@@ -26,6 +26,7 @@ from asok_console.tui.views.shared.job_columns import (
     task_text,
 )
 from asok_console.tui.views.shared.job_list import JobListView
+from asok_console.tui.views.shared.running_jobs import has_stack, plan_to_cancel
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.rows import Page, Row, running_rows
@@ -148,26 +149,17 @@ class JobsView(JobListView):
         """A failed job may be dead, and can then be requeued; a running one can be cancelled."""
         row = self.rows.row
         if action.operation is StopRunningJobs:
-            return self._cancellation(row)
+            return plan_to_cancel(self.console, row)
         failed = row is not None and row.record is not None and row.record.status == Status.FAILED
         if row is None or not failed or action.operation is not RequeueDead:
             return None
         scope = Scope(Location.DEAD, ids=frozenset((job_id(row),)))
         return Plan(action.operation(), scope, 1, (task_text(row),))
 
-    def _cancellation(self, row: Row | None) -> Plan | None:
-        if row is None or row.location is not Location.ACTIVE or not row.payload.id:
-            return None
-        operation = StopRunningJobs(self.console.session.cancel_wait)
-        scope = Scope(Location.ACTIVE, ids=frozenset((row.payload.id,)))
-        return Plan(operation, scope, 1, (task_text(row),))
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a stack only of a running job, and where something may be written."""
         if action == "stack":
-            row = self.rows.row
-            runs = row is not None and row.location is Location.ACTIVE and bool(row.payload.id)
-            return runs and not self.console.session.only_reads
+            return has_stack(self.console, self.rows.row)
         return super().check_action(action, parameters)
 
     def action_stack(self) -> None:

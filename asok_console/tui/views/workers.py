@@ -17,9 +17,10 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import stale
-from asok_console.tui.data.slots import SlotRows
+from asok_console.tui.data.slots import SlotRow, SlotRows, in_use
 from asok_console.tui.data.why import Subject
 from asok_console.tui.views.shared.named import NamedView
+from asok_console.tui.views.shared.running_jobs import has_stack, plan_to_cancel
 from asok_console.tui.views.shared.worker_table import (
     NONE,
     ORDERS,
@@ -34,6 +35,7 @@ from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.workers import WorkerInfo, release_sources, releases
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
 
 
@@ -45,6 +47,8 @@ class WorkersView(NamedView):
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.FINDING),
         *actions.bindings(actions.FOLDING),
+        # A class that binds a key replaces what its bases bind it to.
+        *actions.bindings((*actions.SORTS, *actions.STACK)),
         *operations.operations_of("workers"),
     ]
     ORDERS = tuple(ORDERS)
@@ -52,6 +56,8 @@ class WorkersView(NamedView):
     order = "name"
     folded = False
     """Whether the slots are left out."""
+    _busy = 0
+    """Slots that run a job."""
     _shown = 0
     """Workers that the filter lets through."""
 
@@ -66,13 +72,17 @@ class WorkersView(NamedView):
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
         """List the workers and their slots."""
-        meant = [worker for worker in snapshot.workers if self._is_meant(worker)]
         self._slots.keep(snapshot.workers)
+        slots = {worker.id: self._slots.of(worker) for worker in snapshot.workers}
+        # Not every snapshot reads the jobs again, and all of them count: as many as the slots show.
+        workers = [replace(each, running=in_use(slots[each.id])) for each in snapshot.workers]
+        meant = [worker for worker in workers if self._is_meant(worker)]
         lines = [
             line
             for worker in sorted(meant, key=ORDERS[self.order])
-            for line in (WorkerLine(worker), *self._lines_of_slots(worker))
+            for line in (WorkerLine(worker), *self._lines_of(worker, slots[worker.id]))
         ]
+        self._busy = sum(worker.running for worker in workers)
         self._shown = len(meant)
         rows = self.query_one(WorkerList)
         rows.empty = (
@@ -83,26 +93,45 @@ class WorkersView(NamedView):
         rows.show_rows(lines, snapshot.taken_at)
         self.refresh_heading()
 
-    def _lines_of_slots(self, worker: WorkerInfo) -> list[WorkerLine]:
-        slots = self._slots.of(worker)
+    def _lines_of(self, worker: WorkerInfo, slots: Sequence[SlotRow]) -> list[WorkerLine]:
         if self.folded:
             return []
         return [WorkerLine(worker, slot, slot.number == len(slots) - 1) for slot in slots]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to leave out slots only where there are workers."""
+        """Offer to leave out slots only where there are workers. ``s`` sorts, or asks for a stack."""
         if action == "fold":
             return any(rows.total for rows in self.query(WorkerList))
+        if action in ("stack", "sort") and self.query(WorkerList):
+            on_job = has_stack(self.console, self._job)
+            if on_job or action == "stack":
+                return on_job is (action == "stack")
         return super().check_action(action, parameters)
+
+    @property
+    def _job(self) -> Row | None:
+        """The job of the slot under the cursor."""
+        line = self.query_one(WorkerList).row
+        if line is None or line.job is None:
+            return None
+        held = line.job
+        return Row(
+            0, held.payload, Location.ACTIVE, held.queue, held.started_at, worker=held.process
+        )
+
+    def action_stack(self) -> None:
+        """Show where the code of the job of the slot is."""
+        if (row := self._job) is not None:
+            self.console.show_stack(row)
 
     def subject(self) -> Subject | None:
         """The job of the slot under the cursor, or the worker."""
         line = self.query_one(WorkerList).row
         if line is None:
             return None
-        if line.job is not None and line.job.payload.id:
-            row = Row(0, line.job.payload, Location.ACTIVE, line.job.queue, line.job.started_at)
-            return Subject("job", line.job.payload.id, replace(row, worker=line.job.process))
+        row = self._job
+        if row is not None and row.payload.id:
+            return Subject("job", row.payload.id, row)
         return Subject("worker", line.worker.id)
 
     def action_fold(self) -> None:
@@ -125,7 +154,6 @@ class WorkersView(NamedView):
         if snapshot is None:
             return (("Workers", "title"),)
         slots = sum(w.concurrency for w in snapshot.workers)
-        busy = sum(w.running for w in snapshot.workers)
         claimed = sum(w.claimed for w in snapshot.workers)
         states = Counter(worker.state(snapshot.taken_at) for worker in snapshot.workers)
         stalled, offline = states["stalled"], states["offline"]
@@ -136,7 +164,7 @@ class WorkersView(NamedView):
             ("Workers", "title"),
             *self.narrowed(self._shown, len(snapshot.workers)),
             (f"{alive:,} alive", ""),
-            (f"{busy:,} of {slots:,} threads busy" if slots else "", "dim"),
+            (f"{self._busy:,} of {slots:,} threads busy" if slots else "", "dim"),
             (f"{claimed:,} claimed" if claimed else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
@@ -165,12 +193,17 @@ class WorkersView(NamedView):
             return ""
         check = self.console.state.key_check
         waiting = (
-            f" ({check.pending_v1} of {check.pending} pending have it)" if check.pending else ""
+            f", as {check.pending_v1} of {check.pending} pending jobs that were checked have"
+            if check.pending
+            else ""
         )
-        return f"{accepting} accept{'s' if accepting == 1 else ''} version 1{waiting}"
+        accept = "accepts" if accepting == 1 else "accept"
+        return f"{accepting} {accept} signatures of version 1{waiting}"
 
     def plan(self, action: OperatorAction) -> Plan | None:
-        """An order to the worker under the cursor, or None where it changes nothing."""
+        """What an action would do with the worker under the cursor, or with the job of its slot."""
+        if action.operation is StopRunningJobs:
+            return plan_to_cancel(self.console, self._job)
         line = self.query_one(WorkerList).row
         operation = action.operation
         if not issubclass(operation, WorkerOperation) or line is None:
@@ -205,7 +238,5 @@ class WorkersView(NamedView):
 
     @on(RowList.Opened)
     def _open(self) -> None:
-        line = self.query_one(WorkerList).row
-        if line is not None and line.job is not None:
-            row = Row(0, line.job.payload, Location.ACTIVE, line.job.queue, line.job.started_at)
+        if (row := self._job) is not None:
             self.console.open_job(row)

@@ -50,12 +50,17 @@ class Header(Caption):
         right = self._right(status)
         # Both ends identify the Redis: the host, and port and database.
         target = safe(status.target)
-        room = max(self.size.width - mode.cell_length - right.cell_length - 2, 0)
+        room = max(self._width - mode.cell_length - right.cell_length - 2, 0)
         if cell_len(target) > room:
             target = fit_middle(target, room)
         left = Content.assemble(mode, (target, "$foreground"))
-        blank = max(self.size.width - left.cell_length - right.cell_length, 1)
+        blank = max(self._width - left.cell_length - right.cell_length, 1)
         self.write(Content.assemble(left, " " * blank, right))
+
+    @property
+    def _width(self) -> int:
+        # It is written before its layout, and a busy machine shows that.
+        return self.size.width or self.app.size.width
 
     def _right(self, status: ConsoleStatus) -> Content:
         parts: list[tuple[str, str]] = []
@@ -67,7 +72,7 @@ class Header(Caption):
             latency = status.snapshot.server.round_trip_ms
             late = status.age >= 2 * status.interval + 1
             parts.append(("◌ late", "bold $warning") if late else ("● live", "$success"))
-            if self.size.width >= WIDE:
+            if self._width >= WIDE:
                 parts.append((f"round trip {milliseconds(latency)}", "$tone-dim"))
         if status.snapshot is not None:
             parts.append((f"{span(status.age)} old", "$tone-dim" if status.age < 5 else "$warning"))

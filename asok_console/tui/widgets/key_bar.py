@@ -104,7 +104,9 @@ class KeyBar(Widget):
         )
 
     def _lay_out(self, first: Sequence[actions.Action], last: Sequence[actions.Action]) -> Content:
-        room = self.size.width - sum(_key_width(a, self._label(a)) for a in last)
+        # Before the layout it has the width of the screen: a busy machine shows that.
+        width = self.size.width or self.app.size.width
+        room = width - sum(_key_width(a, self._label(a)) for a in last)
         pieces: list[tuple[str, str] | str] = []
         self._spans, column, before = [], 0, ""
         for action in (*first, *last):
