@@ -77,6 +77,7 @@ class ConsoleApp(NavigatingApp):
             snapshot=state.snapshot,
             taken=state.taken,
             failing=state.failing,
+            refused=next(iter(state.refused.values()), ""),
             display_paused=state.display_paused,
             alerts=state.alerts,
             alerts_listed=self.view_name == "overview" and len(self.screen_stack) == 1,
@@ -134,7 +135,7 @@ class ConsoleApp(NavigatingApp):
 
     @on(SnapshotTaken)
     def _take(self, event: SnapshotTaken) -> None:
-        if self.state.take(event.snapshot):
+        if self.state.take(event.snapshot, event.refused):
             self.show(event.pages)
         if self.state.is_key_check_due():
             self.poller.ask("key", lambda reader: reader.check_key(), self._check_key)
@@ -149,11 +150,12 @@ class ConsoleApp(NavigatingApp):
 
     @on(ReadFailed)
     def _failed(self, event: ReadFailed) -> None:
-        self.state.failing = event.line
+        self.state.fail(event.line, event.slot)
         self.rewrite_bars()
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
+        self.state.refused.pop(event.slot, None)
         if self.is_running:
             event.deliver()
 

@@ -73,7 +73,7 @@ def of_worker(
         yield reason
         return
     if worker.no_heartbeat_for(snapshot.taken_at) is not None:
-        yield _no_heartbeat(worker)
+        yield no_heartbeat(worker)
     if worker.trouble:
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
     if worker.slots and worker.running >= worker.slots:
@@ -97,7 +97,7 @@ def unregistered(name: str) -> Reason:
     )
 
 
-def _no_heartbeat(worker: WorkerInfo) -> Reason:
+def no_heartbeat(worker: WorkerInfo) -> Reason:
     """Of a worker whose lease still holds: it may be stopped, or without a connection."""
     return Reason(
         "worker_no_heartbeat", f"worker {worker.id} sends no heartbeat: whether it takes jobs is not "
@@ -209,7 +209,7 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
     else:
         capacity = list(_of_capacity(name, snapshot, able))
         stalled = [
-            _no_heartbeat(worker) for worker in able if worker not in responsive(name, snapshot)
+            no_heartbeat(worker) for worker in able if worker not in responsive(name, snapshot)
         ]
         # What slots are busy with counts less where no heartbeat shows that their workers continue.
         yield from stalled + capacity if len(stalled) == len(able) else capacity + stalled

@@ -115,6 +115,10 @@ def _late(case: Case, due: float) -> Iterator[Reason]:
             due, {**evidence, "live_workers": live},
             f"asok job promote {operands(case.detail.id)}", blocking=True,
         )  # fmt: skip
+        # Any of them promotes it: while one sends heartbeats the others are no reason.
+        alive = [each for each in case.snapshot.workers if each.is_alive(case.now)]
+        if all(each.no_heartbeat_for(case.now) is not None for each in alive):
+            yield from map(reasons.no_heartbeat, alive)
 
 
 def _why_delayed(case: Case, due: float | None) -> Reason:

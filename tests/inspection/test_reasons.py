@@ -280,6 +280,17 @@ def test_what_does_not_hold_a_due_job_up_is_not_said_to(code: str) -> None:
     assert codes(late)[0] == "promotion_late"
 
 
+def test_of_a_late_job_workers_without_heartbeat_are_named_where_no_other_could_promote_it() -> (
+    None
+):
+    late = replace_location(pending(), Location.DELAYED, NOW - 60)
+    whole = snapshot()
+    found = explain_job(late, replace(whole, workers=(STALLED,)), ())
+    assert codes(found)[:2] == ["promotion_late", "worker_no_heartbeat"]
+    found = explain_job(late, replace(whole, workers=(STALLED, replace(IDLE, id="w2"))), ())
+    assert "worker_no_heartbeat" not in codes(found)
+
+
 @pytest.mark.parametrize("location", [Location.DELAYED, Location.ACTIVE])
 def test_of_a_replica_without_its_master_no_worker_is_blamed(location: Location) -> None:
     detail = replace_location(pending(), location, NOW - 60)._replace(worker="w1")

@@ -15,6 +15,7 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import AsokError
 from asok_core.inspection.release_comparison import ReleaseChange, compared
 from asok_core.inspection.task_figures import FINE_RANGES, NOTHING, OTHER, RANGES, Figures
+from tests.fixtures.past import Past
 
 KEYS = Keys()
 
@@ -192,3 +193,25 @@ def test_a_release_of_long_ago_is_compared_for_no_table(reader: RedisReader, tas
     tasks.minute("shop.mail", 3, 5)
     assert reader.task_comparisons(ReleaseChange(tasks.now - 4 * 3600, "b", "a")) == {}
     assert reader.task_comparisons(ReleaseChange(tasks.now - 60, "b", "a")) != {}
+
+
+def test_of_a_redis_that_was_emptied_nothing_is_remembered(
+    tasks: Tasks, reader: RedisReader, redis_client: Any
+) -> None:
+    """A console stays open while another server takes over, or somebody empties this one."""
+    for name in ("m.one", "m.two", "m.three"):
+        tasks.minute(name, 5, 30)
+    past = Past(redis_client)
+    past.hour(None, 5, completed=30)
+    reader.snapshot()
+    assert completed(reader, "1h") == {"m.one": 30, "m.two": 30, "m.three": 30}
+    assert reader.task_history("m.one", FINE_RANGES["1h"]).total.completed == 30
+    assert reader.queue_history(None, lambda now: (now - 2 * 86_400, now)).recorded == 60
+    redis_client.flushall()
+    # As many as before, by the ranking.
+    tasks.minute("m.one", 2, 30, run=40)
+    reader.snapshot()
+    assert completed(reader, "1h") == {"m.one": 30}
+    assert reader.task_history("m.one", FINE_RANGES["1h"]).total.completed == 30
+    assert reader.task_history("m.two", FINE_RANGES["1h"]).total == NOTHING
+    assert reader.queue_history(None, lambda now: (now - 2 * 86_400, now)).recorded == 0

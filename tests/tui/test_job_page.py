@@ -330,3 +330,16 @@ async def test_a_refresh_that_was_read_of_the_job_before_is_not_shown_for_the_ne
         page.show(snapshot, former)
         assert page.job.id == seed.job_id(2)
         assert page.job.detail is not former.detail
+
+
+async def test_a_small_screen_has_the_keys_of_a_page_with_a_long_reason(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    redis_client.hset(KEYS.worker("web-2"), "beat_at", str(seed.server_time(redis_client) - 60))
+    async with open_console(size=(40, 10)) as hand:
+        await hand.press("4")
+        await hand.sees("Running and recent")
+        await hand.press("enter")
+        await hand.sees("which holds it")
+        assert "? help" in hand.screen().splitlines()[-1]

@@ -17,7 +17,7 @@ from typing import Protocol
 from textual.message import Message
 
 from asok_core.backends.roles import Reader
-from asok_core.errors import AsokError
+from asok_core.errors import AsokError, Refused
 from asok_core.inspection.snapshot import Snapshot
 
 SLOWEST = 60.0
@@ -43,10 +43,14 @@ class PageSource(Protocol):
 
 @dataclass
 class SnapshotTaken(Message):
-    """A new snapshot, and the pages that were read with it."""
+    """A new snapshot, and the pages that were read with it.
+
+    ``refused``: why Redis refuses one of them, such as to a user without the right; '': none.
+    """
 
     snapshot: Snapshot
     pages: Mapping[PageSource, object] = field(default_factory=dict)
+    refused: str = ""
 
     def can_replace(self, message: Message) -> bool:
         """A newer snapshot replaces all that wait, so that a slow screen skips some."""
@@ -55,24 +59,31 @@ class SnapshotTaken(Message):
 
 @dataclass
 class ReadFailed(Message):
-    """Redis could not be read; ``line`` says why. The thread tries again by itself."""
+    """Redis could not be read; ``line`` says why. The thread tries again by itself.
+
+    ``slot``: that of a request which Redis refuses, such as to a user without the right, while it
+    answers others; '': it could not be read at all.
+    """
 
     line: str
+    slot: str = ""
 
     def can_replace(self, message: Message) -> bool:
         """The newest reason is enough."""
-        return isinstance(message, ReadFailed)
+        return isinstance(message, ReadFailed) and message.slot == self.slot
 
 
 @dataclass
 class Answered(Message):
-    """The answer to a ``Poller.ask``, delivered on the thread of the screen."""
+    """The answer to a ``Poller.ask`` in a slot, delivered on the thread of the screen."""
 
     deliver: Callable[[], None]
+    slot: str = ""
 
 
 @dataclass(frozen=True)
 class _Request:
+    slot: str
     read: Callable[[Reader], object]
     then: Callable[[object], None]
 
@@ -146,7 +157,7 @@ class Poller(threading.Thread):
         """
         with self._wake:
             self._requests.pop(slot, None)
-            self._requests[slot] = _Request(read, then)
+            self._requests[slot] = _Request(slot, read, then)
             self._wake.notify()
 
     def hurry(self) -> None:
@@ -222,15 +233,24 @@ class Poller(threading.Thread):
 
     def _refresh(self) -> SnapshotTaken:
         snapshot = self._reader.snapshot(jobs=self._jobs_are_due())
-        try:
-            pages = {each: each.page(self._reader, snapshot) for each in self.sources}
-            return SnapshotTaken(snapshot, pages)
-        except Exception:  # noqa: BLE001 - the view requests its page then, and that failure is reported
-            return SnapshotTaken(snapshot)
+        pages: dict[PageSource, object] = {}
+        refused = ""
+        for each in self.sources:
+            try:
+                pages[each] = each.page(self._reader, snapshot)
+            except Refused as error:
+                refused = str(error)
+            except Exception:  # noqa: BLE001 - the view requests its page then, and that failure is reported
+                return SnapshotTaken(snapshot)
+        return SnapshotTaken(snapshot, pages, refused)
 
     def _answer(self, request: _Request) -> None:
-        answer = request.read(self._reader)
-        self._send(Answered(lambda: request.then(answer)))
+        try:
+            answer = request.read(self._reader)
+        except Refused as error:
+            self._send(ReadFailed(str(error), request.slot))
+            return
+        self._send(Answered(lambda: request.then(answer), request.slot))
 
     def _send(self, message: Message) -> None:
         try:

@@ -28,6 +28,8 @@ class ConsoleState:
         """When the snapshot that is shown arrived (``time.monotonic``)."""
         self.failing = ""
         """Why Redis cannot be read; empty: it can."""
+        self.refused: dict[str, str] = {}
+        """Why Redis refuses what the screen requested, by the slot of the request; '': with a snapshot."""
         self.display_paused = False
         """Whether the display stays as it is while snapshots arrive."""
         self.history = SnapshotHistory()
@@ -44,14 +46,27 @@ class ConsoleState:
         """
         return self.snapshot.taken_at if self.snapshot else math.nan
 
-    def take(self, snapshot: Snapshot) -> bool:
-        """Take in a new snapshot. Returns whether it is shown."""
+    def take(self, snapshot: Snapshot, refused: str = "") -> bool:
+        """Take in a new snapshot, and why Redis refused more of it ('': it did not).
+
+        Returns whether it is shown.
+        """
         self.failing = ""
+        self.refused.pop("", None)
+        if refused:
+            self.refused[""] = refused
         self._incidents.see(snapshot)
         self.history.see(snapshot)
         if not self.display_paused:
             self.snapshot, self.taken = snapshot, time.monotonic()
         return not self.display_paused
+
+    def fail(self, line: str, slot: str = "") -> None:
+        """Take in that nothing could be read, or that Redis refuses the request of a slot, and why."""
+        if slot:
+            self.refused[slot] = line
+        else:
+            self.failing = line
 
     def is_key_check_due(self) -> bool:
         """Whether SECRET_KEY has to be checked again; the next check is due an interval later."""

@@ -167,10 +167,11 @@ class TaskScreen(Screen[None]):
         if not self.is_mounted or not self.query(Plot):
             return
         found = self._found if self._found and self._found.span == self.span else None
+        unread = ": not known" if self.console.status.refused else ": reading …"
         self.query_one("#title", Caption).write(
             Content.assemble(
                 (f"Task {fit_name(self.task_name, self._room)}", "bold $tone-title"),
-                (f"   {RANGE_NAMES[self.span.name]}{'' if found else ': reading …'}", "$tone-dim"),
+                (f"   {RANGE_NAMES[self.span.name]}{'' if found else unread}", "$tone-dim"),
             )
         )
         if found is None:

@@ -189,7 +189,7 @@ class OverviewView(NamedView, PlotView):
         return (
             # What the list shows comes first: all else is in its first line as well.
             *self.narrowed(self._shown, len(snapshot.queues)),
-            (compared.words if compared else "", "info"),
+            (compared.words(refused=bool(self.console.status.refused)) if compared else "", "info"),
             # On a narrow screen the end is cut, and the list has no difference of the others.
             *((*others, *listed) if compared else (*listed, *others)),
             (phrases.counted(alive, "worker"), "" if alive else "bad"),

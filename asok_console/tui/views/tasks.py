@@ -31,7 +31,7 @@ from asok_core.inspection.uncounted import uncounted_queues
 
 NONE = "No task was counted in this range. Workers of this release count what they run."
 SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
-READING = "Reading …"
+READING, UNREAD = "Reading …", "Not known: Redis refuses it to this user."
 BARS = 20
 WORSE = "↑"
 """Before a figure that is worse since the present release, by more than chance explains."""
@@ -210,6 +210,10 @@ class TasksView(NamedView):
         rows = self.query_one(TaskList)
         table = self._table
         if table is None:
+            unread = UNREAD if self.console.status.refused else READING
+            if rows.empty != unread:
+                rows.empty = unread
+                rows.show_rows([], self.console.now)
             return
         found = [*table.rows, *((table.other,) if table.other else ())]
         meant = [row for row in found if self.is_meant((row.name,), ())]
@@ -230,7 +234,7 @@ class TasksView(NamedView):
         head = (("Tasks", "title"), (RANGE_NAMES[self.span.name], "dim"))
         table = self._table
         if table is None:
-            return (*head, ("reading …", "dim"))
+            return (*head, ("not read" if self.console.status.refused else "reading …", "dim"))
         every = [*table.rows, *((table.other,) if table.other else ())]
         ended = sum(row.figures.ended for row in every)
         failed = sum(row.figures.failed for row in every)

@@ -51,11 +51,10 @@ class Compared:
         if then.ago == self.moment.ago:
             self.then = then
 
-    @property
-    def words(self) -> str:
-        """What the heading says of it."""
+    def words(self, *, refused: bool = False) -> str:
+        """What the heading says of it. ``refused``: Redis refuses to this user what was recorded."""
         if self.then is None:
-            return f"± {self.moment.name}: reading …"
+            return f"± {self.moment.name}: {'not known' if refused else 'reading …'}"
         at = clock(self.then.start, exact=False)
         known = "" if self.is_known else ", not recorded"
         return f"± {self.moment.name}, {at} UTC{known}"

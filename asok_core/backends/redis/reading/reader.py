@@ -56,6 +56,7 @@ class RedisReader(PageReader):
         self._snapshots = SnapshotBuilder(keys, configured, endpoint.shown, self._redaction)
         self._names: tuple[str, ...] = tuple(configured)
         self._memory = threading.Lock()
+        self._servers = self._snapshots.servers
         self._task_reader: TaskReader | None = None
         self._queue_history_reader: QueueHistoryReader | None = None
 
@@ -70,6 +71,10 @@ class RedisReader(PageReader):
                 lambda round_trips: self._snapshots.build(round_trips, rates=rates, jobs=jobs)
             )
             self._names = tuple(queue.name for queue in snapshot.queues)
+            if self._snapshots.servers != self._servers:
+                # What was read of another server, or before this one lost its keys, does not hold.
+                self._servers = self._snapshots.servers
+                self._task_reader = self._queue_history_reader = None
         return snapshot
 
     def history(self, queue: str | None, width: int, count: int) -> tuple[Bucket, ...]:

@@ -60,9 +60,12 @@ class SnapshotBuilder:
         self._url = url
         self._payloads = PartialPayloads(None, redaction)
         self._server: ServerInfo | None = None
+        self.servers = 0
+        """How many servers it has read, each of which may hold something else."""
         self._reset()
 
     def _reset(self) -> None:
+        self.servers += 1
         self._discovery = Discovery(self._keys)
         self._stats = StatsOfQueues(self._payloads)
         self._running = RunningJobs(self._payloads)
