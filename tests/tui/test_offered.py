@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import redis
 
+from asok_console.tui.actions.flow import MISSING
+from asok_console.tui.catalog.actions import Reach
 from asok_core.jobs.envelope import seal
 from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
@@ -134,6 +136,7 @@ async def test_no_pace_beyond_the_limits_is_offered(open_console: Open) -> None:
     ("view", "key", "line"),
     [
         ("overview", "P", "Can't pause or resume: choose a queue with jobs."),
+        ("overview", "n", "Can't note: choose a job, a queue or an error group."),
         ("workers", "d", "Can't cancel: choose a job that is running."),
         ("jobs", "r", "Can't requeue: choose a job that is dead."),
         ("dead", "T", "Can't trust and requeue: choose a job without a valid signature."),
@@ -150,3 +153,7 @@ async def test_a_key_with_nothing_to_do_names_what_it_is_for(
         await hand.until(
             lambda: line in [each.message for each in hand.app._notifications], "the line"
         )
+
+
+def test_whatever_a_key_is_about_has_such_a_line() -> None:
+    assert set(MISSING) == set(Reach) - {Reach.CHOSEN}

@@ -36,11 +36,12 @@ from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import Access
 from asok_core.operations.catalog.trash import RestoreTrash
 
-_MISSING = {
+MISSING = {
     Reach.MATCHING: "no job is listed that it applies to",
     Reach.SHOWN: "no job is listed that it applies to",
     Reach.QUEUE: "choose a queue with jobs",
     Reach.WORKER: "choose a worker that is not stopping",
+    Reach.SUBJECT: "choose a job, a queue or an error group",
     Reach.OPERATION: "choose an operation in Activity whose jobs are in the trash",
     Reach.TRASH: "choose an operation whose jobs are in the trash",
     Reach.LISTED_TRASH: "no listed operation has jobs in the trash",
@@ -56,7 +57,7 @@ UNDO_AMONG = 50
 
 def _what_is_missing(action: OperatorAction) -> str:
     if action.reach is not Reach.CHOSEN:
-        return _MISSING[action.reach]
+        return MISSING[action.reach]
     if action.operation.reviews:
         return "choose a job without a valid signature"
     return f"choose a job that {LOCATIONS[action.location]}"

@@ -42,10 +42,6 @@ COUNTING = "The dead jobs are being counted …"
 CHANGED = "The dead jobs have changed since they were counted: there may be fewer of these now."
 
 
-OF_GROUP = {"requeue_all": "requeue group", "purge_all": "purge group"}
-"""The labels of keys that are about the error group under the cursor."""
-
-
 class DeadView(ComposedView):
     """All dead jobs, the newest first; ``v`` groups them by error, then ``b`` by something else."""
 
@@ -247,12 +243,6 @@ class DeadView(ComposedView):
         if action == "sort":
             return self.shows_errors and self.groups.total > 1
         return super().check_action(action, parameters)
-
-    def key_label(self, name: str) -> str:
-        """Among error groups the keys for all are about the group under the cursor."""
-        if self.shows_errors and name in OF_GROUP:
-            return OF_GROUP[name]
-        return super().key_label(name)
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also all that are shown, or all of the group under the cursor."""

@@ -36,6 +36,14 @@ READING = "The jobs are being counted …"
 _OF_JOBS = ("mark", "mark_visible", "mark_all", "copy_id", "copy_json", "filter")
 
 
+OF_GROUPS = {
+    **dict.fromkeys(("compose", "group"), "jobs"),
+    "requeue_all": "requeue group",
+    "purge_all": "purge group",
+}
+"""The labels of keys where groups are listed and not jobs."""
+
+
 class ComposedView(JobListView):
     """A list of jobs, or what they are. Enter on a line lists the jobs of the line.
 
@@ -75,8 +83,8 @@ class ComposedView(JobListView):
         return self.search is not None or self.by is not None
 
     def key_label(self, name: str) -> str:
-        """Where the jobs are not listed, the key that turns the list leads back to them."""
-        return "jobs" if name in ("compose", "group") and self.shown_list is not self.rows else ""
+        """Where the jobs are not listed, a key leads back to them, and those for all are about a group."""
+        return "" if self.shown_list is self.rows else OF_GROUPS.get(name, "")
 
     def turn(self) -> None:
         """Show the list that is chosen now."""

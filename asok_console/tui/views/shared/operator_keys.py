@@ -52,9 +52,9 @@ class Operates:
         return None
 
     def noted(self) -> NoteSubject | None:
-        """What a note would be on: what can be explained, if it is not a worker."""
+        """What a note would be on: what can be explained, if it is a job or a single queue."""
         subject = self.subject()
-        if subject is None or subject.kind == "worker":
+        if subject is None or subject.kind not in ("job", "queue"):
             return None
         if subject.kind == "queue":
             return on_queue(subject.name)
