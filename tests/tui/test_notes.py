@@ -172,6 +172,22 @@ async def test_a_note_that_is_too_long_is_not_taken(bench: Bench, open_console: 
     assert not bench.client.exists("asok:notes")
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_dialog_does_not_move_while_a_note_is_typed(
+    bench: Bench, open_console: Open, size: tuple[int, int]
+) -> None:
+    bench.add_dead(bench.job())
+    async with open_console(size=size) as hand:
+        await hand.open_list("6", of=1)
+        await hand.press("n")
+        await hand.sees("Save")
+        dialog = hand.app.screen.query_one("#question")
+        before = dialog.region
+        hand.app.screen.query_one("#text", Input).value = "words of a note " * 18
+        await hand.sees("Same as")
+        assert dialog.region == before
+
+
 async def test_a_read_only_console_shows_notes_and_writes_none(
     bench: Bench, open_console: Open
 ) -> None:

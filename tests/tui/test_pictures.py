@@ -49,6 +49,7 @@ OVER: dict[str, tuple[tuple[str, ...], str]] = {
     "requeue": (("escape", "6", "R"), "Requeue 46 dead jobs?"),
     "purge": (("escape", "space", "space", "space", "d"), "Type purge to confirm:"),
     "help": (("escape", "question_mark"), "Keys in Dead"),
+    "note": (("escape", "n", "a"), "Same as"),
 }
 
 

@@ -36,7 +36,9 @@ class Ask(Dialog[Plan]):
     def compose(self) -> ComposeResult:
         """Title, a line for each field, the problem, and the buttons."""
         plan = self._plan
-        with Vertical(id="question"):
+        # No confirmation follows: the answer is a line of text, which needs room.
+        last = plan.operation.changes and not plan.operation.confirms
+        with Vertical(id="question", classes="line" if last else ""):
             yield Static(Content(safe(plan.phrase, WIDEST_LINE)), id="title")
             for line in (*plan.examples, *([f"! {plan.warning}"] if plan.warning else [])):
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
@@ -53,7 +55,6 @@ class Ask(Dialog[Plan]):
             yield Static(id="equivalent")
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
-                last = plan.operation.changes and not plan.operation.confirms
                 yield Button("Save" if last else "Continue", id="yes", compact=True)
 
     def on_mount(self) -> None:
