@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent.parent / "screenshots"
 
 SCENES: dict[str, tuple[str, ...]] = {
     "overview": ("1", "right_square_bracket"),
+    "why": ("1", "w"),
     "pending": ("2",),
     "delayed": ("3",),
     "jobs": ("4",),
@@ -68,14 +69,14 @@ async def main() -> None:
 
     FOLDER.mkdir(exist_ok=True)
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
-        seed.shop(client)
         pictures = [(name, keys, (120, 36), "asok-dark") for name, keys in SCENES.items()]
         pictures.append(("overview-light", ("1", "right_square_bracket"), (120, 36), "asok-light"))
         pictures.append(("overview-200x60", ("1", "right_square_bracket"), (200, 60), "asok-dark"))
         pictures.append(("overview-80x24", ("1", "right_square_bracket"), (80, 24), "asok-dark"))
         for name, keys, size, theme in pictures:
-            # A worker without a recent heartbeat would be highlighted.
-            seed.workers(client)
+            # Heartbeats, rates and due times are of the last minute, and a picture may take seconds.
+            client.flushall()
+            seed.shop(client)
             drawn = await picture(server.url, keys, size, theme)
             (FOLDER / f"{name}.svg").write_text(drawn, encoding="utf-8")
 
