@@ -11,7 +11,7 @@ from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import job_id, known_task, names_a_job
 from asok_core.backends.roles import Scope
-from asok_core.inspection.notes import NoteSubject, OperatorNote, on_job
+from asok_core.inspection.notes import NoteKind, NoteSubject, OperatorNote, on_job
 from asok_core.inspection.rows import Row
 from asok_core.operations.catalog.notes import EditNote
 
@@ -41,7 +41,10 @@ def note_sentence(console: Host, subject: NoteSubject | None) -> str:
 
 def with_marks(console: Host, rows: Sequence[Row]) -> Sequence[Row]:
     """The rows, each with whether there is a note on its job."""
-    noted = [note_on(console, job_of(row)) is not None for row in rows]
+    notes = console.snapshot.notes.values() if console.snapshot is not None else ()
+    # A search may have found thousands, of which few have one.
+    ids = {each.subject.name for each in notes if each.subject.kind is NoteKind.JOB}
+    noted = [job_id(row) in ids and note_on(console, job_of(row)) is not None for row in rows]
     return [
         row if row.noted is now else replace(row, noted=now)
         for row, now in zip(rows, noted, strict=True)
