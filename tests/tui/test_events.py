@@ -116,3 +116,50 @@ async def test_a_plot_marks_events_and_its_cursor_names_them(
         changed = next(each for each in events if each.kind == "release_changed")
         plot.read_at(changed.at)
         await hand.sees("◆ release 77aa00")
+
+
+def marked(plot: Plot) -> int:
+    """How many columns of a plot have a mark."""
+    return plot.render_line(plot.size.height - 1).text.count("◆")
+
+
+async def test_every_plot_of_the_past_marks_events_and_names_them_at_its_cursor(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    seed.tasks(redis_client)
+    async with open_console(size=(200, 60)) as hand:
+        await hand.press("right_square_bracket")
+        await hand.sees("last 5 min")
+        plots = list(hand.app.query(Plot))
+        assert len(plots) > 1
+        await hand.until(lambda: all(map(marked, plots)), "marks on each plot")
+        # By the keys, as an operator reads them: the newest value first, then back.
+        for _ in range(40):
+            await hand.press("left")
+            if hand.shows("◆ release 77aa00"):
+                break
+        named = [plot for plot in plots if "release 77aa00" in plot.render_line(0).text]
+        assert named == plots
+        await hand.press("escape", "8")
+        await hand.sees("shop.billing.charge")
+        await hand.press("slash", *"charge", "enter")
+        await hand.press("enter")
+        await hand.sees("Task shop.billing.charge   last hour")
+        plot = hand.app.screen.query_one(Plot)
+        await hand.until(lambda: marked(plot), "marks on the plot of the task")
+        for _ in range(40):
+            await hand.press("left")
+            if hand.shows("◆ web-2.1 crashed"):
+                break
+        await hand.sees("◆ web-2.1 crashed")
+
+
+async def test_the_plot_of_what_is_to_come_has_no_marks_of_the_past(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.shop(redis_client)
+    async with open_console(size=(120, 40), view="delayed") as hand:
+        await hand.sees("Due per minute")
+        plot = hand.app.query_one("DelayedView Plot", Plot)
+        assert marked(plot) == 0

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 
+from asok_core.worker.running.dispatcher import Dispatcher
 from tests.worker.jobs import hold, write_line
 
 CATASTROPHIC = re.compile(r"(a+)+$")
@@ -31,4 +32,10 @@ def search_later() -> None:
 
 def write_pid_and_hold(word: str) -> None:
     write_line(f"{os.getpid()}")
+    hold(word)
+
+
+def stop_the_loop_and_hold(word: str) -> None:
+    """Let the loop of this process turn no more, while its other threads run."""
+    Dispatcher.turn = lambda *_: threading.Event().wait()  # type: ignore[method-assign,assignment]
     hold(word)

@@ -60,6 +60,16 @@ def hold_until_cancelled(word: str) -> None:
     raise JobCancelled("as asked")
 
 
+def ignore_cancels(word: str) -> None:
+    """Run until the test makes the file ``word``, whatever is raised."""
+    write_line(f"begin {word}")
+    while not (FOLDER / word).exists():
+        try:
+            time.sleep(0.01)
+        except JobCancelled:
+            write_line(f"ignored {word}")
+
+
 def run_until_cancelled() -> None:
     """Run until the job is asked to stop."""
     while not cancelled():
@@ -143,6 +153,29 @@ def hold_the_interpreter(seconds: float) -> None:
     end = time.monotonic() + seconds
     libc.usleep(int(seconds * 1e6))
     write_line("end" if time.monotonic() >= end - 0.1 else "woken early")
+
+
+def end_by_fault(word: str) -> None:
+    """End the process as C code does that writes where it must not."""
+    write_line(f"begin {word}")
+    ctypes.string_at(0)
+
+
+def end_by_fault_on_stop(word: str) -> None:
+    """The same once its worker stops."""
+    write_line(f"begin {word}")
+    while not (FOLDER / word).exists():
+        time.sleep(0.01)
+    end_by_fault(word)
+
+
+def leave_a_fork_that_ends_by_fault(word: str) -> None:
+    """Let a fork end so, and then this process by another signal."""
+    child = os.fork()
+    if child == 0:
+        end_by_fault("fork")
+    os.waitpid(child, 0)
+    die(word)
 
 
 async def wait_a_little(value: int) -> int:

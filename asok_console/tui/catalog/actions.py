@@ -253,12 +253,13 @@ STACK = (
     Action("stack", "s", "stack", "show where the code of the running job is now", "Show",
            frozenset({"jobs", "workers", "job"}), footer=True),
 )  # fmt: skip
+"""Among workers this is the key of a slot that runs a job; on other rows it sorts them."""
 
 READS = (
     Action("read_back", "left,h", "read the plot", "read the value before (Esc: no more)", "Show",
-           frozenset({"overview", "delayed"}), call="read(-1)"),
+           frozenset({"overview", "delayed", "task"}), call="read(-1)"),
     Action("read_on", "right,l", "read the plot", "read the value after", "Show",
-           frozenset({"overview", "delayed"}), call="read(1)"),
+           frozenset({"overview", "delayed", "task"}), call="read(1)"),
 )  # fmt: skip
 """The cursor of a plot."""
 

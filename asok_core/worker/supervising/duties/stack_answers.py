@@ -32,12 +32,15 @@ LOOK = 0.02
 """Seconds between two checks for a sample."""
 PATIENCE = 4.0
 """Seconds after which an answer has the samples that there are: whoever asks waits 5 s."""
+AT_ONCE = 4
+"""Requests that are answered at the same time: samples of a process that is held take seconds each, and a
+process walks its stacks so often at most."""
 MOST_ASKED = 20
 """Requests that wait at most; of more, the oldest get no answer."""
 LONGEST_TOKEN = 64
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _StackRequest:
     token: str
     job_id: str
@@ -53,7 +56,7 @@ class _StackRequest:
 
 
 class StackAnswersDuty(Duty):
-    """Due when it is hastened by a request, until that is answered. One request at a time."""
+    """Due when it is hastened by a request, until that is answered. The oldest are answered first."""
 
     name = "answers about stacks"
 
@@ -78,14 +81,12 @@ class StackAnswersDuty(Duty):
                 self.hasten()
 
     def run(self) -> float | None:
-        """Continue the oldest request. Raises Unreachable or Refused, and that request is dropped."""
-        if not self._requests:
-            return None
-        request = self._requests[0]
-        answer = self._continued(request)
-        if answer is not None:
-            self._requests.popleft()
-            self._registry.answer(request.token, encode_answer(answer))
+        """Continue the oldest requests. Raises Unreachable or Refused, and that request is dropped."""
+        for request in list(self._requests)[:AT_ONCE]:
+            answer = self._continued(request)
+            if answer is not None:
+                self._requests.remove(request)
+                self._registry.answer(request.token, encode_answer(answer))
         return LOOK if self._requests else None
 
     def _continued(self, request: _StackRequest) -> JobStack | None:
