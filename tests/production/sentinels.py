@@ -44,6 +44,12 @@ class Trio:
     def client(self, server: EmbeddedRedis) -> redis.Redis:
         return redis.Redis.from_url(f"{server.url}?password={PASSWORD}")
 
+    def fail_over(self) -> None:
+        """Have the sentinels promote the replica; the master becomes its replica, and lives."""
+        port, _ = self._sentinels[0]
+        with redis.Redis(port=port, password=WATCHER) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE)
+
     def wait_for_failover(self) -> None:
         """Wait until the replica is the master.
 

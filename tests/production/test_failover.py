@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,6 +16,7 @@ from tests.production.conftest import Application
 from tests.production.sentinels import PASSWORD, WATCHER, Trio
 from tests.programs import wait_until
 from tests.servers import tcp_url
+from tests.worker.test_events import all_sent_another, lease_ends
 
 
 @pytest.mark.slow
@@ -64,3 +68,42 @@ def test_a_worker_notices_that_its_master_became_a_replica(
         app.enqueue(1)
         app.wait_for_all()
     assert "not a list" not in app.reported()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("planned", [False, True])
+def test_the_promotion_of_a_replica_is_one_event_and_no_restart(
+    application: Callable[..., Application], trio: Trio, planned: bool
+) -> None:
+    app = application(trio.url)
+    with (
+        app.worker("--queues", "default"),
+        app.worker("--queues", "other"),
+        trio.client(trio.replica) as new,
+    ):
+        wait_until(lambda: new.zcard("asok:workers") == 2, "both workers, on the replica")
+        former = lease_ends(new)
+        if planned:
+            trio.fail_over()
+        else:
+            trio.master.stop(kill=True)
+        trio.wait_for_failover()
+        wait_until(lambda: all_sent_another(new, former), "heartbeats of both")
+        app.enqueue(1)
+        app.wait_for_all()
+        (event,) = changes_of_server(new)
+        assert event[b"kind"] == b"redis_failed_over"
+        # When workers saw the former master last.
+        assert 0 < float(event[b"at"]) - float(event[b"seen_at"]) < 60
+    found = app.asok("events", "--kind", "redis_failed_over", "--json")
+    assert found.returncode == 0, found.stderr
+    assert len(json.loads(found.stdout)["events"]) == 1
+
+
+def changes_of_server(client: Any) -> list[dict[bytes, bytes]]:
+    """The events about the server, oldest first; none while it cannot be asked."""
+    with suppress(redis.RedisError):
+        found = [fields for _, fields in client.xrange("asok:events")]
+        return [each for each in found if each[b"kind"].startswith(b"redis_")]
+    return []
