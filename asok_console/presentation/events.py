@@ -27,8 +27,9 @@ WARNINGS = {
     "crash_looping": "its processes are crash-looping",
     "not_claiming": "it does not claim jobs",
     "hanging": "a process hangs",
+    "redis_memory": "its memory is nearly full",
 }
-"""Warnings of a worker by their stable names."""
+"""Warnings of a worker, or of Redis where no worker is named, by their stable names."""
 Fields = Mapping[str, str]
 
 
@@ -53,7 +54,7 @@ def about(event: SystemEvent) -> str:
     if fields.get("queue"):
         return f"queue {fields['queue']}"
     if fields.get("warning"):
-        return f"{event.subject}: {_warning(fields)}{_why(fields)}"
+        return f"{event.subject or 'Redis'}: {_warning(fields)}{_why(fields)}"
     if event.kind not in _SENTENCES:
         return sentence(event)
     on = f" on {fields['release']}" if fields.get("release") else ""
@@ -71,6 +72,10 @@ def _worker(fields: Fields) -> str:
     return f"worker {fields.get('worker', '?')}"
 
 
+def _warned(fields: Fields) -> str:
+    return _worker(fields) if fields.get("worker") else "Redis"
+
+
 def _of(fields: Fields, *names: str) -> str:
     found = [f"{name} {fields[name]}" for name in names if fields.get(name)]
     return f" ({', '.join(found)})" if found else ""
@@ -78,6 +83,10 @@ def _of(fields: Fields, *names: str) -> str:
 
 def _why(fields: Fields) -> str:
     return f": {fields['reason']}" if fields.get("reason") else ""
+
+
+def _last_line(fields: Fields) -> str:
+    return f" ({fields['last_line']})" if fields.get("last_line") else ""
 
 
 def _by(fields: Fields) -> str:
@@ -104,7 +113,9 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     EventKind.WORKER_LOST: lambda f: f"{_worker(f)} lost{_why(f)}",
     EventKind.WORKER_RECOVERED: _recovered,
     EventKind.WORKER_RETURNED: lambda f: f"{_worker(f)} has a lease again",
-    EventKind.PROCESS_CRASHED: lambda f: f"process {f.get('process', '?')} crashed{_why(f)}",
+    EventKind.PROCESS_CRASHED: lambda f: (
+        f"process {f.get('process', '?')} crashed{_why(f)}{_last_line(f)}"
+    ),
     EventKind.PROCESS_ENDED: lambda f: (
         f"process {f.get('process', '?')} was ended by its worker{_why(f)}"
     ),
@@ -117,6 +128,6 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     EventKind.REDIS_FAILED_OVER: lambda f: (
         f"another Redis server took over (failover){_of(f, 'version')}"
     ),
-    EventKind.WARNING_RAISED: lambda f: f"{_worker(f)}: {_warning(f)}{_why(f)}",
-    EventKind.WARNING_CLEARED: lambda f: f"{_worker(f)}: no longer so: {_warning(f)}",
+    EventKind.WARNING_RAISED: lambda f: f"{_warned(f)}: {_warning(f)}{_why(f)}",
+    EventKind.WARNING_CLEARED: lambda f: f"{_warned(f)}: no longer so: {_warning(f)}",
 }

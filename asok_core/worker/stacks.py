@@ -12,6 +12,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -21,7 +22,15 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from asok_core.inspection.stacks import MOST_FRAMES, Frame, Stack, shortened, stack_of
+from asok_core.inspection.stacks import (
+    MOST_FRAMES,
+    Frame,
+    Stack,
+    shortened,
+    stack_in_dump,
+    stack_of,
+)
+from asok_core.runtime import forks
 from asok_core.worker.shared_state import SharedState, shared_file
 
 MOST = 4 << 20
@@ -58,6 +67,11 @@ class StackFile:
             self._size, self._grew_at = size, now
         if size == 0 or now - self._grew_at < STILL:
             return ""
+        return self.take_all()
+
+    def take_all(self) -> str:
+        """Remove and return what was written so far, as by a process that has ended."""
+        file = self.fileno()
         text = os.pread(file, MOST, 0)
         os.lseek(file, 0, os.SEEK_SET)
         os.ftruncate(file, 0)
@@ -166,8 +180,42 @@ def stacks_of_all() -> str:
 
 
 def write_stacks_to(file: int) -> None:
-    """In a process of a worker: on SIGUSR1 write the stacks of all threads to ``file``."""
+    """In a process of a worker: write stacks to ``file``, and not to standard error.
+
+    On SIGUSR1 those of all threads; on a fatal error (as SIGSEGV) that error, and where the thread was.
+    """
     faulthandler.register(signal.SIGUSR1, file, all_threads=True)
+    # Of one thread: others may be changing their frames.
+    faulthandler.enable(file, all_threads=False)
+    # A fork does not keep the file: its number may be that of another there.
+    forks.after_fork(faulthandler.disable)
+
+
+_FATAL = re.compile(
+    r"^Fatal Python error: ([^\n]*)(?:\n\n[^\n]* \(most recent call first\):\n((?:  [^\n]*\n?)*))?",
+    re.MULTILINE,
+)
+_FATAL_SIGNALS = {
+    signal.SIGSEGV: "Segmentation fault",
+    signal.SIGBUS: "Bus error",
+    signal.SIGABRT: "Aborted",
+    signal.SIGILL: "Illegal instruction",
+    signal.SIGFPE: "Floating",
+}
+
+
+def fatal_error_in(dump: str, code: int) -> str:
+    """The fatal error of which a process with this exit code ended, and the innermost call; else ''.
+
+    One of another signal is that of another process, as a program of a task that kept the file.
+    """
+    found = list(_FATAL.finditer(dump))
+    name = next((text for number, text in _FATAL_SIGNALS.items() if code == -number), None)
+    if not found or name is None or not found[-1][1].startswith(name):
+        return ""
+    stack = stack_in_dump(f"Thread 0x1 \n{found[-1][2] or ''}", 1)
+    where = f" in {stack[0].function} ({stack[0].file}:{stack[0].line})" if stack else ""
+    return f"Fatal Python error: {found[-1][1]}{where}"
 
 
 def handles_signal(pid: int) -> bool:

@@ -247,3 +247,14 @@ def test_what_its_process_does_not_hold_is_left_alone(bench: Bench) -> None:
     assert (result.applied, result.skipped) == (0, {"no longer running there": 1})
     assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
     assert bench.locations() == {"queue": [job.id]}
+
+
+def test_a_request_does_not_expire_while_its_worker_runs_the_job(bench: Bench) -> None:
+    """ASOK_CANCEL_WAIT may be days."""
+    job = Job("work-0", __name__, "work", ("x",))
+    envelope = _held(bench, job)
+    with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
+        _cancel(cutter, job, envelope)
+        bench.client.expire("asok:ends:w", 60)
+        assert list(_heartbeat(cutter)) == [job.id]
+        assert bench.client.ttl("asok:ends:w") > 3_600

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import IO
 
@@ -24,7 +25,7 @@ from asok_core import hooks
 from asok_core.backends.redis.calls.leases import NewEvent
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import IN_DOUBT, HeldJobs
+from asok_core.backends.redis.consuming.held_jobs import IN_DOUBT, HeldJobs, LastStacks
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Claim, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -34,6 +35,7 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.errors import Unreachable, UsageError
+from asok_core.inspection.stacks import Frame, decode_kept
 from asok_core.jobs.envelope import Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
@@ -382,6 +384,49 @@ def test_recover(bench: Bench) -> None:
         assert bench.counters() == {"dead": 2, "failed": 2}
 
     reported_with_every_cut(bench, prepare, story)
+
+
+def test_the_last_stack_is_kept_with_the_return_of_its_job(bench: Bench) -> None:
+    """Of a process that hung: of each job that is returned, the record has its own stack or none."""
+    jobs = bench.jobs(3)
+    stacks = {job.id: (Frame("shop.py", n, "send"),) for n, job in enumerate(jobs[:2])}
+
+    def prepare() -> None:
+        for job in jobs:
+            bench.client.lpush("asok:active:w.1:default", seal(job, KEYRING))
+            bench.client.hset(f"asok:job:{job.id}", "status", "running")
+            bench.client.expire(f"asok:job:{job.id}", 3_600)
+
+    def story(cutter: Cutter) -> None:
+        registry = Registry(Endpoint(cutter.url), Keys())
+        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
+        last = LastStacks("process hung", stacks)
+        until_done(lambda: held.recover("w.1", "default", charged=(), stacks=last), cutter)
+        registry.close()
+        assert bench.locations() == {"queue": [job.id for job in jobs]}
+        texts = [bench.client.hget(f"asok:job:{job.id}", "stack") for job in jobs]
+        kept = [decode_kept(text.decode()) for text in texts if text]
+        assert [(each.why, each.process, each.stack) for each in kept if each] == [
+            ("process hung", "w.1", stack) for stack in stacks.values()
+        ]
+        assert {bench.status(job) for job in jobs} == {"pending"}
+
+    reported_with_every_cut(bench, prepare, story)
+
+
+def test_a_shortage_of_memory_and_its_end_are_events_once(bench: Bench) -> None:
+    def story(cutter: Cutter) -> None:
+        registries = {name: Registry(Endpoint(cutter.url), Keys()) for name in "ab"}
+        for shortage in ("9 of 10", None, ""):
+            for name, each in registries.items():
+                beat = partial(each.heartbeat, name, ["default"], {}, shortage=shortage)
+                until_done(beat, cutter)
+        for each in registries.values():
+            each.close()
+        warnings = [kind for kind in kinds(bench) if kind.startswith(b"warning")]
+        assert warnings == [b"warning_raised", b"warning_cleared"]
+
+    reported_with_every_cut(bench, lambda: None, story)
 
 
 @pytest.mark.parametrize("way", ["claim", "held", "recover", "promote", "renew"])

@@ -80,6 +80,7 @@ POSITIONS: tuple[tuple[str, ...], ...] = (
     ("note", "write", "--job", "{}", "x"),
     ("note", "write", "--error", "{}", "x"),
     ("note", "list", "--url", "{}"),
+    ("job", "cancel", "id", "--yes", "--wait", "{}"),
     ("job", "find", "{}"),
     ("job", "list", "--state", "{}"),
     ("job", "list", "--state", "pending", "--filter", "{}"),

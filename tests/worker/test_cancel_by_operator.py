@@ -5,21 +5,30 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.keys import worker_of
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.roles import CommandResult, HeldByProcess
 from asok_core.jobs.job import Job
+from tests.conftest import SECRET_KEY
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker, Worker
-from tests.programs import wait_until
+from tests.programs import environment, lives, wait_until
 
 Asok = Callable[..., Ran]
 
 MODULE = """\
-import asyncio, time
+import asyncio, os, time
 from asok_core import JobCancelled, cancelled, hooks
 from tests.worker.jobs import hold, hold_the_interpreter, sleep_in_c, write_line
 
@@ -53,6 +62,18 @@ def return_when_cancelled(word):
             time.sleep(0.01)
     except JobCancelled:
         return "done all the same"
+
+def fail_when_released(word):
+    hold(word)
+    raise OSError("no luck")
+
+def fork_and_ignore(word):
+    if os.fork() == 0:
+        write_line(f"pid {os.getpid()}")
+        write_line(f"fork {word}")
+        while True:
+            time.sleep(0.01)
+    ignore(word)
 
 async def wait_long(word):
     write_line(f"begin {word}")
@@ -129,6 +150,118 @@ def test_a_task_gets_an_exception_and_is_not_retried(
     desk.reaches(desk.enqueue("note", "next"), "completed")
 
 
+def test_a_retry_that_becomes_a_cancellation_calls_no_hooks(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    """The attempt fails before its process knows that the job is cancelled."""
+    worker = start()
+    job = running(desk, "fail_when_released", "job", retries=3, backoff=1)
+    worker.signal(signal.SIGSTOP)
+    cancel(asok, job)
+    desk.release("job")
+    record = desk.reaches(job, "cancelled")
+    assert (record.retry_count, record.error_line) == (0, None)
+    assert "OSError: no luck" in (record.error or "")
+    worker.wait_for_log("Job cancelled")
+    worker.signal(signal.SIGCONT)
+    desk.reaches(desk.enqueue("note", "next"), "completed")
+    assert "will be retried" not in worker.log
+    assert not any("hook" in line and job.id in line for line in desk.journal())
+    assert (desk.counted("cancelled"), desk.counted("retried"), desk.counted("failed")) == (1, 0, 0)
+    nothing_is_left(desk)
+
+
+def test_a_last_attempt_that_fails_at_that_moment_is_a_dead_job_and_calls_them(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = running(desk, "fail_when_released", "job")
+    worker.signal(signal.SIGSTOP)
+    cancel(asok, job)
+    desk.release("job")
+    desk.reaches(job, "failed")
+    desk.wait_for_lines(f"failure hook {job.id}")
+    assert len(desk.dead()) == 1
+    worker.signal(signal.SIGCONT)
+    wait_until(lambda: not list(desk.client.scan_iter(match="asok:ends:*")), "no request is left")
+
+
+def test_a_hard_limit_of_a_cancelled_job_is_no_retry(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = desk.enqueue("hold_the_interpreter", 600.0, module="stubborn", retries=3, hard_timeout=3)
+    desk.wait_for_lines("begin")
+    cancel(asok, job)
+    record = desk.reaches(job, "cancelled")
+    assert record.retry_count == 0
+    worker.wait_for_log("Job cancelled")
+    assert "will be retried" not in worker.log
+    nothing_is_left(desk)
+
+
+def test_two_operators_cancel_one_job_once(desk: Desk, start: RunWorker) -> None:
+    worker = start(ASOK_WORKER_LEASE="600s")
+    job = running(desk, "ignore", "job")
+    worker.signal(signal.SIGSTOP)
+    process = desk.record(job).worker or ""
+    held = HeldByProcess(job.id, process, "default", desk.active()[0])
+    endpoint = Endpoint(desk.settings.redis_url)
+    results: list[CommandResult] = []
+
+    def ask(who: str) -> None:
+        with closing(RedisOperator(endpoint, desk.keys, None, who=who)) as operator:
+            results.append(operator.stop_running([held], 600.0))
+
+    operators = [threading.Thread(target=ask, args=(f"{name}@host",)) for name in ("ann", "bob")]
+    for each in operators:
+        each.start()
+    for each in operators:
+        each.join()
+    assert sorted(each.applied for each in results) == [0, 1]
+    record = desk.record(job)
+    assert record.cancel is not None
+    assert record.cancel.by in {"ann@host", "bob@host"}
+    assert moves(desk, job) == ["stop"]
+    # Who came second changes neither the name nor the time that the first gave it.
+    assert desk.client.xlen("asok:audit") == 2
+    worker.signal(signal.SIGCONT)
+    desk.wait_for_lines("ignored job")
+    assert desk.journal().count("ignored job") == 1
+    worker.kill()
+
+
+@pytest.mark.parametrize("order", ["quiet", "stop"])
+def test_a_worker_that_is_quiet_or_stops_cancels_all_the_same(
+    desk: Desk, start: RunWorker, asok: Asok, order: str
+) -> None:
+    worker = start("--concurrency", "2")
+    job = running(desk, "ignore", "job", retries=3)
+    name = worker_of(desk.record(job).worker or "")
+    assert asok("worker", order, name).code == 0
+    worker.wait_for_log("quieted" if order == "quiet" else "stops within")
+    cancel(asok, job, "0.5s")
+    desk.reaches(job, "cancelled")
+    assert desk.journal().count("begin job") == 1
+    nothing_is_left(desk)
+    if order == "stop":
+        assert worker.ends() == 0
+
+
+def test_a_task_that_forks_is_cancelled_with_what_it_started(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    start()
+    job = running(desk, "fork_and_ignore", "job", retries=3)
+    desk.wait_for_lines("fork job")
+    (child,) = [int(line.split()[1]) for line in desk.journal() if line.startswith("pid ")]
+    cancel(asok, job, "0.5s")
+    desk.reaches(job, "cancelled")
+    wait_until(lambda: not lives(child), "the end of the fork")
+    assert desk.journal().count("begin job") == 1
+    nothing_is_left(desk)
+
+
 def test_a_task_that_completes_all_the_same_is_completed(
     desk: Desk, start: RunWorker, asok: Asok
 ) -> None:
@@ -196,6 +329,54 @@ def test_the_states_of_a_cancellation_are_shown(desk: Desk, start: RunWorker, as
     )
     desk.wait_for_lines("ignored job")
     assert desk.record(job).status == "running"
+    worker.kill()
+
+
+def test_the_command_shows_how_far_it_is_until_the_end(desk: Desk, start: RunWorker) -> None:
+    worker = start()
+    job = running(desk, "ignore", "job")
+    worker.signal(signal.SIGSTOP)
+    words = (
+        sys.executable,
+        "-m",
+        "asok_console",
+        "job",
+        "cancel",
+        job.id,
+        "--yes",
+        "--wait",
+        "10min",
+    )
+    env = {"ASOK_QUEUE_BACKEND": "redis", "SECRET_KEY": SECRET_KEY, "ASOK_CANCEL_WAIT": "1s"}
+    env |= {"ASOK_REDIS_URL": desk.settings.redis_url}
+    program = subprocess.Popen(words, env=environment(env), stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    lines = [program.stdout.readline() for _ in range(2)]
+    assert lines[0] == "Requested to stop 1 job\n"
+    assert lines[1].startswith(f"{job.id}  requested by ")
+    assert lines[1].endswith("; its worker has not received it yet\n")
+    worker.signal(signal.SIGCONT)
+    rest, _ = program.communicate()
+    stopping, ended = rest.splitlines()
+    assert "; stopping, its process is " in stopping
+    assert ended.endswith("; ended: cancelled")
+    assert program.returncode == 0
+
+
+def test_what_has_not_ended_or_not_as_cancelled_is_an_exit_code(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = running(desk, "return_when_cancelled", "job")
+    ran = asok("job", "cancel", job.id, "--yes", "--wait", "10min")
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1].endswith("; ended: completed")
+    job = running(desk, "ignore", "other")
+    worker.signal(signal.SIGSTOP)
+    ran = asok("job", "cancel", job.id, "--yes", "--wait", "1s")
+    assert ran.code == 1
+    assert "1 job had not ended after 1 s" in ran.err
+    assert asok("job", "cancel", job.id, "--yes", "--wait", "soon").code == 2
     worker.kill()
 
 

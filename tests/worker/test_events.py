@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_console.presentation.events import sentence
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.inspection.memory_growth import shortage
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.settings.settings import Settings
 from tests.fixtures.worker import Desk, RunWorker
@@ -121,6 +124,39 @@ def test_a_warning_that_is_raised_and_cleared(desk: Desk, run_worker: RunWorker)
     # A process that lives long enough ends the loop.
     (cleared,) = planted(desk.settings, EventKind.WARNING_CLEARED)
     assert cleared.fields["warning"] == "crash_looping"
+
+
+def test_a_redis_whose_memory_is_nearly_full_and_no_longer(
+    own_desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
+) -> None:
+    """Of two workers, the first that finds it writes the event; nothing is written in between."""
+    client, used = own_desk.client, own_desk.client.info("memory")["used_memory"]
+    client.config_set("maxmemory", used * 100)
+    for n in range(2):
+        run_worker("--queues", f"q{n}", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE=LEASE)
+    wait_until(lambda: client.zcard(KEYS.workers) == 2, "two workers")
+    most = client.info("memory")["used_memory"] + 2**20
+    client.config_set("maxmemory", most)
+    client.set("big", bytes(int(most * 0.95) - client.info("memory")["used_memory"]), ex=600)
+    (raised,) = planted(own_desk.settings, EventKind.WARNING_RAISED)
+    assert raised.fields["warning"] == "redis_memory"
+    assert "worker" not in raised.fields
+    assert re.fullmatch(r"[\d.]+ [KM]B of [\d.]+ [KM]B \(9\d%\)", raised.fields["reason"])
+    assert sentence(raised).startswith("Redis: its memory is nearly full: ")
+    client.config_set("maxmemory", 2**30)
+    (cleared,) = planted(own_desk.settings, EventKind.WARNING_CLEARED)
+    assert dict(cleared.fields) == {"warning": "redis_memory"}
+    former = lease_ends(client)
+    wait_until(lambda: all_sent_another(client, former), "heartbeats of both")
+    planted(own_desk.settings, EventKind.WARNING_RAISED, EventKind.WARNING_CLEARED)
+
+
+def test_what_is_wrong_with_the_memory() -> None:
+    assert shortage(None, 100) is None
+    assert shortage(95, 0) == ""
+    assert shortage(84, 100) == ""
+    assert shortage(87, 100) is None
+    assert shortage(90, 100) == "90 B of 100 B (90%)"
 
 
 def test_a_queue_that_is_paused_and_resumed(desk: Desk) -> None:

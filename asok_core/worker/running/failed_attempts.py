@@ -130,6 +130,9 @@ class FailedAttempts:
             hand_over_and_wait(held, outcome, hand_over)
         else:
             hand_over(held, outcome)
+        if outcome.verb == "cancel":
+            # It was cancelled before this process knew, and does not run again.
+            return
         job = self.outcomes.as_sent(held) if self.log_arguments or has_hooks else held.opened
         retry_in = outcome.delay if outcome.verb == "retry" else None
         shown = self.shown_arguments

@@ -6,11 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Consumer, Turn
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, is_settled
+from asok_core.backends.redis.consuming.outcomes import (
+    CANCELLED_INSTEAD,
+    Claim,
+    Outcome,
+    Start,
+    is_settled,
+)
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.log import log_set_aside, warn_of_dropped
+from asok_core.worker.log import log_cancelled, log_set_aside, warn_of_dropped
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
@@ -152,6 +158,9 @@ class UnsettledOutcomes:
         for pair, flag, before in zip(sent, flags, sent_before, strict=True):
             held, outcome = pair
             if is_settled(outcome, flag):
+                if flag == CANCELLED_INSTEAD and held.job is not None:
+                    error = outcome.error_line or "it had not come to an end"
+                    log_cancelled(held.job, error, duration=outcome.run_us / 1e6)
                 self.close(held)
                 # What an envelope names whose signature is not good says nothing about a task.
                 if held.job is not None and held.rejected is None:

@@ -18,7 +18,7 @@ from asok_core.worker.job_slots import Phase, SlotJob
 from asok_core.worker.presence import Presence
 from asok_core.worker.shared_state import SharedState, shared_file
 from asok_core.worker.signals import held_back
-from asok_core.worker.stacks import StackFile, StackRequests, handles_signal
+from asok_core.worker.stacks import StackFile, StackRequests, fatal_error_in, handles_signal
 from asok_core.worker.supervising.command_pipe import CommandPipe
 from asok_core.worker.supervising.process_health import exit_reason
 from asok_core.worker.supervising.process_watch import ProcessWatch
@@ -76,7 +76,8 @@ class ProcessHandle:
         self.commands.close()
         self.shared.clear()
         self.watch = ProcessWatch(self, self.shared)
-        self._stack_dump = None
+        self._stacks.take_all()
+        self.dump, self._stack_dump = "", None
         self._retiring = self.prepared = False
         self.slots = slots
         shared, stacks = self._file.fileno(), self._stacks.fileno()
@@ -185,6 +186,15 @@ class ProcessHandle:
             self._stack_dump = None
         return stacks or answered or ""
 
+    def fatal_error(self) -> tuple[str, str]:
+        """The fatal error that Python reported as the process ended, in one line, and as it was written.
+
+        Both are '' where it reported none, as of SIGKILL.
+        """
+        self.dump += self._stacks.take_all()
+        line = fatal_error_in(self.dump, self.exit_code() or 0)
+        return line, self.dump if line else ""
+
     @staticmethod
     def _kill_group(group: int) -> None:
         # Called while its leader is alive or a zombie, so that the number is nobody else's.
@@ -204,7 +214,8 @@ class ProcessHandle:
 
     def failed_imports(self) -> dict[str, FailedImport]:
         """The imports that it died of, or was ended for, by the ids of their jobs."""
-        if self.watch.hung or (self.watch.cancelled and not self.watch.overruns):
+        watch = self.watch
+        if watch.hung or watch.stopped or (watch.cancelled and not watch.overruns):
             return {}
         died, overruns = died_importing(exit_reason(self.exit_code() or 0)), self.watch.overruns
         return {

@@ -51,6 +51,34 @@ class Watched(Protocol):
         """Have the stacks of its threads logged."""
 
 
+class _LastStacks:
+    """Takes the stacks of jobs before their process is ended."""
+
+    def __init__(self, process: Watched) -> None:
+        self._process = process
+        self._jobs: Sequence[SlotJob] = ()
+        self._sampling: StackSampling | None = None
+
+    def take(self, jobs: Sequence[SlotJob]) -> dict[str, Stack] | None:
+        """The stacks by the ids of the jobs, as far as there are any; None as long as some may come.
+
+        The jobs are those of the first call.
+        """
+        if self._sampling is None:
+            self._jobs = jobs
+            self._sampling = StackSampling(
+                self._process, jobs, patience=LONGEST_SAMPLING, held_after=HELD_BEFORE_END
+            )
+        if not self._sampling.look():
+            return None
+        found = self._sampling.stacks
+        return {each.job_id: found[each.slot] for each in self._jobs if each.slot in found}
+
+    def drop(self) -> None:
+        """Begin again with the next call: the process is not to be ended now."""
+        self._sampling = None
+
+
 class ProcessWatch:
     """From the start of a process to its end."""
 
@@ -63,6 +91,8 @@ class ProcessWatch:
         """Of its loop, as it was at the last look."""
         self.hung = False
         """Whether it was ended because its loop stood still, and through no fault of its jobs."""
+        self.stopped = False
+        """Whether it was ended because its worker stops."""
         self.kept = False
         """Whether hooks and log handlers of jobs that have ended keep all its threads."""
         self.overruns: dict[str, Overrun] = {}
@@ -70,32 +100,38 @@ class ProcessWatch:
         self.cancelled: dict[str, float] = {}
         """The cancelled jobs for which it was ended, by id, and for how many seconds they had run."""
         self.stacks: dict[str, Stack] = {}
-        """Where the code of all these was before that."""
+        """Where the code of all these was before that, or of all its jobs."""
         self.end_reason = ""
-        """Why it was ended; '' where it was not."""
-        self._sampling: StackSampling | None = None
+        """Why it was ended; '' where it was not, or its worker was stopped at once."""
+        self._sampling = _LastStacks(process)
+        self._hang_sampling = _LastStacks(process)
+        self._hang_reason = ""
+        self._stop_sampling = _LastStacks(process)
 
     @property
     def ended(self) -> bool:
-        """Whether it was ended for some of its jobs, or as it hung: it did not die."""
-        return bool(self.overruns or self.cancelled or self.hung)
+        """Whether its worker ended it, for whichever of these reasons: it did not die."""
+        return bool(self.overruns or self.cancelled or self.hung or self.stopped)
 
-    def end_for_jobs(self, ends: Mapping[str, float]) -> None:
+    def end_for_jobs(self, ends: Mapping[str, float], *, limits: bool = True) -> None:
         """End the process if jobs ran past their hard limits, or past ``ends`` as they are cancelled.
 
         ``ends``: job -> monotonic time. Stacks of these jobs are taken first, for a second at most.
+        Without ``limits`` only the second.
         """
         if not self._process.alive:
             return
         now = time.monotonic()
         running = self._shared.running()
-        past = [each for each in running if 0 < each.deadline <= now]
+        past = [each for each in running if limits and 0 < each.deadline <= now]
         late = [each for each in running if now >= ends.get(each.job_id, now + 1)]
         if not past and not late:
-            self._sampling = None
+            self._sampling.drop()
             return
-        if not self._sampled([*past, *late]):
+        stacks = self._sampling.take([*past, *late])
+        if stacks is None:
             return
+        self.stacks = stacks
         self.overruns = {each.job_id: Overrun(each.phase, now - each.started) for each in past}
         self.cancelled = {
             each.job_id: now - each.started for each in late if each.job_id not in self.overruns
@@ -110,17 +146,20 @@ class ProcessWatch:
             parts.append(f"{len(self.cancelled)} cancelled jobs did not stop")
         return ", ".join(parts)
 
-    def _sampled(self, jobs: Sequence[SlotJob]) -> bool:
-        """Take the stacks of jobs. Returns whether there is nothing more to wait for."""
-        if self._sampling is None:
-            self._sampling = StackSampling(
-                self._process, jobs, patience=LONGEST_SAMPLING, held_after=HELD_BEFORE_END
-            )
-        if not self._sampling.look():
-            return False
-        by_slot = self._sampling.stacks
-        self.stacks = {each.job_id: by_slot[each.slot] for each in jobs if each.slot in by_slot}
-        return True
+    def end_for_stop(self, why: str, *, due: bool) -> None:
+        """End the process as its worker stops; ``why`` is '' where that is to happen at once.
+
+        Else the stacks of its jobs are taken before it is ``due``: call it for ``LONGEST_SAMPLING``.
+        """
+        if not self._process.alive:
+            return
+        if why:
+            self.stacks = self._stop_sampling.take(self._shared.running()) or self.stacks
+        if due:
+            if why:
+                self._error("Process %s is ended: %s", why)
+            self.stopped, self.end_reason = True, why
+            self._process.kill()
 
     def look(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether its loop turns and its threads are free; see ``_look_at_loop``."""
@@ -140,6 +179,8 @@ class ProcessWatch:
         self.hang = hang
         if hang is None:
             self._left_hanging = False
+            self._hang_sampling.drop()
+            self._hang_reason = ""
             if before is not None and alive and not in_outage:
                 self._warn("Process %s works again, after it hung for %.0f s", before.seconds)
             return
@@ -149,8 +190,14 @@ class ProcessWatch:
         if limit is None or hang.seconds < limit or self.hung:
             return
         if hang.replaceable:
-            self.hung = True
-            self.end_reason = f"it hung for {hang.seconds:.0f} s ({hang.why})"
+            reason = f"it hung for {hang.seconds:.0f} s ({hang.why})"
+            self._hang_reason = self._hang_reason or reason
+            # Of a process that does not run at all, no stack can be taken.
+            stands = hang.cause in (StallReason.STOPPED, StallReason.TRACED)
+            stacks = self._hang_sampling.take([] if stands else self._shared.running())
+            if stacks is None:
+                return
+            self.stacks, self.hung, self.end_reason = stacks, True, self._hang_reason
             self._error("Process %s is ended: %s", self.end_reason)
             self._process.kill()
         elif not self._left_hanging:

@@ -108,14 +108,19 @@ class Processes:
             if number in self._start_at:
                 self._start_at[number] = 0.0
 
-    def note_ended(self) -> bool:
-        """Note which have ended and have successors. Returns whether jobs of one are to be returned."""
+    def note_deaths(self) -> bool:
+        """Note which have ended. Returns whether jobs of one are to be returned."""
         ended = False
         for process in self._all:
             code = process.exit_code()
             if code is not None and process.number not in self._start_at:
                 self._note_death(process, code)
                 ended = True
+        return ended
+
+    def note_ended(self) -> bool:
+        """Note which have ended and have successors. Returns whether jobs of one are to be returned."""
+        ended = self.note_deaths()
         for position in range(len(self._newest)):
             self._succeed(position)
         return ended
@@ -236,12 +241,22 @@ class Processes:
         for process in self._all:
             process.watch.end_for_jobs(self.ends)
 
+    def end_for_cancelled(self) -> None:
+        """The same while the worker stops, where a job is not charged: for those that are cancelled."""
+        for process in self._all:
+            process.watch.end_for_jobs(self.ends, limits=False)
+
     def look(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether the loop and the threads of each serve; see ``ProcessWatch.look``."""
         for process in self._all:
             # What it did not read before.
             process.commands.flush()
             process.watch.look(limit, in_outage=in_outage)
+
+    def end_for_stop(self, why: str, *, due: bool = True) -> None:
+        """End those that live as the worker stops; see ``ProcessWatch.end_for_stop``."""
+        for process in self._all:
+            process.watch.end_for_stop(why, due=due)
 
     @property
     def stuck(self) -> bool:
@@ -283,10 +298,11 @@ class Processes:
         if self._is_standby(process):
             # Another process runs the jobs of the position. The next start is when that retires.
             del self._standbys[process.position]
-            why = exit_reason(code)
-            logger.warning("Process %s ended before it was needed (%s)", process.process_id, why)
-            wait = 0.0
-            self._report_crash(process, code, why)
+            why, wait = exit_reason(code), 0.0
+            if not (process.watch.ended or self._lives.is_planned(process.shared, code)):
+                what = process.process_id
+                logger.warning("Process %s ended before it was needed (%s)", what, why)
+                self._report_crash(process, code, why)
         else:
             # One that was ended because of a job, or hung, did not die.
             ended = process.watch.ended
@@ -296,9 +312,9 @@ class Processes:
                 if ended
                 else self._lives.end(process.position, code, process.process_id, shared)
             )
-            if ended:
+            if ended and process.watch.end_reason:
                 self._report(EventKind.PROCESS_ENDED, process, reason=process.watch.end_reason)
-            elif not self._lives.is_planned(shared, code):
+            elif not ended and not self._lives.is_planned(shared, code):
                 self._report_crash(process, code, self._lives.lives[process.position].reason)
         for module, why in {*process.failed_imports().values()}:
             self.send(self._import_deaths.note(module, why))
@@ -306,7 +322,13 @@ class Processes:
         self._start_at[process.number] = time.monotonic() + wait
 
     def _report_crash(self, process: ProcessHandle, code: int, why: str) -> None:
-        self._report(EventKind.PROCESS_CRASHED, process, reason=why, exit=exit_reason(code))
+        line, written = process.fatal_error()
+        if line:
+            what = f"{process.process_id} (pid {process.pid})"
+            logger.error("Fatal error of process %s", what, exc_text=written)
+        self._report(
+            EventKind.PROCESS_CRASHED, process, reason=why, exit=exit_reason(code), last_line=line
+        )
 
     def _report(self, kind: EventKind, process: ProcessHandle, **fields: str) -> None:
         self._events.note(kind, process=process.process_id, pid=process.pid or "", **fields)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs, Recovered, crashed
+from asok_core.backends.redis.consuming.held_jobs import HeldJobs, LastStacks, Recovered, crashed
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import worker_of
@@ -156,18 +156,25 @@ class Recovery:
                 )
             if imports:
                 postpone_imports(self._config, self._registry, handle.process_id, queue, imports)
-            total += self._held.recover(handle.process_id, queue, charged=charged, doubted=doubted)
+            total += self._held.recover(
+                handle.process_id,
+                queue,
+                charged=charged,
+                doubted=doubted,
+                stacks=_kept(handle),
+            )
         self._log(f"process {handle.process_id}, which died", total)
 
     def rest_of(self, handles: Iterable[ProcessHandle]) -> None:
         """Return what processes left when the worker was stopped; nothing is charged for that."""
-        processes = [handle.process_id for handle in handles]
-        self._registry.kill_waiters(*processes)
+        ended = list(handles)
+        self._registry.kill_waiters(*(handle.process_id for handle in ended))
         refusals = []
-        for process in processes:
+        for handle in ended:
             for queue in self._config.queues:
                 try:
-                    self._held.recover(process, queue, charged=())
+                    process, stacks = handle.process_id, _kept(handle)
+                    self._held.recover(process, queue, charged=(), stacks=stacks)
                 except Refused as error:
                     # One broken key must not keep the jobs of another queue.
                     refusals.append(error)
@@ -192,3 +199,15 @@ class Recovery:
             error = crashed(times)
             log_failure(job, error, Failure.of_line(f"{type(error).__name__}: {error}"))
         write_counts(self._registry, counts)
+
+
+def _kept(handle: ProcessHandle) -> LastStacks:
+    """Where the jobs of a process were before it was ended: each of them, or those it was ended for."""
+    watch = handle.watch
+    kept = {
+        "process hung": watch.hung,
+        "cancelled": watch.cancelled,
+        "worker stopped": watch.stopped,
+    }
+    why = next((name for name, applies in kept.items() if applies), "")
+    return LastStacks(why, watch.stacks if why else {})

@@ -11,12 +11,14 @@ import re
 import secrets
 import socket
 import time
+from contextlib import suppress
 
 from asok_core.backends.redis.calls import load_scripts
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
+from asok_core.errors import AsokError
 from asok_core.runtime.logs import safe_logger, written_elsewhere
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
@@ -41,6 +43,7 @@ from asok_core.worker.supervising.duties.subscription import SubscriptionDuty
 from asok_core.worker.supervising.duties.unclaimed_queues import UnclaimedQueuesDuty
 from asok_core.worker.supervising.duty_schedule import DutySchedule
 from asok_core.worker.supervising.event_report import EventReport
+from asok_core.worker.supervising.process_watch import LONGEST_SAMPLING
 from asok_core.worker.supervising.processes import Processes
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.systemd import STOPPING, notify
@@ -56,6 +59,8 @@ UNABLE = 4
 RELEASE_ATTEMPTS = 2
 MARGIN = 5.0
 """Seconds beyond the deadline of the processes before they are killed."""
+LOOK = 0.05
+"""Seconds between two looks for the stacks of their jobs, once that is over."""
 
 
 def worker_id() -> str:
@@ -221,14 +226,26 @@ class Supervisor:
         # From here on a death of this worker is no fault of a job, and others must know that.
         self._heartbeat.hasten()
         while any(process.alive for process in self._processes):
-            if requests.at_once or time.monotonic() > deadline:
-                for process in self._processes:
-                    process.kill()
+            left, files = deadline - time.monotonic(), self._wakes.files()
+            late = left <= LONGEST_SAMPLING
+            if requests.at_once:
+                self._processes.end_for_stop("")
+            elif late:
+                why = f"it did not stop within {grace + MARGIN:g} s"
+                self._processes.end_for_stop(why, due=left <= 0)
+            else:
+                # Whoever cancels a job need not wait for the deadline.
+                self._processes.end_for_cancelled()
+            with suppress(AsokError):
+                for message in self._wakes.read():
+                    self._messages.follow(message)
+            self._processes.note_deaths()
             self._schedule.run_if_due(self._heartbeat)
             self._schedule.run_if_due(self._answers)
             self._processes.look(None, in_outage=self._outage.active)
             self._processes.attend(self._requests)
-            self._alarm.sleep(0.5, ())
+            self._alarm.sleep(LOOK if late or self._processes.ends else 0.5, files)
+        self._processes.note_deaths()
         released = self._release_lease()
         for process in self._processes:
             process.close()
@@ -249,6 +266,9 @@ class Supervisor:
         """Whether Redis has neither jobs of this worker nor its lease now."""
         if not self._heartbeat.leased:
             return True
+        if self._events:
+            # How its processes ended is known before the worker is known to have stopped.
+            self._schedule.run(self._heartbeat)
         release = LeaseReleaseDuty(
             self._config,
             self._registry,

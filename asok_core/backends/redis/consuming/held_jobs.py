@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.cycle import CheckActive
@@ -14,6 +15,7 @@ from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_asi
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import glob_escaped, process_numbers, worker_of
 from asok_core.errors import WorkerCrashed
+from asok_core.inspection.stacks import Stack, encode_kept
 from asok_core.jobs.envelope import Payload, dead_entry, peek
 from asok_core.jobs.job import Job
 from asok_core.jobs.numbers import count
@@ -30,6 +32,16 @@ process died. It may be innocent, but there must be an end of it."""
 def crashed(times: int) -> WorkerCrashed:
     """The error of a job that has reached the crash limit."""
     return WorkerCrashed(f"the process died {times} times while running this job")
+
+
+class LastStacks(NamedTuple):
+    """Where the code of jobs was, by their ids, before their process was ended, and why it was."""
+
+    why: str = ""
+    by_job: Mapping[str, Stack] = {}
+
+
+NO_STACKS = LastStacks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,7 @@ class HeldJobs:
         by: str = "",
         charged: Collection[str] | None = None,
         doubted: Collection[str] = (),
+        stacks: LastStacks = NO_STACKS,
     ) -> Recovered:
         """Return what ``process`` held of ``queue``, each job atomically and in its order.
 
@@ -122,6 +135,7 @@ class HeldJobs:
         ``by`` is the worker that recovers it, whose own lease must be alive at the same instant.
         ``charged`` are the ids that were running when it died (None: whatever its record says ran).
         ``doubted`` are those that ran while it may have died of something else: see ``IN_DOUBT``.
+        The record of each job keeps what ``stacks`` has of it.
         """
         key, total = self._keys.active(process, queue), Recovered()
         stuck = 0
@@ -151,7 +165,12 @@ class HeldJobs:
                 by=by,
                 dlq_max=self._dlq_max,
                 jobs=[
-                    self._held_job(each, limits.get(each.id, 0), times.get(each.id, 0))
+                    self._held_job(
+                        each,
+                        limits.get(each.id, 0),
+                        times.get(each.id, 0),
+                        self._kept_stack(each, process, stacks),
+                    )
                     for each in payloads
                 ],
             )
@@ -207,7 +226,14 @@ class HeldJobs:
         found = self._registry.connection.call("MGET", *map(self._keys.crashes, ids)) if ids else ()
         return {job_id: count(each) + 1 for job_id, each in zip(ids, found, strict=True)}
 
-    def _held_job(self, payload: Payload, limit: int, times: int) -> RecoveredJob:
+    def _kept_stack(self, payload: Payload, process: str, stacks: LastStacks) -> str:
+        stack = stacks.by_job.get(payload.id)
+        if not stack or payload.job is None:
+            return ""
+        attempt = payload.job.attempt
+        return encode_kept(stacks.why, attempt, self._registry.now(), process, stack)
+
+    def _held_job(self, payload: Payload, limit: int, times: int, stack: str) -> RecoveredJob:
         job = payload.job
         dead_job, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
         if limit:
@@ -222,6 +248,7 @@ class HeldJobs:
             task=job.task if job else "",
             unique=(job.unique or "") if job else "",
             error=error,
+            stack=stack,
         )
 
     def _running(self, payloads: Sequence[Payload], process: str) -> set[str]:

@@ -78,6 +78,7 @@ class HeartbeatDuty(Duty):
             self._fields(memory, slots),
             machine=self._presence.machine,
             events=events,
+            shortage=self._memory.shortage,
         )
         self.leased = True
         self._events.reported(events)

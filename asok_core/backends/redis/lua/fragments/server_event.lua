@@ -1,4 +1,4 @@
--- needs: event finite
+-- needs: event finite locations
 -- Whether another server answers than the one that workers saw last: one of them notices, and the rest find it noted.
 -- see_server(ask, known, last, now): `ask` where the connection of this worker is a new one, since neither a restart
 --   nor a failover leaves one open; `known` is the run id that this worker saw last, at `last` (epoch seconds; 0:
@@ -31,4 +31,16 @@ local function note_release(release, worker)
   if last == release then return end
   if type(last) == 'string' then add_event('release_changed', { 'from', last, 'to', release, 'worker', worker }) end
   redis.pcall('HSET', server_key, 'release', release)
+end
+
+-- note_memory(shortage): what is wrong with the memory of the server ('': nothing). The first worker that finds a
+--   change writes its event, and the others find it noted.
+local function note_memory(shortage)
+  local noted = redis.pcall('HGET', server_key, 'memory') == 'short'
+  if shortage ~= '' and not noted and pushed('HSET', server_key, 'memory', 'short') then
+    add_event('warning_raised', { 'warning', 'redis_memory', 'reason', shortage })
+  elseif shortage == '' and noted then
+    redis.call('HDEL', server_key, 'memory')
+    add_event('warning_cleared', { 'warning', 'redis_memory' })
+  end
 end

@@ -26,9 +26,12 @@ local function settle(process, release, now, dubious, dlq_max, at)
   local id, moved, unique = ARGV[at + SETTLEMENT.id], ARGV[at + SETTLEMENT.moved], ARGV[at + SETTLEMENT.unique]
   local active, dropped, wait = active_key(process, queue), 0, nil
   local finished_at = ARGV[at + SETTLEMENT.finished_at]
-  local done, unfinished = 1, verb == 'retry' or verb == 'return' or verb == 'postpone'
+  local retry_count, done = ARGV[at + SETTLEMENT.retry_count], 1
+  local unfinished = verb == 'retry' or verb == 'return' or verb == 'postpone'
   if unfinished and is_cancelled(id ~= '' and id or id_in(envelope) or '') then
     if id == '' then return 4, 0 end
+    -- That of the attempt that there is, not of the one that there will not be.
+    if verb == 'retry' then retry_count = string.format('%d', math.max(tonumber(retry_count) - 1, 0)) end
     verb, done, finished_at = 'cancel', 5, string.format('%.6f', now)
   end
   local moves = verb ~= 'cancel'
@@ -61,7 +64,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
   end
 
   local status, started_at, run = STATUS[verb], ARGV[at + SETTLEMENT.started_at], ARGV[at + SETTLEMENT.run_us] / 1000
-  local retry_count, error_text = ARGV[at + SETTLEMENT.retry_count], ARGV[at + SETTLEMENT.error]
+  local error_text = ARGV[at + SETTLEMENT.error]
   -- A job that is given back before it was started has a record that says pending already. One that has ended
   -- must not look as if it had not: what was given back is then a copy of its envelope.
   if verb ~= 'return' or started_at ~= '' and not has_ended(id) then

@@ -31,6 +31,13 @@ local function moves_of(id, crashes)
   return moves_with(id, move_line(stamp, crashes > 0 and 'crash' or 'interrupt', process, began))
 end
 
+-- kept(fields, i): with where the code of the job was before its process was ended, as far as that is known.
+local function kept(fields, i)
+  local stack = ARGV[i + RECOVERED_JOB.stack]
+  if stack ~= '' then fields[#fields + 1], fields[#fields + 2] = 'stack', stack end
+  return fields
+end
+
 for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
   local envelope, id, task = ARGV[i + RECOVERED_JOB.envelope], ARGV[i + RECOVERED_JOB.id], ARGV[i + RECOVERED_JOB.task]
   local limit = tonumber(ARGV[i + RECOVERED_JOB.limit])
@@ -38,8 +45,8 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
   if not wrong_type(index) and index and is_cancelled(id) then
     redis.call('LREM', active, 1, envelope)
     if not has_ended(id) then
-      write_record(id, { 'status', 'cancelled', 'ts', stamp, 'queue', queue, 'function', task, 'finished_at', stamp,
-        'moves', moves_of(id, 0) or record_text(id, 'moves') })
+      write_record(id, kept({ 'status', 'cancelled', 'ts', stamp, 'queue', queue, 'function', task,
+        'finished_at', stamp, 'moves', moves_of(id, 0) or record_text(id, 'moves') }, i))
       finish(id, ARGV[i + RECOVERED_JOB.unique], 'cancelled')
       tally(queue, 'cancelled', 1)
     end
@@ -67,7 +74,7 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
         local fields = { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task }
         local moves = moves_of(id, crashes)
         if moves then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
-        write_record(id, fields)
+        write_record(id, kept(fields, i))
       end
       returned = returned + 1
     end
