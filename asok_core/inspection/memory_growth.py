@@ -16,9 +16,6 @@ WINDOW = 600.0
 FEWEST = 10
 AGREE = 0.95
 """Part of all pairs of distant samples of which the later must be larger."""
-NEARLY_FULL, ENOUGH = 0.9, 0.85
-"""Parts of ``maxmemory``: from the first a warning is raised, below the second it is cleared. Between
-them nothing changes, so that two workers with samples of their own do not contradict each other."""
 HORIZON = 12 * 3600.0
 """Seconds: memory that lasts for longer is no trouble yet. Records expire, so most growth ends."""
 
@@ -63,15 +60,6 @@ class Growth:
         if sum(rate > 0 for rate in rates) < AGREE * len(rates):
             return None
         return statistics.median(rates)
-
-
-def shortage(used: int | None, most: int | None) -> str | None:
-    """What is wrong with the memory: '' nothing; None where that is not known, or as it was before."""
-    if used is None:
-        return None
-    if most and used >= NEARLY_FULL * most:
-        return f"{_size(used)} of {_size(most)} ({used / most:.0%})"
-    return "" if not most or used < ENOUGH * most else None
 
 
 def filling(rate: float | None, used: int | None, most: int | None) -> Filling | None:

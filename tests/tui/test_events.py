@@ -131,7 +131,7 @@ async def test_every_plot_of_the_past_marks_events_and_names_them_at_its_cursor(
     async with open_console(size=(200, 60)) as hand:
         await hand.press("right_square_bracket")
         await hand.sees("last 5 min")
-        plots = list(hand.app.query(Plot))
+        plots = list(hand.app.view.query(Plot))
         assert len(plots) > 1
         await hand.until(lambda: all(map(marked, plots)), "marks on each plot")
         # By the keys, as an operator reads them: the newest value first, then back.

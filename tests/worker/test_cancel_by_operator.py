@@ -345,7 +345,7 @@ def test_the_command_shows_how_far_it_is_until_the_end(desk: Desk, start: RunWor
         job.id,
         "--yes",
         "--wait",
-        "10min",
+        "10m",
     )
     env = {"ASOK_QUEUE_BACKEND": "redis", "SECRET_KEY": SECRET_KEY, "ASOK_CANCEL_WAIT": "1s"}
     env |= {"ASOK_REDIS_URL": desk.settings.redis_url}
@@ -368,7 +368,7 @@ def test_what_has_not_ended_or_not_as_cancelled_is_an_exit_code(
 ) -> None:
     worker = start()
     job = running(desk, "return_when_cancelled", "job")
-    ran = asok("job", "cancel", job.id, "--yes", "--wait", "10min")
+    ran = asok("job", "cancel", job.id, "--yes", "--wait", "10m")
     assert ran.code == 1
     assert ran.out.splitlines()[-1].endswith("; ended: completed")
     job = running(desk, "ignore", "other")

@@ -7,10 +7,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from asok_console.presentation.prose import ago, listed, plural, rough, size
-from asok_core.inspection.memory_growth import NEARLY_FULL
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
 
+NEARLY_FULL = 0.9
+"""Part of the limit of dead jobs, or of Redis's memory, from which an alert is raised."""
 OVERDUE = 10
 """Due jobs that are not promoted, from which it is reported."""
 NAMED = 3
@@ -156,6 +157,6 @@ def _of_memory(server: ServerInfo) -> Iterator[Alert]:
     if server.is_full:
         line = f"Redis is out of memory (maxmemory {size(most)}): it accepts no new jobs"
         yield Alert(Severity.NO_CHANGES, line)
-    elif used >= NEARLY_FULL * most:
+    elif used > NEARLY_FULL * most:
         line = f"Redis is nearly out of memory ({size(used)} of {size(most)})"
         yield Alert(Severity.LOSS_POSSIBLE, line)

@@ -53,8 +53,7 @@ class SendHeartbeat(NamespacedCall[HeartbeatReply]):
     ``ttl`` is that of its hash in seconds; ``machine`` is where others can prove its death, or ''.
     ``first``: none was answered before. ``ask_server`` where the connection is a new one; the worker saw
     the server ``known_server`` ('': none) last, at ``last_seen`` (milliseconds of the server's clock). At
-    most ``events_max`` events are kept, for ``events_age`` seconds. ``memory_shortage`` is what is wrong
-    with the memory of the server ('': nothing), where that is known.
+    most ``events_max`` events are kept, for ``events_age`` seconds.
     """
 
     worker: str
@@ -67,8 +66,6 @@ class SendHeartbeat(NamespacedCall[HeartbeatReply]):
     last_seen: int
     events_max: int
     events_age: int
-    memory_known: bool
-    memory_shortage: str
     queues: Sequence[str]
     fields: Sequence[PublishedField]
     events: Sequence[NewEvent]

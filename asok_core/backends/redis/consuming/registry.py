@@ -71,12 +71,10 @@ class Registry:
         *,
         machine: str = "",
         events: Sequence[NewEvent] = (),
-        shortage: str | None = None,
     ) -> Heartbeat:
         """Take or renew the lease of ``worker``, publish ``fields`` about it and report ``events``.
 
-        ``machine`` is where others can prove its death, '' where they cannot. ``shortage`` is what is
-        wrong with the memory of Redis: '' nothing, None not known.
+        ``machine`` is where others can prove its death, '' where they cannot.
         """
         connection, asked_at = self.connection, steady()
         events_max, events_age = self._events_bounds
@@ -93,8 +91,6 @@ class Registry:
             last_seen=self._last_seen,
             events_max=events_max,
             events_age=events_age,
-            memory_known=shortage is not None,
-            memory_shortage=shortage or "",
             queues=queues,
             fields=[PublishedField(name, value) for name, value in fields.items()],
             events=events,

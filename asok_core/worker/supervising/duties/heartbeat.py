@@ -78,7 +78,6 @@ class HeartbeatDuty(Duty):
             self._fields(memory, slots),
             machine=self._presence.machine,
             events=events,
-            shortage=self._memory.shortage,
         )
         self.leased = True
         self._events.reported(events)

@@ -6,7 +6,7 @@ import time
 
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import Refused
-from asok_core.inspection.memory_growth import INTERVAL, Filling, Growth, filling, shortage
+from asok_core.inspection.memory_growth import INTERVAL, Filling, Growth, filling
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.supervising.duties.duty import Duty
 
@@ -17,17 +17,13 @@ SOONER = 0.5
 
 
 class RedisMemoryDuty(Duty):
-    """Take a sample each time. ``rate`` is bytes per second, None where it is not known.
-
-    ``shortage`` is what is wrong: see ``memory_growth.shortage``.
-    """
+    """Take a sample each time. ``rate`` is bytes per second, None where it is not known."""
 
     name = "watch over the memory of Redis"
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(INTERVAL)
         self.rate: float | None = None
-        self.shortage: str | None = None
         self._registry = registry
         self._growth = Growth()
         self._warned: float | None = None
@@ -38,10 +34,8 @@ class RedisMemoryDuty(Duty):
             info = self._registry.connection.call("INFO", "memory")
         except Refused:
             # A user who may not ask it (ACL) knows nothing of it.
-            self.shortage = None
             return
         used, most = _field(info, "used_memory"), _field(info, "maxmemory")
-        self.shortage = shortage(used, most)
         if used is None or not most:
             self._growth, self.rate = Growth(), None
             return

@@ -33,13 +33,21 @@ local function note_release(release, worker)
   redis.pcall('HSET', server_key, 'release', release)
 end
 
--- note_memory(shortage): what is wrong with the memory of the server ('': nothing). The first worker that finds a
---   change writes its event, and the others find it noted.
-local function note_memory(shortage)
+-- note_memory(): whether the memory of the server is nearly full. It is read here: of samples that workers took before,
+--   one would contradict a newer one. The first worker that finds a change writes its event, and the others find it
+--   noted. Between both bounds nothing changes. A user who may not ask (ACL) notices nothing.
+local function note_memory()
+  local info = redis.pcall('INFO', 'memory')
+  local used = type(info) == 'string' and finite(string.match(info, 'used_memory:(%d+)'))
+  local most = used and finite(string.match(info, 'maxmemory:(%d+)'))
+  if not most then return end
   local noted = redis.pcall('HGET', server_key, 'memory') == 'short'
-  if shortage ~= '' and not noted and pushed('HSET', server_key, 'memory', 'short') then
-    add_event('warning_raised', { 'warning', 'redis_memory', 'reason', shortage })
-  elseif shortage == '' and noted then
+  if not noted and most > 0 and used >= MEMORY_SHORT * most then
+    if pushed('HSET', server_key, 'memory', 'short') then
+      local part = string.format('%.0f %% of maxmemory (%.0f of %.0f MB)', used / most * 100, used / 2^20, most / 2^20)
+      add_event('warning_raised', { 'warning', 'redis_memory', 'reason', part })
+    end
+  elseif noted and (most == 0 or used < MEMORY_ENOUGH * most) then
     redis.call('HDEL', server_key, 'memory')
     add_event('warning_cleared', { 'warning', 'redis_memory' })
   end

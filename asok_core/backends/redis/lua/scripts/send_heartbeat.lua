@@ -26,7 +26,7 @@ if pushed('HSET', server_key, 'seen_at', string.format('%.3f', now / 1000), 'eve
     'events_age', events_age) then
   redis.call('EXPIRE', server_key, SERVER_TTL)
 end
-if memory_known then note_memory(memory_shortage) end
+note_memory()
 if whole == 0 then
   local known = redis.call('HMGET', key, 'host', 'version', 'release', 'queues', 'slots')
   local about = { 'worker', worker, 'host', known[1], 'version', known[2], 'release', known[3], 'queues', known[4], 'slots', known[5] }
