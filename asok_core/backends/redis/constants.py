@@ -32,8 +32,8 @@ EVENT_TEXT = 1_024
 """Bytes of a field of an event."""
 SAME_RELEASE = "="
 """In place of a release: the one that the record of the job has."""
-MEMORY_SHORT, MEMORY_ENOUGH = 0.9, 0.85
-"""Parts of ``maxmemory``: from the first a warning is raised, below the second it is cleared."""
+MEMORY_SHORT, MEMORY_ENOUGH = 90, 85
+"""Percent of ``maxmemory``: from the first a warning is raised, below the second it is cleared."""
 SERVER_TTL = 2_592_000
 """Seconds without a heartbeat of any worker after which it is not known which server they saw last."""
 WORKER_TTL = 86_400

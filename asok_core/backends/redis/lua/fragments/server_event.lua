@@ -42,12 +42,12 @@ local function note_memory()
   local most = used and finite(string.match(info, 'maxmemory:(%d+)'))
   if not most then return end
   local noted = redis.pcall('HGET', server_key, 'memory') == 'short'
-  if not noted and most > 0 and used >= MEMORY_SHORT * most then
+  if not noted and most > 0 and used * 100 >= MEMORY_SHORT * most then
     if pushed('HSET', server_key, 'memory', 'short') then
       local part = string.format('%.0f %% of maxmemory (%.0f of %.0f MB)', used / most * 100, used / 2^20, most / 2^20)
       add_event('warning_raised', { 'warning', 'redis_memory', 'reason', part })
     end
-  elseif noted and (most == 0 or used < MEMORY_ENOUGH * most) then
+  elseif noted and (most == 0 or used * 100 < MEMORY_ENOUGH * most) then
     redis.call('HDEL', server_key, 'memory')
     add_event('warning_cleared', { 'warning', 'redis_memory' })
   end
