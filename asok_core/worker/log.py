@@ -215,8 +215,12 @@ def log_postponed(job: Job, error: str, retry_in: float, **extra: Any) -> None:
     log_job(logging.WARNING, "Job postponed", job, error=error, retry_in=retry_in, **extra)
 
 
+NOT_BEGUN = "it had not begun"
+"""Of a cancelled job that no attempt of a task was made of."""
+
+
 def log_cancelled(job: Job, error: str, **extra: Any) -> None:
-    """Log that an attempt ended as an operator had cancelled its job."""
+    """Log that a job ended as an operator had cancelled it. ``error`` is how its attempt ended."""
     log_job(logging.WARNING, "Job cancelled", job, error=error, **extra)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import re
 import signal
 import socket
 import sys
@@ -34,7 +33,7 @@ from asok_core.runtime import forks
 from asok_core.worker.shared_state import SharedState, shared_file
 
 MOST = 4 << 20
-"""Bytes of stacks that are logged at once."""
+"""Bytes of stacks that are kept and logged at once; more is of no use, and takes memory."""
 STILL = 0.2
 """Seconds without a further line after which the stacks are taken to be complete."""
 PULSE = 1.0
@@ -65,14 +64,18 @@ class StackFile:
         size = os.fstat(file).st_size
         if size != self._size:
             self._size, self._grew_at = size, now
+            if size > MOST:
+                # A task may write what it likes, and without an end.
+                self.take_all()
+                return ""
         if size == 0 or now - self._grew_at < STILL:
             return ""
         return self.take_all()
 
     def take_all(self) -> str:
-        """Remove and return what was written so far, as by a process that has ended."""
+        """Remove what was written so far, as by a process that has ended, and return the end of it."""
         file = self.fileno()
-        text = os.pread(file, MOST, 0)
+        text = os.pread(file, MOST, max(os.fstat(file).st_size - MOST, 0))
         os.lseek(file, 0, os.SEEK_SET)
         os.ftruncate(file, 0)
         return text.decode("utf-8", "replace")
@@ -183,18 +186,17 @@ def write_stacks_to(file: int) -> None:
     """In a process of a worker: write stacks to ``file``, and not to standard error.
 
     On SIGUSR1 those of all threads; on a fatal error (as SIGSEGV) that error, and where the thread was.
+    In a fork the file is standard error where Python was started with ``faulthandler``, else none. It is
+    not disabled there: the application may have enabled it for a file of its own.
     """
+    elsewhere = 2 if faulthandler.is_enabled() else os.open(os.devnull, os.O_WRONLY)
     faulthandler.register(signal.SIGUSR1, file, all_threads=True)
     # Of one thread: others may be changing their frames.
     faulthandler.enable(file, all_threads=False)
-    # A fork does not keep the file: its number may be that of another there.
-    forks.after_fork(faulthandler.disable)
+    forks.after_fork(lambda: os.dup2(elsewhere, file, inheritable=False))
 
 
-_FATAL = re.compile(
-    r"^Fatal Python error: ([^\n]*)(?:\n\n[^\n]* \(most recent call first\):\n((?:  [^\n]*\n?)*))?",
-    re.MULTILINE,
-)
+_FATAL = "Fatal Python error: "
 _FATAL_SIGNALS = {
     signal.SIGSEGV: "Segmentation fault",
     signal.SIGBUS: "Bus error",
@@ -204,18 +206,20 @@ _FATAL_SIGNALS = {
 }
 
 
-def fatal_error_in(dump: str, code: int) -> str:
-    """The fatal error of which a process with this exit code ended, and the innermost call; else ''.
+def fatal_error_in(dump: str, code: int) -> tuple[str, str]:
+    """The fatal error of which a process with this exit code ended: in a line, and as it was written.
 
-    One of another signal is that of another process, as a program of a task that kept the file.
+    The line has the innermost call. Both are '' where none was reported. One of another signal is that of
+    another process, as a program of a task that kept the file.
     """
-    found = list(_FATAL.finditer(dump))
     name = next((text for number, text in _FATAL_SIGNALS.items() if code == -number), None)
-    if not found or name is None or not found[-1][1].startswith(name):
-        return ""
-    stack = stack_in_dump(f"Thread 0x1 \n{found[-1][2] or ''}", 1)
+    _, found, text = f"\n{dump}".rpartition(f"\n{_FATAL}")
+    if not found or name is None or not text.startswith(name):
+        return "", ""
+    frames = text.partition(" (most recent call first):\n")[2]
+    stack = stack_in_dump(f"Thread 0x1 \n{frames}", 1)
     where = f" in {stack[0].function} ({stack[0].file}:{stack[0].line})" if stack else ""
-    return f"Fatal Python error: {found[-1][1]}{where}"
+    return f"{_FATAL}{text.partition(chr(10))[0]}{where}", f"{_FATAL}{text}"
 
 
 def handles_signal(pid: int) -> bool:

@@ -169,6 +169,19 @@ def end_by_fault_on_stop(word: str) -> None:
     end_by_fault(word)
 
 
+def write_to_its_stacks() -> None:
+    """Write to the file for the stacks of this process until somebody empties it, a gigabyte at most."""
+    # As ``start.py`` gets it.
+    file, part = int(sys.argv[2]), b"x" * (1 << 20)
+    for _ in range(1_000):
+        before = os.fstat(file).st_size
+        os.write(file, part)
+        if os.fstat(file).st_size < before:
+            write_line("emptied")
+            return
+    write_line("a gigabyte")
+
+
 def leave_a_fork_that_ends_by_fault(word: str) -> None:
     """Let a fork end so, and then this process by another signal."""
     child = os.fork()

@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
+from asok_console.commands.job.cancel import how_far
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import worker_of
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import CommandResult, HeldByProcess
+from asok_core.inspection.task_figures import RANGES
 from asok_core.jobs.job import Job
+from asok_core.operations.inspector import open_reader
 from tests.conftest import SECRET_KEY
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker, Worker
@@ -380,6 +383,23 @@ def test_what_has_not_ended_or_not_as_cancelled_is_an_exit_code(
     worker.kill()
 
 
+def test_a_last_attempt_that_fails_at_that_moment_is_shown_as_that(
+    desk: Desk, start: RunWorker, asok: Asok
+) -> None:
+    worker = start()
+    job = running(desk, "fail_when_released", "job")
+    worker.signal(signal.SIGSTOP)
+    cancel(asok, job)
+    desk.release("job")
+    desk.reaches(job, "failed")
+    reader = open_reader(desk.settings)
+    assert how_far(reader.job(job.id)) == "ended: failed"
+    desk.client.delete(f"asok:job:{job.id}", "asok:dlq")
+    assert how_far(reader.job(job.id)) == "how it ended is not known: its record is gone"
+    reader.close()
+    worker.kill()
+
+
 def test_the_audit_names_the_operator(desk: Desk, start: RunWorker, asok: Asok) -> None:
     start()
     job = running(desk, "compute", "job")
@@ -404,7 +424,7 @@ def test_a_worker_that_dies_does_not_bring_a_cancelled_job_back(
     cancel(asok, job)
     worker.kill()
     desk.reaches(job, "cancelled")
-    beside.wait_for_log("Ended 1 cancelled jobs of worker")
+    beside.wait_for_log("Job cancelled")
     assert desk.journal().count("begin job") == 1
     assert desk.pending() == []
     nothing_is_left(desk)
@@ -434,6 +454,62 @@ def test_a_worker_that_stops_does_not_bring_a_cancelled_job_back(
     assert desk.record(job).status == "cancelled"
     assert desk.pending() == []
     assert desk.active() == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["stops", "is ended", "fails", "hard limit", "process dies", "worker stops", "worker quits"],
+)
+def test_however_a_cancelled_job_ends_it_is_logged_and_counted_once(
+    desk: Desk, start: RunWorker, asok: Asok, end: str
+) -> None:
+    """Also where its process is ended for it while the worker stops, and has its error then."""
+    worker = start()
+    task = {"stops": "compute", "fails": "fail_when_released"}.get(end, "ignore")
+    limit: dict[str, Any] = {"hard_timeout": 3} if end == "hard limit" else {}
+    job = running(desk, task, "job", retries=3, **limit)
+    assert figures(desk, task, "started") == {"started": 1}
+    if end == "fails":
+        worker.signal(signal.SIGSTOP)
+    elif end == "worker stops":
+        worker.signal(signal.SIGTERM)
+        worker.wait_for_log("stops within")
+    cancel(asok, job, "0.5s" if end in ("is ended", "worker stops") else "600s")
+    if end == "fails":
+        desk.release("job")
+        worker.wait_for_log("Job cancelled")
+        worker.signal(signal.SIGCONT)
+    elif end == "process dies":
+        desk.wait_for_lines("ignored job")
+        os.kill(worker.only_process(), signal.SIGKILL)
+    elif end == "worker quits":
+        desk.wait_for_lines("ignored job")
+        worker.quit()
+    record = desk.reaches(job, "cancelled")
+    if end in ("is ended", "worker stops"):
+        assert (record.error or "").startswith("JobCancelled: its process was ended")
+    counted = {"started": 1, "cancelled": 1, "failed": 0, "retried": 0}
+    assert figures(desk, task, *counted, until=counted) == counted
+    worker.wait_for_log("Job cancelled")
+    worker.stop()
+    assert worker.log.count("Job cancelled") == 1
+    assert "will be retried" not in worker.log
+    assert desk.counted("cancelled") == 1
+
+
+def figures(
+    desk: Desk, task: str, *names: str, until: dict[str, int] | None = None
+) -> dict[str, int]:
+    """Figures of a task, once they are those of ``until``, or once there are some."""
+
+    def found() -> dict[str, int]:
+        table = reader.tasks(RANGES["1h"])
+        rows = [row.figures for row in table.rows if row.name == f"stubborn.{task}"]
+        return {name: getattr(each, name) for each in rows for name in names}
+
+    with closing(open_reader(desk.settings)) as reader:
+        wait_until(lambda: found() == until if until else found(), lambda: f"{found()}")
+        return found()
 
 
 def test_what_does_not_run_is_refused_or_cancelled_as_before(desk: Desk, asok: Asok) -> None:

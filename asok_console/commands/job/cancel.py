@@ -13,6 +13,7 @@ from asok_console.commands.support.documents import say, write_lines
 from asok_console.presentation.cancellation import CancelState, cancel_line, cancel_state
 from asok_console.presentation.text import safe
 from asok_core.errors import UsageError
+from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.phrases import counted
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
@@ -100,7 +101,7 @@ def _follow(
 ) -> int:
     """Print a line whenever the cancellation of a job has come further. Returns the exit code."""
     until, code = time.monotonic() + patience, 0
-    shown: dict[str, CancelState] = {}
+    shown: dict[str, CancelState | None] = {}
     with closing(open_reader(on_redis(settings, args.url))) as reader:
         left = list(ids)
         while left:
@@ -108,18 +109,13 @@ def _follow(
                 detail = reader.job(job_id, patience=PATIENCE)
                 record = detail.record if detail is not None else None
                 state = cancel_state(record) if record is not None else None
-                if detail is None or record is None or state is None:
+                if state not in (CancelState.ASKED, CancelState.STOPPING):
                     left.remove(job_id)
-                    code = 1
+                    code = code or int(record is None or record.status != Status.CANCELLED)
+                elif shown.get(job_id) is state:
                     continue
-                if shown.get(job_id) is not state:
-                    shown[job_id] = state
-                    ended = f": {record.status}" if state is CancelState.ENDED else ""
-                    line = f"{safe(job_id, 100)}  {cancel_line(record, detail.read_at)}{ended}"
-                    write_lines([line])
-                if state is CancelState.ENDED:
-                    left.remove(job_id)
-                    code = code or int(record.status != Status.CANCELLED)
+                shown[job_id] = state
+                write_lines([f"{safe(job_id, 100)}  {how_far(detail)}"])
             if left and time.monotonic() >= until:
                 say(f"asok: {counted(len(left), 'job')} had not ended after {patience:g} s")
                 return 1
@@ -127,3 +123,16 @@ def _follow(
                 sys.stdout.flush()
                 time.sleep(LOOK)
     return code
+
+
+def how_far(detail: JobDetail | None) -> str:
+    """How far the cancellation of a job is, or how the job ended."""
+    record = detail.record if detail is not None else None
+    if detail is None or record is None:
+        return "how it ended is not known: its record is gone"
+    line = cancel_line(record, detail.read_at)
+    if not record.finished:
+        # Also a dead job that was requeued meanwhile.
+        return line or f"not cancelled: {record.status}"
+    # A job whose last attempt failed at that moment is a dead job, and its record has no request.
+    return f"{line or 'ended'}: {record.status}"

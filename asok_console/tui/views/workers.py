@@ -126,17 +126,21 @@ class WorkersView(NamedView):
 
     def subject(self) -> Subject | None:
         """The job of the slot under the cursor, or the worker."""
-        job = self._job
+        job, line = self._job, self._line
         if job is not None:
             return Subject("job", job.payload.id, job)
-        line = self.query_one(WorkerList).row
         return None if line is None else Subject("worker", line.worker.id)
+
+    @property
+    def _line(self) -> WorkerLine | None:
+        """The worker or the slot under the cursor."""
+        return next((rows.row for rows in self.query(WorkerList)), None)
 
     @property
     def _job(self) -> Row | None:
         """The job of the slot under the cursor."""
-        line = next((rows.row for rows in self.query(WorkerList)), None)
-        if line is None or line.job is None or not line.job.payload.id:
+        job = self._line.job if self._line is not None else None
+        if job is None or not job.payload.id:
             return None
         row = self._job
         if row is not None and row.payload.id:

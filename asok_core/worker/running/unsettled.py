@@ -16,7 +16,7 @@ from asok_core.backends.redis.consuming.outcomes import (
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.log import log_cancelled, log_set_aside, warn_of_dropped
+from asok_core.worker.log import NOT_BEGUN, log_cancelled, log_set_aside, warn_of_dropped
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
@@ -159,8 +159,11 @@ class UnsettledOutcomes:
             held, outcome = pair
             if is_settled(outcome, flag):
                 if flag == CANCELLED_INSTEAD and held.job is not None:
-                    error = outcome.error_line or "it had not come to an end"
-                    log_cancelled(held.job, error, duration=outcome.run_us / 1e6)
+                    if outcome.started_at:
+                        error = outcome.error_line or "its worker stopped"
+                        log_cancelled(held.job, error, duration=outcome.run_us / 1e6)
+                    else:
+                        log_cancelled(held.job, outcome.error_line or NOT_BEGUN)
                 self.close(held)
                 # What an envelope names whose signature is not good says nothing about a task.
                 if held.job is not None and held.rejected is None:

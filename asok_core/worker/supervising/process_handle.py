@@ -191,9 +191,8 @@ class ProcessHandle:
 
         Both are '' where it reported none, as of SIGKILL.
         """
-        self.dump += self._stacks.take_all()
-        line = fatal_error_in(self.dump, self.exit_code() or 0)
-        return line, self.dump if line else ""
+        # A part may have been taken before: a process whose memory is dumped takes a while to end.
+        return fatal_error_in(self.dump + self._stacks.take_all(), self.exit_code() or 0)
 
     @staticmethod
     def _kill_group(group: int) -> None:
@@ -214,8 +213,7 @@ class ProcessHandle:
 
     def failed_imports(self) -> dict[str, FailedImport]:
         """The imports that it died of, or was ended for, by the ids of their jobs."""
-        watch = self.watch
-        if watch.hung or watch.stopped or (watch.cancelled and not watch.overruns):
+        if self.watch.ended and not self.watch.overruns:
             return {}
         died, overruns = died_importing(exit_reason(self.exit_code() or 0)), self.watch.overruns
         return {

@@ -103,14 +103,13 @@ class ProcessWatch:
         """Where the code of all these was before that, or of all its jobs."""
         self.end_reason = ""
         """Why it was ended; '' where it was not, or its worker was stopped at once."""
-        self._sampling = _LastStacks(process)
-        self._hang_sampling = _LastStacks(process)
-        self._hang_reason = ""
-        self._stop_sampling = _LastStacks(process)
+        self._before_jobs_end = _LastStacks(process)
+        self._before_hang_ends = _LastStacks(process)
+        self._before_stop = _LastStacks(process)
 
     @property
     def ended(self) -> bool:
-        """Whether its worker ended it, for whichever of these reasons: it did not die."""
+        """Whether its worker ended it, for the first of these reasons that applied: it did not die."""
         return bool(self.overruns or self.cancelled or self.hung or self.stopped)
 
     def end_for_jobs(self, ends: Mapping[str, float], *, limits: bool = True) -> None:
@@ -119,16 +118,16 @@ class ProcessWatch:
         ``ends``: job -> monotonic time. Stacks of these jobs are taken first, for a second at most.
         Without ``limits`` only the second.
         """
-        if not self._process.alive:
+        if self.ended or not self._process.alive:
             return
         now = time.monotonic()
         running = self._shared.running()
         past = [each for each in running if limits and 0 < each.deadline <= now]
         late = [each for each in running if now >= ends.get(each.job_id, now + 1)]
         if not past and not late:
-            self._sampling.drop()
+            self._before_jobs_end.drop()
             return
-        stacks = self._sampling.take([*past, *late])
+        stacks = self._before_jobs_end.take([*past, *late])
         if stacks is None:
             return
         self.stacks = stacks
@@ -136,30 +135,28 @@ class ProcessWatch:
         self.cancelled = {
             each.job_id: now - each.started for each in late if each.job_id not in self.overruns
         }
-        self.end_reason = self._why()
-        self._process.kill()
-        self._error("Process %s is ended: %s", self.end_reason)
-
-    def _why(self) -> str:
         parts = [reason(self.overruns.values())] if self.overruns else []
         if self.cancelled:
             parts.append(f"{len(self.cancelled)} cancelled jobs did not stop")
-        return ", ".join(parts)
+        self._end(", ".join(parts))
 
-    def end_for_stop(self, why: str, *, due: bool) -> None:
+    def end_for_stop(self, why: str) -> None:
         """End the process as its worker stops; ``why`` is '' where that is to happen at once.
 
-        Else the stacks of its jobs are taken before it is ``due``: call it for ``LONGEST_SAMPLING``.
+        Else the stacks of its jobs are taken first, for a second at most.
         """
-        if not self._process.alive:
+        if self.ended or not self._process.alive:
             return
-        if why:
-            self.stacks = self._stop_sampling.take(self._shared.running()) or self.stacks
-        if due:
-            if why:
-                self._error("Process %s is ended: %s", why)
-            self.stopped, self.end_reason = True, why
-            self._process.kill()
+        stacks = self._before_stop.take(self._shared.running()) if why else {}
+        if stacks is not None:
+            self.stacks, self.stopped = stacks, True
+            self._end(why)
+
+    def _end(self, reason: str) -> None:
+        self.end_reason = reason
+        self._process.kill()
+        if reason:
+            self._error("Process %s is ended: %s", reason)
 
     def look(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether its loop turns and its threads are free; see ``_look_at_loop``."""
@@ -179,27 +176,22 @@ class ProcessWatch:
         self.hang = hang
         if hang is None:
             self._left_hanging = False
-            self._hang_sampling.drop()
-            self._hang_reason = ""
+            self._before_hang_ends.drop()
             if before is not None and alive and not in_outage:
                 self._warn("Process %s works again, after it hung for %.0f s", before.seconds)
             return
         if before is None:
             self._error("Process %s hangs: %s", hang.why)
             self._process.request_stacks()
-        if limit is None or hang.seconds < limit or self.hung:
+        if limit is None or hang.seconds < limit or self.ended:
             return
         if hang.replaceable:
-            reason = f"it hung for {hang.seconds:.0f} s ({hang.why})"
-            self._hang_reason = self._hang_reason or reason
             # Of a process that does not run at all, no stack can be taken.
-            stands = hang.cause in (StallReason.STOPPED, StallReason.TRACED)
-            stacks = self._hang_sampling.take([] if stands else self._shared.running())
-            if stacks is None:
-                return
-            self.stacks, self.hung, self.end_reason = stacks, True, self._hang_reason
-            self._error("Process %s is ended: %s", self.end_reason)
-            self._process.kill()
+            jobs = () if hang.cause is StallReason.STOPPED else self._shared.running()
+            stacks = self._before_hang_ends.take(jobs)
+            if stacks is not None:
+                self.stacks, self.hung = stacks, True
+                self._end(f"it hung for {hang.seconds:.0f} s ({hang.why})")
         elif not self._left_hanging:
             self._left_hanging = True
             why = "; ".join(filter(None, (hang.why, hang.advice)))

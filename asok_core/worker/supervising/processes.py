@@ -227,8 +227,11 @@ class Processes:
             if stacks := process.stacks():
                 logger.warning("Stacks of %s", process.description(), exc_text=stacks)
 
-    def end_for_jobs(self) -> None:
-        """End those whose jobs ran past their hard limits, or are cancelled and did not stop."""
+    def end_for_jobs(self, *, limits: bool = True) -> None:
+        """End those whose jobs ran past their hard limits, or are cancelled and did not stop.
+
+        Without ``limits`` only the second, as while the worker stops: no job is charged then.
+        """
         now = time.monotonic()
         before, self._looked_at = self._looked_at, now
         if now - before > SUSPENDED and not self._spared:
@@ -239,12 +242,7 @@ class Processes:
             return
         self._spared = False
         for process in self._all:
-            process.watch.end_for_jobs(self.ends)
-
-    def end_for_cancelled(self) -> None:
-        """The same while the worker stops, where a job is not charged: for those that are cancelled."""
-        for process in self._all:
-            process.watch.end_for_jobs(self.ends, limits=False)
+            process.watch.end_for_jobs(self.ends, limits=limits)
 
     def look(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether the loop and the threads of each serve; see ``ProcessWatch.look``."""
@@ -253,10 +251,10 @@ class Processes:
             process.commands.flush()
             process.watch.look(limit, in_outage=in_outage)
 
-    def end_for_stop(self, why: str, *, due: bool = True) -> None:
+    def end_for_stop(self, why: str) -> None:
         """End those that live as the worker stops; see ``ProcessWatch.end_for_stop``."""
         for process in self._all:
-            process.watch.end_for_stop(why, due=due)
+            process.watch.end_for_stop(why)
 
     @property
     def stuck(self) -> bool:
@@ -295,27 +293,23 @@ class Processes:
             process.commands.send(command)
 
     def _note_death(self, process: ProcessHandle, code: int) -> None:
+        # One that was ended because of a job, or hung, did not die.
+        ended = process.watch.ended
+        died = not (ended or self._lives.is_planned(process.shared, code))
+        why, wait = exit_reason(code), 0.0
         if self._is_standby(process):
             # Another process runs the jobs of the position. The next start is when that retires.
             del self._standbys[process.position]
-            why, wait = exit_reason(code), 0.0
-            if not (process.watch.ended or self._lives.is_planned(process.shared, code)):
-                what = process.process_id
-                logger.warning("Process %s ended before it was needed (%s)", what, why)
-                self._report_crash(process, code, why)
-        else:
-            # One that was ended because of a job, or hung, did not die.
-            ended = process.watch.ended
-            shared = process.shared
-            wait = (
-                0.0
-                if ended
-                else self._lives.end(process.position, code, process.process_id, shared)
-            )
-            if ended and process.watch.end_reason:
-                self._report(EventKind.PROCESS_ENDED, process, reason=process.watch.end_reason)
-            elif not ended and not self._lives.is_planned(shared, code):
-                self._report_crash(process, code, self._lives.lives[process.position].reason)
+            if died:
+                name = process.process_id
+                logger.warning("Process %s ended before it was needed (%s)", name, why)
+        elif not ended:
+            wait = self._lives.end(process.position, code, process.process_id, process.shared)
+            why = self._lives.lives[process.position].reason
+        if died:
+            self._report_crash(process, code, why)
+        elif process.watch.end_reason:
+            self._report(EventKind.PROCESS_ENDED, process, reason=process.watch.end_reason)
         for module, why in {*process.failed_imports().values()}:
             self.send(self._import_deaths.note(module, why))
         self._unrecovered.add(process.number)

@@ -10,7 +10,13 @@ import time
 from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs, LastStacks, Recovered, crashed
+from asok_core.backends.redis.consuming.held_jobs import (
+    NO_STACKS,
+    HeldJobs,
+    LastStacks,
+    Recovered,
+    crashed,
+)
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import worker_of
@@ -18,7 +24,13 @@ from asok_core.errors import Refused
 from asok_core.runtime.failures import Failure
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.log import log_failure, log_set_aside, warn_of_dropped
+from asok_core.worker.log import (
+    NOT_BEGUN,
+    log_cancelled,
+    log_failure,
+    log_set_aside,
+    warn_of_dropped,
+)
 from asok_core.worker.presence import is_gone, remove_traces
 from asok_core.worker.supervising.cancelled_jobs import settle_cancelled
 from asok_core.worker.supervising.hard_timeout import settle_overrun
@@ -128,7 +140,7 @@ class Recovery:
         # Of one that was ended as it hung, no job was the reason; and where a module was imported, that
         # may have been it. What ran while hooks were called is in doubt: the process may have died of
         # those.
-        over, cancelled = handle.watch.overruns, handle.watch.cancelled
+        over, stacks = handle.watch.overruns, handle.watch.stacks
         started, in_doubt = handle.shared.ended(), handle.shared.running()
         if not handle.shared.in_hooks:
             started, in_doubt = started + in_doubt, []
@@ -141,19 +153,10 @@ class Recovery:
         total = Recovered()
         for queue in self._config.queues:
             if over:
-                stacks = handle.watch.stacks
                 settle_overrun(
                     self._config, self._registry, handle.process_id, queue, over=over, stacks=stacks
                 )
-            if cancelled:
-                settle_cancelled(
-                    self._config,
-                    self._registry,
-                    handle.process_id,
-                    queue,
-                    cancelled=cancelled,
-                    stacks=handle.watch.stacks,
-                )
+            self._settle_cancelled(handle, queue)
             if imports:
                 postpone_imports(self._config, self._registry, handle.process_id, queue, imports)
             total += self._held.recover(
@@ -173,13 +176,27 @@ class Recovery:
         for handle in ended:
             for queue in self._config.queues:
                 try:
+                    self._settle_cancelled(handle, queue)
                     process, stacks = handle.process_id, _kept(handle)
-                    self._held.recover(process, queue, charged=(), stacks=stacks)
+                    total = self._held.recover(process, queue, charged=(), stacks=stacks)
+                    self._account(total)
                 except Refused as error:
                     # One broken key must not keep the jobs of another queue.
                     refusals.append(error)
         if refusals:
             raise refusals[0]
+
+    def _settle_cancelled(self, handle: ProcessHandle, queue: str) -> None:
+        """End the cancelled jobs for which the process was ended."""
+        if handle.watch.cancelled:
+            settle_cancelled(
+                self._config,
+                self._registry,
+                handle.process_id,
+                queue,
+                cancelled=handle.watch.cancelled,
+                stacks=handle.watch.stacks,
+            )
 
     def _log(self, of: str, total: Recovered) -> None:
         warn_of_dropped(total.dropped)
@@ -191,9 +208,15 @@ class Recovery:
                 of,
                 f"; {total.dead} had crashed too often and are dead jobs" if total.dead else "",
             )
-        if total.cancelled:
-            logger.warning("Ended %d cancelled jobs of %s", total.cancelled, of)
+        self._account(total)
+
+    def _account(self, total: Recovered) -> None:
+        """Log and count the jobs that came to their end."""
         counts = TaskCounts()
+        for job, began in total.cancelled_jobs:
+            log_cancelled(job, "its process ended" if began else NOT_BEGUN)
+            if began:
+                counts.cancelled(job.task)
         for job, times in total.dead_jobs:
             counts.crashed(job.task)
             error = crashed(times)
@@ -202,12 +225,8 @@ class Recovery:
 
 
 def _kept(handle: ProcessHandle) -> LastStacks:
-    """Where the jobs of a process were before it was ended: each of them, or those it was ended for."""
+    """Where the jobs of a process were before it was ended, if it was ended for none of them."""
     watch = handle.watch
-    kept = {
-        "process hung": watch.hung,
-        "cancelled": watch.cancelled,
-        "worker stopped": watch.stopped,
-    }
-    why = next((name for name, applies in kept.items() if applies), "")
-    return LastStacks(why, watch.stacks if why else {})
+    if not (watch.hung or watch.stopped):
+        return NO_STACKS
+    return LastStacks("process hung" if watch.hung else "worker stopped", watch.stacks)

@@ -11,14 +11,12 @@ import re
 import secrets
 import socket
 import time
-from contextlib import suppress
 
 from asok_core.backends.redis.calls import load_scripts
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
-from asok_core.errors import AsokError
 from asok_core.runtime.logs import safe_logger, written_elsewhere
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
@@ -43,7 +41,6 @@ from asok_core.worker.supervising.duties.subscription import SubscriptionDuty
 from asok_core.worker.supervising.duties.unclaimed_queues import UnclaimedQueuesDuty
 from asok_core.worker.supervising.duty_schedule import DutySchedule
 from asok_core.worker.supervising.event_report import EventReport
-from asok_core.worker.supervising.process_watch import LONGEST_SAMPLING
 from asok_core.worker.supervising.processes import Processes
 from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.systemd import STOPPING, notify
@@ -57,10 +54,10 @@ SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.2, 5.0
 UNABLE = 4
 """Exit code of a worker of which no process can run jobs, where it is set to exit then."""
 RELEASE_ATTEMPTS = 2
-MARGIN = 5.0
-"""Seconds beyond the deadline of the processes before they are killed."""
-LOOK = 0.05
-"""Seconds between two looks for the stacks of their jobs, once that is over."""
+MARGIN = 4.0
+"""Seconds beyond the deadline of the processes before they are ended."""
+LOOK, SAMPLING = 0.25, 0.05
+"""Seconds between two looks at processes that stop, and while the stacks of their jobs are taken."""
 
 
 def worker_id() -> str:
@@ -201,8 +198,7 @@ class Supervisor:
 
     def _round(self) -> None:
         """Read messages, replace processes that have ended, and do the duties that are due."""
-        for message in self._wakes.read():
-            self._messages.follow(message)
+        self._follow_messages()
         if self._processes.note_ended():
             self._crash_recovery.hasten()
         self._schedule.run_if_due(self._crash_recovery)
@@ -211,6 +207,10 @@ class Supervisor:
             self._heartbeat.hasten()
         self._processes.attend(self._requests)
         self._schedule.run_due()
+
+    def _follow_messages(self) -> None:
+        for message in self._wakes.read():
+            self._messages.follow(message)
 
     # The end
 
@@ -226,25 +226,21 @@ class Supervisor:
         # From here on a death of this worker is no fault of a job, and others must know that.
         self._heartbeat.hasten()
         while any(process.alive for process in self._processes):
-            left, files = deadline - time.monotonic(), self._wakes.files()
-            late = left <= LONGEST_SAMPLING
+            late = time.monotonic() >= deadline
             if requests.at_once:
                 self._processes.end_for_stop("")
             elif late:
-                why = f"it did not stop within {grace + MARGIN:g} s"
-                self._processes.end_for_stop(why, due=left <= 0)
+                self._processes.end_for_stop(f"it did not stop within {grace + MARGIN:g} s")
             else:
                 # Whoever cancels a job need not wait for the deadline.
-                self._processes.end_for_cancelled()
-            with suppress(AsokError):
-                for message in self._wakes.read():
-                    self._messages.follow(message)
+                self._processes.end_for_jobs(limits=False)
+            self._follow_messages()
             self._processes.note_deaths()
             self._schedule.run_if_due(self._heartbeat)
             self._schedule.run_if_due(self._answers)
             self._processes.look(None, in_outage=self._outage.active)
             self._processes.attend(self._requests)
-            self._alarm.sleep(LOOK if late or self._processes.ends else 0.5, files)
+            self._alarm.sleep(SAMPLING if late else LOOK, self._wakes.files())
         self._processes.note_deaths()
         released = self._release_lease()
         for process in self._processes:
@@ -266,7 +262,7 @@ class Supervisor:
         """Whether Redis has neither jobs of this worker nor its lease now."""
         if not self._heartbeat.leased:
             return True
-        if self._events:
+        if self._events and not self._outage.active:
             # How its processes ended is known before the worker is known to have stopped.
             self._schedule.run(self._heartbeat)
         release = LeaseReleaseDuty(

@@ -151,8 +151,8 @@ class RecoveryReply(NamedTuple):
     dead: int
     dropped: int
     """Dead jobs that made room for others."""
-    cancelled: int
-    """Jobs that an operator had cancelled while they ran, and that are ended now."""
+    cancelled: list[int]
+    """Jobs that an operator had cancelled and that are ended now: which (from 1), whether begun, ..."""
     dead_numbers: list[int]
     """Which jobs are dead, from 1."""
 

@@ -55,9 +55,8 @@ class Recovered:
     dead: int = 0
     refused: bool = False
     dropped: int = 0
-    cancelled: int = 0
-    """Jobs that an operator had cancelled while they ran, and that are ended now."""
-
+    cancelled_jobs: tuple[tuple[Job, bool], ...] = ()
+    """Those that an operator had cancelled and that are ended now, and whether each had begun."""
     dead_jobs: tuple[tuple[Job, int], ...] = ()
     """Those that crashed too often, and how often."""
     aside: tuple[OversizedEntry, ...] = ()
@@ -69,7 +68,7 @@ class Recovered:
             self.dead + other.dead,
             self.refused or other.refused,
             self.dropped + other.dropped,
-            self.cancelled + other.cancelled,
+            self.cancelled_jobs + other.cancelled_jobs,
             self.dead_jobs + other.dead_jobs,
             self.aside + other.aside,
         )
@@ -177,18 +176,20 @@ class HeldJobs:
             reply = self._registry.connection.run(call)
             dead = [payloads[at - 1] for at in reply.dead_numbers]
             jobs = tuple((each.job, times[each.id]) for each in dead if each.job is not None)
+            ended = zip(reply.cancelled[::2], reply.cancelled[1::2], strict=True)
+            cancelled = [(payloads[at - 1].job, began == 1) for at, began in ended]
             total += Recovered(
                 reply.returned,
                 reply.dead,
                 reply.refused == 1,
                 reply.dropped,
-                reply.cancelled,
+                tuple((job, began) for job, began in cancelled if job is not None),
                 jobs,
             )
             if reply.refused:
                 break
             # What could not be moved (its queue is not a list) must not hold up the rest.
-            stuck += len(envelopes) - reply.returned - reply.dead - reply.cancelled
+            stuck += len(envelopes) - reply.returned - reply.dead - len(cancelled)
             self._registry.between()
         return total
 

@@ -110,6 +110,10 @@ class TaskCounts:
         """Count an attempt whose process died, and after which its job is dead."""
         self._of(task).failed += 1
 
+    def cancelled(self, task: str) -> None:
+        """Count an attempt whose process ended, and whose job an operator had cancelled."""
+        self._of(task).cancelled += 1
+
     def write(self, connection: Connection, namespace: str) -> None:
         """Write what was counted. Raises Unreachable or Refused."""
         tasks, self._tasks = self._tasks, {}

@@ -48,7 +48,8 @@ local function note_memory()
       add_event('warning_raised', { 'warning', 'redis_memory', 'reason', part })
     end
   elseif noted and (most == 0 or used * 100 < MEMORY_ENOUGH * most) then
-    redis.call('HDEL', server_key, 'memory')
-    add_event('warning_cleared', { 'warning', 'redis_memory' })
+    if redis.pcall('HDEL', server_key, 'memory') == 1 then
+      add_event('warning_cleared', { 'warning', 'redis_memory' })
+    end
   end
 end

@@ -5,11 +5,11 @@
 local stamp, now, second = server_time()
 
 if is_guarded(guard, by, now) then
-  return reply { refused = 1, returned = 0, dead = 0, dropped = 0, cancelled = 0, dead_numbers = {} }
+  return reply { refused = 1, returned = 0, dead = 0, dropped = 0, cancelled = {}, dead_numbers = {} }
 end
 if guard ~= '' then note_lost(guard, by) end
 local stopping = guard ~= '' and redis.pcall('HGET', worker_key(guard), 'stopping') == '1'
-local active, returned, dead, dropped, cancelled = active_key(process, queue), 0, {}, 0, 0
+local active, returned, dead, dropped, cancelled = active_key(process, queue), 0, {}, 0, {}
 
 local function crashes_of(id)
   local count = redis.pcall('GET', crashes_key(id))
@@ -44,14 +44,13 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
   local index = redis.pcall('LPOS', active, envelope)
   if not wrong_type(index) and index and is_cancelled(id) then
     redis.call('LREM', active, 1, envelope)
-    if not has_ended(id) then
-      write_record(id, kept({ 'status', 'cancelled', 'ts', stamp, 'queue', queue, 'function', task,
-        'finished_at', stamp, 'moves', moves_of(id, 0) or record_text(id, 'moves') }, i))
-      finish(id, ARGV[i + RECOVERED_JOB.unique], 'cancelled')
-      tally(queue, 'cancelled', 1)
-    end
+    local began = moves_of(id, 0)
+    write_record(id, kept({ 'status', 'cancelled', 'ts', stamp, 'queue', queue, 'function', task,
+      'finished_at', stamp, 'moves', began or record_text(id, 'moves') }, i))
+    finish(id, ARGV[i + RECOVERED_JOB.unique], 'cancelled')
+    tally(queue, 'cancelled', 1)
     redis.call('DEL', crashes_key(id))
-    cancelled = cancelled + 1
+    cancelled[#cancelled + 1], cancelled[#cancelled + 2] = (i - jobs_first) / RECOVERED_JOB.SIZE + 1, began and 1 or 0
   elseif not wrong_type(index) and index then
     local crashes = limit > 0 and not stopping and id ~= '' and crashes_of(id) + 1 or 0
     local over = crashes > 0 and crashes >= limit and push_dead(ARGV[i + RECOVERED_JOB.dead_job], dlq_max)
