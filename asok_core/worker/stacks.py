@@ -213,7 +213,7 @@ def fatal_error_in(dump: str, code: int) -> tuple[str, str]:
     another process, as a program of a task that kept the file.
     """
     name = next((text for number, text in _FATAL_SIGNALS.items() if code == -number), None)
-    _, found, text = f"\n{dump}".rpartition(f"\n{_FATAL}")
+    _, found, text = dump.rpartition(_FATAL)
     if not found or name is None or not text.startswith(name):
         return "", ""
     frames = text.partition(" (most recent call first):\n")[2]
