@@ -20,10 +20,10 @@ RETURNED = 70
 generation = 0
 """A counter that each fork increases. A job that ends in another generation was forked."""
 
-_clean_ups: list[Callable[[], object]] = []
+_clean_ups: list[Callable[[], None]] = []
 
 
-def after_fork(clean_up: Callable[[], object]) -> None:
+def after_fork(clean_up: Callable[[], None]) -> None:
     """Call ``clean_up`` in every process that is forked from now on. Exceptions are ignored."""
     _clean_ups.append(clean_up)
 

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -186,14 +187,14 @@ def write_stacks_to(file: int) -> None:
     """In a process of a worker: write stacks to ``file``, and not to standard error.
 
     On SIGUSR1 those of all threads; on a fatal error (as SIGSEGV) that error, and where the thread was.
-    In a fork the file is standard error where Python was started with ``faulthandler``, else none. It is
-    not disabled there: the application may have enabled it for a file of its own.
+    A fork has neither, unless Python was started with ``faulthandler``.
     """
-    elsewhere = 2 if faulthandler.is_enabled() else os.open(os.devnull, os.O_WRONLY)
+    asked = faulthandler.is_enabled()
     faulthandler.register(signal.SIGUSR1, file, all_threads=True)
     # Of one thread: others may be changing their frames.
     faulthandler.enable(file, all_threads=False)
-    forks.after_fork(lambda: os.dup2(elsewhere, file, inheritable=False))
+    # A fork does not keep the file: its number may be that of another there.
+    forks.after_fork(partial(faulthandler.enable, 2) if asked else faulthandler.disable)
 
 
 _FATAL = "Fatal Python error: "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import multiprocessing
 import os
 import signal
@@ -14,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from asok_core import hooks
 from asok_core.jobs.job import Job
-from tests.worker.jobs import FOLDER, end_by_fault, hold, sleep_in_c, write_line
+from tests.worker.jobs import hold, sleep_in_c, write_line
 
 
 def square(number: int) -> int:
@@ -164,15 +163,3 @@ def leave_an_orphan(code: int) -> None:
     script = f"(sleep 0.1; exit {code}) & echo $!"
     reported = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
     write_line(f"orphan {reported.stdout.strip()}")
-
-
-def fork_that_reports_its_fault(word: str) -> str:
-    """Have fatal errors written to a file of the application, and a fork end by one."""
-    with (FOLDER / word).open("w+b") as file:
-        faulthandler.enable(file)
-        fork = os.fork()
-        if fork == 0:
-            end_by_fault(word)
-        os.waitpid(fork, 0)
-        file.seek(0)
-        return file.read(24).decode()

@@ -161,14 +161,6 @@ def test_a_forked_process_that_lives_on_does_not_hide_that_its_worker_died(
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_fork_reports_a_fatal_error_where_the_application_has_it_written(
-    desk: Desk, run_worker: RunWorker
-) -> None:
-    run_worker()
-    job = desk.enqueue("fork_that_reports_its_fault", "report", module=FORKING)
-    assert result(desk, job) == "Fatal Python error: Segm"
-
-
 @pytest.mark.parametrize("asked", ["1", ""])
 def test_a_fork_reports_it_on_standard_error_where_python_was_started_to_do_so(
     desk: Desk, run_worker: RunWorker, asked: str

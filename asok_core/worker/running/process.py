@@ -242,7 +242,7 @@ def main() -> int:
     _handle_signals(alarm, stacks)
     asked = socket.socket(fileno=requests)
     threading.Thread(target=pulse, args=(shared, asked), name="asok-pulse", daemon=True).start()
-    for descriptor in (control, requests, bell, *presence):
+    for descriptor in (control, stacks, requests, bell, *presence):
         forks.after_fork(partial(os.close, descriptor))
     try:
         notify = partial(ring, bell)
