@@ -136,7 +136,8 @@ async def test_the_job_of_a_slot_is_asked_where_it_is_seen(
         await hand.press("escape")
         # The other slot is idle. The key has the same meaning there: its job may have just ended.
         await hand.press("j", "s")
-        await hand.sees("Can't show a stack: no job runs")
+        said = "Can't show a stack: no job runs in this slot."
+        await hand.until(lambda: said in {each.message for each in hand.app._notifications}, said)
         await hand.press("k", "k")
         await hand.sees("s sort")
         await hand.press("s")
