@@ -253,7 +253,6 @@ STACK = (
     Action("stack", "s", "stack", "show where the code of the running job is now", "Show",
            frozenset({"jobs", "workers", "job"}), footer=True),
 )  # fmt: skip
-"""Among workers this is the key of a slot; on other rows it sorts them."""
 
 READS = (
     Action("read_back", "left,h", "read the plot", "read the value before (Esc: no more)", "Show",

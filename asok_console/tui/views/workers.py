@@ -126,21 +126,8 @@ class WorkersView(NamedView):
 
     def subject(self) -> Subject | None:
         """The job of the slot under the cursor, or the worker."""
-        job, line = self._job, self._line
-        if job is not None:
-            return Subject("job", job.payload.id, job)
-        return None if line is None else Subject("worker", line.worker.id)
-
-    @property
-    def _line(self) -> WorkerLine | None:
-        """The worker or the slot under the cursor."""
-        return next((rows.row for rows in self.query(WorkerList)), None)
-
-    @property
-    def _job(self) -> Row | None:
-        """The job of the slot under the cursor."""
-        job = self._line.job if self._line is not None else None
-        if job is None or not job.payload.id:
+        line = self.query_one(WorkerList).row
+        if line is None:
             return None
         row = self._job
         if row is not None and row.payload.id:
