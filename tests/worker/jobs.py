@@ -182,10 +182,10 @@ def write_to_its_stacks() -> None:
 
 def leave_a_fork_that_ends_by_fault(word: str) -> None:
     """Let a fork end so, and then this process by another signal."""
-    child = os.fork()
-    if child == 0:
+    fork = os.fork()
+    if fork == 0:
         end_by_fault("fork")
-    os.waitpid(child, 0)
+    os.waitpid(fork, 0)
     die(word)
 
 

@@ -257,10 +257,10 @@ def test_a_task_that_forks_is_cancelled_with_what_it_started(
     start()
     job = running(desk, "fork_and_ignore", "job", retries=3)
     desk.wait_for_lines("fork job")
-    (child,) = [int(line.split()[1]) for line in desk.journal() if line.startswith("pid ")]
+    (process,) = [int(line.split()[1]) for line in desk.journal() if line.startswith("pid ")]
     cancel(asok, job, "0.5s")
     desk.reaches(job, "cancelled")
-    wait_until(lambda: not lives(child), "the end of the fork")
+    wait_until(lambda: not lives(process), "the end of the fork")
     assert desk.journal().count("begin job") == 1
     nothing_is_left(desk)
 
