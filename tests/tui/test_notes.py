@@ -149,7 +149,7 @@ async def test_the_line_of_all_queues_gets_none(bench: Bench, open_console: Open
     async with open_console() as hand:
         await hand.until(lambda: lines(hand, "▸ all queues"), "the cursor")
         await hand.press("n")
-        said = "Can't note: it applies to nothing here."
+        said = "Can't note: choose a job, a queue or an error group."
         assert said in [each.message for each in hand.app._notifications]
         assert not isinstance(hand.app.screen, Ask)
 
