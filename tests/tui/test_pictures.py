@@ -13,6 +13,7 @@ import pytest
 import redis
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
 from syrupy.assertion import SnapshotAssertion
+from textual.widgets import Input
 
 from asok_console.tui.data.status import ConsoleStatus
 from asok_core.backends.redis import audit
@@ -100,6 +101,8 @@ async def draw(
             await hand.press(key)
             await settled(hand)
         await hand.sees(known_by)
+        for field in hand.app.screen.query(Input):
+            field.cursor_blink = False
         await settled(hand)
         drawn = hand.app.export_screenshot(title="asok console")
         if drawn != pictures(name=name):
