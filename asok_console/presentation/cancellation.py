@@ -33,7 +33,7 @@ def cancel_line(record: JobRecord, now: float) -> str:
     request, state = record.cancel, cancel_state(record)
     if request is None or state is None:
         return ""
-    line = f"requested by {safe(request.by, 200)} {numbers.age(request.asked_at, now)} ago"
+    line = f"requested by {safe(request.by, 200)} {numbers.ago(request.asked_at, now)}"
     if state is CancelState.ENDED:
         return f"{line}; ended"
     if state is CancelState.ASKED:

@@ -21,7 +21,7 @@ def note_text(note: OperatorNote | None) -> str:
 def note_author(note: OperatorNote, now: float) -> str:
     """``ann@host, 2 h ago``: who wrote it and when, as far as that is known."""
     who = safe(note.who, 100) or "not known"
-    return who if note.at is None else f"{who}, {numbers.age(note.at, now)} ago"
+    return who if note.at is None else f"{who}, {numbers.ago(note.at, now)}"
 
 
 def note_line(note: OperatorNote, now: float) -> str:

@@ -89,6 +89,17 @@ def age(since: float | None, now: float) -> str:
     return duration(now - since) if since <= now else f"in {duration(since - now)}"
 
 
+def ago(since: float | None, now: float) -> str:
+    """The same in words, without parts of seconds: ``5 s ago``, ``just now``, ``in 5 s``."""
+    words = age(since, now)
+    if since is None or words == UNKNOWN or words.startswith("in "):
+        return words
+    past = now - since
+    if past < 1:
+        return "just now"
+    return f"{past:.0f} s ago" if past < 10 else f"{words} ago"
+
+
 def size(number: int | None) -> str:
     """Bytes as ``512 B``, ``1.4 KB``, ``80 MB`` (steps of 1024)."""
     if number is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from decimal import ROUND_DOWN, Context
 
-from asok_console.presentation.compact import ago, gauge
+from asok_console.presentation.compact import gauge
+from asok_console.presentation.numbers import ago
 from asok_console.presentation.text import safe
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.progress import LONGEST_NOTE, JobProgress
@@ -40,7 +41,7 @@ def progress_line(record: JobRecord, now: float) -> str:
         return ""
     bar = f"{_bar(progress)} " if progress.fraction is not None else ""
     # The time first: a note may be long.
-    when = f"reported {ago(progress.at, now)} ago" if progress.at else "time not known"
+    when = f"reported {ago(progress.at, now)}" if progress.at else "time not known"
     words = _with_note(f"{progress_text(progress._replace(note=''))}, {when}", progress)
     stopped = record.status not in (Status.RUNNING, Status.COMPLETED)
     return f"{bar}at {words}" if stopped else f"{bar}{words}"

@@ -7,6 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asok_console.presentation import numbers
+from asok_console.presentation.notes import note_author
+from asok_console.presentation.progress import progress_line
+from asok_core.inspection.notes import OperatorNote, on_queue
+from asok_core.jobs.job import JobRecord
+from asok_core.jobs.progress import JobProgress
+from asok_core.jobs.states import Status
 
 
 @pytest.mark.parametrize(
@@ -85,6 +91,30 @@ def test_age_of_past_future_and_unknown() -> None:
     assert numbers.age(100.4, 100) == "0 ms"
     assert numbers.age(130, 100) == "in 30 s"
     assert numbers.age(1e300, 100) == "in over 100 years"
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [
+        (None, "–"),
+        (40, "1 min ago"),
+        (97, "3 s ago"),
+        (99.97, "just now"),
+        (100.4, "just now"),
+        (130, "in 30 s"),
+    ],
+)
+def test_a_moment_to_come_is_not_called_past(since: float | None, words: str) -> None:
+    assert numbers.ago(since, 100) == words
+
+
+def test_nothing_to_come_is_called_past_in_a_line() -> None:
+    """The clock of a worker or of another producer may be ahead."""
+    note = OperatorNote(on_queue("default"), "wait", "ann@host", 130.0)
+    assert note_author(note, 100.0) == "ann@host, in 30 s"
+    record = JobRecord("work-1", Status.RUNNING, progress=JobProgress(1, 2, at=130.0))
+    assert "reported in 30 s" in progress_line(record, 100.0)
+    assert "ago" not in progress_line(record, 100.0)
 
 
 @pytest.mark.parametrize(

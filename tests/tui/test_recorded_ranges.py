@@ -39,7 +39,7 @@ async def test_two_weeks_have_dates_and_their_gaps_are_drawn_as_such(
     async with open_console(size=size) as hand:
         await hand.press(BEFORE)
         await hand.sees("last 14 d")
-        await hand.sees("· unknown")
+        await hand.sees("· not recorded")
         if size[0] > 80:
             await hand.sees("last 14 d (15 % recorded)")
         # The axis has dates, and what is not recorded is drawn on the lowest line.

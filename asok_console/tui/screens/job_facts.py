@@ -8,7 +8,7 @@ from textual.content import Content
 
 from asok_console.presentation.cancellation import cancel_line
 from asok_console.presentation.notes import note_author
-from asok_console.presentation.numbers import age
+from asok_console.presentation.numbers import ago
 from asok_console.presentation.progress import progress_line
 from asok_console.presentation.text import safe
 from asok_core.inspection.job_detail import JobDetail
@@ -47,7 +47,7 @@ def facts(
     yield "Progress", progress_line(record, now) if record else ""
     enqueued = (job.enqueued_at if job else None) or (record.enqueued_at if record else None)
     # Times of the clock are in the history.
-    yield "Enqueued", f"{age(enqueued, now)} ago" if enqueued is not None else ""
+    yield "Enqueued", ago(enqueued, now) if enqueued is not None else ""
     yield "Worker", (detail.worker if detail else None) or (record.worker if record else None) or ""
     yield "Release", (record.release if record else None) or ""
     if detail and detail.crashes:

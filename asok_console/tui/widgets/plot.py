@@ -198,7 +198,7 @@ class Plot(Widget):
             segments.append(Segment(series.name, tones("dim")))
             segments.append(Segment(read, tones("")))
         if any(self._gaps):
-            segments.append(Segment(f"   {GAP} unknown", tones("dim")))
+            segments.append(Segment(f"   {GAP} not recorded", tones("dim")))
         room = self.size.width - 2 - Segment.get_line_length(segments)
         title = self.title if cell_len(self.title) <= room else fit(self.title, room)
         return [Segment(f"  {title}", tones("title")), *segments]
