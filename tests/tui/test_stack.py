@@ -23,7 +23,7 @@ async def test_the_stack_of_a_running_job_is_shown(
         await hand.sees("hold  ")
         await hand.sees("tests/worker/jobs.py:")
         await hand.press("s")
-        await hand.sees("10 of 10 in hold")
+        await hand.sees(" of 10 in hold")
         await hand.press("escape", "enter")
         await hand.sees("Actions")
         await hand.sees("d  cancel             ask the running job to stop")
