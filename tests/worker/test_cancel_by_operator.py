@@ -300,7 +300,7 @@ def test_the_process_of_a_task_that_does_not_stop_is_ended_for_it_alone(
         done = desk.reaches(each, "completed")
         assert (done.retry_count, done.cancel) == (0, None)
     nothing_is_left(desk)
-    worker.wait_for_log("is ended: 1 cancelled jobs did not stop")
+    worker.wait_for_log("is ended: 1 cancelled job did not stop")
     assert "died" not in worker.log.replace("which died", "")
     shown = asok("job", "show", job.id)
     assert "stack when attempt 1 was ended (cancelled)" in shown.out

@@ -235,4 +235,4 @@ def test_a_job_past_its_hard_limit_alone_is_charged_for_the_end_of_its_process(
     desk.reaches(innocent, "completed")
     assert not desk.client.keys("asok:crashes:*")
     assert (desk.counted("retried"), desk.counted("dead"), desk.counted("completed")) == (1, 1, 1)
-    worker.wait_for_log("ran past their hard limit", times=2)
+    worker.wait_for_log("ran past its hard limit", times=2)

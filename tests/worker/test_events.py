@@ -108,7 +108,7 @@ def test_a_process_that_is_ended_for_a_job(desk: Desk, run_worker: RunWorker) ->
     desk.reaches(job, "failed")
     (ended,) = planted(desk.settings, EventKind.PROCESS_ENDED)
     assert ended.fields["process"] == f"{name_of(desk, worker)}.1"
-    assert ended.fields["reason"] == "1 jobs ran past their hard limit"
+    assert ended.fields["reason"] == "1 job ran past its hard limit"
     assert not [each for each in events(desk.settings) if each.kind == EventKind.PROCESS_CRASHED]
 
 

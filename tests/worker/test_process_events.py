@@ -175,7 +175,7 @@ def test_a_process_with_a_cancelled_job_that_does_not_stop(
     reader.close()
     operator.close()
     (ended,) = planted(desk.settings, EventKind.PROCESS_ENDED)
-    assert ended.fields["reason"] == "1 cancelled jobs did not stop"
+    assert ended.fields["reason"] == "1 cancelled job did not stop"
     desk.reaches(job, "cancelled")
     assert "process_crashed" not in kinds(desk)
 
@@ -191,7 +191,7 @@ def test_a_process_with_a_job_that_does_not_begin(
     desk.wait_for_lines("importing")
     let_time_pass(worker, PREPARATION)
     (ended,) = planted(desk.settings, EventKind.PROCESS_ENDED)
-    assert ended.fields["reason"] == "1 jobs had not begun their tasks after 300 s"
+    assert ended.fields["reason"] == "1 job had not begun after 300 s"
     assert "process_crashed" not in kinds(desk)
 
 

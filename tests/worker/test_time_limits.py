@@ -58,7 +58,7 @@ def test_the_hard_limit_holds_after_a_slow_import(
     (dead_job,) = desk.dead()
     assert dead_job.error == "TimeoutError: it ran longer than its hard limit of 0.5 s"
     assert desk.journal().count("began") == 1
-    worker.wait_for_log("is ended: 1 jobs ran past their hard limit")
+    worker.wait_for_log("is ended: 1 job ran past its hard limit")
 
 
 ENDLESS = """\
@@ -97,7 +97,7 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
     job = desk.enqueue("note", "done", module="endless", timeout=0.5)
     desk.wait_for_lines("importing")
     let_time_pass(worker, PREPARATION)
-    worker.wait_for_log("is ended: 1 jobs had not begun their tasks after 300 s")
+    worker.wait_for_log("is ended: 1 job had not begun after 300 s")
     record = desk.reaches(job, "retrying")
     assert re.fullmatch(
         r"TaskImportFailed: module 'endless' cannot be imported: it was not imported after 30\d s",
@@ -120,6 +120,4 @@ def test_what_comes_before_a_task_is_not_called_a_long_run() -> None:
     assert "before hooks" in str(Overrun(Phase.PREPARING, 301).error(job))
     ran = Overrun(Phase.RUNNING, 3)
     assert str(ran.error(job)) == "it ran longer than its hard limit of 2 s"
-    assert reason([hung, ran]) == (
-        "1 jobs ran past their hard limit, 1 jobs had not begun their tasks after 300 s"
-    )
+    assert reason([hung, ran]) == ("1 job ran past its hard limit, 1 job had not begun after 300 s")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.stacks import Stack, encode_kept
 from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
@@ -47,9 +48,10 @@ def reason(overruns: Collection[Overrun]) -> str:
     """Why the process of these jobs is ended, as the log says it."""
     ran = sum(each.phase is Phase.RUNNING for each in overruns)
     waited = len(overruns) - ran
-    parts = [f"{ran} jobs ran past their hard limit"] if ran else []
+    its = "its" if ran == 1 else "their"
+    parts = [f"{counted(ran, 'job')} ran past {its} hard limit"] if ran else []
     if waited:
-        parts.append(f"{waited} jobs had not begun their tasks after {PREPARATION:g} s")
+        parts.append(f"{counted(waited, 'job')} had not begun after {PREPARATION:g} s")
     return ", ".join(parts)
 
 

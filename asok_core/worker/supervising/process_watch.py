@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.stacks import Stack
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.job_slots import SlotJob
@@ -137,7 +138,7 @@ class ProcessWatch:
         }
         parts = [reason(self.overruns.values())] if self.overruns else []
         if self.cancelled:
-            parts.append(f"{len(self.cancelled)} cancelled jobs did not stop")
+            parts.append(f"{counted(len(self.cancelled), 'cancelled job')} did not stop")
         self._end(", ".join(parts))
 
     def end_for_stop(self, why: str) -> None:
