@@ -99,9 +99,12 @@ def unregistered(name: str) -> Reason:
 
 def no_heartbeat(worker: WorkerInfo) -> Reason:
     """Of a worker whose lease still holds: it may be stopped, or without a connection."""
+    evidence: dict[str, str | int | float] = {"host": worker.host or "not known"}
+    if worker.condition:
+        evidence["it_reported_last"] = worker.trouble or worker.condition
     return Reason(
         "worker_no_heartbeat", f"worker {worker.id} sends no heartbeat: whether it takes jobs is not "
-        "known", worker.beat_at, {"host": worker.host or "not known"},
+        "known", worker.beat_at, evidence,
         f"look at its process {worker.pid or ''} on {worker.host or 'its host'}",
     )  # fmt: skip
 
@@ -119,6 +122,8 @@ def impediment(
             f"look at its process {worker.pid or ''} on {worker.host or 'its host'}", blocking=True,
         )  # fmt: skip
     if not worker.runs_jobs:
+        if worker.no_heartbeat_for(now) is not None:
+            return no_heartbeat(worker)
         text = worker.trouble or "starting: none of its processes runs jobs yet"
         code = f"worker_{worker.condition or 'starting'}".replace("-", "_").replace(" ", "_")
         remedy = (

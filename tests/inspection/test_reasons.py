@@ -253,6 +253,18 @@ def test_a_worker_without_heartbeat_is_not_relied_on() -> None:
     assert codes(explain_job(pending(3), busy, ()))[:2] == ["worker_no_heartbeat", "slots_busy"]
 
 
+@pytest.mark.parametrize(
+    "workers", sorted(BLOCKED.keys() & {"starting", "hanging", "crash-looping"})
+)
+def test_what_a_worker_reported_before_its_heartbeats_ended_is_no_fact_now(workers: str) -> None:
+    (worker,) = WORKERS[workers]
+    stalled = replace(worker, beat_at=NOW - 20, lease_until=NOW + 600)
+    reason = impediment(stalled, NOW)
+    assert reason is not None
+    assert reason.code == "worker_no_heartbeat"
+    assert str(reason.evidence["it_reported_last"]).startswith(workers)
+
+
 def test_beside_another_worker_one_without_heartbeat_is_one_reason_of_several() -> None:
     whole = replace(snapshot(), workers=(replace(STALLED, id="w0"), IDLE))
     assert codes(explain_job(pending(0), whole, ())) == ["worker_no_heartbeat", "not_known"]

@@ -54,19 +54,16 @@ async def test_a_tiny_screen_shows_the_row_on_which_keys_act(
 ) -> None:
     seed.shop(redis_client)
     async with open_console(size=(40, 10)) as hand:
-        for key, text in (
-            ("2", "shop."),
-            ("3", "shop."),
-            ("4", "shop."),
-            ("5", "web-"),
-            ("6", "shop."),
-        ):
+        for key in "23456":
             await hand.press(key)
+            # The beginning of the name of a task gives way to the figures beside it.
+            names = ("web-",) if key == "5" else tuple(function for _, function, *_ in seed.TASKS)
 
-            def chosen(text: str = text) -> bool:
-                return any("▸" in line and text in line for line in hand.screen().splitlines())
+            def chosen(names: tuple[str, ...] = names) -> bool:
+                lines = [line for line in hand.screen().splitlines() if "▸" in line]
+                return any(name in line for line in lines for name in names)
 
-            await hand.until(chosen, f"the cursor on {text} in view {key}")
+            await hand.until(chosen, f"the cursor on one of {names} in view {key}")
 
 
 async def test_the_overview_counts_again_each_time(
