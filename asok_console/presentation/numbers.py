@@ -90,14 +90,12 @@ def age(since: float | None, now: float) -> str:
 
 
 def ago(since: float | None, now: float) -> str:
-    """The same in words, without parts of seconds: ``5 s ago``, ``just now``, ``in 5 s``."""
+    """The same in words, without parts of seconds: ``5 s ago``, ``in 5 s``."""
     words = age(since, now)
-    if since is None or words == UNKNOWN or words.startswith("in "):
-        return words
-    past = now - since
-    if past < 1:
-        return "just now"
-    return f"{past:.0f} s ago" if past < 10 else f"{words} ago"
+    past = math.nan if words == UNKNOWN or since is None else now - since
+    if -1 < past < 10:
+        return f"{max(past, 0.0):.0f} s ago"
+    return f"{words} ago" if past >= 10 else words
 
 
 def size(number: int | None) -> str:

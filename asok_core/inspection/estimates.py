@@ -107,7 +107,7 @@ def _obstacle(
     for each in found:
         if each.blocking or each.code in ("would_not_run", "not_known"):
             return each.text
-    if able and not reasons.responsive(case.queue, case.snapshot):
+    if not reasons.responsive(case.queue, case.snapshot):
         return "no worker that serves its queue sends heartbeats"
     if shared := _shared(case, before, able):
         return f"other workers serve {named(shared, 'queue')} too, in which jobs are ahead of it"

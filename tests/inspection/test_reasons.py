@@ -263,6 +263,10 @@ def test_what_a_worker_reported_before_its_heartbeats_ended_is_no_fact_now(worke
     assert reason is not None
     assert reason.code == "worker_no_heartbeat"
     assert str(reason.evidence["it_reported_last"]).startswith(workers)
+    found = explain_job(pending(0), replace(snapshot(), workers=(stalled,)), ())
+    assert codes(found)[0] == "worker_no_heartbeat"
+    assert found.estimate is not None
+    assert found.estimate.low is None
 
 
 def test_beside_another_worker_one_without_heartbeat_is_one_reason_of_several() -> None:

@@ -99,8 +99,8 @@ def test_age_of_past_future_and_unknown() -> None:
         (None, "–"),
         (40, "1 min ago"),
         (97, "3 s ago"),
-        (99.97, "just now"),
-        (100.4, "just now"),
+        (99.97, "0 s ago"),
+        (100.4, "0 s ago"),
         (130, "in 30 s"),
     ],
 )
