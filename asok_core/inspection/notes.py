@@ -93,6 +93,8 @@ class Notes(dict[str, OperatorNote]):
     """Whether the user has no right to read them."""
     unread: int = 0
     """Fields that hold no note: another program wrote them."""
+    taken_at: float = 0.0
+    """When they were read, by Redis's clock."""
 
     def on(self, subject: NoteSubject) -> OperatorNote | None:
         """The note on this subject."""
@@ -118,6 +120,7 @@ def is_on(note: OperatorNote, subject: NoteSubject) -> bool:
 def notes_of(fields: Iterable[tuple[str, bytes]], now: float) -> Notes:
     """The notes of the hash at this time (epoch seconds)."""
     notes = Notes()
+    notes.taken_at = now
     for field, value in fields:
         note = note_of(field, value)
         if note is None:

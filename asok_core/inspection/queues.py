@@ -48,6 +48,10 @@ class Bucket:
         return self.completed + self.failed
 
 
+ALL = "all queues"
+"""The name of all queues together, where a queue may be named."""
+
+
 def add_to(sums: dict[int, Bucket], parts: Iterable[Bucket]) -> None:
     """Add each bucket to that of the same start in ``sums``."""
     for each in parts:

@@ -213,9 +213,8 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
         yield from held_up
     else:
         capacity = list(_of_capacity(name, snapshot, able))
-        stalled = [
-            no_heartbeat(worker) for worker in able if worker not in responsive(name, snapshot)
-        ]
+        now = snapshot.taken_at
+        stalled = [no_heartbeat(each) for each in able if each.no_heartbeat_for(now) is not None]
         # What slots are busy with counts less where no heartbeat shows that their workers continue.
         yield from stalled + capacity if len(stalled) == len(able) else capacity + stalled
         for reason in held_up:

@@ -13,6 +13,7 @@ from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
 from asok_core.inspection.phrases import counted
+from asok_core.inspection.queues import ALL
 from asok_core.inspection.reason import ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
@@ -25,7 +26,6 @@ ENTRIES = 1000
 """Newest entries of the audit in which is looked for who paused a queue or made a worker quiet."""
 NEWEST = 50
 """Of these, how many are read again where the others are known."""
-ALL = "all queues"
 KEYS = 500_000
 """Keys among which other namespaces are looked for: a fifth of a second of Redis, in small steps."""
 

@@ -114,6 +114,17 @@ def cancel(asok: Asok, job: Job, wait: str = "600s") -> Ran:
     return ran
 
 
+def failed_when_cancelled(desk: Desk, start: RunWorker, asok: Asok) -> tuple[Worker, Job]:
+    """A job whose last attempt fails before its process knows that it is cancelled."""
+    worker = start()
+    job = running(desk, "fail_when_released", "job")
+    worker.signal(signal.SIGSTOP)
+    cancel(asok, job)
+    desk.release("job")
+    desk.reaches(job, "failed")
+    return worker, job
+
+
 def moves(desk: Desk, job: Job) -> list[str]:
     text = desk.client.hget(f"asok:job:{job.id}", "moves") or b""
     return [json.loads(line)[1] for line in text.splitlines()]
@@ -177,12 +188,7 @@ def test_a_retry_that_becomes_a_cancellation_calls_no_hooks(
 def test_a_last_attempt_that_fails_at_that_moment_is_a_dead_job_and_calls_them(
     desk: Desk, start: RunWorker, asok: Asok
 ) -> None:
-    worker = start()
-    job = running(desk, "fail_when_released", "job")
-    worker.signal(signal.SIGSTOP)
-    cancel(asok, job)
-    desk.release("job")
-    desk.reaches(job, "failed")
+    worker, job = failed_when_cancelled(desk, start, asok)
     desk.wait_for_lines(f"failure hook {job.id}")
     assert len(desk.dead()) == 1
     worker.signal(signal.SIGCONT)
@@ -386,12 +392,7 @@ def test_what_has_not_ended_or_not_as_cancelled_is_an_exit_code(
 def test_a_last_attempt_that_fails_at_that_moment_is_shown_as_that(
     desk: Desk, start: RunWorker, asok: Asok
 ) -> None:
-    worker = start()
-    job = running(desk, "fail_when_released", "job")
-    worker.signal(signal.SIGSTOP)
-    cancel(asok, job)
-    desk.release("job")
-    desk.reaches(job, "failed")
+    worker, job = failed_when_cancelled(desk, start, asok)
     reader = open_reader(desk.settings)
     assert how_far(reader.job(job.id)) == "ended: failed"
     desk.client.delete(f"asok:job:{job.id}", "asok:dlq")

@@ -25,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the notes. Raises Refused where they cannot be read."""
     with closing(open_reader(settings, args.url)) as reader:
-        snapshot = reader.snapshot(rates=False, jobs=False)
-    now, notes = snapshot.taken_at, snapshot.notes.readable()
+        notes = reader.notes().readable()
     if notes.unread:
         say(f"{counted(notes.unread, 'field')} of the hash cannot be read as notes")
     if args.json:
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             (
                 str(each.subject.kind),
                 safe(each.subject.name, NAME_LIMIT),
-                numbers.age(each.at, now),
+                numbers.age(each.at, notes.taken_at),
                 safe(each.who, 60),
                 safe(each.text, LONGEST_NOTE),
             )

@@ -17,7 +17,6 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.why import Subject
-from asok_console.tui.views.shared.all_queues import ALL
 from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, Compared
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (
@@ -53,7 +52,7 @@ from asok_core.backends.roles import Reader
 from asok_core.clock import MINUTE
 from asok_core.inspection import phrases
 from asok_core.inspection.queue_history import EarlierMinute
-from asok_core.inspection.queues import Bucket
+from asok_core.inspection.queues import ALL, Bucket
 from asok_core.inspection.snapshot import Snapshot
 
 WIDE, HIGH = 160, 48

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import is_
 
-from asok_core.inspection.queues import Bucket, QueueStats
+from asok_core.inspection.queues import ALL, Bucket, QueueStats
 from asok_core.inspection.workers import WorkerInfo
-
-ALL = "all queues"
 
 
 def total(queues: Sequence[QueueStats], workers: Sequence[WorkerInfo], now: float) -> QueueStats:

@@ -14,11 +14,11 @@ from asok_console.presentation.notes import MARK
 from asok_console.presentation.numbers import count, milliseconds, share
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.trend import FAILURES_SEEN, WIDEST, Trend, total_trend, trend
-from asok_console.tui.views.shared.all_queues import ALL, total
+from asok_console.tui.views.shared.all_queues import total
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.notes import on_queue
-from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.queues import ALL, QueueStats
 from asok_core.inspection.snapshot import Snapshot
 
 

@@ -51,11 +51,12 @@ class ReadHistory(NamespacedCall[list[Any]]):
     last: int
 
 
-class NotesReply(NamedTuple):
-    """``number`` of fields; field, value, ... unless they are too many or known.
+NOT_A_HASH, FORBIDDEN = -1, -2
+"""In place of the number of notes: the key is of another type, or the user has no right to it."""
 
-    ``number`` is -1 where the key is not a hash, and -2 for a user who has no right to it.
-    """
+
+class NotesReply(NamedTuple):
+    """``number`` of fields, or NOT_A_HASH or FORBIDDEN; field, value, ... unless too many or known."""
 
     number: int
     digest: bytes

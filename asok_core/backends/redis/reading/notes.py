@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
-from asok_core.backends.redis.calls.reading import NotesReply
+from asok_core.backends.redis.calls.reading import FORBIDDEN, NOT_A_HASH, NotesReply
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.query import Query, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import Queries
@@ -19,9 +19,6 @@ from asok_core.inspection.notes import (
     notes_of,
     on_job,
 )
-
-NOT_A_HASH, FORBIDDEN = -1, -2
-"""Numbers of a reply without notes."""
 
 
 class NoteMemory:

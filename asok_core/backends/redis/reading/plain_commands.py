@@ -14,7 +14,7 @@ import redis
 from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.calls.call import Arg
-from asok_core.backends.redis.calls.reading import NotesReply
+from asok_core.backends.redis.calls.reading import FORBIDDEN, NOT_A_HASH, NotesReply
 from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
@@ -178,7 +178,7 @@ class PlainQueries:
         def read(replies: Sequence[Any]) -> NotesReply:
             (found,) = replies
             if isinstance(found, redis.RedisError):
-                return NotesReply(-1 if wrong_type(found) else -2, b"", [])
+                return NotesReply(NOT_A_HASH if wrong_type(found) else FORBIDDEN, b"", [])
             return NotesReply(len(found) // 2, b"", found)
 
         return Query((("HGETALL", self._keys.notes),), read)

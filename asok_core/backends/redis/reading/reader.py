@@ -13,7 +13,7 @@ from asok_core.backends.redis.reading.pages import PageReader
 from asok_core.backends.redis.reading.round_trips import ReaderSession
 from asok_core.backends.redis.reading.snapshots import SnapshotBuilder
 from asok_core.inspection.job_detail import JobDetail
-from asok_core.inspection.notes import is_on, on_job
+from asok_core.inspection.notes import is_on, is_over, on_job
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Row, running_rows
@@ -186,7 +186,8 @@ class RedisReader(PageReader):
                 detail = look(held) or detail
         if detail is None:
             return None
-        if detail.note is not None and not is_on(detail.note, on_job(job_id, detail.task)):
+        note, about = detail.note, on_job(job_id, detail.task)
+        if note is not None and (is_over(note, detail.read_at) or not is_on(note, about)):
             detail = detail._replace(note=None)
         return self._redaction.detail(detail)
 

@@ -15,7 +15,7 @@ from asok_core.backends.redis.reading.queries import Found, Order
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.job_detail import JobDetail, Move
-from asok_core.inspection.notes import OperatorNote, is_over
+from asok_core.inspection.notes import OperatorNote
 from asok_core.inspection.partial_payload import partial_payload
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
@@ -104,7 +104,7 @@ def find_job(
         attempts=record_replies.attempts(attempts),
         reports=record_replies.reports(reports),
         moves=record_replies.moves(moves),
-        note=None if found.note is None or is_over(found.note, found.now) else found.note,
+        note=found.note,
         read_at=found.now,
     )
     until = time.monotonic() + patience
