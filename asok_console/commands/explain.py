@@ -10,10 +10,12 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.explanation import lines_of, title_of
+from asok_console.presentation.notes import note_document
 from asok_core.clock import iso
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.notes import OperatorNote
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
@@ -93,9 +95,15 @@ def _document(found: explain.Explained) -> dict[str, Any]:
         found.kind: found.name,
         "state": found.explanation.state,
         "read_at": iso(found.at),
+        "notes": None if found.notes_problem else [_note(each) for each in found.notes],
         "reasons": [_reason(each) for each in found.explanation.reasons],
         "estimate": None if estimate is None else _estimate(estimate),
     }
+
+
+def _note(note: OperatorNote) -> dict[str, Any]:
+    subject = note.subject
+    return {"kind": str(subject.kind), "name": subject.name, **(note_document(note) or {})}
 
 
 def _estimate(estimate: Estimate) -> dict[str, Any]:

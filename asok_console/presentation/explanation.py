@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asok_console.presentation import numbers
+from asok_console.presentation.notes import MARK, note_line
 from asok_console.presentation.prose import ago, duration, size
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
@@ -74,7 +75,14 @@ def title_of(found: Explained) -> str:
 
 
 def lines_of(found: Explained) -> Iterator[Line]:
-    """The reasons in their order, each with its evidence, and when a pending job starts."""
+    """The notes on it, the reasons in their order with their evidence, and when a pending job starts."""
+    for note in found.notes:
+        words = safe(note.subject.words, 100)
+        yield Line(f"{MARK} note on {words}: {note_line(note, found.at)}", "info")
+    if found.notes_problem:
+        yield Line(
+            f"whether there are notes is not known: {safe(found.notes_problem, LONGEST)}", "dim"
+        )
     for number, reason in enumerate(found.explanation.reasons, 1):
         yield Line(f"{number}. {what_holds(reason, found.at)}", tone_of(reason), number)
         if evidence := ", ".join(_evidence(reason, found.at)):

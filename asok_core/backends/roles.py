@@ -61,6 +61,8 @@ class CommandResult:
     operation: str | None = None
     """Id of the trash that an undo restores, if any."""
     cancelled: bool = False
+    lacks: str = ""
+    """What is not in it although the jobs are: ``notes: this user has no right to the key asok:notes``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from asok_core.backends.roles import Reader
@@ -10,8 +10,10 @@ from asok_core.errors import Refused, UsageError
 from asok_core.inspection import reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.elsewhere import Elsewhere
+from asok_core.inspection.error_groups import normalised_error
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
+from asok_core.inspection.notes import NoteSubject, OperatorNote, on_error, on_job, on_queue
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.queues import ALL
 from asok_core.inspection.reason import ranked
@@ -29,6 +31,8 @@ NEWEST = 50
 KEYS = 500_000
 """Keys among which other namespaces are looked for: a fifth of a second of Redis, in small steps."""
 
+_WAITS = (Location.PENDING, Location.DELAYED)
+
 Kind: TypeAlias = Literal["job", "queue", "queues", "worker"]
 
 
@@ -43,6 +47,10 @@ class Explained(NamedTuple):
     at: float
     explanation: Explanation
     detail: JobDetail | None = None
+    notes: tuple[OperatorNote, ...] = ()
+    """What operators wrote on it; of a job also on its queue while it waits, and on its error group."""
+    notes_problem: str = ""
+    """Why these are not known."""
 
 
 class RecentOperations:
@@ -109,9 +117,11 @@ def known_job(
     """Why a job is where it is of which ``detail`` was read; None: it was not found."""
     if detail is None:
         unknown = explain_unknown(name, namespace, redis, elsewhere)
-        return Explained("job", name, snapshot.taken_at, unknown)
+        # The note may be all that is left of it.
+        return _noted(Explained("job", name, snapshot.taken_at, unknown), snapshot, [on_job(name)])
     explanation = explain_job(detail, snapshot, operations, stacks, figures)
-    return Explained("job", detail.id, snapshot.taken_at, explanation, detail)
+    found = Explained("job", detail.id, snapshot.taken_at, explanation, detail)
+    return _noted(found, snapshot, _subjects_of(detail), detail.note)
 
 
 def figures_of(reader: Reader, detail: JobDetail | None) -> TaskHistory | None:
@@ -155,7 +165,8 @@ def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -
         state = "no job is pending"
     else:
         state = f"{stats.pending:,} pending"
-    return Explained("queue", name, snapshot.taken_at, Explanation(state, found))
+    explained = Explained("queue", name, snapshot.taken_at, Explanation(state, found))
+    return _noted(explained, snapshot, [on_queue(name)])
 
 
 def queues(reader: Reader) -> Explained:
@@ -172,7 +183,33 @@ def known_queues(snapshot: Snapshot, operations: Sequence[Activity]) -> Explaine
         if waiting
         else "no job is pending"
     )
-    return Explained("queues", ALL, snapshot.taken_at, Explanation(state, found))
+    explained = Explained("queues", ALL, snapshot.taken_at, Explanation(state, found))
+    subjects = [on_queue(each.name) for each in snapshot.queues if each.pending or each.problem]
+    return _noted(explained, snapshot, subjects)
+
+
+def _subjects_of(detail: JobDetail) -> Iterator[NoteSubject]:
+    """On what else than itself a note explains a job."""
+    payload = detail.payload
+    queue = payload.job.queue if payload is not None and payload.job is not None else None
+    queue = queue or (detail.record.queue if detail.record is not None else None)
+    if queue and detail.location in _WAITS:
+        yield on_queue(queue)
+    if payload is not None and detail.location is Location.DEAD:
+        yield on_error(normalised_error(payload.error or payload.problem))
+
+
+def _noted(
+    found: Explained,
+    snapshot: Snapshot,
+    subjects: Iterable[NoteSubject],
+    own: OperatorNote | None = None,
+) -> Explained:
+    """The same with the notes on ``subjects``, after the one on the job itself."""
+    notes = snapshot.notes
+    others = (note for each in subjects if (note := notes.on(each)) is not None)
+    known = tuple(each for each in (own, *others) if each is not None)
+    return found._replace(notes=known, notes_problem=notes.problem)
 
 
 def worker(reader: Reader, name: str) -> Explained:

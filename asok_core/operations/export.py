@@ -36,19 +36,19 @@ def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> 
     """
     try:
         with new_file(path) as stream:
-            written, redacted = _write(stream, reader, scope, watch)
+            return _write(stream, reader, scope, watch)
     except _StoppedError:
         return CommandResult("export", cancelled=True)
-    return export_result(written, redacted)
 
 
-def export_result(written: int, redacted: int) -> CommandResult:
-    """The result of an export of so many jobs, some of them with hidden values."""
+def export_result(written: int, redacted: int, notes: Notes) -> CommandResult:
+    """The result of an export of so many jobs, some of them with hidden values, with these notes."""
     skipped = {_NOT_FOR_IMPORT: redacted} if redacted else {}
-    return CommandResult("export", written - redacted, skipped)
+    lacks = f"notes: {notes.problem}" if written and notes.problem else ""
+    return CommandResult("export", written - redacted, skipped, lacks=lacks)
 
 
-def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> tuple[int, int]:
+def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> CommandResult:
     stopped = False
 
     def watched(progress: Progress) -> bool:
@@ -63,7 +63,7 @@ def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> tuple[
         redacted += row.payload.redacted
     if stopped:
         raise _StoppedError
-    return written, redacted
+    return export_result(written, redacted, notes)
 
 
 def note_on(row: Row, notes: Notes) -> OperatorNote | None:

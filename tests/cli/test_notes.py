@@ -19,6 +19,16 @@ Asok = Callable[..., Ran]
 ESCAPE = "\x1b]52;c;eA==\x07\u202e"
 
 
+def without_a_right_to_notes(bench: Bench, request: pytest.FixtureRequest) -> str:
+    """The URL of a user who may do everything but with the notes."""
+    bench.client.acl_setuser(
+        "limited", enabled=True, reset=True, passwords=["+pw"], keys=["asok:[^n]*"], channels=["*"],
+        commands=["+@all"],
+    )  # fmt: skip
+    request.addfinalizer(lambda: bench.client.acl_deluser("limited"))
+    return bench.url + ("&" if "?" in bench.url else "?") + "username=limited&password=pw"
+
+
 def test_a_note_is_written_listed_and_removed(bench: Bench, asok: Asok) -> None:
     job = bench.job(id="4f2a1c")
     bench.add_dead(job)
@@ -112,6 +122,71 @@ def test_notes_are_beside_what_they_are_on(
     assert f"job {job.id}: ask Ann first" in asok("audit").out
 
 
+def test_an_explanation_begins_with_the_notes_on_what_it_explains(
+    bench: Bench, asok: Asok, request: pytest.FixtureRequest
+) -> None:
+    waiting, dead = bench.job(queue="high"), bench.job()
+    bench.add_pending(waiting)
+    bench.add_dead(dead)
+    bench.client.hset("asok:job:ended", mapping={"status": "completed", "function": "shop.mail"})
+    bench.client.expire("asok:job:ended", 600)
+    bench.operator.write_note(on_job(waiting.id, waiting.task), "ask Ann first")
+    bench.operator.write_note(on_queue("high"), "import until 6")
+    bench.operator.write_note(on_error("ValueError: no"), "ticket 12")
+    bench.operator.write_note(on_job("ended"), "was wrong")
+    bench.operator.write_note(on_job("gone"), "purged it")
+    job, queue = f"job {waiting.id}: ask Ann first", "queue 'high': import until 6"
+    error = "error group 'ValueError: no': ticket 12"
+    for words, code, said in (
+        ((waiting.id,), 0, [job, queue]),
+        (("--queue", "high"), 0, [queue]),
+        ((), 0, [queue]),
+        ((dead.id,), 0, [error]),
+        (("ended",), 0, ["job ended: was wrong"]),
+        (("gone",), 1, ["job gone: purged it"]),
+        (("--queue", "default"), 0, []),
+    ):
+        ran = asok("explain", *words)
+        assert ran.code == code, words
+        for line, each in zip(ran.out.splitlines()[1:], said, strict=False):
+            assert line.startswith(f"  ✎ note on {each} (ann@desk, "), words
+        assert ran.out.count("note on") == len(said), words
+        notes = asok("explain", *words, "--json").document["notes"]
+        assert [each["text"] for each in notes] == [each.rpartition(": ")[2] for each in said]
+        assert {each["by"] for each in notes} <= {"ann@desk"}
+    # Which note is that of another job with the same id is known.
+    bench.operator.write_note(on_job(waiting.id, "other.task"), "not this one")
+    assert "not this one" not in asok("explain", waiting.id).out
+    url = without_a_right_to_notes(bench, request)
+    ran = asok("explain", "--queue", "high", "--url", url)
+    assert ran.code == 0, ran.err
+    assert (
+        "whether there are notes is not known: this user has no right to the key asok:notes"
+        in ran.out
+    )
+    assert asok("explain", "--queue", "high", "--url", url, "--json").document["notes"] is None
+
+
+def test_an_export_without_a_right_to_the_notes_says_so_and_has_the_rest(
+    bench: Bench, asok: Asok, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    job = bench.job()
+    bench.add_dead(job)
+    bench.operator.write_note(on_job(job.id, job.task), "ask Ann")
+    url = without_a_right_to_notes(bench, request)
+    said = "without notes: this user has no right to the key asok:notes"
+    for words in ((), ("--format", "csv"), (str(tmp_path / "dead.jsonl"),)):
+        ran = asok("dlq", "export", *words, "--url", url)
+        assert ran.code == 0, ran.err
+        (line,) = ran.err.splitlines()
+        assert line.startswith("Exported 1 job"), words
+        assert line.endswith(f" ({said})"), words
+        assert job.id in (ran.out or (tmp_path / "dead.jsonl").read_text()), words
+    bench.client.delete("asok:notes")
+    bench.client.set("asok:notes", "x", ex=60)
+    assert "(without notes: the key asok:notes is not a hash)" in asok("dlq", "export").err
+
+
 def test_an_export_has_the_notes_and_an_import_leaves_them(
     bench: Bench, asok: Asok, tmp_path: Path
 ) -> None:
@@ -159,6 +234,7 @@ def test_hostile_notes_never_reach_the_terminal_raw(bench: Bench, asok: Asok) ->
         ("note", "list"), ("note", "list", "--json"), ("queue", "list"), ("dlq", "groups"),
         ("audit",), ("audit", "--json"), ("job", "show", job.id), ("dlq", "export"),
         ("dlq", "export", "--format", "csv"), ("note", "write", ESCAPE, "--queue", name),
+        ("explain", job.id), ("explain", job.id, "--json"), ("explain", "--queue", name), ("explain",),
     ):  # fmt: skip
         ran = asok(*words)
         assert ran.code == 0, words

@@ -14,6 +14,7 @@ from asok_core.backends.redis.audit import STEP
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.inspection.notes import on_job, on_queue
 from asok_core.operations.explain import ENTRIES, NEWEST, RecentOperations
 from tests.fixtures.bench import Bench
 from tests.fixtures.command_line import Ran
@@ -225,3 +226,25 @@ class TestRecentOperations:
             "a",
         ]
         assert ENTRIES >= NEWEST
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_notes_on_what_is_explained_are_above_its_reasons(
+    bench: Bench, open_console: Open, size: tuple[int, int]
+) -> None:
+    waiting = bench.job()
+    bench.add_pending(waiting)
+    bench.operator.write_note(on_queue("default"), "import until 6\u202e")
+    async with open_console(size=size, view="pending") as hand:
+        await hand.sees("▸       1")
+        await hand.press("w")
+        await hand.sees("✎ note on queue 'default'")
+        await hand.sees("▸ 1. no worker is registered")
+        shown = hand.screen()
+        assert shown.index("✎ note on queue") < shown.index("▸ 1. ")
+        assert "\u202e" not in shown
+        bench.operator.write_note(on_job(waiting.id, waiting.task), "ask Ann")
+        await hand.sees("✎ note on job ")
+        bench.operator.write_note(on_queue("default"), "")
+        bench.operator.write_note(on_job(waiting.id, waiting.task), "")
+        await hand.loses("✎")

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             written, redacted = write(rows, notes, stream)
     finally:
         reader.close()
-    say(result_line(operation, scope, export_result(written, redacted)))
+    say(result_line(operation, scope, export_result(written, redacted, notes)))
     if redacted:
         say("--unredacted writes the hidden values")
     return 0

@@ -40,7 +40,7 @@ def is_whole(result: CommandResult | CanaryResult) -> bool:
     """Whether all was done that was confirmed."""
     if isinstance(result, CanaryResult):
         return result.verdict is Verdict.ALL and not result.total.refused
-    left_out = result.skipped or result.refused or result.cancelled
+    left_out = result.skipped or result.refused or result.cancelled or result.lacks
     return bool(result.applied) and not left_out
 
 
@@ -79,6 +79,8 @@ def _notes(result: CommandResult) -> Iterator[str]:
     yield from _left_out("refused", result.refused)
     if result.cancelled:
         yield "stopped before the end"
+    if result.lacks:
+        yield f"without {result.lacks}"
 
 
 def _left_out(how: str, reasons: Mapping[str, int]) -> Iterator[str]:
