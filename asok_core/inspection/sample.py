@@ -17,8 +17,8 @@ class Part(NamedTuple):
 class JobSample(NamedTuple):
     """What was read of a location with ``total`` jobs, at ``taken_at`` (epoch seconds, Redis clock).
 
-    The parts are together all of the location; where the jobs are so large that not all parts were read,
-    those left out were chosen at random.
+    The parts are together all of the location. Where windows take Redis long, or jobs are large, the list
+    has fewer and larger parts.
     """
 
     total: int

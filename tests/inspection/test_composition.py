@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asok_core.backends.redis.reading import sampling
 from asok_core.errors import UsageError
 from asok_core.inspection.composition import (
     AGES,
@@ -168,6 +169,23 @@ def drawn(tasks: list[str], windows: int, each: int, chance: random.Random) -> J
     return JobSample(len(tasks), tuple(parts), NOW)
 
 
+def drawn_in_part(tasks: list[str], windows: int, each: int, chance: random.Random) -> JobSample:
+    """A sample that ends early, as ``sampling.py`` takes it where windows take Redis long."""
+    rows = {task: row(function=task) for task in "ab"}
+    parts = sampling._parts(len(tasks))
+    chosen = sampling._in_turn(parts, chance)[:windows]
+    lengths = [part.length for part in sampling._whole(len(tasks), dict.fromkeys(chosen, ()))]
+    starts = [sampling._start(part, each, chance) for part in sorted(chosen)]
+    return JobSample(
+        len(tasks),
+        tuple(
+            Part(length, tuple(rows[task] for task in tasks[start : start + each]))
+            for length, start in zip(lengths, starts, strict=True)
+        ),
+        NOW,
+    )
+
+
 def mixed(chance: random.Random) -> list[str]:
     return ["a" if chance.random() < 0.3 else "b" for _ in range(20_000)]
 
@@ -185,20 +203,35 @@ def sorted_by_time(chance: random.Random) -> list[str]:
 
 
 @pytest.mark.parametrize("order", [mixed, in_runs, sorted_by_time])
-def test_the_stated_error_holds_for_at_least_nine_of_ten_samples(order: Any) -> None:
+@pytest.mark.parametrize(
+    ("draw", "windows", "each", "most"),
+    [
+        pytest.param(drawn, 50, 20, (0.035, 0.15), id="complete"),
+        pytest.param(drawn_in_part, 64, 32, (0.035, 0.15), id="all parts"),
+        pytest.param(drawn_in_part, 24, 32, (0.08, 0.25), id="ended early"),
+        pytest.param(drawn_in_part, sampling.FEWEST, 64, (0.25, 0.45), id="fewest"),
+    ],
+)
+def test_the_stated_error_holds_for_at_least_nine_of_ten_samples(
+    order: Any, draw: Any, windows: int, each: int, most: tuple[float, float]
+) -> None:
     """Also where neighbours are alike, which an error by the number of jobs would not cover."""
     chance = random.Random(7)
     within, errors = 0, []
     for _ in range(200):
         tasks = order(chance)
-        found = compose(drawn(tasks, 50, 20, chance))
+        found = compose(draw(tasks, windows, each, chance))
         true = Counter(tasks)["a"] / len(tasks)
-        line = next(line for line in found.lines if line.group.name == "shop.a")
-        within += abs(line.share - true) <= line.error
-        errors.append(line.error)
-    assert within >= 180
+        lines = [line for line in found.lines if line.group.name == "shop.a"]
+        if not lines:
+            # What no window has is not listed; it is stated that what is rarer may be missing.
+            continue
+        within += abs(lines[0].share - true) <= lines[0].error
+        errors.append(lines[0].error)
+    assert within >= 0.9 * len(errors)
+    assert len(errors) >= 195
     # And it is of use: a wider one would always hold.
-    assert sorted(errors)[100] < (0.15 if order is in_runs else 0.035)
+    assert sorted(errors)[len(errors) // 2] < most[order is in_runs]
 
 
 def test_that_all_windows_agree_is_not_certainty() -> None:

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from asok_core.backends.redis.reading import sampling
-from asok_core.backends.redis.reading.queries import Order
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.inspection.composition import compose, parse_by
+from asok_core.inspection.partial_payload import Item
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
@@ -61,7 +61,8 @@ def test_of_a_long_location_windows_from_everywhere_are_read(
     assert not sample.is_exact
     assert sample.total == MANY
     assert sum(part.length for part in sample.parts) == MANY
-    assert 1_900 <= sample.read <= 2_100
+    # As many as there is time for: no part of the list is without any.
+    assert 32 * sampling.FEWEST <= sample.read < sampling.EXACT + 1_024
     begin = 0
     for part in sample.parts:
         numbers = [row.payload.job.args[0] for row in part.rows if row.payload.job]
@@ -156,20 +157,49 @@ def test_what_is_redacted_is_not_grouped_by_its_value(
 
 
 @pytest.mark.parametrize(
-    ("total", "size", "order"),
-    [(2_001, 400, "left"), (50_000, 400, "right"), (1_000_000, 400, "right"),
-     (1_000_000, 1_200, "left"), (1_000_000, 4_000, "left"), (10_000_000, 400, "right"),
-     (1_000_000, 400, "score"), (3_000, 5_000_000, "left")],
-)  # fmt: skip
-def test_walks_through_a_list_take_a_bounded_time_in_all(
-    total: int, size: float, order: Order
+    ("milliseconds", "windows"), [(0.0, 64), (0.2, 64), (1.0, 40), (2.0, 20), (7.0, 8), (100.0, 8)]
+)
+def test_windows_are_as_many_as_may_be_by_how_long_they_take(
+    milliseconds: float, windows: int
 ) -> None:
-    plans = sampling._plans(total, size, order, random.Random(1))
-    assert sum(plan.length for plan in plans) == total
-    assert sampling.FEWEST <= len(plans) <= sampling.MOST
-    if order != "score" and total <= 1_000_000:
-        # Windows, times half of the nodes of the list, times the cost of a node.
-        nodes = total * min(size / sampling.NODE, 1.0)
-        assert len(plans) * nodes / 2 * sampling.WALK <= 0.05
-    if order == "score" or total * size <= 500_000_000:
-        assert sum(plan.jobs for plan in plans) >= 1_900
+    done, steps = 0, []
+    while number := sampling.windows_of_next(done, done * milliseconds / 1000):
+        steps.append(number)
+        done += number
+    assert done == windows
+    # Other clients are served after two at first, and then after a few milliseconds.
+    assert max(steps[1:]) <= max(round(4 / max(milliseconds, 0.25)), 1)
+
+
+@pytest.mark.parametrize("windows", [1, 2, 5, 8, 13, 32, 63])
+def test_whenever_a_sample_ends_its_windows_divide_the_list_evenly(windows: int) -> None:
+    parts = sampling._parts(1_000_000)
+    turn = sampling._in_turn(parts, random.Random(windows))
+    assert sorted(turn) == parts
+    read: dict[sampling._Part, tuple[Item, ...]] = dict.fromkeys(turn[:windows], ())
+    lengths = [part.length for part in sampling._whole(1_000_000, read)]
+    assert sum(lengths) == 1_000_000
+    assert len(lengths) == windows
+    # Within twice of each other, and of what is missing at both ends.
+    assert max(lengths) <= 2.1 * 1_000_000 / windows
+
+
+def test_any_part_may_be_among_the_few_that_are_read() -> None:
+    parts = sampling._parts(1_000_000)
+    first = {sampling._in_turn(parts, random.Random(n))[0] for n in range(1_000)}
+    assert first == set(parts)
+
+
+@pytest.mark.only_form("scripts")
+def test_a_user_who_may_not_ask_for_the_time_gets_a_sample(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    fill(redis_client, Location.PENDING, MANY)
+    users = [name for name in ("default", "viewer") if redis_client.acl_getuser(name)]
+    for name in users:
+        redis_client.execute_command("ACL", "SETUSER", name, "-time")
+    sample = reader.sample(Location.PENDING, "default")
+    for name in users:
+        redis_client.execute_command("ACL", "SETUSER", name, "+time")
+    assert len(sample.parts) == 20
+    assert sum(part.length for part in sample.parts) == MANY

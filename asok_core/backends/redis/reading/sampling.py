@@ -1,31 +1,38 @@
 """A sample of a list or sorted set: windows at random positions of equal parts, at a bounded cost.
 
-A command that reads a list walks to its index, on Redis 6.2 from the beginning: 10 to 20 ns for each 8 kB.
-So a sample is few windows of neighbours instead of many single jobs, fewer the more memory the list takes.
+A command that reads a list walks to its index, on Redis 6.2 from the beginning: a few milliseconds in a
+list of a million. So a sample is windows of neighbours instead of single jobs, and ends when they took
+Redis as long as they may. Whenever that is, the parts that were read divide the list evenly.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from asok_core.backends.redis.reading.queries import Order, Window
-from asok_core.backends.redis.reading.query import by_key, named, server_time
+from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.partial_payload import Item
 
 EXACT = 2_000
-"""Jobs up to which all are read, and how many are read of more."""
+"""Jobs up to which all are read, and about how many are read of more."""
 STEP = 250
 """Jobs of a window where all are read."""
-FEWEST, MOST = 10, 100
-"""Windows of a sample."""
-WALK, NODE, WALKING = 2e-8, 8192, 0.025
-"""Seconds that a walk takes for each ``NODE`` bytes of a list, and those that all walks may take."""
-BATCH = 10
-"""Windows of one round trip; other clients are served in between."""
+BITS = 6
+PARTS = 1 << BITS
+"""Parts of a long list. Each is read by one window, if there is time for all."""
+FEWEST = 8
+"""Windows that are read however long they take: the differences of fewer show no error."""
+SECONDS = 0.04
+"""Seconds that windows may take Redis in all."""
+SECONDS_AT_ONCE, MOST_AT_ONCE = 0.004, 16
+"""Seconds and windows of one round trip; other clients are served in between."""
+UNTIMED = 0.002
+"""Seconds that a window counts for a user who may not ask for the time (ACL)."""
 ENOUGH = 16 << 20
 """Bytes of jobs after which no more windows are read."""
 AT_ENDS = 20
@@ -41,7 +48,7 @@ class ListPart(NamedTuple):
 
 
 class SampledList(NamedTuple):
-    """The parts that were read of a list; ``total`` is None where its key is of another type."""
+    """The parts of a list; ``total`` is None where its key is of another type."""
 
     total: int | None
     parts: tuple[ListPart, ...]
@@ -54,12 +61,27 @@ class _Ends(NamedTuple):
     now: float
 
 
-class _Plan(NamedTuple):
-    """Where a window starts, how many jobs it has, and how many its part of the list has."""
+class _Part(NamedTuple):
+    """The jobs of a list from ``begin`` to before ``end``."""
 
-    start: int
-    jobs: int
-    length: int
+    begin: int
+    end: int
+
+
+class _Timed(NamedTuple):
+    """Windows that were read between two questions for the time of Redis."""
+
+    began: Sequence[bytes] | None
+    windows: dict[_Part, Window]
+    ended: Sequence[bytes] | None
+
+    @property
+    def seconds(self) -> float:
+        """How long they took Redis."""
+        if not self.began or not self.ended:
+            return UNTIMED * len(self.windows)
+        (since, since_us), (now, now_us) = map(int, self.began), map(int, self.ended)
+        return max(now - since + (now_us - since_us) / 1e6, 0.0)
 
 
 def sample_list(
@@ -80,37 +102,77 @@ def sample_list(
     if not total:
         return SampledList(total, (), ends.now)
     sizes = [item.size for item in (*ends.first.items, *ends.last.items)] or [0]
-    plans = _plans(total, sum(sizes) / len(sizes), order, chance)
     at_once = 1 if max(sizes) > SMALL else LARGEST_STEP
-    parts, read = [], 0
-    for first in range(0, len(plans), BATCH):
-        batch = {
-            plan: window(key, order, plan.start, plan.jobs, at_once=at_once)
-            for plan in plans[first : first + BATCH]
-        }
-        for plan, found in round_trips.ask(by_key(batch)).items():
-            if found.items:
-                parts.append((plan.start, ListPart(plan.length, found.items)))
-                read += sum(item.size for item in found.items)
-        if read > ENOUGH:
+    is_short = total <= EXACT
+    left = _parts(total) if is_short else _in_turn(_parts(total), chance)
+    read: dict[_Part, tuple[Item, ...]] = {}
+    done, taken, size, seconds = 0, 0, 0, 0.0
+    while left and taken < EXACT and size <= ENOUGH:
+        number = MOST_AT_ONCE if is_short else windows_of_next(done, seconds)
+        if not number:
             break
-    parts.sort(key=lambda each: each[0])
-    return SampledList(total, tuple(part for _, part in parts), ends.now)
+        jobs = STEP if is_short else _jobs(windows_of_all(done, seconds))
+        batch, left = left[:number], left[number:]
+        queries = {
+            part: window(
+                key,
+                order,
+                _start(part, jobs, chance),
+                min(jobs, part.end - part.begin),
+                at_once=at_once,
+            )
+            for part in batch
+        }
+        timed = round_trips.ask(
+            named(_Timed, began=maybe("TIME"), windows=by_key(queries), ended=maybe("TIME"))
+        )
+        done, seconds = done + len(batch), seconds + timed.seconds
+        for part, found in timed.windows.items():
+            if found.items:
+                read[part] = found.items
+                taken += len(found.items)
+                size += sum(item.size for item in found.items)
+    return SampledList(total, tuple(_whole(total, read)), ends.now)
 
 
-def _plans(total: int, size: float, order: Order, chance: random.Random) -> list[_Plan]:
-    if total <= EXACT:
-        starts = range(0, total, STEP)
-        return [_Plan(at, min(STEP, total - at), min(STEP, total - at)) for at in starts]
-    nodes = 0.0 if order == "score" else total * min(size / NODE, 1.0)
-    cost = max(nodes / 2 * WALK, 1e-9)
-    windows = max(min(int(WALKING / cost), MOST), FEWEST)
-    count = min(math.ceil(EXACT / windows), LARGEST_STEP)
-    edges = [at * total // windows for at in range(windows + 1)]
-    plans = []
-    for begin, end in pairwise(edges):
-        each = min(count, end - begin)
-        plans.append(_Plan(begin + chance.randrange(end - begin - each + 1), each, end - begin))
-    # In a random order: where reading ends early, those left out are any.
-    chance.shuffle(plans)
-    return plans
+def windows_of_all(done: int, seconds: float) -> int:
+    """How many windows a sample has, if all take as long as the ``done`` ones, which took ``seconds``."""
+    if not done or seconds <= 0:
+        return PARTS
+    return max(min(round(SECONDS * done / seconds), PARTS), FEWEST)
+
+
+def windows_of_next(done: int, seconds: float) -> int:
+    """How many of them are read next, in one round trip."""
+    if not done:
+        # On Redis 6.2 one of two that are half the list apart takes long if the other does not.
+        return 2
+    at_once = round(SECONDS_AT_ONCE * done / seconds) if seconds > 0 else MOST_AT_ONCE
+    return max(min(windows_of_all(done, seconds) - done, max(at_once, 1), MOST_AT_ONCE), 0)
+
+
+def _parts(total: int) -> list[_Part]:
+    number = -(-total // STEP) if total <= EXACT else PARTS
+    return [_Part(*edges) for edges in pairwise(at * total // number for at in range(number + 1))]
+
+
+def _in_turn(parts: Sequence[_Part], chance: random.Random) -> list[_Part]:
+    """Parts in an order of which any beginning is spread evenly over all, from any of them on."""
+    first = chance.randrange(PARTS)
+    return [parts[(int(f"{n:0{BITS}b}"[::-1], 2) + first) % PARTS] for n in range(PARTS)]
+
+
+def _jobs(windows: int) -> int:
+    return min(math.ceil(EXACT / windows), LARGEST_STEP)
+
+
+def _start(part: _Part, jobs: int, chance: random.Random) -> int:
+    return part.begin + chance.randrange(max(part.end - part.begin - jobs, 0) + 1)
+
+
+def _whole(total: int, read: dict[_Part, tuple[Item, ...]]) -> Iterable[ListPart]:
+    """All of a list by the parts that were read: those on both sides share what lies between."""
+    parts = sorted(read)
+    edges = [0, *((one.end + next_one.begin) // 2 for one, next_one in pairwise(parts)), total]
+    for part, (begin, end) in zip(parts, pairwise(edges), strict=True):
+        yield ListPart(end - begin, read[part])

@@ -26,8 +26,8 @@ from asok_core.jobs.states import Location, Status
 LONGEST = 0.5
 """Seconds that the search through lists may take in all, where a screen waits for it."""
 STEP = 1000
-SCANNED = 3000
-"""Keys that Redis looks at in one step of a SCAN: a millisecond or two."""
+SCANNED = 1500
+"""Keys that Redis looks at in one step of a SCAN: one to five milliseconds where there are millions."""
 NEAR = 32
 """Elements in which a job is looked for that a list has just shown."""
 

@@ -42,7 +42,8 @@ while taken < count and bytes < ENOUGH do
   taken = taken + got
   if got < asked then break end
   -- `at_once` at first, then as many as STEP_BYTES may hold: each command walks through the list to its index.
-  step = math.max(1, math.min(step * 4, LONGEST_STEP, math.floor(STEP_BYTES * taken / bytes)))
+  -- One, eight, and the rest are three walks for a page of a screen.
+  step = math.max(1, math.min(step * 8, LONGEST_STEP, math.floor(STEP_BYTES * taken / bytes)))
 end
 out[2] = taken
 return out
