@@ -12,6 +12,7 @@ from asok_console.presentation.prose import ago, duration, size
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.estimates import Estimate
+from asok_core.inspection.events import EventKind
 from asok_core.inspection.reason import Reason
 from asok_core.operations.explain import Explained
 
@@ -48,7 +49,7 @@ _TONES = {
 
 _EVENTS = {
     *("cancelled", "completed", "dead", "failed", "in_trash", "oversized", "postponed", "retry"),
-    "was_paused",
+    *("was_paused", "fewer_workers", EventKind.REDIS_RESTARTED, EventKind.REDIS_FAILED_OVER),
 }
 """Reasons that name what happened at a moment; the others hold since then."""
 

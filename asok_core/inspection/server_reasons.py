@@ -49,10 +49,15 @@ def _replica(snapshot: Snapshot) -> Reason:
             "changed on the master is not known", since, evidence, remedy, blocking=True,
         )  # fmt: skip
     if server.read_only and snapshot.alive:
-        # Their leases are renewed, and not here: they use the master.
+        # A heartbeat comes from the master. A lease outlives the demotion of the server that granted it.
+        now = snapshot.taken_at
+        live = [each for each in snapshot.workers if each.is_alive(now)]
+        use = "workers that send heartbeats use its master"
+        if all(each.no_heartbeat_for(now) is not None for each in live):
+            use = "no worker sends heartbeats, and whether one uses its master is not known"
         return Reason(
-            "redis_replica", f"this Redis is a replica: {refuses}; the workers use its master", None,
-            evidence, "to change anything, use the URL of the master",
+            "redis_replica", f"this Redis is a replica: {refuses}; {use}", None, evidence,
+            "to change anything, use the URL of the master",
         )  # fmt: skip
     return Reason(
         "redis_replica",

@@ -620,7 +620,8 @@ class TestServer:
             found = explained(asok, "job-900", *where)
             reason = found["reasons"][0]
             assert (reason["code"], reason["blocking"]) == ("redis_replica", False)
-            assert "the workers use its master" in reason["text"]
+            assert reason["text"].endswith("; workers that send heartbeats use its master")
+            assert "refuses every change" in reason["text"]
             assert found["estimate"]["jobs_per_s"] == 3
             # Without its master it shows how things were: leases end that are renewed on the master.
             client.replicaof("127.0.0.1", "1")
@@ -636,6 +637,29 @@ class TestServer:
 
 
 class TestStalledWorker:
+    def test_a_master_that_became_a_replica_does_not_say_that_its_workers_use_the_other(
+        self, embedded_redis: Callable[..., EmbeddedRedis], asok: Asok, run_worker: RunWorker
+    ) -> None:
+        """Their leases hold for a while, and they have no connection to the new master."""
+        former = embedded_redis(port=0)
+        other = embedded_redis("--replicaof", "127.0.0.1", str(former.port), port=0)
+        worker = run_worker(ASOK_REDIS_URL=former.url)
+        with redis.Redis.from_url(former.url) as client, redis.Redis.from_url(other.url) as next_:
+            wait_until(lambda: client.zcard(KEYS.workers), "a worker")
+            push(client, job(1))
+            wait_until(lambda: client.wait(1, 1000) == 1, "a replica with all")
+            next_.replicaof("NO", "ONE")
+            client.replicaof("127.0.0.1", str(other.port))
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", "a link")
+            worker.wait_for_log("read-only replica")
+
+        def replica() -> dict[str, Any]:
+            found = explained(asok, "--queue", "default", "--url", former.url)["reasons"]
+            return next(each for each in found if each["code"] == "redis_replica")
+
+        said = "no worker sends heartbeats, and whether one uses its master is not known"
+        wait_until(lambda: said in replica()["text"], lambda: str(replica()))
+
     def test_a_worker_without_heartbeat_is_named_while_its_lease_holds(
         self, asok: Asok, desk: Desk, run_worker: RunWorker
     ) -> None:
