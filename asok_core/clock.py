@@ -26,6 +26,17 @@ def steady() -> float:
     return time.clock_gettime(_STEADY)
 
 
+def elapsed(since: float | None, until: float | None) -> float | None:
+    """Seconds between two times of Redis's clock; None where that is not known.
+
+    It is not where ``until`` is before ``since``: the clock was set back, or a server with another clock
+    took over. Less than a second is no such case: times of one moment come from several clocks.
+    """
+    if since is None or until is None or until - since <= -1:
+        return None
+    return max(until - since, 0.0)
+
+
 def iso(epoch: float | None) -> str | None:
     """UTC ISO 8601 with milliseconds (``2026-01-31T12:00:00.000Z``), or None for None.
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from asok_console.presentation import numbers
 from asok_console.presentation.text import safe
+from asok_core.clock import elapsed
 from asok_core.jobs.job import JobRecord
 
 
@@ -29,16 +30,22 @@ def cancel_state(record: JobRecord) -> CancelState | None:
 
 
 def cancel_line(record: JobRecord, now: float) -> str:
-    """Who requested it and how far it is, in one line; '' where nobody did."""
+    """Who requested it and how far it is, in one line; '' where nobody did.
+
+    How long ago, and when the process is ended, is left out where Redis's clock was set back since.
+    """
     request, state = record.cancel, cancel_state(record)
     if request is None or state is None:
         return ""
-    line = f"requested by {safe(request.by, 200)} {numbers.ago(request.asked_at, now)}"
+    when = elapsed(request.asked_at, now)
+    line = f"requested by {safe(request.by, 200)}"
+    if when is not None:
+        line += f" {numbers.ago(request.asked_at, now)}"
     if state is CancelState.ENDED:
         return f"{line}; ended"
     if state is CancelState.ASKED:
         return f"{line}; its worker has not received it yet"
-    if request.ends_at is None:
+    if request.ends_at is None or when is None:
         return f"{line}; stopping"
     left = request.ends_at - now
     if left > 0:

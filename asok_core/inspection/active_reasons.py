@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asok_core.clock import HOUR
+from asok_core.clock import HOUR, elapsed
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
@@ -15,6 +15,9 @@ from asok_core.inspection.task_figures import FEW
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Status
 
+SET_BACK = (
+    "not known: by the clock of Redis it began later than now, so that this clock was set back"
+)
 NEARLY = 0.8
 """Share of its timeout from which a job is near it."""
 
@@ -217,9 +220,12 @@ def _running(case: Case) -> Reason:
     evidence: dict[str, str | int | float] = {"process": process}
     code, text = "running", f"process {process} runs it"
     since = record.started_at if record else None
-    ran = case.now - since if since is not None else None
+    ran = elapsed(since, case.now)
     if ran is not None:
-        evidence["ran_s"] = max(0.0, ran)
+        evidence["ran_s"] = ran
+    elif since is not None:
+        evidence["ran"] = SET_BACK
+        evidence["started_at"], since = since, None
     compared = _since_release(case, ran, _longer_than(case, ran, evidence), evidence)
     if compared:
         code, text = "running_long", f"{text}, {compared}"
@@ -227,7 +233,10 @@ def _running(case: Case) -> Reason:
         evidence["it_stands_still_in"] = _call(case.stacks[0])
     if record is not None and record.cancel is not None:
         evidence["cancellation_requested_by"] = record.cancel.by
-        if record.cancel.ends_at is not None:
+        if (
+            record.cancel.ends_at is not None
+            and elapsed(record.cancel.asked_at, case.now) is not None
+        ):
             evidence["its_process_may_be_ended_at"] = record.cancel.ends_at
     limit = case.job.timeout if case.job else None
     if limit is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asok_core.clock import elapsed
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reason import Reason
@@ -110,8 +111,8 @@ def _of_record(case: Case) -> dict[str, str | int | float]:
     record, evidence = case.record, dict[str, str | int | float]()
     if record is None:
         return evidence
-    if record.started_at is not None and record.finished_at is not None:
-        evidence["ran_s"] = max(0.0, record.finished_at - record.started_at)
+    if (ran := elapsed(record.started_at, record.finished_at)) is not None:
+        evidence["ran_s"] = ran
     if record.ttl is not None:
         evidence["record_is_kept_until_at"] = case.now + record.ttl
     return evidence

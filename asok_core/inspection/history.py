@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from asok_core.clock import elapsed
 from asok_core.inspection.job_detail import Attempt, JobDetail, Move
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.job import JobRecord
@@ -279,7 +280,7 @@ def _with_times(
     for event in events:
         ran = event.ran
         if event.what == "running" and event.at is not None:
-            ran = max(now - event.at, 0.0)
+            ran = elapsed(event.at, now)
         begun = number(event.detail) if event.what in _UNSURVIVED else event.at
         waited = None
         if event.what in _RUNS and begun is not None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from asok_core.clock import elapsed
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.phrases import NAMED, be, counted, named
@@ -242,16 +243,18 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
 
 def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:
     jobs = [job for worker in able for job in worker.jobs if job.started_at is not None]
+    timed = [job for job in jobs if elapsed(job.started_at, now) is not None]
     evidence: dict[str, str | int | float] = {
         "slots": sum(worker.slots for worker in able),
         "running": sum(worker.running for worker in able),
     }
     if jobs:
         tasks = Counter(_task(job) for job in jobs).most_common(NAMED)
-        longest = min(jobs, key=lambda job: job.started_at or now)
         evidence["they_run"] = ", ".join(f"{task} ({number})" for task, number in tasks)
+    if timed:
+        longest = min(timed, key=lambda job: job.started_at or now)
         evidence["longest"] = f"job {longest.payload.id or 'not known'} of {_task(longest)}"
-        evidence["running_for_s"] = max(0.0, now - (longest.started_at or now))
+        evidence["running_for_s"] = elapsed(longest.started_at, now) or 0.0
     who = f"worker {able[0].id}" if len(able) == 1 else f"the {len(able)} workers that serve it"
     return Reason(
         "slots_busy", f"all {evidence['slots']} slots of {who} are busy", evidence=evidence,

@@ -17,7 +17,9 @@ from asok_console.presentation import numbers, prose
 from asok_console.presentation.progress import progress_cell
 from asok_console.presentation.tables import NAME_LIMIT, TextColumn
 from asok_console.presentation.text import safe
+from asok_core.clock import elapsed
 from asok_core.inspection.rows import Row
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import STATES, listed, with_progress
 from asok_core.settings.settings import Settings
@@ -75,9 +77,10 @@ def _cells(row: Row, now: float, *, with_progress: bool) -> tuple[str, ...]:
     document = row_document(row)
     job = row.payload.job
     since = row.at if row.at is not None else (job.enqueued_at if job else None)
+    runs = row.location is Location.ACTIVE
     return (
         safe(document["id"] or row.key, 60),
-        numbers.age(since, now),
+        numbers.duration(elapsed(since, now)) if runs else numbers.age(since, now),
         safe(row.queue, NAME_LIMIT),
         safe(document["status"] or "", 20),
         *([_progress(row)] if with_progress else ()),

@@ -9,6 +9,7 @@ from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
 from asok_console.presentation.text import safe
+from asok_core.clock import elapsed
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.snapshot import Snapshot
@@ -91,7 +92,7 @@ def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     rows = [
         (
             call_of(job),
-            "claimed" if job.at is None else numbers.age(job.at, snapshot.taken_at),
+            "claimed" if job.at is None else numbers.duration(elapsed(job.at, snapshot.taken_at)),
             safe(job.queue, NAME_LIMIT),
             safe(f"{job.worker}{_no_heartbeat(job)}", NAME_LIMIT),
         )

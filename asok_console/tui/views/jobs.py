@@ -29,6 +29,7 @@ from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.views.shared.running_jobs import has_stack, plan_to_cancel
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.backends.roles import Reader, Scope
+from asok_core.clock import elapsed
 from asok_core.inspection.rows import Page, Row, running_rows
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
@@ -53,11 +54,11 @@ def _status_cell(row: Row, _now: float) -> Cell:
 
 def _took_cell(row: Row, now: float) -> Cell:
     if row.location is Location.ACTIVE:
-        return (span(now - row.at), "info") if row.at is not None else ""
+        return (span(elapsed(row.at, now)), "info") if row.at is not None else ""
     record = row.record
     if record is None or record.started_at is None or record.finished_at is None:
         return ""
-    return duration(record.finished_at - record.started_at)
+    return duration(elapsed(record.started_at, record.finished_at))
 
 
 def _when_cell(row: Row, now: float) -> Cell:

@@ -52,6 +52,9 @@ class OutcomeBuilder:
         """An outcome now, of an attempt that ran for ``ran`` seconds."""
         now = self.now()
         started = held.started_at or now
+        if now < started:
+            # The clock was set back while it ran. By the clock as it is now it began so long ago.
+            started = now - ran
         ready, due = job.enqueued_at or started, (held.job or job).due_at
         if due is not None and due > ready:
             ready = due

@@ -32,6 +32,8 @@ class Commands:
         self._processes = processes
         self._requests = requests
         self._answer = answer
+        self._deadlines: dict[str, float] = {}
+        """Cancelled jobs and the monotonic times from which their processes may be ended."""
 
     def follow(self, heartbeat: Heartbeat) -> bool:
         """Follow what the reply to a heartbeat has brought. Raises Unreachable or Refused.
@@ -55,14 +57,17 @@ class Commands:
     def _note_ends(self, heartbeat: Heartbeat) -> None:
         """Have cancelled jobs stopped, and their processes ended from the time that was requested."""
         processes = self._processes
-        if not heartbeat.ends and not processes.ends:
+        if not heartbeat.ends and not self._deadlines:
             return
-        now = time.monotonic()
+        now, known = time.monotonic(), self._deadlines
+        # Not again from each reply: the clock of Redis may be set, or be that of another server.
+        self._deadlines = {
+            job_id: known.get(job_id, now + max(until - heartbeat.server_time, 0.0))
+            for job_id, until in heartbeat.ends.items()
+        }
         running = {each.job_id for process in processes for each in process.running()}
         processes.ends = {
-            job_id: now + max(until - heartbeat.server_time, 0.0)
-            for job_id, until in heartbeat.ends.items()
-            if job_id in running
+            job_id: until for job_id, until in self._deadlines.items() if job_id in running
         }
         for job_id in processes.ends:
             self._send("stop", job_id)

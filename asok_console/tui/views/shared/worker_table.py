@@ -17,6 +17,7 @@ from asok_console.tui.data.slots import SlotRow, Use
 from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
+from asok_core.clock import elapsed
 from asok_core.inspection.workers import RunningJob, WorkerInfo
 
 NONE = "No worker is alive. Start one: asok worker"
@@ -84,8 +85,10 @@ def _busy(line: WorkerLine, now: float) -> Cell:
     if line.job is not None:
         if line.job.started_at is None:
             return "○ claimed", "dim"
-        seconds = now - line.job.started_at
-        return (f"⚠ {span(seconds)}", "warn") if seconds > LONG else (span(seconds), "info")
+        seconds = elapsed(line.job.started_at, now)
+        if seconds is not None and seconds > LONG:
+            return f"⚠ {span(seconds)}", "warn"
+        return span(seconds), "info"
     if line.slot is not None:
         return ""
     part = worker.running / worker.concurrency if worker.concurrency else 0
