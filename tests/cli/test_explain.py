@@ -650,7 +650,9 @@ class TestStalledWorker:
             wait_until(lambda: client.wait(1, 1000) == 1, "a replica with all")
             next_.replicaof("NO", "ONE")
             client.replicaof("127.0.0.1", str(other.port))
-            wait_until(lambda: client.info("replication")["master_link_status"] == "up", "a link")
+            wait_until(
+                lambda: client.info("replication")["master_link_status"] == "up", "its new master"
+            )
             worker.wait_for_log("read-only replica")
 
         def replica() -> dict[str, Any]:

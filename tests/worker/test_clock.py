@@ -153,10 +153,10 @@ def test_a_cancelled_job_is_ended_after_its_wait_although_the_clock_is_set(
         return
     former = desk.client.hget(desk.keys.worker(name_of(desk, worker)), "beat_at")
     for _ in range(3):
-        wait_until(partial(_beats, desk, worker, former), "a heartbeat")
+        wait_until(partial(_has_new_heartbeat, desk, worker, former), "a heartbeat")
         former = desk.client.hget(desk.keys.worker(name_of(desk, worker)), "beat_at")
     assert desk.record(job).status == "running"
 
 
-def _beats(desk: Desk, worker: Worker, former: bytes) -> bool:
+def _has_new_heartbeat(desk: Desk, worker: Worker, former: bytes) -> bool:
     return bool(desk.client.hget(desk.keys.worker(name_of(desk, worker)), "beat_at") != former)
