@@ -27,7 +27,11 @@ class Filling(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
-        return f"memory full in about {_span(self.seconds)} at +{_size(self.rate * 60)}/min"
+        import humanize  # only where memory is being filled
+
+        left = humanize.naturaldelta(max(self.seconds, 1.0))
+        speed = humanize.naturalsize(self.rate * 60, binary=True)
+        return f"memory full in about {left} at +{speed}/min"
 
 
 class Growth:
@@ -68,17 +72,3 @@ def filling(rate: float | None, used: int | None, most: int | None) -> Filling |
         return None
     seconds = (most - used) / rate
     return Filling(rate, seconds) if seconds <= HORIZON else None
-
-
-def _span(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GB"

@@ -55,8 +55,8 @@ def test_what_was_long_ago_counts_no_more() -> None:
 
 def test_it_says_when_and_how_fast() -> None:
     found = filling(1.2 * MB / 60, 100 * MB, 316 * MB)
-    assert str(found) == "memory full in about 3 h at +1.2 MB/min"
-    assert str(filling(2000, 0, 600_000)) == "memory full in about 5 min at +117 KB/min"
+    assert str(found) == "memory full in about 3 hours at +1.2 MiB/min"
+    assert str(filling(2000, 0, 600_000)) == "memory full in about 5 minutes at +117.2 KiB/min"
 
 
 @pytest.mark.parametrize(
