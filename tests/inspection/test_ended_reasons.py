@@ -1,0 +1,118 @@
+"""The reasons of a job that has ended, as far as is known how."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.job_detail import JobDetail, Move
+from asok_core.inspection.job_reasons import explain_job
+from asok_core.inspection.reason import Reason
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.jobs.envelope import Payload, Trust
+from asok_core.jobs.job import CancelRequest, Job, JobRecord
+from asok_core.jobs.states import Location, Status
+
+NOW = 1_700_000_000.0
+JOB = Job("j", "shop", "mail", queue="mail")
+DEAD = Payload(b"{}", JOB, Trust.SIGNED, failed_at=NOW - 60, error="Traceback:\nOSError: gone")
+
+
+def first(detail: JobDetail, *activities: Activity) -> Reason:
+    whole = Snapshot(NOW, ServerInfo("redis://x"))
+    return explain_job(detail, whole, activities).reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (DEAD, "attempt 1 of 1 failed; it has no retries: OSError: gone"),
+        (
+            replace(DEAD, job=replace(JOB, retries=2, retry_count=2)),
+            "attempt 3 of 3 failed; no retries are left: OSError: gone",
+        ),
+        (
+            replace(DEAD, job=replace(JOB, retries=2)),
+            "attempt 1 of 3 failed, and it was not retried: OSError: gone",
+        ),
+        (replace(DEAD, rejected=True), "a worker refused to run it: OSError: gone"),
+        (
+            Payload(b"?", None, Trust.MALFORMED),
+            "it failed for good: with which error is not known",
+        ),
+    ],
+)
+def test_how_a_dead_job_failed(payload: Payload, text: str) -> None:
+    reason = first(JobDetail("j", None, Location.DEAD, payload))
+    assert (reason.code, reason.text) == ("dead", text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "moves", "by", "at"),
+    [
+        ({}, (Move(NOW - 9, "cancel", "ann@host"),), "ann@host", NOW - 9),
+        (
+            {},
+            (Move(NOW - 9, "purge", "ann@host"), Move(NOW - 8, "restore", "eve@host")),
+            "ann@host",
+            NOW - 9,
+        ),
+        ({"cancel": CancelRequest(NOW - 7, "bob@host")}, (), "bob@host", NOW - 5),
+        ({}, (), "not known", NOW - 5),
+        ({}, (Move(NOW - 9, "cancel"),), "not known", NOW - 9),
+    ],
+)
+def test_who_cancelled_it(
+    fields: dict[str, Any], moves: tuple[Move, ...], by: str, at: float
+) -> None:
+    record = JobRecord("j", Status.CANCELLED, finished_at=NOW - 5, **fields)
+    reason = first(JobDetail("j", record, Location.FINISHED, moves=moves))
+    assert (reason.code, reason.evidence["by"], reason.since) == ("cancelled", by, at)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"error_line": "OSError: gone"}, "it failed: OSError: gone"),
+        ({"error": "Traceback:\nOSError: gone"}, "it failed: OSError: gone"),
+        ({}, "it failed: with which error is not known"),
+    ],
+)
+def test_how_a_job_failed_of_which_only_the_record_is_left(
+    fields: dict[str, Any], text: str
+) -> None:
+    record = JobRecord(
+        "j", Status.FAILED, started_at=NOW - 9, finished_at=NOW - 5, ttl=60, **fields
+    )
+    reason = first(JobDetail("j", record, Location.FINISHED))
+    assert (reason.code, reason.text, reason.since) == ("failed", text, NOW - 5)
+    assert reason.evidence == {"ran_s": 4.0, "record_is_kept_until_at": NOW + 60}
+
+
+@pytest.mark.parametrize(
+    ("entry", "evidence"),
+    [
+        (Activity("op-1", NOW - 9, "ann@host", "", "purge", in_trash=1), {}),
+        (
+            Activity("op-1", NOW - 9, "ann@host", "", "purge", in_trash=3, trash_until=NOW + 90),
+            {"jobs_that_a_restore_puts_back": 3, "restorable_until_at": NOW + 90},
+        ),
+    ],
+)
+def test_who_moved_it_to_the_trash(entry: Activity, evidence: dict[str, float]) -> None:
+    detail = JobDetail("j", None, Location.TRASH, operation="op-1")
+    reason = first(detail, replace(entry, operation="op-2"), entry)
+    assert (reason.code, reason.since) == ("in_trash", NOW - 9)
+    assert reason.evidence == {"by": "ann@host", "operation": "op-1", **evidence}
+    assert reason.remedy == "asok trash restore op-1"
+
+
+def test_the_trash_of_an_operation_that_is_no_longer_listed_can_be_restored() -> None:
+    reason = first(JobDetail("j", None, Location.TRASH, operation="op-1"))
+    assert (reason.text, reason.remedy) == (
+        "an operation moved it to the trash; its author is not known",
+        "asok trash restore op-1",
+    )
