@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asok_core.backends.redis.calls.history import QueueHour, RecordHours
 from asok_core.backends.redis.connection import Connection, Endpoint
@@ -242,3 +244,9 @@ def test_an_hour_is_not_written_when_its_minutes_may_have_expired_since_they_wer
             RecordHours(ns="asok", day=day, bucket=(start - day) // HOUR, figures=figures)
         )
         assert (start in supervisors.hours("mail")) is kept
+
+
+@given(st.binary(max_size=80))
+def test_bytes_that_are_no_period_are_none(block: bytes) -> None:
+    period = period_of(0, block)
+    assert period is None or 0 <= period.recorded <= period.minutes

@@ -10,7 +10,7 @@ from asok_core.backends.roles import CommandResult, HeldByProcess, Reader, Scope
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
 
-NOT_ACTIVE = "no longer running"
+NOT_ACTIVE = "not running"
 FOREIGN = "which process runs it is not known"
 
 
