@@ -92,6 +92,15 @@ def test_what_a_group_can_write(
     assert Settings.load().bg_workers == 3
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to a user without a name")
+def test_users_and_groups_without_a_name_are_named_by_their_numbers(project: Path) -> None:
+    os.chown(project / ".env", 54_321, 54_321)
+    assert_refused(project / ".env", "belongs to user 54321")
+    os.chown(project / ".env", 0, 54_321)
+    (project / ".env").chmod(0o664)
+    assert_refused(project / ".env", "can be written by group 54321")
+
+
 def test_a_file_further_up_is_checked_too_and_ends_the_search(
     project: Path, monkeypatch: pytest.MonkeyPatch, give_away: Give
 ) -> None:

@@ -62,7 +62,9 @@ def _number(answer: str, most: float, *, whole: bool) -> str:
         return f"{answer!r} is not a number"
     if whole and not answer.isdigit():
         return f"{answer!r} is not a whole number"
-    return "" if 0 < number <= most else f"it must be from 1 to {most:,.0f}"
+    if 0 < number <= most:
+        return ""
+    return f"it must be {'from 1 to' if whole else 'above 0 and at most'} {most:,.0f}"
 
 
 def _first(answer: str, _plan: Plan) -> str:
