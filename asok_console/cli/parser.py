@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
@@ -133,10 +133,18 @@ COMMANDS = (
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that takes its arguments from the module of its command when it first parses."""
+    """A parser that takes its arguments from the module of its command when it first parses.
+
+    ``commands`` are those among which the next word chooses, by that word.
+    """
 
     def __init__(
-        self, *, module: str | None = None, default: str | None = None, **options: Any
+        self,
+        *,
+        module: str | None = None,
+        default: str | None = None,
+        commands: Mapping[str, Command | Group] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(allow_abbrev=False, **options)
         self._default = default
@@ -148,6 +156,14 @@ class CommandParser(argparse.ArgumentParser):
             default=argparse.SUPPRESS,
             help="show the traceback of an error",
         )
+        if commands is not None:
+            # argparse only calls it, and then ``parse_known_args`` of what it returns.
+            made: Any = _WhenChosen
+            chosen = self.add_subparsers(
+                title="commands", metavar="COMMAND", required=True, parser_class=made
+            )
+            for word, command in commands.items():
+                chosen.add_parser(word, help=command.help, **_options_of(command))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Add the arguments of the command, then parse."""
@@ -184,21 +200,27 @@ class CommandParser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
+class _WhenChosen:
+    """A parser that is made when it is first used: there are many, and one command line uses few."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def __getattr__(self, name: str) -> Any:
+        parser = CommandParser(**self._options)
+        self.parse_known_args = parser.parse_known_args
+        return getattr(parser, name)
+
+
 def build_parser() -> CommandParser:
     """Return the parser of the whole command line. No command's module is loaded by it."""
     parser = CommandParser(
         prog=PROGRAM,
         description="Background jobs on Redis: run workers, and watch and operate their queues.",
+        commands={group.word: group for group in GROUPS}
+        | {each.words: each for each in COMMANDS if " " not in each.words},
     )
     parser.add_argument("--version", action="version", version=f"asok-console {__version__}")
-    top = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    groups = {group.word: _add_group(top, group) for group in GROUPS}
-    for command in COMMANDS:
-        *group_word, word = command.words.split()
-        among = groups[group_word[0]] if group_word else top
-        among.add_parser(
-            word, module=command.module, help=command.help, description=_sentence(command.help)
-        )
     return parser
 
 
@@ -225,17 +247,18 @@ def with_default_words(words: Sequence[str]) -> list[str]:
     return list(words)
 
 
-def _add_group(
-    top: argparse._SubParsersAction[CommandParser], group: Group
-) -> argparse._SubParsersAction[CommandParser]:
-    note = f" Without a command: {group.default}." if group.default else ""
-    parser = top.add_parser(
-        group.word,
-        help=group.help,
-        description=f"{_sentence(group.help)}{note}",
-        default=group.default,
-    )
-    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def _options_of(command: Command | Group) -> dict[str, Any]:
+    """What its parser is made of."""
+    description = _sentence(command.help)
+    if isinstance(command, Command):
+        return {"module": command.module, "description": description}
+    note = f" Without a command: {command.default}." if command.default else ""
+    among = (each for each in COMMANDS if each.words.startswith(f"{command.word} "))
+    return {
+        "description": f"{description}{note}",
+        "default": command.default,
+        "commands": {each.words.split()[1]: each for each in among},
+    }
 
 
 def _sentence(text: str) -> str:
