@@ -56,6 +56,9 @@ for _setting in Settings.declared().values():
 for _variable in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINES"):
     os.environ.pop(_variable, None)
 
+# Tests start thousands of programs, and without it each would compile every module that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell ignores SIGINT for background programs. Programs that tests start must receive it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
