@@ -18,7 +18,7 @@ WORDS = st.text("ab-世\u0301", max_size=24)
     [
         # All lose the same part, the middle if that is enough.
         (("charge-of-europe", "refund-of-europe"), 12, False, ("charg…europe", "refun…europe")),
-        (("queue-280-of-eu", "queue-281-of-eu"), 12, False, ("queu…0-of-eu", "queu…1-of-eu")),
+        (("shard-280-of-eu", "shard-281-of-eu"), 12, False, ("shar…0-of-eu", "shar…1-of-eu")),
         (("asok.tasks.charge", "asok.tasks.refund"), 12, True, ("…asks.charge", "…asks.refund")),
         # From where they first differ, as no single cut is enough.
         (
