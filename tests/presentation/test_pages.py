@@ -75,7 +75,7 @@ def test_when_a_job_starts(low: float | None, high: float | None, text: str) -> 
         (Event(NOW, "cancelled", "ann@host"), "by ann@host"),
     ],
 )
-def test_what_stands_beside_an_event(event: Event, beside: str) -> None:
+def test_the_details_of_an_event(event: Event, beside: str) -> None:
     (line,) = history_lines([event], NOW)
     assert line.beside.strip() == beside
 
@@ -195,6 +195,6 @@ def test_evidence_has_units_and_what_the_reason_says_is_not_repeated() -> None:
     ]
 
 
-def test_no_obstacle_is_said() -> None:
+def test_where_no_obstacle_was_found() -> None:
     found = Explained("queues", "mail", NOW, Explanation("", (), None))
     assert [line.text for line in explanation.lines_of(found)] == ["no obstacle was found"]

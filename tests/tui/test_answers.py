@@ -1,4 +1,4 @@
-"""Answers that an operation asks for: what is wrong with one is said before it is confirmed."""
+"""Answers that an operation asks for: a wrong one is refused with its reason before it is confirmed."""
 
 from __future__ import annotations
 
