@@ -119,8 +119,8 @@ class Reader(Protocol):
     def earlier(self, ago: int) -> EarlierMinute:
         """What was recorded of each queue in the minute ``ago`` seconds ago, a day ago in the next."""
 
-    def tasks(self, span: TaskRange) -> TaskTable:
-        """What each task did in a range, busiest first."""
+    def tasks(self, span: TaskRange, *, patience: float | None = None) -> TaskTable:
+        """What each task did in a range, busiest first; of many only some within ``patience`` seconds."""
 
     def task_history(self, name: str, span: TaskRange) -> TaskHistory:
         """What one task did in a range, bucket by bucket."""

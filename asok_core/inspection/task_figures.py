@@ -129,6 +129,7 @@ class TaskTable:
 
     ``other`` are those that are not among the busiest, together; ``others`` is how many tasks that are
     today, at least. ``since`` is when the first bucket begins, ``taken_at`` when this was read.
+    ``unread`` tasks are still to be read: nothing is known of them, nor of all tasks together.
     """
 
     taken_at: float
@@ -136,6 +137,7 @@ class TaskTable:
     rows: tuple[TaskRow, ...] = ()
     other: TaskRow | None = None
     others: int = 0
+    unread: int = 0
 
     @property
     def run_us(self) -> int:
@@ -144,8 +146,8 @@ class TaskTable:
         return listed + (self.other.figures.run_us if self.other else 0)
 
     def share(self, row: TaskRow) -> float | None:
-        """The part (0..1) of the run time of all tasks that one took; None where there is none."""
-        return row.figures.run_us / self.run_us if self.run_us else None
+        """The part (0..1) of the run time of all tasks that one took; None where that is not known."""
+        return row.figures.run_us / self.run_us if self.run_us and not self.unread else None
 
     def per_second(self, count: int) -> float:
         """How many that are a second, over the part of the range that has passed."""

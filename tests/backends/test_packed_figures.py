@@ -12,8 +12,9 @@ from asok_core.backends.redis.calls.tasks import CountTasks, TaskCount
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.packed_figures import entries, pack, unpack
+from asok_core.backends.redis.packed_figures import Sum, entries, pack, unpack
 from asok_core.backends.redis.reading.reader import RedisReader
+from asok_core.backends.redis.reading.task_memory import TaskMemory
 from asok_core.inspection import histograms
 from asok_core.inspection.task_figures import OTHER, RANGES, Figures, total
 
@@ -67,6 +68,54 @@ def test_what_is_packed_is_unpacked(each: Figures) -> None:
 def test_no_bytes_cause_an_error(some: bytes) -> None:
     unpack(some)
     list(entries(some))
+
+
+@given(st.lists(figures, max_size=5), st.lists(figures, max_size=3), st.binary(max_size=60))
+def test_a_sum_of_packed_figures_is_that_of_figures(
+    some: list[Figures], more: list[Figures], other: bytes
+) -> None:
+    found = Sum()
+    for each in (*more, *some):
+        assert found.add(packed(each)) == each.ended
+    if unpack(other) is None:
+        assert found.add(other) == 0
+    for each in more:
+        found.subtract(packed(each))
+    assert found.figures == total(some)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 8)), min_size=1, max_size=8),
+    st.lists(st.none() | st.integers(1, 9), min_size=24, max_size=24),
+)
+def test_a_sum_that_moves_with_the_range_is_that_of_its_buckets(
+    ranges: list[tuple[int, int]], counts: list[int | None]
+) -> None:
+    memory = TaskMemory()
+    made = {
+        at: packed(Figures(number, number, runs={number: number}))
+        for at, number in enumerate(counts)
+        if number
+    }
+    for first, count in ranges:
+        last = first + count
+        block = b"".join(
+            each + bytes([at]) + len(each).to_bytes(2, "big")
+            for at, each in made.items()
+            if at <= last
+        )
+        since = memory.missing_from(first)
+        memory.absorb(0, 1, block, since)
+        memory.close(since, last)
+        expected = [counts[at] or 0 for at in range(first, last + 1)]
+        assert memory.total(first, 1, count + 1).completed == sum(expected)
+        assert (
+            memory.total(first, 1, count + 1, "again").runs
+            == total(Figures(runs={each: each}) for each in expected if each).runs
+        )
+        assert memory.trend(first, 1, count + 1) == tuple(expected)
+        if last % 3 == 0:
+            memory.drop_before(first)
 
 
 @given(st.lists(st.integers(0, 1 << 33)))

@@ -11,6 +11,7 @@ from asok_core.backends.redis.calls.tasks import CountTasks, TaskCount
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
+from asok_core.backends.redis.reading import tasks as task_reader
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import AsokError
 from asok_core.inspection.release_comparison import ReleaseChange, compared
@@ -146,6 +147,33 @@ def test_longer_ranges_are_read_by_the_hour(reader: RedisReader, tasks: Tasks) -
     assert completed(reader, "24h") == {"shop.mail": 110}
     assert completed(reader, "14d") == {"shop.mail": 111}
     assert completed(reader, "24h") == {"shop.mail": 110}
+
+
+def test_many_tasks_are_read_in_steps_the_busiest_first(
+    reader: RedisReader, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_reader, "BLOCKS_AT_ONCE", 40)
+    for n in range(20):
+        tasks.hour(f"shop.t{n:02}", 0, 100 - n)
+        tasks.count(f"shop.t{n:02}", 1)
+    tasks.hour("other", 1, 5)
+    rows, unread = 0, 20
+    while unread:
+        table = reader.tasks(RANGES["14d"], patience=0)
+        assert len(table.rows) > rows
+        rows, unread = len(table.rows), table.unread
+        assert rows + unread == 20
+        assert [row.name for row in table.rows] == [f"shop.t{n:02}" for n in range(rows)]
+        assert [row.figures.completed for row in table.rows] == [101 - n for n in range(rows)]
+        assert table.other is not None
+        # The part of one is not known as long as all together is not.
+        assert (table.share(table.rows[0]) is None) == (unread > 0)
+    # What was read is read no more, and what is new of it is.
+    tasks.count("shop.t19", 1)
+    table = reader.tasks(RANGES["14d"], patience=0)
+    assert table.unread == 0
+    assert {row.name: row.figures.completed for row in table.rows}["shop.t19"] == 83
+    assert completed(reader, "24h") == {row.name: row.figures.completed for row in table.rows}
 
 
 def test_the_history_of_a_task_has_its_buckets(reader: RedisReader, tasks: Tasks) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import redis
 
 from asok_console.tui.screens.task import TaskScreen
-from asok_console.tui.views.tasks import TaskList
+from asok_console.tui.views import tasks as tasks_view
+from asok_console.tui.views.tasks import TaskList, TasksView
+from asok_core.backends.redis.reading import tasks as task_reader
 from tests.fixtures.console import Hand, Open
 from tests.reading.test_tasks import Tasks
 from tests.tui import seed
@@ -38,6 +42,30 @@ async def test_tasks_are_sorted_by_what_is_chosen(
         await hand.press("s")
         await hand.sees("by failure rate")
         await hand.until(lambda: listed(hand)[0] == "shop.billing.charge", "what fails first")
+
+
+async def test_many_tasks_are_shown_as_they_are_read(
+    redis_client: redis.Redis, open_console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with hundreds of tasks over two weeks, of which a step reads some."""
+    monkeypatch.setattr(task_reader, "BLOCKS_AT_ONCE", 1)
+    monkeypatch.setattr(tasks_view, "PATIENCE", 0.0)
+    headings, describe = [], TasksView.describe
+
+    def noted(self: TasksView) -> Sequence[tuple[str, str]]:
+        found = describe(self)
+        headings.append(" ".join(text for text, _ in found))
+        return found
+
+    monkeypatch.setattr(TasksView, "describe", noted)
+    seed.tasks(redis_client)
+    async with open_console(view="tasks", size=(200, 40)) as hand:
+        await hand.until(lambda: len(listed(hand)) == 6, "six tasks")
+        await hand.sees("attempts ended")
+    # As long as some are not read, nothing is stated of all together.
+    partial = [each for each in headings if "more task" in each]
+    assert partial
+    assert not any("ended" in each for each in partial)
 
 
 async def test_tasks_are_filtered_by_name(redis_client: redis.Redis, open_console: Open) -> None:

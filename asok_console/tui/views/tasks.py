@@ -32,6 +32,8 @@ from asok_core.inspection.uncounted import uncounted_queues
 NONE = "No task was counted in this range. Workers of this release count what they run."
 SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
 READING, UNREAD = "Reading …", "Not known: Redis refuses it to this user."
+PATIENCE = 0.25
+"""Seconds for which tasks are read at a time: of hundreds with figures of two weeks only some."""
 BARS = 20
 WORSE = "↑"
 """Before a figure that is worse since the present release, by more than chance explains."""
@@ -191,8 +193,10 @@ class TasksView(NamedView):
     def page(self, reader: Reader, snapshot: Snapshot) -> object:
         """Read the tasks, and each before the present release. Runs on the poller's thread."""
         span, change = self.span, present_change(snapshot.events)
-        compared = reader.task_comparisons(change) if change is not None else {}
-        return span, reader.tasks(span), compared
+        table = reader.tasks(span, patience=PATIENCE)
+        if table.unread:
+            return span, table, self._compared
+        return span, table, reader.task_comparisons(change) if change is not None else {}
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:  # noqa: ARG002
         """List the tasks."""
@@ -204,6 +208,19 @@ class TasksView(NamedView):
     def _take(self, span: TaskRange, table: object) -> None:
         if isinstance(table, TaskTable):
             self._read = span, table
+            if table.unread and span == self.span:
+                self._read_more()
+
+    def _read_more(self) -> None:
+        span = self.span
+
+        def take(answer: object) -> None:
+            self._take(span, answer)
+            self.list_again()
+
+        self.console.poller.ask(
+            self.NAME, lambda reader: reader.tasks(span, patience=PATIENCE), take
+        )
 
     def list_again(self) -> None:
         """Show the tasks as they are filtered and sorted now."""
@@ -221,6 +238,8 @@ class TasksView(NamedView):
         meant.sort(key=lambda row: (-by(row), row.name))
         self._shown = len(meant)
         rows.empty = f"No task matches. {self.way_out}." if found else NONE
+        if table.unread and not meant:
+            rows.empty = READING
         lines = [TaskLine(row, table, self._compared.get(row.name)) for row in meant]
         rows.show_rows(lines, table.taken_at)
         self.refresh_heading()
@@ -235,6 +254,8 @@ class TasksView(NamedView):
         table = self._table
         if table is None:
             return (*head, ("not read" if self.console.status.refused else "reading …", "dim"))
+        if table.unread:
+            return (*head, (f"reading … {plural(table.unread, 'more task')}", "dim"))
         every = [*table.rows, *((table.other,) if table.other else ())]
         ended = sum(row.figures.ended for row in every)
         failed = sum(row.figures.failed for row in every)
@@ -268,13 +289,7 @@ class TasksView(NamedView):
         rows.empty = READING
         rows.show_rows([], self.console.now)
         self.refresh_heading()
-        span = self.span
-
-        def take(answer: object) -> None:
-            self._take(span, answer)
-            self.list_again()
-
-        self.console.poller.ask(self.NAME, lambda reader: reader.tasks(span), take)
+        self._read_more()
 
     def action_of_task(self, view: str) -> None:
         """Show the jobs of the task under the cursor in another view."""

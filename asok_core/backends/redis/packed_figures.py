@@ -10,8 +10,8 @@ figures (big end first). So ``count_tasks.lua`` finds the current entry at the e
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,7 +31,17 @@ MOST_BYTES = 131_072
 _MOST = (1 << 48) - 1
 """The largest number: a double of Lua holds the sum of many."""
 _MOST_DIGITS = 18
-_WRITTEN = re.compile("[89a-f]*[0-7]")
+_FEW_DIGITS = 4
+"""Digits of numbers that are remembered: most numbers have no more."""
+
+
+def _piece(digit: int) -> str:
+    return f"{digit:x}," if digit < 8 else f"{digit:x}"
+
+
+_OCTAL = str.maketrans("89abcdef", "01234567")
+_PIECE = tuple(_piece(byte >> 4) + _piece(byte & 15) for byte in range(256)).__getitem__
+"""The two digits of a byte, with a comma behind each that ends a number."""
 
 
 def pack(counts: Iterable[int], runs: Mapping[int, int], waits: Mapping[int, int]) -> bytes:
@@ -53,14 +63,54 @@ def unpack_counts(
     packed: bytes, count: int
 ) -> tuple[Sequence[int], dict[int, int], dict[int, int]] | None:
     """``count`` numbers and two histograms; None where these are not any."""
-    numbers = list(map(_number, _WRITTEN.findall(packed.hex())))
-    if len(numbers) < count + 4:
+    numbers = _numbers(packed)
+    ends = _ends(numbers, count)
+    if ends is None:
         return None
-    runs, after = _sparse(numbers, count)
-    waits, end = _sparse(numbers, after)
-    if end != len(numbers):
-        return None
+    runs, waits = _sparse(numbers, count, ends[0]), _sparse(numbers, *ends)
     return numbers[:count], runs, waits
+
+
+class Sum:
+    """A sum of packed figures. It takes half as long as unpacking each of them."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * COUNTS
+        self._runs = [0] * BUCKETS
+        self._waits = [0] * BUCKETS
+
+    def add(self, packed: bytes) -> int:
+        """Add figures. Returns how many attempts ended; of what is not any, 0."""
+        return self._change(packed, operator.add)
+
+    def subtract(self, packed: bytes) -> None:
+        """Take away figures that were added."""
+        self._change(packed, operator.sub)
+
+    def _change(self, packed: bytes, change: Callable[[int, int], int]) -> int:
+        numbers = _numbers(packed)
+        ends = _ends(numbers, COUNTS)
+        if ends is None:
+            return 0
+        self._counts[:] = map(change, self._counts, numbers)
+        for histogram, begin, end in (
+            (self._runs, COUNTS, ends[0]),
+            (self._waits, *ends),
+        ):
+            first = numbers[begin]
+            after = first + end - begin - 2
+            histogram[first:after] = map(change, histogram[first:after], numbers[begin + 2 : end])
+        return numbers[1] + numbers[2] + numbers[4]
+
+    @property
+    def figures(self) -> Figures:
+        """The sum."""
+        runs, waits = (
+            {bucket: times for bucket, times in enumerate(each) if times}
+            for each in (self._runs, self._waits)
+        )
+        started, completed, failed, retried, cancelled, run_us, size = self._counts
+        return Figures(started, completed, failed, retried, cancelled, run_us, size, runs, waits)
 
 
 class Entry(NamedTuple):
@@ -91,16 +141,23 @@ def _dense(histogram: Mapping[int, int]) -> list[int]:
     return [first, len(counts), *counts]
 
 
-def _sparse(numbers: Sequence[int], at: int) -> tuple[dict[int, int], int]:
-    """The histogram that begins at ``at``, and where the next begins; that is -1 for none."""
-    if at < 0 or at + 1 >= len(numbers):
-        return {}, -1
-    first, count = numbers[at : at + 2]
-    after = at + 2 + count
-    if first + count > BUCKETS or after > len(numbers):
-        return {}, -1
-    counts = numbers[at + 2 : after]
-    return {first + n: times for n, times in enumerate(counts) if times}, after
+def _ends(numbers: Sequence[int], count: int) -> tuple[int, int] | None:
+    """Where each of two histograms ends, the first begins at ``count``; None of other numbers."""
+    if len(numbers) < count + 4:
+        return None
+    middle = count + 2 + numbers[count + 1]
+    if numbers[count] + numbers[count + 1] > BUCKETS or middle + 2 > len(numbers):
+        return None
+    end = middle + 2 + numbers[middle + 1]
+    if numbers[middle] + numbers[middle + 1] > BUCKETS or end != len(numbers):
+        return None
+    return middle, end
+
+
+def _sparse(numbers: Sequence[int], begin: int, end: int) -> dict[int, int]:
+    """The histogram from ``begin`` to ``end``."""
+    first = numbers[begin]
+    return {first + n: times for n, times in enumerate(numbers[begin + 2 : end]) if times}
 
 
 @lru_cache(maxsize=4096)
@@ -112,8 +169,27 @@ def _digits(number: int) -> str:
     return f"{digits}{left}"
 
 
-@lru_cache(maxsize=4096)
+class _Numbers(dict[str, int]):
+    """The numbers of digits. Those of a few digits are remembered."""
+
+    def __missing__(self, digits: str) -> int:
+        number = _number(digits)
+        if len(digits) <= _FEW_DIGITS:
+            self[digits] = number
+        return number
+
+
+_NUMBER = _Numbers().__getitem__
+
+
+def _numbers(packed: bytes) -> list[int]:
+    digits = "".join(map(_PIECE, packed)).split(",")
+    # Behind the last comma is nothing, or the digit that makes them an even number.
+    digits.pop()
+    return list(map(_NUMBER, digits))
+
+
 def _number(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         return _MOST
-    return sum((int(digit, 16) & 7) << 3 * at for at, digit in enumerate(digits))
+    return int(digits.translate(_OCTAL)[::-1], 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -112,10 +113,16 @@ class RedisReader(PageReader):
                 lambda round_trips: self._queue_histories.minute(round_trips, self._names, ago)
             )
 
-    def tasks(self, span: TaskRange) -> TaskTable:
-        """What each task did in a range. Later calls read only what is new."""
+    def tasks(self, span: TaskRange, *, patience: float | None = None) -> TaskTable:
+        """What each task did in a range. Later calls read only what is new.
+
+        After ``patience`` seconds the rest is left ``unread``, and the next call continues; None: all.
+        """
         with self._memory:
-            return self._session.run(lambda round_trips: self._tasks.table(round_trips, span))
+            longest = math.inf if patience is None else patience
+            return self._session.run(
+                lambda round_trips: self._tasks.table(round_trips, span, longest)
+            )
 
     def task_history(self, name: str, span: TaskRange) -> TaskHistory:
         """What one task did in a range, bucket by bucket. Later calls read only what is new."""
