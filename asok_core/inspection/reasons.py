@@ -244,8 +244,9 @@ def _of_capacity(name: str, snapshot: Snapshot, able: Sequence[WorkerInfo]) -> I
 def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:
     jobs = [job for worker in able for job in worker.jobs if job.started_at is not None]
     timed = [job for job in jobs if elapsed(job.started_at, now) is not None]
+    slots = sum(worker.slots for worker in able)
     evidence: dict[str, str | int | float] = {
-        "slots": sum(worker.slots for worker in able),
+        "slots": slots,
         "running": sum(worker.running for worker in able),
     }
     if jobs:
@@ -255,9 +256,10 @@ def _busy(able: Sequence[WorkerInfo], now: float) -> Reason:
         longest = min(timed, key=lambda job: job.started_at or now)
         evidence["longest"] = f"job {longest.payload.id or 'not known'} of {_task(longest)}"
         evidence["running_for_s"] = elapsed(longest.started_at, now) or 0.0
+    which = "the only slot" if slots == 1 else f"all {slots} slots"
     who = f"worker {able[0].id}" if len(able) == 1 else f"the {len(able)} workers that serve it"
     return Reason(
-        "slots_busy", f"all {evidence['slots']} slots of {who} are busy", evidence=evidence,
+        "slots_busy", f"{which} of {who} {be(slots)} busy", evidence=evidence,
         remedy="more slots: another worker, or a higher ASOK_WORKER_CONCURRENCY",
     )  # fmt: skip
 

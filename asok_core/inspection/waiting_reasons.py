@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from asok_core.errors import BadSignature
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
@@ -121,6 +122,13 @@ def _late(case: Case, due: float) -> Iterator[Reason]:
             yield from map(reasons.no_heartbeat, alive)
 
 
+def _remedy_of(error: str) -> str:
+    """What lets a job run that a worker postponed with an error."""
+    if error.startswith(f"{BadSignature.__name__}:"):
+        return "give the worker the SECRET_KEY of the program that enqueued the job"
+    return "" if error else "the log of the worker states why"
+
+
 def _why_delayed(case: Case, due: float | None) -> Reason:
     evidence: dict[str, str | int | float] = {} if due is None else {"due_at": due}
     # The attempt that failed last is not among them where a worker of the framework made it.
@@ -130,7 +138,7 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
         return Reason(
             "postponed",
             f"a worker postponed it, which costs no retry: {last.error or 'why is not known'}",
-            last.started_at, evidence,
+            last.started_at, evidence, _remedy_of(last.error),
         )  # fmt: skip
     retrying = case.record is not None and case.record.status == Status.RETRYING
     if retrying and case.job is not None and not case.job.retry_count:
@@ -138,7 +146,7 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
         error = last_line(case.record.error if case.record else None)
         return Reason(
             "postponed", f"a worker postponed it, which costs no retry: {error or 'why is not known'}",
-            None, evidence, "" if error else "the log of the worker states why",
+            None, evidence, _remedy_of(error),
         )  # fmt: skip
     spent = case.job.retry_count if case.job else (case.record.retry_count if case.record else None)
     if spent:

@@ -231,12 +231,15 @@ def test_replica(embedded_redis: Callable[..., EmbeddedRedis], names: Names) -> 
         client.replicaof("127.0.0.1", "1")
         reason = names("redis_replica", "is a replica", "job-1", url=server.url)
     assert reason["evidence"]["connection_to_master"] == "down"
+    # It never had a connection.
+    assert reason["since"] is None
 
 
 def test_wrong_key(desk: Desk, run_worker: RunWorker, names: Names) -> None:
     run_worker(SECRET_KEY="another key that is long enough for a worker to start")
     unsigned = desk.enqueue("note", "a")
-    names("postponed", "SECRET_KEY", unsigned.id)
+    reason = names("postponed", "SECRET_KEY", unsigned.id)
+    assert reason["remedy"].startswith("give the worker the SECRET_KEY")
 
 
 def test_exhausted_retries(desk: Desk, run_worker: RunWorker, names: Names) -> None:

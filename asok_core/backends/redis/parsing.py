@@ -158,6 +158,7 @@ def server(
         lines = (line.partition(":") for line in text(info_reply).splitlines())
         info = {name: value for name, found, value in lines if found}
     saved, appended = info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")
+    gone = number(info.get("master_link_down_since_seconds"))
     return ServerInfo(
         url=url,
         version=info.get("redis_version", ""),
@@ -176,7 +177,8 @@ def server(
         run_id=info.get("run_id", ""),
         keys=whole(keys_reply),
         master_link=info.get("master_link_status", ""),
-        master_gone_s=number(info.get("master_link_down_since_seconds")),
+        # Redis gives -1 where it was never connected.
+        master_gone_s=gone if gone is not None and gone >= 0 else None,
         read_only=info.get("slave_read_only") != "0",
         round_trip_ms=round_trip * 1000,
     )
