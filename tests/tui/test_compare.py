@@ -57,6 +57,25 @@ async def test_each_figure_has_its_difference_and_what_is_not_known_has_none(
         await hand.loses("±")
 
 
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (120, 40)])
+async def test_no_figure_of_the_heading_is_cut(
+    redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
+) -> None:
+    seed.pending(redis_client, "mail", 12_345, first=1, age=5)
+    async with open_console(size=size) as hand:
+        await hand.sees("○ 12,345 pending")
+        for _ in range(3):
+            heading = next(
+                line
+                for line in hand.screen().splitlines()
+                if "mail" not in line and ("○ 12" in line or "±" in line)
+            )
+            assert "…" not in heading
+            await hand.press("s")
+            await hand.press("c")
+            await hand.until(lambda: "reading" not in hand.screen(), "what was recorded")
+
+
 async def test_a_moment_of_which_nothing_is_known_is_named_so(
     redis_client: redis.Redis, open_console: Open
 ) -> None:

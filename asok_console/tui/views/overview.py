@@ -71,6 +71,7 @@ class OverviewView(NamedView, PlotView):
     """The state of everything on one screen. Enter on a queue shows its pending jobs."""
 
     NAME = "overview"
+    OF_FIGURES = True
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.OVERVIEW_FINDING),
         *actions.bindings(actions.PLOT_RANGES),

@@ -48,6 +48,8 @@ class View(Operates, Backdrop, Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.WHY)]
     NAME: ClassVar[str] = ""
+    OF_FIGURES: ClassVar[bool] = False
+    """Whether its heading has figures. Those that do not fit are left out: one that is cut is another."""
     SHOWS_RUNNING: ClassVar[bool] = False
     """Whether it names running jobs, so that each snapshot has to read them."""
 
@@ -133,9 +135,11 @@ class View(Operates, Backdrop, Vertical):
             if text
         ]
         for heading in self.query(".heading").results(Caption):
-            line = Content("   ").join(parts)
-            if line.cell_length > self.app.size.width - 4:
+            line, room = Content("   ").join(parts), self.app.size.width - 4
+            if line.cell_length > room:
                 line = Content("  ").join(parts)
+            while self.OF_FIGURES and len(parts) > 1 and line.cell_length > room:
+                line = Content("  ").join(parts := parts[:-1])
             heading.write(line)
         self.screen.refresh_bindings()
 
