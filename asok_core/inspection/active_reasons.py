@@ -18,6 +18,8 @@ from asok_core.jobs.states import Status
 SET_BACK = (
     "not known: by the clock of Redis it began later than now, so that this clock was set back"
 )
+MOVED = 10.0
+"""Seconds within which a report of progress shows that a job does not stand still."""
 NEARLY = 0.8
 """Share of its timeout from which a job is near it."""
 
@@ -126,7 +128,10 @@ def _hanging(worker: WorkerInfo, case: Case) -> Reason:
 
 
 def _of_stacks(case: Case) -> Iterator[Reason]:
-    """What its stack shows: that no Python code runs, or that it and another job stand still."""
+    """What its stack shows: that no Python code runs, or that it and another job may stand still.
+
+    All samples at one call is what a loop that sleeps shows as well: whether it stands still is not known.
+    """
     own = case.stacks[0] if case.stacks else None
     if own is None or not (own.held or own.stands):
         return
@@ -142,12 +147,20 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
     other = next(
         (each for each in case.stacks[1:] if each.stands and _call(each) != _call(own)), None
     )
-    if other is not None:
+    if other is not None and not _has_moved(case):
         yield Reason(
-            "jobs_stand_still", f"it stands still in {_call(own)}, and job {other.job_id} of its process "
-            f"in {_call(other)}: if both wait for a lock, they may wait for each other",
+            "jobs_stand_still", f"all samples of its stack are in {_call(own)}, and those of job "
+            f"{other.job_id} of its process in {_call(other)}: if both wait for a lock, they may wait for "
+            "each other",
             evidence={"process": own.process, "samples": own.taken}, remedy=advice,
         )  # fmt: skip
+
+
+def _has_moved(case: Case) -> bool:
+    """Whether it reported progress just now."""
+    progress = case.record.progress if case.record is not None else None
+    since = elapsed(progress.at, case.now) if progress is not None else None
+    return since is not None and since < MOVED
 
 
 def _call(stack: JobStack) -> str:
@@ -230,7 +243,7 @@ def _running(case: Case) -> Reason:
     if compared:
         code, text = "running_long", f"{text}, {compared}"
     if case.stacks and case.stacks[0].stands:
-        evidence["it_stands_still_in"] = _call(case.stacks[0])
+        evidence["all_samples_in"] = _call(case.stacks[0])
     if record is not None and record.cancel is not None:
         evidence["cancellation_requested_by"] = record.cancel.by
         if (

@@ -17,6 +17,7 @@ from asok_core.inspection.task_figures import NOTHING, Figures, TaskHistory
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
+from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import Location, Status
 
 NOW = 1_700_000_000.0
@@ -105,7 +106,18 @@ def test_another_job_that_hangs_does_not_explain_this_one() -> None:
 def test_two_jobs_of_a_process_that_stand_still_may_wait_for_each_other() -> None:
     reason = first(held(WORKER, RUNNING, stack("j", 10), stack("k", 20)))
     assert reason.code == "jobs_stand_still"
-    assert "transfer (shop.py:10), and job k of its process in transfer (shop.py:20)" in reason.text
+    assert "all samples of its stack are in transfer (shop.py:10)" in reason.text
+    assert "and those of job k of its process in transfer (shop.py:20)" in reason.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code"), [(2.0, "running"), (60.0, "jobs_stand_still"), (-60.0, "jobs_stand_still")]
+)
+def test_a_job_that_reported_progress_just_now_does_not_stand_still(
+    seconds: float, code: str
+) -> None:
+    record = replace(RUNNING, progress=JobProgress(3, 10, at=NOW - seconds))
+    assert first(held(WORKER, record, stack("j", 10), stack("k", 20))).code == code
 
 
 @pytest.mark.parametrize(
@@ -116,7 +128,7 @@ def test_two_jobs_of_a_process_that_stand_still_may_wait_for_each_other() -> Non
 def test_no_deadlock_is_supposed_of_a_job_beside_one(other: JobStack) -> None:
     found = held(WORKER, RUNNING, stack("j", 10), other)
     assert [each.code for each in found.reasons] == ["running"]
-    assert first(found).evidence["it_stands_still_in"] == "transfer (shop.py:10)"
+    assert first(found).evidence["all_samples_in"] == "transfer (shop.py:10)"
 
 
 def test_a_job_that_holds_the_interpreter_cannot_report_that_it_runs() -> None:
