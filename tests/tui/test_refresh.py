@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asok_console.tui.screens.job import JobScreen
+from asok_core.backends.roles import Reader
 from tests.fixtures.console import Hand, Open
 
 
@@ -30,3 +31,20 @@ async def test_only_snapshots_are_read_while_the_display_is_paused(open_dead: Op
         assert sources(hand) == []
         await hand.press("p")
         assert sources(hand) == [hand.app.view]
+
+
+async def test_requests_that_follow_one_another_do_not_prevent_snapshots(open_dead: Open) -> None:
+    """As of a long list of tasks, which is read in steps."""
+    async with open_dead(3) as hand:
+        poller, snapshot = hand.app.poller, hand.app.snapshot
+        answers: list[object] = []
+
+        def again(reader: Reader) -> object:
+            if len(answers) < 1_000_000:
+                poller.ask("endless", again, answers.append)
+            return reader
+
+        poller.ask("endless", again, answers.append)
+        await hand.until(lambda: len(answers) > 10, "answers")
+        await hand.until(lambda: hand.app.snapshot is not snapshot, "another snapshot")
+        answers += [None] * 1_000_000

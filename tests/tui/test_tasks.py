@@ -50,6 +50,7 @@ async def test_many_tasks_are_shown_as_they_are_read(
     """As with hundreds of tasks over two weeks, of which a step reads some."""
     monkeypatch.setattr(task_reader, "BLOCKS_AT_ONCE", 1)
     monkeypatch.setattr(tasks_view, "PATIENCE", 0.0)
+    monkeypatch.setattr(tasks_view, "MORE_PATIENCE", 0.0)
     headings, describe = [], TasksView.describe
 
     def noted(self: TasksView) -> Sequence[tuple[str, str]]:

@@ -30,6 +30,9 @@ JOBS_EVERY = 5.0
 SHOWN_EVERY = 1.5
 """The same while a view does: every other snapshot, at an interval of a second."""
 
+OVERDUE = 0.5
+"""Seconds by which requests may delay a snapshot: one of them may ask for the next, without end."""
+
 PATIENCE = 5.0
 """Longest pause between two attempts to reach Redis, seconds."""
 
@@ -215,9 +218,9 @@ class Poller(threading.Thread):
             while self._held and not self._stopped:
                 self._wake.wait()
             while not self._stopped and not self._hurried:
-                if self._requests:
-                    return self._requests.pop(next(iter(self._requests)))
                 wait = due - time.monotonic()
+                if self._requests and wait > -OVERDUE:
+                    return self._requests.pop(next(iter(self._requests)))
                 if wait <= 0:
                     break
                 self._wake.wait(wait)

@@ -32,8 +32,8 @@ from asok_core.inspection.uncounted import uncounted_queues
 NONE = "No task was counted in this range. Workers of this release count what they run."
 SHOWN: Sequence[TaskRange] = tuple(RANGES.values())
 READING, UNREAD = "Reading …", "Not known: Redis refuses it to this user."
-PATIENCE = 0.25
-"""Seconds for which tasks are read at a time: of hundreds with figures of two weeks only some."""
+PATIENCE, MORE_PATIENCE = 0.25, 0.5
+"""Seconds for which tasks are read at first, and then at a time: of hundreds, two weeks take longer."""
 BARS = 20
 WORSE = "↑"
 """Before a figure that is worse since the present release, by more than chance explains."""
@@ -209,9 +209,9 @@ class TasksView(NamedView):
         if isinstance(table, TaskTable):
             self._read = span, table
             if table.unread and span == self.span:
-                self._read_more()
+                self._read_more(MORE_PATIENCE)
 
-    def _read_more(self) -> None:
+    def _read_more(self, patience: float) -> None:
         span = self.span
 
         def take(answer: object) -> None:
@@ -219,7 +219,7 @@ class TasksView(NamedView):
             self.list_again()
 
         self.console.poller.ask(
-            self.NAME, lambda reader: reader.tasks(span, patience=PATIENCE), take
+            self.NAME, lambda reader: reader.tasks(span, patience=patience), take
         )
 
     def list_again(self) -> None:
@@ -289,7 +289,7 @@ class TasksView(NamedView):
         rows.empty = READING
         rows.show_rows([], self.console.now)
         self.refresh_heading()
-        self._read_more()
+        self._read_more(PATIENCE)
 
     def action_of_task(self, view: str) -> None:
         """Show the jobs of the task under the cursor in another view."""
