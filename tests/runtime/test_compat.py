@@ -47,6 +47,24 @@ def no_waiters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, "replace_waiters", lambda _future, _waiters: False)
 
 
+class TestWithoutAPart:
+    """What each function answers with a release that does not have it."""
+
+    def test_a_connection_without_a_socket(self) -> None:
+        assert compat.socket_of(object()) is None
+
+    def test_a_future_without_a_list_of_waiters(self) -> None:
+        future: Any = concurrent.futures.Future()
+        del future._waiters
+        assert not compat.replace_waiters(future, [])
+
+    def test_an_error_without_its_text(self) -> None:
+        error = traceback.TracebackException.from_exception(ValueError("x"))
+        assert compat.cut_message(error, 10)
+        del error._str  # type: ignore[attr-defined]
+        assert not compat.cut_message(error, 10)
+
+
 class TestThePartsExist:
     def test_redis_py_has_the_socket_of_a_connection(self, endpoint: Endpoint) -> None:
         connection = endpoint.connection(5.0, "asok-test")
