@@ -13,8 +13,8 @@ from asok_core.inspection.task_figures import OTHER
 
 LONGEST_NAME = 256
 """Characters of the name of a task that has figures of its own."""
-BATCH = 50
-"""Tasks that one call writes: it takes Redis two or three milliseconds."""
+BATCH = 10
+"""Tasks that one call writes: with durations of all lengths it takes Redis two or three milliseconds."""
 _MANY = 1_000
 """Durations that are kept one by one, before they become histograms."""
 
