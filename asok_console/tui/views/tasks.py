@@ -132,13 +132,10 @@ ORDERS: dict[str, Callable[[TaskRow], float]] = {
 
 SORTED_BY = {
     "Time": "share of time",
-    "Ended": "attempts",
-    "Per s": "attempts",
     "Fails": "failure rate",
-    "Run p95": "run time p95",
-    "Run p50": "run time p95",
-    "Wait p50": "wait p95",
-    "Wait p95": "wait p95",
+    **dict.fromkeys(("Ended", "Per s"), "attempts"),
+    **dict.fromkeys(("Run p50", "Run p95"), "run time p95"),
+    **dict.fromkeys(("Wait p50", "Wait p95"), "wait p95"),
 }
 """The order that a column's title stands for."""
 
@@ -175,10 +172,9 @@ class TasksView(NamedView):
     ORDERS = tuple(ORDERS)
     SORTED_BY = SORTED_BY
     order = "share of time"
-    _range = 0
+    _range = _shown = 0
     _read: tuple[TaskRange, TaskTable] | None = None
     _compared: Mapping[str, Comparison] = MappingProxyType({})
-    _shown = 0
 
     def compose_body(self) -> ComposeResult:
         """The list, and the line for a filter."""
@@ -211,16 +207,14 @@ class TasksView(NamedView):
             if table.unread and span == self.span:
                 self._read_more(MORE_PATIENCE)
 
-    def _read_more(self, patience: float) -> None:
+    def _read_more(self, limit: float) -> None:
         span = self.span
 
         def take(answer: object) -> None:
             self._take(span, answer)
             self.list_again()
 
-        self.console.poller.ask(
-            self.NAME, lambda reader: reader.tasks(span, patience=patience), take
-        )
+        self.console.poller.ask(self.NAME, lambda reader: reader.tasks(span, patience=limit), take)
 
     def list_again(self) -> None:
         """Show the tasks as they are filtered and sorted now."""
@@ -234,12 +228,10 @@ class TasksView(NamedView):
             return
         found = [*table.rows, *((table.other,) if table.other else ())]
         meant = [row for row in found if self.is_meant((row.name,), ())]
-        by = ORDERS[self.order]
-        meant.sort(key=lambda row: (-by(row), row.name))
+        meant.sort(key=lambda row: (-ORDERS[self.order](row), row.name))
         self._shown = len(meant)
-        rows.empty = f"No task matches. {self.way_out}." if found else NONE
-        if table.unread and not meant:
-            rows.empty = READING
+        none = f"No task matches. {self.way_out}." if found else NONE
+        rows.empty = READING if table.unread else none
         lines = [TaskLine(row, table, self._compared.get(row.name)) for row in meant]
         rows.show_rows(lines, table.taken_at)
         self.refresh_heading()
@@ -257,12 +249,11 @@ class TasksView(NamedView):
         if table.unread:
             return (*head, (f"reading … {plural(table.unread, 'more task')}", "dim"))
         every = [*table.rows, *((table.other,) if table.other else ())]
-        ended = sum(row.figures.ended for row in every)
         failed = sum(row.figures.failed for row in every)
         return (
             *head,
             *self.narrowed(self._shown, len(every)),
-            (f"{plural(ended, 'attempt')} ended", ""),
+            (f"{plural(sum(row.figures.ended for row in every), 'attempt')} ended", ""),
             (f"{count(failed)} failed" if failed else "", "warn"),
             (self._worse(table.taken_at), "bad"),
             (self._uncounted(), "warn"),
@@ -278,9 +269,8 @@ class TasksView(NamedView):
     def _worse(self, now: float) -> str:
         """How many tasks are worse since the present release."""
         worse = [each for each in self._compared.values() if each.is_worse]
-        if not worse:
-            return ""
-        return f"{WORSE} {len(worse)} worse {safe(since(worse[0].change, now), 80)}"
+        then = safe(since(worse[0].change, now), 80) if worse else ""
+        return f"{WORSE} {len(worse)} worse {then}" if worse else ""
 
     def action_range(self, by: int) -> None:
         """Show another range."""
