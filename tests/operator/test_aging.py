@@ -11,6 +11,8 @@ from asok_core.backends.redis.consuming.dead_job_expiry import drop_aged
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import Keyring, dead_entry, seal
 from asok_core.jobs.job import Job
+from tests.fixtures.worker import RunWorker
+from tests.programs import wait_until
 
 KEYRING = Keyring(b"key")
 
@@ -58,3 +60,17 @@ def test_a_dead_job_without_a_date_goes_only_with_a_younger_one(
     assert drop_aged(connection, Keys(), max_age=500) == (2, False)
     assert redis_client.llen("asok:dlq") == 1
     connection.close()
+
+
+def test_a_worker_drops_them_and_reports_how_many(
+    run_worker: RunWorker, redis_client: redis.Redis
+) -> None:
+    redis_client.rpush("asok:dlq", *(dead_job(f"young-{n}", 10) for n in range(3)))
+    redis_client.rpush("asok:dlq", *(dead_job(f"old-{n}", 1000) for n in range(450)))
+    worker = run_worker(ASOK_DLQ_MAX_AGE="500s")
+    wait_until(
+        lambda: "Dropped 450 dead jobs older than ASOK_DLQ_MAX_AGE" in worker.log,
+        lambda: f"the log line:\n{worker.log}",
+    )
+    assert redis_client.llen("asok:dlq") == 3
+    assert all(b"young-" in each for each in redis_client.lrange("asok:dlq", 0, -1))
