@@ -1,6 +1,6 @@
-"""Compare the coverage of each file with the required percentage, for `make coverage`.
+"""Compare the coverage with the required percentages, for `make coverage`.
 
-Branches count as lines do. A file with a lower requirement is listed here with a reason.
+Branches count as lines do. A file of which less is executed is listed here with the reason.
 """
 
 from __future__ import annotations
@@ -13,17 +13,24 @@ from typing import NamedTuple
 from tests.programs import ROOT
 
 REQUIRED = 95.0
-"""Required percentage of lines and branches, of each file and of all files."""
+"""Required percentage of lines and branches of all files together."""
+LEAST = 80.0
+"""That of each file: what is left are errors of the operating system, and releases of Python and of
+libraries other than those that are tested."""
 
 
 class Shortfall(NamedTuple):
-    """A file with a lower requirement."""
+    """A file with a lower requirement, and why."""
 
     percent: float
     reason: str
 
 
-SHORTFALLS: dict[str, Shortfall] = {}
+SHORTFALLS = {
+    "asok_core/backends/redis/producing/deadlocks.py": Shortfall(
+        40.0, "it runs in processes that wait for each other: tests end them by SIGKILL, without data"
+    ),
+}
 
 
 def main() -> int:
@@ -40,7 +47,7 @@ def main() -> int:
     failures = [
         f"{name}: {percent:.1f} %, {required:g} % required"
         for name, percent in sorted(found.items())
-        if percent < (required := SHORTFALLS[name].percent if name in SHORTFALLS else REQUIRED)
+        if percent < (required := SHORTFALLS[name].percent if name in SHORTFALLS else LEAST)
     ]
     failures += [
         f"{name}: is listed with a reason and does not exist"
