@@ -28,7 +28,8 @@ class Shortfall(NamedTuple):
 
 SHORTFALLS = {
     "asok_core/backends/redis/producing/deadlocks.py": Shortfall(
-        40.0, "it runs in processes that wait for each other: tests end them by SIGKILL, without data"
+        40.0,
+        "it runs in processes that wait for each other: tests end them by SIGKILL, without data",
     ),
 }
 
