@@ -123,18 +123,7 @@ class QueueHistoryReader:
         self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
     ) -> list[Period]:
         """Each minute from ``since`` to ``until``."""
-        if since >= until:
-            return []
-        counted = self._counted(round_trips, asked, since, until)
-        depths = self._sampled(round_trips, asked, since, until)
-        return [
-            period_of_minutes(
-                start,
-                [depths[start // HOUR * HOUR][start % HOUR // MINUTE]],
-                [each for each in (counted.get(start),) if each is not None],
-            )
-            for start in range(since, until, MINUTE)
-        ]
+        return list(self._made(round_trips, asked, since, until, MINUTE).values())
 
     def _by_hour(
         self, round_trips: RoundTrips, asked: _Asked, since: int, until: int
@@ -144,17 +133,33 @@ class QueueHistoryReader:
         starts = range(since, until, HOUR)
         queue = asked.queue
         missing = [at for at in starts if (queue, at) not in self._hours and at + HOUR > asked.kept]
-        minutes: list[Period] = []
+        made: dict[int, Period] = {}
         if missing:
-            first = max(missing[0], asked.kept)
-            minutes = self._minutes(round_trips, asked, first, until)
+            made = self._made(round_trips, asked, max(missing[0], asked.kept), until, HOUR)
         periods = []
         for start in starts:
             length = (min(start + HOUR, until) - start) // MINUTE
-            known = self._hours.get((queue, start))
-            parts = [each for each in minutes if start <= each.start < start + HOUR]
-            periods.append(known or combined(start, length, parts))
+            parts = [made[start]] if start in made else []
+            periods.append(self._hours.get((queue, start)) or combined(start, length, parts))
         return periods
+
+    def _made(
+        self, round_trips: RoundTrips, asked: _Asked, since: int, until: int, width: int
+    ) -> dict[int, Period]:
+        """The minutes from ``since`` to ``until`` in periods of ``width``, by when each begins."""
+        if since >= until:
+            return {}
+        counted = self._counted(round_trips, asked, since, until)
+        depths = self._sampled(round_trips, asked, since, until)
+        made = {}
+        for start in range(since // width * width, until, width):
+            minutes = range(max(start, since), min(start + width, until), MINUTE)
+            made[start] = period_of_minutes(
+                minutes.start,
+                [depths[at // HOUR * HOUR][at % HOUR // MINUTE] for at in minutes],
+                [counted[at] for at in minutes if at in counted],
+            )
+        return made
 
     def _read_hours(
         self, round_trips: RoundTrips, queue: str | None, since: int, until: int
