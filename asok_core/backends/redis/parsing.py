@@ -158,7 +158,6 @@ def server(
         lines = (line.partition(":") for line in text(info_reply).splitlines())
         info = {name: value for name, found, value in lines if found}
     saved, appended = info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")
-    gone = number(info.get("master_link_down_since_seconds"))
     return ServerInfo(
         url=url,
         version=info.get("redis_version", ""),
@@ -178,7 +177,7 @@ def server(
         keys=whole(keys_reply),
         master_link=info.get("master_link_status", ""),
         # Redis gives -1 where it was never connected.
-        master_gone_s=gone if gone is not None and gone >= 0 else None,
+        master_gone_s=whole(info.get("master_link_down_since_seconds")),
         read_only=info.get("slave_read_only") != "0",
         round_trip_ms=round_trip * 1000,
     )
