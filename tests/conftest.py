@@ -37,7 +37,7 @@ ROLE = os.environ.get("ASOK_TEST_ROLE", "")
 """The documented user (ACL) of the test's connections; empty: a user with all permissions."""
 
 PERMANENT = re.compile(
-    r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|recent|audit|notes|active:.+)"
+    r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|pauses|recent|audit|notes|active:.+)"
 )
 """Keys with the lifetime of their queue, audit and notes. Every other key must have a TTL."""
 

@@ -148,7 +148,8 @@ def overview(stage: Stage) -> None:
     stage.act("sorted", "Escape", "s", "j", sees="by pending")
     stage.act("typing", "f", word="exp")
     stage.act("filtered", "Enter", sees="⌕ exp")
-    stage.act("pause", "Escape", "g", "j", "P", sees="Pause")
+    stage.act("pause-asks", "Escape", "g", "j", "P", sees="Reason")
+    stage.act("pause", "Enter", sees="How")
     stage.act("paused", "y", sees="✓")
 
 
@@ -208,7 +209,8 @@ def operations(stage: Stage) -> None:
     stage.act("canary", "v", "g", "C", sees="Requeue first")
     stage.act("canary-confirm", "Enter", sees="with a canary")
     stage.act("canary-waits", "y", "Y")
-    stage.act("beside", "1", "g", "j", "j", "P", sees="Pause")
+    stage.act("beside-asks", "1", "g", "j", "j", "P", sees="Reason")
+    stage.act("beside", "Enter", sees="How")
     stage.act("two-lines", "y")
     stage.act("quit-asks", "q", sees="Quit")
     stage.act("stays", "Escape")

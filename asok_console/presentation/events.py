@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from asok_core.clock import iso
 from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.inspection.pauses import END_OF_PAUSE
+from asok_core.jobs.numbers import number
 
 LABELS: Mapping[str, str] = {
     EventKind.WORKER_STARTED: "started",
@@ -52,7 +55,8 @@ def about(event: SystemEvent) -> str:
     if event.kind == EventKind.RELEASE_CHANGED:
         return f"{fields.get('from', '?')} -> {fields.get('to', '?')}"
     if fields.get("queue"):
-        return f"queue {fields['queue']}"
+        ended = ": end of its pause" if fields.get("cause") == END_OF_PAUSE else ""
+        return f"queue {fields['queue']}{ended}{_until(fields) if not ended else ''}{_why(fields)}"
     if fields.get("warning"):
         return f"{event.subject or 'Redis'}: {_warning(fields)}{_why(fields)}"
     if event.kind not in _SENTENCES:
@@ -93,6 +97,23 @@ def _by(fields: Fields) -> str:
     return f" by {fields['by']}" if fields.get("by") else ""
 
 
+def _paused(fields: Fields) -> str:
+    queue = f"queue {fields.get('queue', '?')}"
+    return f"pause of {queue} changed" if fields.get("changed") == "1" else f"{queue} paused"
+
+
+def _until(fields: Fields) -> str:
+    until = iso(number(fields.get("until")))
+    return f" until {until[:10]} {until[11:19]} UTC" if until else ""
+
+
+def _resumed(fields: Fields) -> str:
+    if fields.get("cause") != END_OF_PAUSE:
+        return _by(fields)
+    author = f" by {fields['paused_by']}" if fields.get("paused_by") else ""
+    return f" by itself at the end of the pause{author}{_why(fields)}"
+
+
 def _recovered(fields: Fields) -> str:
     dead = fields.get("dead", "0")
     jobs = f"{fields.get('returned', '?')} jobs returned to their queues"
@@ -122,8 +143,8 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     EventKind.RELEASE_CHANGED: lambda f: (
         f"release {f.get('from', '?')} -> {f.get('to', '?')} ({_worker(f)} started)"
     ),
-    EventKind.QUEUE_PAUSED: lambda f: f"queue {f.get('queue', '?')} paused{_by(f)}",
-    EventKind.QUEUE_RESUMED: lambda f: f"queue {f.get('queue', '?')} resumed{_by(f)}",
+    EventKind.QUEUE_PAUSED: lambda f: f"{_paused(f)}{_by(f)}{_until(f)}{_why(f)}",
+    EventKind.QUEUE_RESUMED: lambda f: f"queue {f.get('queue', '?')} resumed{_resumed(f)}",
     EventKind.REDIS_RESTARTED: lambda f: f"Redis restarted{_of(f, 'version')}",
     EventKind.REDIS_FAILED_OVER: lambda f: (
         f"another Redis server took over (failover){_of(f, 'version')}"

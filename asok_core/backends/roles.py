@@ -11,6 +11,7 @@ from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.notes import Notes, NoteSubject
+from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
@@ -61,6 +62,10 @@ class CommandResult:
     operation: str | None = None
     """Id of the trash that an undo restores, if any."""
     cancelled: bool = False
+    pause: QueuePause | None = None
+    """Of a pause of a queue: the one that is in force now, as far as it is known."""
+    replaced: QueuePause | None = None
+    """The one that this changed; without fields where nothing is known of it."""
     lacks: str = ""
     """What is not in it although the jobs are: ``notes: this user has no right to the key asok:notes``."""
 
@@ -281,8 +286,19 @@ class Operator(Protocol):
     ) -> CommandResult:
         """Import exported dead jobs into the dead-letter queue, byte for byte."""
 
-    def pause(self, queue: str) -> CommandResult:
-        """Pause a queue: no worker claims from it until it is resumed; running jobs continue."""
+    def pause(
+        self,
+        queue: str,
+        *,
+        reason: str = "",
+        lasts: float | None = None,
+        ends: float | None = None,
+    ) -> CommandResult:
+        """Pause a queue, or change its pause: no worker claims from it; running jobs continue.
+
+        It lasts until the queue is resumed, or for ``lasts`` seconds, or until ``ends`` (epoch seconds by
+        Redis's clock). Raises UsageError for a reason that is too long, and for another length.
+        """
 
     def resume(self, queue: str) -> CommandResult:
         """Resume a queue."""

@@ -8,6 +8,7 @@ from typing import Self
 
 from asok_core.errors import Refused
 from asok_core.inspection.notes import NOTED, noted_in
+from asok_core.inspection.pauses import QueuePause, pause_words
 
 TRASH_TTL = 86_400
 """Seconds for which the trash is kept, and every undo is offered."""
@@ -39,6 +40,12 @@ class Activity:
     """The scope as it was given: a filter, ids, or everything."""
     note: str = ""
     """The note that was written; of other actions, and of a removed note, empty."""
+    reason: str = ""
+    """Of a pause: why."""
+    until: float | None = None
+    """Of a pause: when it ends by itself."""
+    changed: bool = False
+    """Of a pause: whether the queue was paused already, and got this pause in place of the other."""
     state: str = "done"
     applied: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -61,7 +68,9 @@ class Activity:
                 f"{noted_in(self.words)}: {self.note or ('removed' if self.applied else 'no note')}"
             )
         if self.action in SWITCHES:
-            return f"queue {self.queue}"
+            pause = QueuePause(until=self.until, reason=self.reason)
+            changed = ", changed:" if self.changed else ""
+            return f"queue {self.queue}{changed}{pause_words(pause, self.at or 0.0)}"
         if kind == "worker" and not self.location:
             return f"worker {name}"
         where = " ".join(part for part in (self.location, self.queue) if part)

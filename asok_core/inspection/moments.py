@@ -13,10 +13,13 @@ ALLOWED = (
     "given), or 2h (ago)"
 )
 
+TO_COME = "15:00, tomorrowT15:00, 2026-11-25, 2026-11-25T15:00 (local time where no zone is given)"
+
 DAY = 86_400.0
 """Seconds."""
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _DAY = re.compile(r"(today|yesterday)(?:[ t](.+))?")
+_TO_COME = re.compile(r"(today|tomorrow)[ t](.+)")
 _AGO = re.compile(r"[0-9.]+\s*[a-z]+", re.ASCII)
 
 
@@ -56,6 +59,28 @@ def read_moment(text: str, now: float, *, local: bool = False) -> float:
     except (ValueError, OverflowError, OSError):
         allowed = ALLOWED.replace("UTC", "local time") if local else ALLOWED
         raise ValueError(f"{text!r} is not a moment, as in {allowed}") from None
+
+
+def read_moment_to_come(text: str, now: float) -> float:
+    """Epoch seconds of a moment after this one, in local time where no zone is given.
+
+    A time of day that is over today is that of tomorrow. Raises ValueError.
+    """
+    value = text.strip().lower()
+    try:
+        if found := _TO_COME.fullmatch(value):
+            before = -1 if found[1] == "tomorrow" else 0
+            at = _on_local_day(now, before, _clock(found[2]))
+        elif _CLOCK.fullmatch(value):
+            at = _on_local_day(now, 0, _clock(value))
+            at = at if at > now else _on_local_day(now, -1, _clock(value))
+        else:
+            at = datetime.fromisoformat(value.upper()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{text!r} is not a moment, as in {TO_COME}") from None
+    if at <= now:
+        raise ValueError(f"{text!r} has passed by the clock of Redis")
+    return at
 
 
 def _read(value: str, now: float, *, local: bool) -> float:

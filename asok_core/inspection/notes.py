@@ -133,10 +133,10 @@ def notes_of(fields: Iterable[tuple[str, bytes]], now: float) -> Notes:
 def note_of(field: str, value: bytes) -> OperatorNote | None:
     """The note in a field of the hash; None where there is none that can be read."""
     kind, _, name = field.partition(":")
-    known = _decoded(value)
+    known = decoded(value)
     if known is None or not name or kind not in list(NoteKind):
         return None
-    text, about = _text(known, "text", LONGEST_NOTE), _text(known, "about", LARGEST_NOTE)
+    text, about = text_in(known, "text", LONGEST_NOTE), text_in(known, "about", LARGEST_NOTE)
     if not text:
         return None
     if kind == NoteKind.ERROR:
@@ -144,7 +144,7 @@ def note_of(field: str, value: bytes) -> OperatorNote | None:
         name = about if about.casefold() == name else name
     subject = NoteSubject(NoteKind(kind), name, about if kind == NoteKind.JOB else "")
     return OperatorNote(
-        subject, text, _text(known, "who", _LONGEST_AUTHOR), number(known.get("at"))
+        subject, text, text_in(known, "who", _LONGEST_AUTHOR), number(known.get("at"))
     )
 
 
@@ -161,7 +161,8 @@ def cleaned(text: str) -> str:
     return line
 
 
-def _decoded(value: bytes) -> Mapping[str, object] | None:
+def decoded(value: bytes) -> Mapping[str, object] | None:
+    """The fields of a JSON object; None for anything else."""
     try:
         known = json.loads(value.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -169,7 +170,8 @@ def _decoded(value: bytes) -> Mapping[str, object] | None:
     return known if isinstance(known, dict) else None
 
 
-def _text(known: Mapping[str, object], name: str, most: int) -> str:
+def text_in(known: Mapping[str, object], name: str, most: int) -> str:
+    """The text of a field, at most so many characters of it; '' where it is none."""
     value = known.get(name)
     return value[:most] if isinstance(value, str) else ""
 

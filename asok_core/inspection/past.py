@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.inspection.pauses import END_OF_PAUSE
 from asok_core.inspection.phrases import named
 from asok_core.inspection.reason import Reason
 
@@ -33,6 +34,7 @@ class PastPause(NamedTuple):
     by: str
     until: float
     ended_by: str
+    reason: str = ""
 
 
 class PastWait(NamedTuple):
@@ -57,7 +59,8 @@ def of_wait(
         rest = max(0.0, wait.end - pause.until)
         yield Reason(
             "was_paused", "its queue was paused while it waited", pause.since,
-            {"by": pause.by or "not known", "resumed_at": pause.until,
+            {"by": pause.by or "not known", **({"reason": pause.reason} if pause.reason else {}),
+             "resumed_at": pause.until,
              "resumed_by": pause.ended_by or "not known", "waited_s": wait.end - wait.begin,
              "waited_after_that_s": rest,
              **({"ahead_of_it_then": "not known"} if rest >= 1 else {})},
@@ -73,24 +76,37 @@ def pauses(
 ) -> Iterator[PastPause]:
     """The pauses of a queue that are over, oldest first. An event of an operation is the operation's."""
     switches = [
-        (each.at, each.action, each.who)
+        (each.at, each.action, each.who, each.reason)
         for each in activities
         if each.queue == queue and each.state == "done"
     ]
     known = {each.operation for each in activities}
     switches += [
-        (each.at, each.kind, each.fields.get("by", ""))
+        (each.at, each.kind, _author(each), each.fields.get("reason", ""))
         for each in events
         if each.fields.get("queue") == queue and each.fields.get("operation") not in known
     ]
-    dated = ((at, verb, who) for at, verb, who in switches if at is not None and verb in _SWITCHES)
-    begun: tuple[float, str] | None = None
-    for at, verb, who in sorted(dated):
+    dated = (
+        (at, verb, who, reason)
+        for at, verb, who, reason in switches
+        if at is not None and verb in _SWITCHES
+    )
+    begun: tuple[float, str, str] | None = None
+    for at, verb, who, reason in sorted(dated):
         if _SWITCHES[verb]:
-            begun = begun or (at, who)
+            since, by, before = begun or (at, who, "")
+            # One that was changed has the reason that it got last.
+            begun = since, by, reason or before
         elif begun is not None:
-            yield PastPause(*begun, at, who)
+            since, by, why = begun
+            yield PastPause(since, by, at, who, why)
             begun = None
+
+
+def _author(event: SystemEvent) -> str:
+    if event.fields.get("cause") == END_OF_PAUSE:
+        return "the end of the pause"
+    return event.fields.get("by", "")
 
 
 def _fewer_workers(wait: PastWait, events: Sequence[SystemEvent]) -> Iterator[Reason]:

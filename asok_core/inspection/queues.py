@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from asok_core.inspection import histograms
+from asok_core.inspection.pauses import QueuePause
 
 COUNTERS = (
     "enqueued", "completed", "failed", "retried", "dead", "dropped", "outcomes_dropped", "run_ms",
@@ -81,6 +82,8 @@ class QueueStats:
     """Since when the oldest of a few of its jobs waits to run: enqueued, or due where that was later.
     None if it is empty or that is not known."""
     paused: bool = False
+    pause: QueuePause | None = None
+    """Of a paused queue: what is known of its pause; None: nothing, as of one by another program."""
     consumers: int = 0
     """Live workers that claim from this queue."""
     running: int = 0

@@ -14,6 +14,7 @@ from dataclasses import replace
 from asok_core.clock import elapsed
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, option
+from asok_core.inspection.pause_reasons import of_pause
 from asok_core.inspection.phrases import NAMED, be, counted, named
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reason import Reason, ranked
@@ -57,7 +58,7 @@ def _of_jobs(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> I
             remedy="find out which program wrote the key, and rename it",
         )  # fmt: skip
     if stats is not None and stats.paused:
-        yield _paused(name, activities)
+        yield of_pause(stats, snapshot, activities)
     # Without its master a replica does not know how the workers are.
     if not snapshot.server.is_cut_off:
         yield from _of_workers(name, snapshot, activities)
@@ -170,24 +171,6 @@ def served_before(name: str, snapshot: Snapshot) -> list[QueueStats]:
 def earlier(name: str, snapshot: Snapshot) -> list[QueueStats]:
     """Of these the queues with jobs."""
     return [each for each in served_before(name, snapshot) if each.pending]
-
-
-def _paused(name: str, activities: Sequence[Activity]) -> Reason:
-    switch = next(
-        (each for each in activities if each.queue == name and each.action in ("pause", "resume")),
-        None,
-    )
-    # The audit is bounded. A pause that it does not end with was made by another program.
-    pause = switch if switch is not None and switch.action == "pause" else None
-    evidence = (
-        {"by": pause.who, "operation": pause.operation}
-        if pause is not None
-        else {"by": "not known"}
-    )
-    return Reason(
-        "queue_paused", f"queue {name!r} is paused", pause.at if pause else None, evidence,
-        f"asok queue resume {operands(name)}", blocking=True,
-    )  # fmt: skip
 
 
 def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:

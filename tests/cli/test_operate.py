@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -326,15 +328,70 @@ class TestQueues:
     def test_pause_and_resume(self, bench: Bench, asok: Asok) -> None:
         bench.add_pending(bench.job(queue="high"))
         assert asok("queue", "pause", "high").out == "Paused queue 'high'\n"
-        assert (
-            asok("queue", "pause", "high").out
-            == "Queue 'high' is unchanged (it is paused already)\n"
-        )
+        unchanged = asok("queue", "pause", "high").out
+        assert unchanged.startswith("Queue 'high' is unchanged (it is paused already by ")
         queues = asok("queue", "list", "--json").document["queues"]
         assert {each["name"]: each["paused"] for each in queues}["high"] is True
         assert "paused" in asok("queue").out
         assert asok("queue", "resume", "high", "--json").document["applied"] == 1
         assert bench.client.exists("asok:paused") == 0
+
+    def test_a_pause_with_a_reason_and_an_end(self, bench: Bench, asok: Asok) -> None:
+        bench.add_pending(bench.job(queue="high"))
+        words = ("queue", "pause", "high", "--until", "2099-01-01T00:00Z")
+        ran = asok(*words, "--reason", "\x1b]0;bank\x07 down")
+        assert ran.code == 2, "an end is at most a year away"
+        assert "--until '2099-01-01T00:00Z': a pause lasts at most 366 days" in ran.err
+        ran = asok("queue", "pause", "high", "--for", "90m", "--reason", "\x1b]0;bank\x07 down")
+        assert re.fullmatch(
+            r"Paused queue 'high' until [-0-9 :]+ UTC: ␛\]0;bank␇ down\n", ran.out
+        ), "nothing reaches a terminal raw"
+        ran = asok("queue", "pause", "high", "--for", "2h", "--reason", "still down")
+        assert re.fullmatch(
+            r"Changed the pause of queue 'high': it is paused until [-0-9 :]+ UTC: still down "
+            r"\(before: until [-0-9 :]+ UTC by \S+: ␛\]0;bank␇ down\)\n",
+            ran.out,
+        )
+        reported = asok("queue", "list", "--json").document["queues"]
+        (pause,) = [each["pause"] for each in reported if each["name"] == "high"]
+        assert pause["reason"] == "still down"
+        assert "@" in pause["by"]
+        until, since = (datetime.fromisoformat(pause[name]) for name in ("until", "since"))
+        assert 7190 < (until - since).total_seconds() < 7300
+        for shown in (asok("queue").out, asok("worker", "status").out):
+            lines = shown.splitlines()
+            (at,) = [n for n, line in enumerate(lines) if line.startswith("high ")]
+            assert "paused" in lines[at]
+            assert lines[at + 1].startswith("    paused until ")
+            assert "still down" in lines[at + 1]
+        entries = asok("audit", "--json").document["actions"]
+        assert [each["changed"] for each in entries] == [True, False]
+        assert entries[0]["reason"] == "still down"
+        assert entries[0]["until"] == pause["until"]
+        assert "queue high, ch" in asok("audit").out
+        assert "pause of queue high changed by" in asok("events").out
+        assert asok("queue", "resume", "high").out == "Resumed queue 'high'\n"
+
+    @pytest.mark.parametrize(
+        ("words", "problem"),
+        [
+            (("--for", "0"), "--for '0': a pause lasts longer than 0 s"),
+            (("--for", "367d"), "--for '367d': a pause lasts at most 366 days"),
+            (("--for", "soon"), "--for: 'soon' is not a duration"),
+            (("--for", "1m", "--until", "15:00"), "specify at most one of --for, --until"),
+            (("--until", "2h"), "--until: '2h' is not a moment, as in 15:00"),
+            (("--until", "2020-01-01"), "--until: '2020-01-01' has passed by the clock of Redis"),
+            (("--reason", "x" * 201), "the reason has 201 characters; at most 200 are kept"),
+        ],
+    )
+    def test_what_no_pause_can_be(
+        self, bench: Bench, asok: Asok, words: tuple[str, ...], problem: str
+    ) -> None:
+        bench.add_pending(bench.job(queue="high"))
+        ran = asok("queue", "pause", "high", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert problem in ran.err
+        assert not bench.client.exists("asok:paused")
 
     def test_purge_and_restore(self, bench: Bench, asok: Asok) -> None:
         envelopes = bench.add_pending(*(bench.job() for _ in range(4)))

@@ -16,7 +16,7 @@ from tests.fuzz import material as some
 NAMES = (
     *("queue", "queue:high", "delayed_tasks", "dlq", "workers", "worker:w", "queues", "paused"),
     *("recent", "audit", "active:w.1:default", "job:j1", "crashes:j1", "trash:o1", "operation:o1"),
-    *("stats:default:1700000000", "waits", "unique:k", "notices:default", "suspects"),
+    *("stats:default:1700000000", "waits", "unique:k", "notices:default", "suspects", "pauses"),
 )
 WRITES = ("list", "set", "zset", "hash", "string", "stream")
 write = st.tuples(

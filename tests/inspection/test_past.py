@@ -64,6 +64,32 @@ def test_what_did_not_happen_to_this_queue_at_this_time_explains_nothing(
     assert list(of_wait(WAIT, [], events)) == []
 
 
+def test_a_pause_that_ended_by_itself_has_its_reason_and_what_ended_it() -> None:
+    begun = happened(
+        200,
+        EventKind.QUEUE_PAUSED,
+        queue="mail",
+        by="bob@web2",
+        operation="op1",
+        reason="bank down",
+    )
+    changed = happened(
+        250, EventKind.QUEUE_PAUSED, queue="mail", by="ann@web1", operation="op2", changed="1",
+        reason="still down",
+    )  # fmt: skip
+    ended = happened(300, EventKind.QUEUE_RESUMED, queue="mail", cause="end_of_pause")
+    by_itself = "the end of the pause"
+    assert list(pauses("mail", [], [ended, begun])) == [
+        PastPause(200, "bob@web2", 300, by_itself, "bank down")
+    ]
+    assert list(pauses("mail", [], [ended, changed, begun])) == [
+        PastPause(200, "bob@web2", 300, by_itself, "still down")
+    ]
+    (reason,) = of_wait(WAIT, [], [ended, begun])
+    assert reason.evidence["reason"] == "bank down"
+    assert reason.evidence["resumed_by"] == by_itself
+
+
 def test_a_wait_that_a_pause_does_not_explain_whole_names_what_is_not_known() -> None:
     (reason,) = of_wait(WAIT, [], [resumed(300), paused(200)])
     assert (reason.code, reason.since) == ("was_paused", 200)

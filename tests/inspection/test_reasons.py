@@ -11,6 +11,7 @@ import pytest
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
+from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import ranked
 from asok_core.inspection.reasons import impediment, of_queue, of_worker
@@ -217,11 +218,61 @@ def test_a_pause_is_attributed_only_to_the_newest_switch(
     switches: tuple[tuple[str, float], ...], by: str
 ) -> None:
     entries = [
-        Activity(f"op{at}", at, "ann", "host", action, queue="mail") for action, at in switches
+        # It changed nothing: the queue was paused already.
+        Activity("op", NOW - 5, "bob", "host", "pause", queue="mail"),
+        *(
+            Activity(f"op{at}", at, "ann", "host", action, queue="mail", applied=1)
+            for action, at in switches
+        ),
     ]
     reason = next(iter(of_queue("mail", snapshot(paused=True), entries)))
     assert (reason.code, reason.evidence["by"]) == ("queue_paused", by)
     assert reason.since == (NOW - 60 if by == "ann" else None)
+
+
+MADE = QueuePause("ann@web1", NOW - 60, NOW - 300, "bank down", None, "op1")
+
+
+@pytest.mark.parametrize(
+    ("pause", "workers", "remedy"),
+    [
+        (MADE, "idle", ""),
+        (MADE._replace(until=NOW + 720), "idle",
+         "it resumes by itself in 12 min (22:25:20 UTC); before that: "),
+        (MADE._replace(until=NOW + 90_000), "idle",
+         "it resumes by itself in 25 h 0 min (2023-11-15 23:13:20 UTC); before that: "),
+        (MADE._replace(until=NOW - 1), "idle", "it resumes by itself now; before that: "),
+        (MADE._replace(until=NOW - 300), "idle",
+         "its pause ended 5 min ago, and no worker has resumed it: "),
+        (MADE._replace(until=NOW - 300), "none",
+         "its pause ended 5 min ago, and no worker has resumed it: "),
+        (MADE._replace(until=NOW + 720), "none",
+         "a worker would resume it at 22:25:20 UTC, and none is registered; now: "),
+    ],
+)  # fmt: skip
+def test_a_pause_states_its_author_its_reason_and_what_ends_it(
+    pause: QueuePause, workers: str, remedy: str
+) -> None:
+    found = snapshot(workers=workers, paused=True)
+    queues = tuple(
+        replace(each, pause=pause) if each.name == "mail" else each for each in found.queues
+    )
+    entries = [Activity("op2", NOW - 5, "bob", "host", "pause", queue="mail", applied=1)]
+    reason = next(iter(of_queue("mail", replace(found, queues=queues), entries)))
+    assert (reason.code, reason.since, reason.blocking) == ("queue_paused", NOW - 300, True)
+    until = {} if pause.until is None else {"until_at": pause.until}
+    assert reason.evidence == {
+        "by": "ann@web1", "reason": "bank down", **until, "operation": "op1"
+    }  # fmt: skip
+    assert reason.remedy == f"{remedy}asok queue resume mail"
+
+
+def test_a_pause_that_has_ended_by_itself_is_not_the_one_that_another_program_makes_later() -> None:
+    entries = [
+        Activity("op", NOW - 60, "ann", "host", "pause", queue="mail", applied=1, until=NOW - 30)
+    ]
+    reason = next(iter(of_queue("mail", snapshot(paused=True), entries)))
+    assert (reason.since, reason.evidence) == (None, {"by": "not known"})
 
 
 @pytest.mark.parametrize("workers", sorted(BLOCKED.keys() - {"none", "elsewhere"}))

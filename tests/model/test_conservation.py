@@ -432,7 +432,10 @@ class Conservation(RuleBasedStateMachine):
         return sum(name_of(raw) not in self.oversized for raw in found)
 
     def _promote(self, expected: int) -> None:
+        over = self._over()
         done = promote_due(self.registry.connection, Keys(), by="w", largest=LARGEST)
+        assert not self.client.smembers("asok:paused") & over
+        assert set(self.client.hkeys("asok:pauses")) <= self.client.smembers("asok:paused")
         assert done.moved == expected
         self._moved("promote", expected + self._set_aside(len(done.aside)))
 
@@ -713,6 +716,13 @@ class Conservation(RuleBasedStateMachine):
         self.operator.pause(queue)
         self._moved("pause", 0)
 
+    @rule(queue=st.sampled_from(QUEUES), lasts=st.sampled_from([0.001, 3600.0]))
+    def pause_until(self, queue: str, lasts: float) -> None:
+        """The short one ends when a supervisor promotes next."""
+        self.operator.pause(queue, reason="bank down", lasts=lasts)
+        assert self.client.sismember("asok:paused", queue)
+        self._moved("pause", 0)
+
     @rule(queue=st.sampled_from(QUEUES))
     def resume(self, queue: str) -> None:
         self.operator.resume(queue)
@@ -987,6 +997,12 @@ class Conservation(RuleBasedStateMachine):
     def _now(self) -> float:
         seconds, micros = self.client.time()
         return float(seconds * 1000 + micros / 1000)
+
+    def _over(self) -> set[bytes]:
+        """The queues whose pause has ended by the clock of Redis."""
+        known = self.client.hgetall("asok:pauses")
+        ends = {queue: json.loads(text)["until"] for queue, text in known.items()}
+        return {queue for queue, at in ends.items() if at and float(at) * 1000 <= self._now()}
 
     def _next_in_order(
         self, slots: int, queues: Sequence[str] = QUEUES, *, newest: bool = False

@@ -7,6 +7,7 @@ is counted twice.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -335,6 +336,51 @@ def test_a_pause_and_its_event_are_both_there_or_neither(bench: Bench) -> None:
         assert kinds(bench) == [b"queue_paused"]
 
     reported_with_every_cut(bench, lambda: None, story)
+
+
+def known(bench: Bench) -> set[bytes]:
+    return set(bench.client.hkeys("asok:pauses"))
+
+
+def test_a_pause_with_an_end_is_made_and_ends_in_one_step_each(bench: Bench) -> None:
+    def story(cutter: Cutter) -> None:
+        operator = RedisOperator(Endpoint(cutter.url), Keys(), KEYRING)
+        registry = Registry(Endpoint(cutter.url), Keys())
+
+        def pause() -> None:
+            try:
+                operator.pause("mail", reason="bank down", lasts=3600)
+            finally:
+                assert bench.client.smembers("asok:paused") == known(bench)
+                assert bool(known(bench)) == bool(kinds(bench)) == bool(audited(bench))
+
+        def end() -> None:
+            try:
+                promote_due(registry.connection, Keys(), by="w")
+            finally:
+                assert bench.client.smembers("asok:paused") == known(bench)
+                assert bool(known(bench)) == (b"queue_resumed" not in kinds(bench))
+
+        until_done(pause, cutter)
+        assert known(bench) == {b"mail"}
+        over = json.loads(bench.client.hget("asok:pauses", "mail")) | {"until": "1"}
+        bench.client.hset("asok:pauses", "mail", json.dumps(over))
+        until_done(end, cutter)
+        operator.close()
+        registry.close()
+        assert known(bench) == set()
+        # A call that was sent again changed the pause that it had made.
+        first, *changed, last = kinds(bench)
+        assert (first, last) == (b"queue_paused", b"queue_resumed")
+        assert set(changed) <= {b"queue_paused"}
+
+    reported_with_every_cut(bench, lambda: None, story)
+
+
+def audited(bench: Bench) -> list[bytes]:
+    return [
+        fields[b"reason"] for _, fields in bench.client.xrange("asok:audit") if b"reason" in fields
+    ]
 
 
 def test_promote(bench: Bench) -> None:

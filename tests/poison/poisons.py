@@ -289,6 +289,11 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "workers": (KEYS.workers, "zset", _zset(KEYS.workers, ghosts)),
         "promoting": (KEYS.promoting, "string", _string(KEYS.promoting)),
         "paused": (KEYS.paused, "set", _set(KEYS.paused)),
+        "pauses": (
+            KEYS.pauses,
+            "hash",
+            [*_hash(KEYS.pauses, (queue, "", "ghost")), *_pauses(queue)],
+        ),
         "queues": (KEYS.queues, "set", _set(KEYS.queues)),
         "recent": (KEYS.recent, "list", _list(KEYS.recent, ())),
         "audit": (KEYS.audit, "stream", [Poison("any entry of the audit", audited)]),
@@ -346,6 +351,19 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "waits": (KEYS.waits, "hash", _hash(KEYS.waits, (process, "ghost", "\n"))),
         "dubious": (KEYS.dubious, "string", _string(KEYS.dubious)),
     }
+
+
+def _pauses(queue: str) -> Iterator[Poison]:
+    """What is known of a pause, with each value as its end and as its reason, and forms of other types."""
+    known = {"by": "\x1b]0;x\x07", "at": "1", "since": "1", "operation": "op"}
+    for label, value in VALUES.items():
+        text = value.decode("utf-8", "replace")
+        pause = json.dumps({**known, "until": text, "reason": text}).encode()
+        yield Poison(f"a pause with {label}", _fields(KEYS.pauses, {queue: pause, "ghost": pause}))
+    odd: list[Any] = [None, [], {"until": 1}, {"until": []}, {"by": {}, "reason": "\ud800"}]
+    for each in odd:
+        text = json.dumps(each)
+        yield Poison(f"the pause {text}", _fields(KEYS.pauses, {queue: text.encode()}))
 
 
 def _notes(*fields: str) -> Iterator[Poison]:

@@ -121,7 +121,7 @@ def test_every_block_works_as_shown(reader: Reader) -> None:
 
 _VARYING = re.compile(
     r"\b[\d.]+ (ms|s|min)\b"  # an age
-    r"|\b[\d:]{8} UTC \([^)]+\)"  # a time and its age
+    r"|(\b\d{4}-\d\d-\d\d )?\b[\d:]{8} UTC( \([^)]+\))?"  # a time, and its age
     r"|\b\d{8}-\d{6}-[0-9a-f]{6}\b"  # the id of an operation
     r"|\w+@[\w.-]+"  # an operator
 )

@@ -86,6 +86,8 @@ def text_everywhere(client: redis.Redis, text: str) -> None:
     client.lpush(KEYS.recent, raw)
     client.sadd(KEYS.queues, raw)
     client.sadd(KEYS.paused, raw)
+    pause = {"by": text, "reason": text, "until": f"{now + 900:.3f}", "since": text}
+    client.hset(KEYS.pauses, raw, json.dumps(pause))
     client.lpush(
         KEYS.queue("").encode() + raw, seal(replace(job, id=seed.job_id(first + 40)), KEYRING)
     )

@@ -14,6 +14,7 @@ from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.notes import EditNote
+from asok_core.operations.catalog.switches import PauseQueue
 from asok_core.operations.catalog.waiting_jobs import MovePending
 
 HERE = Scope(Location.PENDING, "mail")
@@ -43,6 +44,19 @@ def plan(operation: CatalogOperation, scope: Scope = HERE) -> Plan:
         (ExportDead(Path()), {"path": __file__}, "it exists already, and is never overwritten"),
         (EditNote(on_queue("mail"), ""), {"text": ""}, "there is no note to remove"),
         (EditNote(on_queue("mail"), "old"), {"text": ""}, ""),
+        (PauseQueue(), {"reason": "", "lasts": ""}, ""),
+        (PauseQueue(), {"reason": "x", "lasts": "30m"}, ""),
+        (PauseQueue(), {"reason": "", "lasts": "0"}, "a pause lasts longer than 0 s"),
+        (
+            PauseQueue(),
+            {"reason": "", "lasts": "x"},
+            "'x' is not a duration such as 90, 90s, 5m, 2h or 7d",
+        ),
+        (
+            PauseQueue(),
+            {"reason": "x" * 201, "lasts": ""},
+            "the reason has 201 characters; at most 200 are kept",
+        ),
     ],
 )
 def test_what_is_wrong_with_an_answer(
@@ -56,3 +70,6 @@ def test_valid_answers_become_fields_of_the_operation(tmp_path: Path) -> None:
     assert canary == CanaryRequeue(first=10, rate=2.5)
     export = answered(plan(ExportDead(Path())), {"path": str(tmp_path / "x")}).operation
     assert export == ExportDead(tmp_path / "x")
+    pause = answered(plan(PauseQueue()), {"reason": " bank  down ", "lasts": "30m"}).operation
+    assert pause == PauseQueue("bank down", 1800.0)
+    assert answered(plan(PauseQueue()), {"reason": "", "lasts": ""}).operation == PauseQueue()

@@ -306,7 +306,7 @@ async def test_a_queue_is_paused_and_resumed(redis_client: redis.Redis, open_con
         await hand.sees("high")
         while "▸ high" not in hand.screen():
             await hand.press("j")
-        await hand.press("P")
+        await hand.press("P", "enter")
         await hand.sees("Pause queue 'high'?")
         await hand.press("tab", "enter")
         await hand.sees("❙❙ paused")
@@ -316,6 +316,58 @@ async def test_a_queue_is_paused_and_resumed(redis_client: redis.Redis, open_con
         await hand.press("tab", "enter")
         await hand.loses("❙❙ paused")
         assert not redis_client.exists(KEYS.paused)
+
+
+async def test_a_pause_has_a_reason_and_an_end(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "high", 3, first=1, age=5)
+    async with open_console(size=(110, 34)) as hand:
+        await hand.sees("high")
+        while "▸ high" not in hand.screen():
+            await hand.press("j")
+        await hand.press("P")
+        await hand.sees("Reason (optional)")
+        await hand.press(*"bank down", "tab", *"0m")
+        await hand.sees("✗ a pause lasts longer than 0 s")
+        await hand.press("home", "3")
+        await hand.sees("Same as  asok queue pause --for 30m --reason 'bank down' high")
+        await hand.press("enter")
+        await hand.sees("it resumes by itself")
+        await hand.press("y")
+        await hand.sees("Paused queue 'high' until ")
+        await hand.sees("UTC: bank down")
+        await hand.sees("❙❙ paused to ")
+        known = json.loads(redis_client.hget(KEYS.pauses, "high") or b"{}")
+        assert known["reason"] == "bank down"
+        assert float(known["until"]) == pytest.approx(seed.server_time(redis_client) + 1800, abs=60)
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("w")
+        await hand.sees("reason: bank down")
+        await hand.sees("a worker would resume it at ")
+        await hand.press("escape")
+        await hand.press("7")
+        await hand.sees("UTC: bank down")
+        await hand.press("1")
+        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.press("P")
+        await hand.sees("Resume queue 'high'?")
+        await hand.sees("UTC by ")
+        await hand.press("y")
+        await hand.loses("❙❙ paused")
+        assert not redis_client.exists(KEYS.paused, KEYS.pauses)
+
+
+async def test_a_pause_that_no_worker_ends_is_an_alert(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "high", 3, first=1, age=5)
+    redis_client.sadd(KEYS.paused, "high")
+    over = {"by": "ann@web1", "until": f"{seed.server_time(redis_client) - 300:.3f}"}
+    redis_client.hset(KEYS.pauses, "high", json.dumps(over))
+    async with open_console(size=(120, 34)) as hand:
+        await hand.sees("❙❙ paused, end passed")
+        await hand.sees("no worker has ended the pause of high, whose end has passed")
 
 
 async def test_a_delayed_job_runs_now(redis_client: redis.Redis, open_console: Open) -> None:

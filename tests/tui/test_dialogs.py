@@ -147,7 +147,7 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
             await hand.until(lambda: not hand.app.hush.lasts)
             await hand.press(view)
             await hand.sees("web-1" if view == "5" else "1 of 2")
-            await asked(hand, key)
+            await asked(hand, key, *(["enter"] if word == "pause" else []))
             await hand.sees(f"Type {word} to confirm")
             await hand.press("y", "escape")
             await closed(hand)
@@ -263,7 +263,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
         await hand.sees("0 of the first 1 succeeded")
         await hand.until(lambda: not hand.app.hush.lasts)
         await hand.press("2")
-        await asked(hand, "P")
+        await asked(hand, "P", "enter")
         await hand.press("y")
         await hand.sees("Paused queue 'default'")
         assert len(hand.app.acting.runner.running) == 1

@@ -22,13 +22,14 @@ from asok_core.inspection.notes import on_error, on_job
 from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.notes import EditNote
-from asok_core.operations.catalog.switches import StopWorker, WorkerOperation
+from asok_core.operations.catalog.switches import PauseQueue, StopWorker, WorkerOperation
 from asok_core.operations.catalog.trash import RestoreTrash
 from asok_core.operations.catalog.waiting_jobs import CancelPending, MovePending
 
 ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`", "ünïcode", "a=b")
 ANSWERS = {
     "first": "10", "rate": "50", "to": "low", "path": "dead jobs.jsonl", "text": "it's known",
+    "reason": "it's down", "lasts": "90m",
 }  # fmt: skip
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
 
@@ -99,7 +100,7 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
         ("promote_matching", "job.promote", {}),
         ("move", "job.move", {"to": "low", "front": False}),
         ("move_front", "job.move", {"to": None, "front": True}),
-        ("pause", "queue.pause", {"queue": "high"}),
+        ("pause", "queue.pause", {"queue": "high", "reason": "it's down", "lasts": "90m"}),
         ("resume", "queue.resume", {"queue": "high"}),
         ("purge_queue", "queue.purge", {"queue": "high"}),
         ("quiet", "worker.quiet", {"worker": "web-1"}),
@@ -128,6 +129,10 @@ def test_odd_names_ids_and_words_come_through(odd: str) -> None:
     assert parsed(plan(BY_NAME["export"], **ids).equivalent).id == [odd]
     assert parsed(plan(BY_NAME["requeue_all"], words=odd).equivalent).filter == odd
     assert parsed(plan(BY_NAME["pause"], queue=odd).equivalent).queue == odd
+    pause = replace(plan(BY_NAME["pause"]), operation=PauseQueue(odd, 0.25))
+    assert (parsed(pause.equivalent).reason, parsed(pause.equivalent).lasts) == (odd, "0.25s")
+    pause = replace(pause, operation=PauseQueue("", None, 1_700_000_000.5))
+    assert parsed(pause.equivalent).until == "2023-11-14T22:13:20.500Z"
     assert (
         parsed(replace(plan(BY_NAME["stop"]), operation=StopWorker(odd)).equivalent).worker == odd
     )

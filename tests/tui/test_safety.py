@@ -98,6 +98,10 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
                 await hand.until(lambda: not hand.app.hush.lasts, "the end of what is swallowed")
                 await hand.press("j" if view.NAME == "overview" else "g", key)
                 screen = hand.app.screen
+                if key == "P" and isinstance(screen, Ask):
+                    # It asks for nothing that must be answered.
+                    await hand.press("enter")
+                    screen = hand.app.screen
                 if isinstance(screen, Confirm):
                     asked.add((type(screen.plan.operation), screen.plan.scope.ids is None))
                     plan = screen.plan
@@ -172,7 +176,7 @@ async def test_what_was_done_is_in_the_audit(redis_client: redis.Redis, open_con
         ):
             await to_the_list(hand, view)
             await hand.until(lambda: hand.rows.row is not None, "a row")
-            await hand.press(key)
+            await hand.press(*([key, "enter"] if key == "P" else [key]))
             await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
             await hand.press("tab", "enter")
             await hand.sees(done)
@@ -269,7 +273,7 @@ async def test_a_user_who_may_not_write_is_informed_whatever_is_tried(
             ):
                 await to_the_list(hand, view)
                 await hand.until(lambda: hand.rows.row is not None, "a row")
-                await hand.press(keys[0])
+                await hand.press(*([keys[0], "enter"] if keys[0] == "P" else [keys[0]]))
                 await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
                 await hand.press(*keys[1:])
                 await hand.sees("this user may not do that")

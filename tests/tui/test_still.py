@@ -111,8 +111,8 @@ async def test_a_list_stands_still_while_operations_run_and_end(
         await hand.sees("all queues")
         still = lines(hand)
         plot = hand.app.view.query_one("#main").region
-        await hand.press("j", "P")
-        await hand.sees("Pause")
+        await hand.press("j", "P", "enter")
+        await hand.sees("Pause queue 'default'?")
         await hand.press("y")
         await hand.sees("✓ ")
         assert lines(hand) == still

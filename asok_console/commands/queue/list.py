@@ -7,14 +7,15 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import (
     QUEUE_COLUMNS,
+    pause_lines,
     queue_cells,
     queue_document,
     write_json,
-    write_table,
+    write_lines,
 )
 from asok_console.presentation import numbers
 from asok_console.presentation.notes import note_document, note_text
-from asok_console.presentation.tables import TextColumn
+from asok_console.presentation.tables import Ink, TextColumn, table, terminal_width
 from asok_core.clock import iso
 from asok_core.inspection.notes import on_queue
 from asok_core.operations.inspector import open_reader
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn(""),
         TextColumn("", shrinks=True),
     )
-    write_table(
+    width, ink = terminal_width(), Ink()
+    titles, *lines = table(
         columns,
         [
             (
@@ -71,5 +73,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             )
             for queue in snapshot.queues
         ],
+        width,
     )
+    write_lines([ink.dim(titles)])
+    for queue, line in zip(snapshot.queues, lines, strict=True):
+        write_lines([line, *pause_lines(queue, snapshot.taken_at, width, ink)])
     return 0

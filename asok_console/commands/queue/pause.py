@@ -1,11 +1,18 @@
-"""``asok queue pause``: no worker claims from a queue until it is resumed."""
+"""``asok queue pause``: no worker claims from a queue until it is resumed, or until the pause ends."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
 from asok_console.commands.support import direct
+from asok_console.commands.support.queue_names import known
+from asok_core.errors import UsageError
+from asok_core.inspection.moments import read_moment_to_come
+from asok_core.inspection.pauses import LONGEST_REASON, cleaned_reason, length_problem
 from asok_core.operations.catalog.switches import PauseQueue
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (PauseQueue,)
@@ -14,8 +21,54 @@ OPERATIONS = (PauseQueue,)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     direct.add_queue(parser)
+    parser.add_argument(
+        "--for",
+        dest="lasts",
+        metavar="DURATION",
+        help="resume it by itself after so long, as in 90s, 30m, 2h",
+    )
+    parser.add_argument(
+        "--until",
+        metavar="MOMENT",
+        help="resume it by itself at 15:00 or tomorrowT15:00 (local time), or 2026-11-25T15:00Z",
+    )
+    parser.add_argument(
+        "--reason",
+        metavar="TEXT",
+        default="",
+        help=f"why, at most {LONGEST_REASON} characters; shown wherever the pause is",
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Pause it. Running jobs finish."""
-    return direct.switch_queue(args, settings, PauseQueue())
+    """Pause it, or change its pause. Running jobs finish."""
+    if args.lasts is not None and args.until is not None:
+        raise UsageError("specify at most one of --for, --until")
+    lasts = None if args.lasts is None else _length("--for", args.lasts)
+    reason = cleaned_reason(args.reason)
+    with closing(open_reader(settings, args.url)) as reader:
+        queue = known(reader, args.queue)
+        ends = None
+        if args.until is not None:
+            ends = _end(args.until, reader.snapshot(rates=False, jobs=False).taken_at)
+    return direct.switch(args, settings, PauseQueue(reason, lasts, ends), queue)
+
+
+def _length(option: str, text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    if problem := length_problem(seconds):
+        raise UsageError(f"{option} {text!r}: {problem}")
+    return seconds
+
+
+def _end(text: str, now: float) -> float:
+    try:
+        ends = read_moment_to_come(text, now)
+    except ValueError as error:
+        raise UsageError(f"--until: {error}; for a length of time use --for") from None
+    if problem := length_problem(ends - now):
+        raise UsageError(f"--until {text!r}: {problem}")
+    return ends

@@ -36,9 +36,16 @@ def perform(
 
 
 def switch_queue(args: argparse.Namespace, settings: Settings, operation: CatalogOperation) -> int:
-    """Pause or resume the queue that is named; a name of which there is none is an error."""
+    """Resume the queue that is named; a name of which there is none is an error."""
     with closing(open_reader(settings, args.url)) as reader:
         queue = known(reader, args.queue)
+    return switch(args, settings, operation, queue)
+
+
+def switch(
+    args: argparse.Namespace, settings: Settings, operation: CatalogOperation, queue: str
+) -> int:
+    """Pause or resume a queue that exists. Returns the exit code."""
     return _switch(args, settings, operation, Scope(operation.location, queue), queue=queue)
 
 
@@ -60,4 +67,4 @@ def _switch(
         write_json({**result_document(total_of(result)), **named})
     else:
         bulk.report(args, operation, scope, result)
-    return 0
+    return bulk.exit_code(total_of(result))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asok_console.presentation import calls, numbers
@@ -20,6 +20,7 @@ from asok_console.presentation.tables import (
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
+from asok_core.inspection.pauses import QueuePause, pause_words
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
@@ -68,6 +69,8 @@ def say(text: str) -> None:
     sys.stderr.write(f"{fit(safe(text), 1000)}\n")
 
 
+LONGEST_PAUSED = 700
+"""Characters of what is known of a pause."""
 LONGEST_CALL = 400
 """Characters of a call in a document or a table."""
 
@@ -91,10 +94,30 @@ def queue_document(queue: QueueStats) -> dict[str, Any]:
         "running": queue.running,
         "claimed": queue.active - queue.running,
         "paused": queue.paused,
+        "pause": pause_document(queue.pause),
         "workers": queue.consumers,
         "oldest_at": iso(queue.oldest_at),
         "problem": queue.problem or None,
     }
+
+
+def pause_document(pause: QueuePause | None) -> dict[str, Any] | None:
+    """A pause for programs: null is what is not known, and the end of one that has none."""
+    if pause is None:
+        return None
+    return {
+        "by": pause.by or None,
+        "since": iso(pause.since),
+        "reason": pause.reason or None,
+        "until": iso(pause.until),
+        "operation": pause.operation or None,
+    }
+
+
+def pause_lines(queue: QueueStats, now: float, width: int, ink: Ink) -> Iterator[str]:
+    """What follows a queue in a table: ``paused until 15:30:00 UTC by ann@web1: bank down``."""
+    if queue.paused and (known := pause_words(queue.pause, now)):
+        yield ink.dim(fit(f"    paused{safe(known, LONGEST_PAUSED)}", width))
 
 
 QUEUE_COLUMNS = (
@@ -170,6 +193,8 @@ def result_document(result: CommandResult) -> dict[str, Any]:
         "skipped": dict(result.skipped),
         "refused": dict(result.refused),
         "cancelled": result.cancelled,
+        **({"pause": pause_document(result.pause)} if result.action == "pause" else {}),
+        **({"replaced": pause_document(result.replaced)} if result.replaced is not None else {}),
     }
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from asok_console.commands.support.documents import QUEUE_COLUMNS, call_of, queue_cells
+from asok_console.commands.support.documents import (
+    QUEUE_COLUMNS,
+    call_of,
+    pause_lines,
+    queue_cells,
+)
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
@@ -57,12 +62,14 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
 
 def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
+    now = snapshot.taken_at
     columns = (*QUEUE_COLUMNS, TextColumn(""))
-    rows = [(*queue_cells(queue, snapshot.taken_at), _note(queue)) for queue in snapshot.queues]
+    rows = [(*queue_cells(queue, now), _note(queue)) for queue in snapshot.queues]
     titles, *lines = table(columns, rows, width)
     yield ink.dim(titles)
     for queue, line in zip(snapshot.queues, lines, strict=True):
         yield line
+        yield from pause_lines(queue, now, width, ink)
         page = status.next_jobs.get(queue.name)
         for row in page.rows if page else ():
             yield ink.dim(fit(f"    {call_of(row)}", width))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import singledispatch
 
 from asok_core.backends.roles import Scope
+from asok_core.clock import DAY, HOUR, MINUTE, iso
 from asok_core.inspection.command_lines import operands, option, shell_word
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import (
@@ -116,7 +117,15 @@ def _(_: MoveToFront, scope: Scope) -> str:
     return f"asok job move --front{_jobs(scope)}"
 
 
-@command_line.register(PauseQueue)
+@command_line.register
+def _(operation: PauseQueue, scope: Scope) -> str:
+    length = f" --for {_duration(operation.lasts)}" if operation.lasts is not None else ""
+    until = f" {option('--until', iso(operation.ends) or '')}" if operation.ends is not None else ""
+    why = f" {option('--reason', operation.reason)}" if operation.reason else ""
+    # Options come first: a name may begin with a dash.
+    return f"asok queue pause{length}{until}{why} {operands(scope.queue or 'default')}"
+
+
 @command_line.register(ResumeQueue)
 @command_line.register(PurgeQueue)
 def _(operation: CatalogOperation, scope: Scope) -> str:
@@ -144,6 +153,14 @@ def _(_: EmptyTrash, scope: Scope) -> str:
 def _(operation: EditNote, _scope: Scope) -> str:
     about = option(f"--{operation.about.kind}", operation.about.name)
     return f"asok note write {about} {operands(operation.text)}"
+
+
+def _duration(seconds: float) -> str:
+    """The length of a pause as it can be typed."""
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
+        if seconds % unit == 0:
+            return f"{seconds / unit:.0f}{name}"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def _jobs(scope: Scope, where: str = "") -> str:

@@ -12,11 +12,14 @@ from asok_console.presentation.text import safe
 from asok_console.tui.catalog.plan import Plan
 from asok_core.errors import UsageError
 from asok_core.inspection.notes import cleaned
+from asok_core.inspection.pauses import cleaned_reason, length_problem
 from asok_core.operations.canary import FIRST, RATE
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.notes import EditNote
+from asok_core.operations.catalog.switches import PauseQueue
 from asok_core.operations.catalog.waiting_jobs import MovePending
+from asok_core.settings.durations import parse_duration
 
 MOST_FIRST = 1000
 FASTEST = 1_000_000.0
@@ -46,6 +49,13 @@ def problem_of(plan: Plan, answers: Mapping[str, str]) -> str:
     """Why the answers are not valid, or an empty string."""
     problems = (each.check(answers[each.name], plan) for each in fields_of(plan.operation))
     return next((problem for problem in problems if problem), "")
+
+
+def is_wrong(plan: Plan, answers: Mapping[str, str]) -> bool:
+    """Whether the answers are not valid although there is one: one that is missing is not wrong yet."""
+    problems = ((each, each.check(answers[each.name], plan)) for each in fields_of(plan.operation))
+    first = next((each for each, problem in problems if problem), None)
+    return first is not None and bool(answers[first.name])
 
 
 def answered(plan: Plan, answers: Mapping[str, str]) -> Plan:
@@ -115,6 +125,21 @@ def _note_so_far(plan: Plan) -> str:
     return safe(plan.operation.text) if isinstance(plan.operation, EditNote) else ""
 
 
+def _reason(answer: str, _plan: Plan) -> str:
+    try:
+        cleaned_reason(answer)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _length(answer: str, _plan: Plan) -> str:
+    try:
+        return length_problem(parse_duration(answer)) if answer else ""
+    except ValueError as error:
+        return str(error)
+
+
 _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
     CanaryRequeue: (
         Field("first", "Requeue first", _first, int, lambda _plan: f"{FIRST}"),
@@ -122,5 +147,14 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
     ),
     ExportDead: (Field("path", "File", _new_file, Path, lambda _plan: _file_name()),),
     MovePending: (Field("to", "Queue", _other_queue),),
+    PauseQueue: (
+        Field("reason", "Reason (optional)", _reason, cleaned_reason),
+        Field(
+            "lasts",
+            "For (no end if empty)",
+            _length,
+            lambda text: parse_duration(text) if text else None,
+        ),
+    ),
     EditNote: (Field("text", "Note", _note, default=_note_so_far),),
 }

@@ -145,7 +145,7 @@ OPERATIONS = (
                    "put all delayed jobs that are shown into their queues",
                    views=DELAYED, operation=PromoteDelayed, reach=Reach.MATCHING, footer=False),
     OperatorAction("pause", "P", "pause",
-                   "no worker takes jobs from the queue until it is resumed",
+                   "no worker takes jobs from the queue until it is resumed, or for a time",
                    views=QUEUES, operation=PauseQueue, reach=Reach.QUEUE),
     OperatorAction("resume", "P", "resume", "workers take jobs from the queue again",
                    views=QUEUES, operation=ResumeQueue, reach=Reach.QUEUE),

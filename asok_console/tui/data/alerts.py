@@ -52,7 +52,7 @@ def stale(worker: WorkerInfo, now: float) -> bool:
 def alerts(snapshot: Snapshot, dead_cap: int, known: Sequence[Alert] = ()) -> list[Alert]:
     """All there are, the most costly first; ``known`` came from elsewhere.
 
-    A queue that was paused by an operator raises none.
+    A queue that was paused by an operator raises none before its pause should have ended.
     """
     found = [*known, *_of_jobs(snapshot, dead_cap), *_of_workers(snapshot)]
     found += _of_server(snapshot.server)
@@ -76,6 +76,14 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
     ]
     if alone:
         yield Alert(Severity.JOBS_WAIT, f"no worker claims jobs of {_named(alone, 'queue')}")
+    late = [
+        q.name
+        for q in snapshot.queues
+        if q.paused and q.pause and q.pause.overdue(snapshot.taken_at)
+    ]
+    if late:
+        line = f"no worker has ended the pause of {_named(late, 'queue')}, whose end has passed"
+        yield Alert(Severity.JOBS_WAIT, line)
     if snapshot.due > OVERDUE:
         line = f"{snapshot.due:,} delayed jobs are due, and no worker promotes them"
         yield Alert(Severity.JOBS_WAIT, line)

@@ -29,6 +29,7 @@ from asok_console.presentation.compact import rate, span
 from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.numbers import share
 from asok_console.presentation.text import safe
+from asok_core.inspection.pauses import QueuePause, short_moment
 from asok_core.inspection.queues import Bucket, QueueStats
 
 WIDTH = 10
@@ -111,7 +112,7 @@ def trend(queue: QueueStats, now: float) -> Trend:
     """The trend of one queue at ``now`` (epoch seconds, Redis's clock)."""
     failing = queue.failure_rate or 0.0
     flows = bool(queue.enqueued_per_s or queue.completed_per_s or queue.failed_per_s)
-    unserved = _unserved(queue, flows=flows)
+    unserved = _unserved(queue, now, flows=flows)
     if unserved is not None:
         return unserved
     history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
@@ -130,18 +131,26 @@ def trend(queue: QueueStats, now: float) -> Trend:
     return _tempered(_by_flow(queue.pending, history), failing, age)
 
 
-def _unserved(queue: QueueStats, *, flows: bool) -> Trend | None:
+def _unserved(queue: QueueStats, now: float, *, flows: bool) -> Trend | None:
     """The trend of a queue from which nobody takes jobs, or None."""
     if queue.problem:
         return _plain(TrendKind.UNREADABLE, "✗ unreadable")
     if queue.paused:
-        return _plain(TrendKind.PAUSED, "❙❙ paused")
+        return _plain(TrendKind.PAUSED, f"❙❙ paused{_end(queue.pause, now)}", "paused")
     if queue.consumers:
         return None
     if queue.pending:
         return _plain(TrendKind.NO_WORKER, "✗ no worker")
     # Jobs come and go: it is served by something unknown here, such as a worker of the framework.
     return _plain(TrendKind.UNSERVED, "⚠ no worker") if flows else _plain(TrendKind.IDLE, "○ idle")
+
+
+def _end(pause: QueuePause | None, now: float) -> str:
+    if pause is None or pause.until is None:
+        return ""
+    if pause.overdue(now):
+        return ", end passed"
+    return f" to {short_moment(pause.until, now)}"
 
 
 def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:

@@ -25,6 +25,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import Refused
 from asok_core.inspection.audit import Activities, Activity
+from asok_core.inspection.pauses import LONGEST_REASON
 from asok_core.jobs.numbers import count as whole_count
 from asok_core.jobs.numbers import number
 from asok_core.settings.kinds import RecordForm
@@ -240,6 +241,9 @@ def _activity(
         queue=fields.get("queue", ""),
         words=fields.get("words", ""),
         note=fields.get("note", ""),
+        reason=fields.get("reason", "")[:LONGEST_REASON],
+        until=number(fields.get("until")),
+        changed=fields.get("changed") == "1",
         state=fields.get("state", ""),
         applied=whole_count(fields.get("applied")),
         skipped=_counts(fields, "skipped:"),

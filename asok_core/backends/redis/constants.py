@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
+from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, MOST_PAUSES
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
 from asok_core.jobs.oversized import MOST_READ, OVERSIZED_TTL
 
@@ -60,6 +61,9 @@ REFUSALS: Mapping[int, str] = {
 
 NOTES_FULL = f"there are {MOST_NOTES} others; remove one first"
 """Why a note is not written."""
+PAUSES_FULL = f"{MOST_PAUSES:,} queues are paused; resume one first"
+PAUSE_OVER = "its end has passed by the clock of Redis"
+"""Why a queue is not paused."""
 
 Constant = int | str | Mapping[int, str]
 
@@ -70,20 +74,25 @@ CONSTANTS: Mapping[str, Constant] = {
     "COARSE_TTL": COARSE_TTL,
     "CRASHES_TTL": CRASHES_TTL,
     "DROPPED_TTL": DROPPED_TTL,
+    "END_OF_PAUSE": END_OF_PAUSE,
     "EVENTS_AGE": EVENTS_AGE,
     "EVENTS_LENGTH": EVENTS_LENGTH,
     "EVENT_TEXT": EVENT_TEXT,
     "FINE": FINE,
     "FINE_TTL": FINE_TTL,
     "LARGEST_NOTE": LARGEST_NOTE,
+    "LARGEST_PAUSE": LARGEST_PAUSE,
     "LONGEST_WAIT": LONGEST_WAIT,
     "MOST_LISTS": MOST_LISTS,
     "MOST_NOTES": MOST_NOTES,
+    "MOST_PAUSES": MOST_PAUSES,
     "MOST_READ": MOST_READ,
     "NOTES_FULL": NOTES_FULL,
     "NOTE_TTL": NOTE_TTL,
     "NOTICES_TTL": NOTICES_TTL,
     "NOT_KEPT": NOT_KEPT,
+    "PAUSES_FULL": PAUSES_FULL,
+    "PAUSE_OVER": PAUSE_OVER,
     "SAME_RELEASE": SAME_RELEASE,
     "OVERSIZED_TTL": OVERSIZED_TTL,
     "RECENT_LENGTH": RECENT_LENGTH,

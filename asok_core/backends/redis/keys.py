@@ -48,6 +48,11 @@ class Keys(NamedTuple):
         return f"{self.namespace}:paused"
 
     @property
+    def pauses(self) -> str:
+        """Hash: name of a paused queue -> who paused it, why, since when and until when, as JSON."""
+        return f"{self.namespace}:pauses"
+
+    @property
     def queues(self) -> str:
         """Set of the names of all queues that were ever used."""
         return f"{self.namespace}:queues"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.backends.roles import CommandResult, Scope
+from asok_core.inspection.pauses import QueuePause, pause_words
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.catalog.entry import CatalogOperation, ScopeKind
@@ -64,14 +65,25 @@ def _switch_line(operation: CatalogOperation, scope: Scope, result: CommandResul
     subject = operation.subject(scope)
     if not result.applied:
         why = ", ".join(result.skipped or result.refused)
+        if result.skipped:
+            why += _pause_words(result.pause)
         return (
             f"{subject[:1].upper()}{subject[1:]} is unchanged{_in_brackets([why] if why else [])}"
         )
+    if result.replaced is not None:
+        before = _pause_words(result.replaced).strip() or "nothing is known of it"
+        now = _pause_words(result.pause, by=False) or " without an end"
+        return f"Changed the pause of {subject}: it is paused{now} (before: {before})"
     done = operation.participle()
     done = done[:1].upper() + done[1:]
     if ScopeKind.WORKER not in operation.scopes:
-        return f"{done} {subject}"
+        return f"{done} {subject}{_pause_words(result.pause, by=False)}"
     return f"{done} 1 worker ({operation.how}): {subject.removeprefix('worker ')}"
+
+
+def _pause_words(pause: QueuePause | None, *, by: bool = True) -> str:
+    # Times that are not of the day on which it was made have a date.
+    return pause_words(pause, (pause.at if pause else None) or 0.0, by=by)
 
 
 def _notes(result: CommandResult) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.inspection.pauses import in_short
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import (
     TO_TRASH,
@@ -22,8 +23,16 @@ class QueueOperation(CatalogOperation):
     location, scopes = Location.PENDING, frozenset({ScopeKind.QUEUE})
 
 
+@dataclass(frozen=True)
 class PauseQueue(QueueOperation):
-    """Let no worker claim from a queue until it is resumed."""
+    """Let no worker claim from a queue until it is resumed, or until the pause ends.
+
+    ``lasts`` is seconds, ``ends`` epoch seconds by Redis's clock; without either it has no end.
+    """
+
+    reason: str = ""
+    lasts: float | None = None
+    ends: float | None = None
 
     verb, done = "pause", "paused"
     guarded = True
@@ -31,8 +40,16 @@ class PauseQueue(QueueOperation):
     undo = UndoWindow("resume the queue, at any time")
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
-        """Pause it."""
-        return access.operator.pause(scope.queue or "")
+        """Pause it, or change its pause."""
+        return access.operator.pause(
+            scope.queue or "", reason=self.reason, lasts=self.lasts, ends=self.ends
+        )
+
+    def explanation(self) -> str:
+        """How it proceeds, and when it ends by itself."""
+        if self.lasts is not None:
+            return f"{self.how}; after {in_short(self.lasts)} it resumes by itself"
+        return self.how
 
 
 class ResumeQueue(QueueOperation):

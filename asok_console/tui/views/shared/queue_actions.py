@@ -8,6 +8,7 @@ from asok_console.tui.data.alerts import stale
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word
+from asok_core.inspection.pauses import pause_words
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Status
@@ -31,7 +32,8 @@ def plan_for_queue(
             return None
         served = _served(queue, snapshot)
         waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
-        return Plan(action.operation(), scope, None, (waiting,))
+        paused = (f"paused{pause_words(queue.pause, before or 0.0)}",) if queue.paused else ()
+        return Plan(action.operation(), scope, None, (waiting, *paused))
     if not queue.pending:
         return None
     scope = Scope(action.location, queue=queue.name, before=before, limit=queue.pending)

@@ -37,11 +37,27 @@ class FinishOperation(AuditedCall[int]):
     state: str
 
 
+class PauseReply(NamedTuple):
+    """What a call to pause a queue did, and the pauses that were and are in force, as JSON or empty."""
+
+    state: int
+    """1: paused, 2: its pause was changed, 0: it was so; refused since 3: the end has passed, 4: there are
+    too many."""
+    before: bytes
+    now: bytes
+
+
 @dataclass(slots=True, kw_only=True)
-class Pause(AuditedCall[int]):
-    """Pause a queue: 1, or 0 where it is paused."""
+class Pause(AuditedCall[PauseReply]):
+    """Pause a queue, or change its pause.
+
+    ``lasts`` is seconds, ``ends`` epoch seconds; both 0: without an end.
+    """
 
     queue: bytes
+    reason: str
+    lasts: float
+    ends: float
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ class DueReply(NamedTuple):
     due: list[bytes]
     """Envelopes."""
     first: bytes
-    """When the first of all is due, or ''."""
+    """When the first of all is due or the first pause ends, or ''."""
     another: int
     """1 where another supervisor promotes."""
     aside: list[int | bytes]
@@ -27,6 +27,8 @@ class DueReply(NamedTuple):
 @dataclass(slots=True, kw_only=True)
 class Due(NamespacedCall[DueReply]):
     """Look at the delayed jobs that are due, and be the only one to promote for ``claim`` milliseconds.
+
+    Pauses of queues that are over end.
 
     At most ``count`` jobs, none added after ``most`` bytes, ``passed`` are passed over.
     """

@@ -28,7 +28,7 @@ AGAIN = 0.5
 class Promotion:
     """What a promotion did. ``next_due_in`` is seconds until the next one.
 
-    It is None when nothing is delayed, or when another supervisor is at it.
+    It is None when nothing is delayed and no pause has an end, or when another supervisor is at it.
     """
 
     moved: int
@@ -47,8 +47,8 @@ def promote_due(
 ) -> Promotion:
     """Promote what is due for some ``seconds``, atomically per job, in the order of the due times.
 
-    Nothing is promoted while another supervisor than ``by`` does so. ``largest`` is how many bytes an
-    envelope may have.
+    Pauses of queues that are over end as well. Nothing is promoted while another supervisor than ``by``
+    does so. ``largest`` is how many bytes an envelope may have.
     """
     aside: list[OversizedEntry] = []
     total = stuck = 0

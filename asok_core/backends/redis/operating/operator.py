@@ -12,14 +12,12 @@ from asok_core.backends.redis.calls.operations import (
     Cancel,
     MovedJob,
     MoveJobs,
-    Pause,
     PromoteChosen,
     PromotedJob,
     Purge,
     PurgedJob,
     Requeue,
     RequeuedJob,
-    Resume,
     StopRunning,
     WaitingJob,
     WorkerCommand,
@@ -29,6 +27,7 @@ from asok_core.backends.redis.operating.importing import import_dead
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.notes import write_note
+from asok_core.backends.redis.operating.pausing import pause, resume
 from asok_core.backends.redis.operating.scopes import (
     expect_location,
     expect_name,
@@ -341,13 +340,29 @@ class RedisOperator(OperatorSession):
             sweep = self._prepared(connection, "bury", scope, watch)
             return import_dead(sweep, dead_jobs, trust=trust)
 
-    def pause(self, queue: str) -> CommandResult:
-        """No worker claims from the queue until it is resumed; running jobs continue."""
-        return self._switch(Pause, queue, "it is paused already")
+    def pause(
+        self,
+        queue: str,
+        *,
+        reason: str = "",
+        lasts: float | None = None,
+        ends: float | None = None,
+    ) -> CommandResult:
+        """No worker claims from the queue until it is resumed, or until its pause ends.
+
+        Raises UsageError for a reason that is too long, and for a length that no pause may have.
+        """
+        scope = _queue_scope(queue)
+        with self._connection() as connection:
+            operation = self._operation(connection, "pause", scope)
+            return pause(connection, operation, queue, reason=reason, lasts=lasts, ends=ends)
 
     def resume(self, queue: str) -> CommandResult:
-        """Workers claim from the queue again."""
-        return self._switch(Resume, queue, "it is not paused")
+        """Workers claim from the queue again, also before its pause ends."""
+        scope = _queue_scope(queue)
+        with self._connection() as connection:
+            operation = self._operation(connection, "resume", scope)
+            return resume(connection, operation, queue)
 
     def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
         """Write or replace a note; without a text remove it.
@@ -407,15 +422,12 @@ class RedisOperator(OperatorSession):
         skipped = {} if changed else {"already ordered": 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
 
-    def _switch(self, call: type[Pause | Resume], queue: str, otherwise: str) -> CommandResult:
-        verb = call.script().name
-        scope = Scope(Location.PENDING, queue=queue)
-        expect_queue(scope)
-        with self._connection() as connection:
-            operation = self._operation(connection, verb, scope)
-            changed = connection.run(call(**operation.arguments(), queue=name_bytes(queue)))
-        skipped = {} if changed else {otherwise: 1}
-        return CommandResult(verb, changed, skipped, operation=operation.id)
+
+def _queue_scope(queue: str) -> Scope:
+    """A queue as a whole. Raises UsageError for what is no name."""
+    scope = Scope(Location.PENDING, queue=queue)
+    expect_queue(scope)
+    return scope
 
 
 def _worded(scope: Scope, more: str) -> Scope:

@@ -15,6 +15,7 @@ from asok_core.backends.redis.reading.queries import BRIEF, Window
 from asok_core.backends.redis.reading.query import (
     Command,
     Query,
+    known,
     maybe,
     named,
     one,
@@ -23,6 +24,7 @@ from asok_core.backends.redis.reading.query import (
 )
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.inspection.events import Events
+from asok_core.inspection.pauses import LARGEST_PAUSE, QueuePause, pause_of
 from asok_core.inspection.rows import digest
 from asok_core.jobs.numbers import score
 
@@ -150,6 +152,22 @@ def paused_among(keys: Keys, paused: Names, queues: Sequence[str]) -> Query[froz
             name for name, flag in zip(queues, read(replies), strict=True) if flag
         ),
     )
+
+
+def pauses_of(
+    queries: Queries, keys: Keys, queues: Sequence[str]
+) -> Query[Mapping[str, QueuePause | None]]:
+    """What is known of the pauses of these queues; None of each for a user who has no right to it."""
+    if not queues:
+        return known({})
+    command = queries.clipped(LARGEST_PAUSE, "HMGET", keys.pauses, *map(parsing.raw, queues))
+    commands, reply_of = maybe(*command)
+
+    def read(replies: Sequence[Any]) -> Mapping[str, QueuePause | None]:
+        found = reply_of(replies) or [None] * len(queues)
+        return dict(zip(queues, map(pause_of, found), strict=True))
+
+    return Query(commands, read)
 
 
 def _names(queries: Queries, key: str) -> Query[Names]:

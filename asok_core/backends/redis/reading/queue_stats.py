@@ -13,6 +13,7 @@ from asok_core.backends.redis.reading.query import Query, by_key
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.clock import DAY, HOUR
 from asok_core.inspection.partial_payload import PartialPayloads
+from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.states import Status
@@ -26,6 +27,7 @@ class _Facts(NamedTuple):
     running: int
     oldest_at: float | None
     paused: bool
+    pause: QueuePause | None
     consumers: int
     slots: int
     recent: tuple[Bucket, ...]
@@ -74,12 +76,15 @@ class StatsOfQueues:
         queues: Mapping[str, QueueReading],
         load: QueueLoads,
         records: Mapping[str, JobRecord],
-        paused: frozenset[str],
+        paused: Mapping[str, QueuePause | None],
         now: float,
         *,
         rates: bool,
     ) -> tuple[QueueStats, ...]:
-        """The statistics of the queues, which are kept for the next snapshot."""
+        """The statistics of the queues, which are kept for the next snapshot.
+
+        ``paused`` are the paused ones, with what is known of each pause.
+        """
         known, self._known = self._known, {}
         for name, reading in queues.items():
             recent, found = self._figures(name, reading, now) if rates else ((), {})
@@ -89,6 +94,7 @@ class StatsOfQueues:
                 running=load.running.get(name, 0),
                 oldest_at=_oldest_at(self._sample(name, reading), records, now),
                 paused=name in paused,
+                pause=paused.get(name),
                 consumers=load.consumers.get(name, 0),
                 slots=load.slots.get(name, 0),
                 recent=recent,
@@ -133,6 +139,7 @@ def _queue_stats(name: str, facts: _Facts, rates: Mapping[str, float | None]) ->
         running=facts.running,
         oldest_at=facts.oldest_at,
         paused=facts.paused,
+        pause=facts.pause,
         consumers=facts.consumers,
         slots=facts.slots,
         problem="" if facts.length is not None else "its key is not a list",

@@ -16,7 +16,13 @@ from asok_core.backends.redis.reading.discovery import MOST_QUEUES, Discovery
 from asok_core.backends.redis.reading.events import EventMemory
 from asok_core.backends.redis.reading.load import measure
 from asok_core.backends.redis.reading.notes import NoteMemory
-from asok_core.backends.redis.reading.overview import Names, Overview, overview, paused_among
+from asok_core.backends.redis.reading.overview import (
+    Names,
+    Overview,
+    overview,
+    paused_among,
+    pauses_of,
+)
 from asok_core.backends.redis.reading.queries import HELD, Held, QueueReading, WorkerReading
 from asok_core.backends.redis.reading.query import by_key, known, maybe, named
 from asok_core.backends.redis.reading.queue_stats import StatsOfQueues
@@ -26,6 +32,7 @@ from asok_core.backends.redis.reading.running_jobs import RunningJobs
 from asok_core.inspection.events import Events
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.partial_payload import PartialPayloads
+from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
@@ -40,6 +47,7 @@ class _Details(NamedTuple):
     queues: dict[str, QueueReading]
     workers: dict[str, WorkerReading]
     active_lists: dict[bytes, Any]
+    pauses: Mapping[str, QueuePause | None]
 
 
 class _Additions(NamedTuple):
@@ -110,6 +118,7 @@ class SnapshotBuilder:
                 queues=self._stats.queries(queries, names, now, rates=rates),
                 workers=by_key({each: queries.worker(each, most) for each in found.leases.leases}),
                 active_lists=self._discovery.lengths(),
+                pauses=pauses_of(queries, self._keys, [each for each in names if each in paused]),
             )
         )
         workers = [
@@ -140,7 +149,12 @@ class SnapshotBuilder:
         workers = [replace(worker, jobs=self._running.of(worker.id)) for worker in workers]
         workers, load = measure(workers, held, now)
         stats = self._stats.note(
-            details.queues | added.queues, load, added.records, paused, now, rates=rates
+            details.queues | added.queues,
+            load,
+            added.records,
+            {name: details.pauses.get(name) for name in paused},
+            now,
+            rates=rates,
         )
         notes = self._notes.note(read_notes, now)
         found_only = self._discovery.orphaned + self._discovery.covered

@@ -24,7 +24,7 @@ class PromotionDuty(Duty):
         self._longest = min(LONGEST, longest)
 
     def run(self) -> float | None:
-        """Promote. It is due again when the next delayed job is."""
+        """Promote, and end pauses of queues. It is due again when the next of either is."""
         done = promote_due(
             self._registry.connection,
             self._registry.keys,

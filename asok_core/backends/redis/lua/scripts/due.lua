@@ -1,11 +1,19 @@
--- needs: full time stats locations set_aside
+-- needs: full time stats locations set_aside end_pauses
 -- Look at the delayed jobs whose time has come, and be the supervisor that promotes them; promote moves them.
 --   What is oversized of them, or is the first of all, is set aside (see set_aside.lua): delayed ->
 --   asok:oversized:{SHA-1}, with a dead job instead of it.
+-- Pauses that are over end here as well: of all scripts of a supervisor this one runs at the next due time.
 -- `asok:promoting` names the supervisor that promotes for so many ms more, so that the others leave it to that
 -- one; it is absent when nothing is due. It is not a lock: each job is moved once in any case.
-local now, _, second = server_time()
+local now, time, second = server_time()
 local aside, stuck = {}, false
+
+-- Mostly nobody promotes and no queue is paused, which one command shows. It comes before anything that fails where the
+-- delayed jobs are of another type.
+local exist = redis.call('EXISTS', promoting_key, pauses_key)
+local promoter = exist > 0 and redis.pcall('GET', promoting_key)
+local has_pauses = exist == 2 or (exist == 1 and not promoter)
+local pause_ends = has_pauses and end_pauses(time) or nil
 
 local function put_aside(member)
   local function remove() redis.call('ZREM', delayed_key, member) end
@@ -26,13 +34,13 @@ if has_done_enough() then
   write_tally(second)
   return reply { server_time = now, due = {}, first = now, another = 0, aside = aside }
 end
-local promoter = redis.pcall('GET', promoting_key)
 
 local due, bytes, step = {}, 0, 1
 if first and tonumber(first) <= tonumber(now) then
-  local left = redis.call('PTTL', promoting_key)
+  local another = type(promoter) == 'string' and promoter ~= supervisor
+  local left = another and redis.call('PTTL', promoting_key) or 0
   -- The clock may have been set back: no promotion takes longer than it was announced for.
-  if type(promoter) == 'string' and promoter ~= supervisor and left > 0 and left <= claim then
+  if left > 0 and left <= claim then
     write_recent()
     write_tally(second)
     return reply { server_time = now, due = due, first = first, another = 1, aside = aside }
@@ -60,6 +68,7 @@ end
 if #due == 0 and promoter == supervisor then redis.call('DEL', promoting_key) end
 -- What cannot be set aside is passed over: nothing is due because of it.
 if stuck and #due == 0 then first = nil end
+if pause_ends and (not first or pause_ends < tonumber(first)) then first = string.format('%.3f', pause_ends) end
 write_recent()
 write_tally(second)
 return reply { server_time = now, due = due, first = first or '', another = 0, aside = aside }

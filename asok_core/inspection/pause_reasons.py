@@ -1,0 +1,62 @@
+"""Why a queue is paused, who paused it, and what ends that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asok_core.inspection.audit import SWITCHES, Activity
+from asok_core.inspection.command_lines import operands
+from asok_core.inspection.pauses import QueuePause, in_short, moment
+from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.reason import Reason
+from asok_core.inspection.snapshot import Snapshot
+
+
+def of_pause(stats: QueueStats, snapshot: Snapshot, activities: Sequence[Activity]) -> Reason:
+    """Why a paused queue is paused, since when, and what ends that. ``activities`` are newest first."""
+    name = stats.name
+    pause = stats.pause or _audited(name, snapshot.taken_at, activities)
+    evidence: dict[str, str | int | float] = {"by": pause.by or "not known"}
+    if pause.reason:
+        evidence["reason"] = pause.reason
+    if pause.until is not None:
+        evidence["until_at"] = pause.until
+    if pause.operation:
+        evidence["operation"] = pause.operation
+    return Reason(
+        "queue_paused", f"queue {name!r} is paused", pause.since, evidence,
+        _how_it_ends(pause, snapshot) + f"asok queue resume {operands(name)}", blocking=True,
+    )  # fmt: skip
+
+
+def _audited(name: str, now: float, activities: Sequence[Activity]) -> QueuePause:
+    """A pause of which only the audit knows: an older release wrote it."""
+    switch = next(
+        (
+            each
+            for each in activities
+            if each.queue == name and each.action in SWITCHES and each.applied
+        ),
+        None,
+    )
+    # The audit is bounded. A pause that it does not end with was made by another program; so was one after
+    # the end of the one that it ends with.
+    if switch is None or switch.action != "pause":
+        return QueuePause()
+    if switch.until is not None and switch.until <= now:
+        return QueuePause()
+    return QueuePause(switch.who, switch.at, switch.at, operation=switch.operation)
+
+
+def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
+    if pause.until is None:
+        return ""
+    now, left = snapshot.taken_at, pause.until - snapshot.taken_at
+    if pause.overdue(now):
+        return f"its pause ended {in_short(-left)} ago, and no worker has resumed it: "
+    if not snapshot.alive:
+        return (
+            f"a worker would resume it at {moment(pause.until, now)}, and none is registered; now: "
+        )
+    when = f"in {in_short(left)} ({moment(pause.until, now)})" if left > 0 else "now"
+    return f"it resumes by itself {when}; before that: "
