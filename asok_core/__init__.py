@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from asok_core.jobs.futures import JobFuture
     from asok_core.jobs.job import Job, JobRecord
     from asok_core.jobs.progress import JobProgress
+    from asok_core.jobs.retry_requests import Fail, Retry
     from asok_core.jobs.states import Status
     from asok_core.settings.settings import Settings
     from asok_core.web.background import Background
@@ -80,6 +81,7 @@ _MODULES = {
     "asok_core.jobs.futures": ("JobFuture",),
     "asok_core.jobs.job": ("Job", "JobRecord"),
     "asok_core.jobs.progress": ("JobProgress",),
+    "asok_core.jobs.retry_requests": ("Fail", "Retry"),
     "asok_core.jobs.states": ("Status",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -89,6 +91,7 @@ __all__ = [
     "Background",
     "CurrentJob",
     "Deadlock",
+    "Fail",
     "Job",
     "JobCancelled",
     "JobFailed",
@@ -101,6 +104,7 @@ __all__ = [
     "RecordTooLarge",
     "Refused",
     "ResultNotStored",
+    "Retry",
     "Settings",
     "SettingsError",
     "Status",

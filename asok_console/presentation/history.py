@@ -65,16 +65,29 @@ class HistoryLine(NamedTuple):
     beside: str
 
 
-def history_lines(events: Sequence[Event], now: float, *, brief: bool = False) -> list[HistoryLine]:
+def history_lines(
+    events: Sequence[Event], now: float, *, brief: bool = False, roomy: bool = True
+) -> list[HistoryLine]:
     """The events as lines. The date is shown where they are not all of today.
 
-    ``brief``: an error takes the place of the process in which it was raised.
+    ``brief``: an error takes the place of the process in which it was raised, and why an attempt was
+    retried or not that of all else. Not ``roomy``: the latter takes the place of the process alone.
     """
     days = {(iso(each.at) or "")[:10] for each in events if each.at is not None}
     dated = bool(days - {(iso(now) or "")[:10]})
     if brief:
         events = [each._replace(by="") if each.error else each for each in events]
+        events = [_noted(each, brief=True) for each in events]
+    elif not roomy:
+        events = [_noted(each) for each in events]
     return [_line(each, now, dated=dated) for each in events]
+
+
+def _noted(event: Event, *, brief: bool = False) -> Event:
+    """An attempt with a note, without what the note takes the place of; other events as they are."""
+    if event.ran is None or not event.detail:
+        return event
+    return event._replace(by="", waited=None, ran=None) if brief else event._replace(by="")
 
 
 def _line(event: Event, now: float, *, dated: bool) -> HistoryLine:
@@ -109,8 +122,8 @@ def _beside(event: Event, *, dated: bool) -> Iterator[str]:
         began = _clock(number(event.detail), dated=dated)
         yield f"began {began}" if began else "when it began is not known"
         yield f"on {event.by}"
-    elif event.by:
-        yield f"on {event.by}"
+    else:
+        yield from filter(None, (f"on {event.by}" * bool(event.by), event.detail))
     if event.progress is not None:
         yield f"at {progress_text(event.progress)}"
     if event.error:

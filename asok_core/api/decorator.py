@@ -9,9 +9,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from asok_core.api.client import enqueue
 from asok_core.execution.tasks import check_runs
-from asok_core.jobs.calls import NO_OPTIONS, Call, Delay, Kept, Moment, Options, task_call
+from asok_core.jobs.calls import NO_OPTIONS, Call, Kept, Options, task_call
+from asok_core.jobs.checks import Delay, Moment
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.plain import described
+from asok_core.jobs.retry_rules import NO_RULES, RetryRules, as_classes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,6 +118,10 @@ def task(
     timeout: float | None = None,
     keep_result: Kept = True,
     redact: Sequence[str] = (),
+    no_retry: Sequence[type[BaseException]] = (),
+    retry_on: Sequence[type[BaseException]] | None = None,
+    jitter: float | None = None,
+    max_delay: Delay | None = None,
 ) -> _MakeTask: ...
 def task(
     function: Callable[..., Any] | None = None,
@@ -127,6 +133,10 @@ def task(
     timeout: float | None = None,
     keep_result: Kept = True,
     redact: Sequence[str] = (),
+    no_retry: Sequence[type[BaseException]] = (),
+    retry_on: Sequence[type[BaseException]] | None = None,
+    jitter: float | None = None,
+    max_delay: Delay | None = None,
 ) -> Any:
     """Make a function a task with options for its jobs: ``@task`` or ``@task(queue="high")``.
 
@@ -140,6 +150,15 @@ def task(
             ``ASOK_RECORD_TTL`` for the record of a completed job.
         redact: Names of arguments whose values are hidden in all views of a job, with ``*`` and
             ``?`` as in ``("card", "*token*")``.
+        no_retry: Exception classes, with their subclasses, after which a job is not retried, as in
+            ``(ValueError,)``. They take precedence over ``retry_on``.
+        retry_on: The only exception classes, with their subclasses, after which it is; None for all.
+        jitter: The largest random addition to the delay of a retry, as a fraction of it; None for
+            ``ASOK_RETRY_JITTER``.
+        max_delay: The longest delay of a retry in seconds or as a timedelta; None for
+            ``ASOK_RETRY_MAX_DELAY``.
+
+    A task raises ``Retry`` or ``Fail`` to decide itself.
 
     Returns:
         A ``Task``: ``delay`` enqueues a job, and a call runs the function directly.
@@ -169,6 +188,12 @@ def task(
         return Task(function, NO_OPTIONS)
     # A string is a sequence too, of characters.
     names: Any = redact if isinstance(redact, str) else tuple(redact)
+    rules = NO_RULES
+    if (no_retry, retry_on, jitter, max_delay) != ((), None, None, None):
+        allowed = None if retry_on is None else as_classes(retry_on)
+        rules = RetryRules(as_classes(no_retry), allowed, jitter, max_delay)
     return _MakeTask(
-        Options(queue, retries, backoff, timeout, keep_result=keep_result, redact=names)
+        Options(
+            queue, retries, backoff, timeout, keep_result=keep_result, redact=names, rules=rules
+        )
     )

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from asok_core.jobs.calls import Delay, Kept, Moment
+from asok_core.jobs.calls import Kept
+from asok_core.jobs.checks import Delay, Moment
 from asok_core.jobs.futures import JobFuture
 
 P = ParamSpec("P")

@@ -10,19 +10,21 @@ from typing import Any
 
 from asok_core.backends.in_process import JobStore
 from asok_core.backends.in_process_job import LocalJob
+from asok_core.clock import now
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.execution import attempt, cancellation, current_job, hooks
+from asok_core.execution.retries import STOPPED_BY, Decision, RetryDecisions, raised_text
 from asok_core.jobs.calls import Call, function_of
 from asok_core.jobs.codec import Result, decode_arguments, encode_result
 from asok_core.jobs.futures import settle_result
 from asok_core.jobs.job import NOT_KEPT, Job
 from asok_core.jobs.job_text import from_text
-from asok_core.jobs.retry import RetryPolicy
+from asok_core.jobs.retry_requests import Retry
 from asok_core.jobs.states import FINAL, Status
 from asok_core.jobs.waiting import Slot, Slots
 from asok_core.runtime import forks
 from asok_core.runtime.ctrl_c import is_ctrl_c
-from asok_core.runtime.failures import Failure, failure_of, shown
+from asok_core.runtime.failures import Failure, shown
 from asok_core.runtime.logs import safe_logger
 from asok_core.settings.settings import Settings
 
@@ -42,7 +44,7 @@ class JobRunner:
         self._store = store
         self._settings = settings
         self._redaction = store.redaction
-        self._policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)
+        self._decisions = RetryDecisions.of(settings)
 
     def run(self, job: LocalJob) -> float | None:
         """Run one attempt in this thread. Returns the seconds until its retry, or None.
@@ -72,16 +74,20 @@ class JobRunner:
             result = context.run(self._attempt, job, call, self._store.slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
             # Not isinstance(): an exception may say of itself that it is of any class.
-            if job.stop.asked and issubclass(type(error), JobCancelled):
+            if job.stop.asked and issubclass(type(error), STOPPED_BY):
                 self._stopped(job, error)
                 return None
-            return self._failed(job, context, error)
+            return self._failed(job, call, context, error)
         self._completed(job, call, context, result)
         return None
 
     def _stopped(self, job: LocalJob, error: BaseException) -> None:
         with self._store.lock:
             self._store.finish(job, Status.CANCELLED)
+        if issubclass(type(error), Retry):
+            cancelled = JobCancelled(f"job {job.job.id} was cancelled and asked for a retry")
+            cancelled.__cause__ = error
+            error = cancelled
         job.future.set_exception(error)
 
     @staticmethod
@@ -114,23 +120,25 @@ class JobRunner:
                 logger.warning(event, held.name, kept.problem, extra=extra)
         context.run(hooks.call_after, job, result)
 
-    def _failed(self, job: LocalJob, context: Context, error: BaseException) -> float | None:
-        spent = job.job
-        delay = None
-        if spent.retry_count < spent.retries:
-            delay = self._policy.delay(spent.backoff, spent.retry_count + 1)
-        failure = self._failure_of(error, spent)
+    def _failed(
+        self, job: LocalJob, call: Call, context: Context, error: BaseException
+    ) -> float | None:
+        spent, moment = job.job, now()
+        decision = self._decisions.raised(error, spent, call.options.rules, moment)
+        delay = None if decision.verb == "fail" else decision.delay
+        failure = self._failure_of(error, spent, decision)
         with self._store.lock:
             job.failure = failure
             if delay is None:
                 self._store.dead.appendleft(job)
                 self._store.finish(job, Status.FAILED)
             else:
-                job.job = spent.retried()
+                counted = decision.verb == "retry"
+                job.job = spent.retried() if counted else spent.postponed(moment)
                 self._store.mark(job, Status.RETRYING)
         if delay is None:
             job.future.set_exception(_failed_with(failure, error))
-        self._log_failure(job.name, spent, error, failure, delay)
+        self._log_failure(job.name, spent, error, failure, decision)
         context.run(hooks.call_failure, spent, error, delay is not None)
         return delay
 
@@ -144,13 +152,16 @@ class JobRunner:
                 self._store.finish(job, Status.FAILED)
         with suppress(InvalidStateError):
             job.future.set_exception(_failed_with(failure, error))
-        self._log_failure(job.name, job.job, error, failure, None)
+        self._log_failure(job.name, job.job, error, failure, Decision("fail"))
 
-    def _failure_of(self, error: BaseException, job: Job) -> Failure:
-        return self._redaction.failure(failure_of(error, self._settings.max_traceback), job)
+    def _failure_of(
+        self, error: BaseException, job: Job, decision: Decision | None = None
+    ) -> Failure:
+        text = raised_text(error, self._settings.max_traceback, decision)
+        return self._redaction.failure(text, job)
 
     def _log_failure(
-        self, name: str, job: Job, error: BaseException, failure: Failure, delay: float | None
+        self, name: str, job: Job, error: BaseException, failure: Failure, decision: Decision
     ) -> None:
         event = "Background task %s failed: %s"
         args: tuple[object, ...] = (name, self._redaction.text(shown(error), job))
@@ -161,8 +172,16 @@ class JobRunner:
             "attempt": f"{job.attempt}/{job.attempts}",
             "error": failure.line,
         }
-        level = logging.ERROR
-        if delay is not None:
+        level, verb, delay, note, asked = logging.ERROR, *decision
+        if verb != "fail" and asked:
+            event = "Background task %s: %s"
+            args = (name, note)
+            # What a task asks for is not an error.
+            logger.info(event, *args, extra=extra)
+            return
+        if note:
+            event, args = f"{event} (%s)", (*args, note)
+        if verb != "fail":
             level = logging.WARNING
             event += "; retry %d of %d in %g s"
             args += (job.attempt, job.retries, delay)

@@ -75,9 +75,19 @@ def _how_it_failed(case: Case) -> str:
     if case.job is None:
         return "it failed for good"
     which = f"attempt {case.job.attempt} of {case.job.attempts} failed"
+    if note := _note(case):
+        return f"{which} ({note})"
     if case.job.retry_count < case.job.retries:
         return f"{which}, and it was not retried"
     return f"{which}; {'no retries are left' if case.job.retries else 'it has no retries'}"
+
+
+def _note(case: Case) -> str:
+    """Why its last attempt was not retried, beyond the number of retries; '' where nothing says so."""
+    last = case.attempts[-1] if case.attempts else None
+    if last is None or last.verb not in ("fail", "reject"):
+        return ""
+    return "" if case.record is not None and case.record.later_attempt else last.note
 
 
 def _finished(case: Case, status: Status | str) -> Reason:
@@ -102,7 +112,8 @@ def _finished(case: Case, status: Status | str) -> Reason:
             "oversized", f"it was set aside unread: {error.removeprefix('Oversized: ')}", at,
             _of_record(case), "pass an id that the task looks up, or raise ASOK_MAX_ENVELOPE",
         )  # fmt: skip
-    text = f"it failed: {error or 'with which error is not known'}"
+    why = f" ({note})" if (note := _note(case)) else ""
+    text = f"it failed{why}: {error or 'with which error is not known'}"
     return Reason("failed", text, at, _of_record(case))
 
 

@@ -78,8 +78,9 @@ _WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
 class Event(NamedTuple):
     """Something that happened to a job. None is not known.
 
-    ``by``: an operator, or the process that ran it. ``waited``: seconds to the start of an attempt, since
-    the job was enqueued, was put back or ended the attempt before. ``ran``: seconds of an attempt.
+    ``by``: an operator, or the process that ran it. ``detail`` of an attempt: why it was retried or not,
+    beyond the number of retries. ``waited``: seconds to the start of an attempt, since the job was
+    enqueued, was put back or ended the attempt before. ``ran``: seconds of an attempt.
     ``progress``: what the attempt reported last.
     """
 
@@ -142,7 +143,8 @@ def _last_run(record: JobRecord, started_at: float, verb: str) -> Attempt:
 
 def _of_attempt(attempt: Attempt) -> Event:
     what = _ATTEMPTS.get(attempt.verb, attempt.verb)
-    return Event(attempt.started_at, what, attempt.worker, ran=attempt.seconds, error=attempt.error)
+    began, by, ran = attempt.started_at, attempt.worker, attempt.seconds
+    return Event(began, what, by, attempt.note, ran=ran, error=attempt.error)
 
 
 def _of_move(move: Move) -> Event:

@@ -21,7 +21,9 @@ class Attempt(NamedTuple):
     verb: str
     worker: str = ""
     error: str = ""
-    """The last line of what was raised."""
+    """The last line of what was raised, or of its cause where a task asked for a retry."""
+    note: str = ""
+    """Why it was retried or not, where the number of retries alone does not say it."""
 
 
 class Move(NamedTuple):

@@ -135,9 +135,11 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
     later = case.record is not None and case.record.later_attempt
     last = case.attempts[-1] if case.attempts and not later else None
     if last is not None and last.verb == "postpone":
+        if case.job is not None and case.job.postponements:
+            evidence["uncounted_retries"] = case.job.postponements
+        by = last.note or "a worker postponed it, which costs no retry"
         return Reason(
-            "postponed",
-            f"a worker postponed it, which costs no retry: {last.error or 'why is not known'}",
+            "postponed", f"{by}: {last.error or 'why is not known'}",
             last.started_at, evidence, _remedy_of(last.error),
         )  # fmt: skip
     retrying = case.record is not None and case.record.status == Status.RETRYING
@@ -155,8 +157,9 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
         )
         total = case.job.attempts if case.job else None
         of = f" of {total}" if total else ""
+        why = f" ({last.note})" if last is not None and last.note else ""
         return Reason(
-            "retry", f"attempt {spent}{of} failed: {error or 'with which error is not known'}",
+            "retry", f"attempt {spent}{of} failed{why}: {error or 'with which error is not known'}",
             last.started_at if last else None, {**evidence, "next_attempt": spent + 1},
             f"asok job promote {operands(case.detail.id)}",
         )  # fmt: skip

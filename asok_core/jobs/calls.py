@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Literal, cast
 
-from asok_core.jobs.job import MAX_RETRIES, REDACT, Job
+from asok_core.jobs.checks import (
+    Delay,
+    Moment,
+    epoch_of,
+    expect,
+    expect_moment,
+    expect_number,
+    seconds_of,
+)
+from asok_core.jobs.job import MAX_RETRIES, REDACT, RETRY, Job
 from asok_core.jobs.plain import described
+from asok_core.jobs.retry_rules import NO_RULES, RetryRules
 from asok_core.settings.durations import LONGEST_KEPT
 from asok_core.settings.kinds import is_text, parse_name_pattern, parse_queue_name
 
-Delay = float | timedelta
-Moment = float | datetime
 Kept = bool | float | timedelta
 
 _LONGEST_UNIQUE = 200
@@ -36,6 +43,7 @@ class Options:
     keep_result: False does not store the result; the record is kept for ASOK_RECORD_TTL. Seconds
     or a timedelta replace ASOK_RECORD_TTL for the record of the completed job.
     redact: Names (with * and ?) of arguments whose values are not shown, logged or exported.
+    rules: Which exceptions are retried, and when, beyond ``retries`` and ``backoff``.
 
     Raises ValueError or TypeError that names the option.
     """
@@ -49,22 +57,23 @@ class Options:
     unique: str | None = None
     keep_result: Kept | None = None
     redact: tuple[str, ...] = ()
+    rules: RetryRules = NO_RULES
 
     def __post_init__(self) -> None:
-        _expect("_queue", self.queue, str, "a string")
+        expect("_queue", self.queue, str, "a string")
         _good_queue_name(self.queue)
-        _expect("_retries", self.retries, int, "a whole number")
+        expect("_retries", self.retries, int, "a whole number")
         if not 0 <= self.retries <= MAX_RETRIES:
             raise ValueError(f"_retries is {self.retries}; it must be from 0 to {MAX_RETRIES}")
-        if _number("_backoff", self.backoff) < 0:
+        if expect_number("_backoff", self.backoff) < 0:
             raise ValueError(f"_backoff is {self.backoff}; it must be 0 or more")
-        if self.timeout is not None and _number("_timeout", self.timeout) <= 0:
+        if self.timeout is not None and expect_number("_timeout", self.timeout) <= 0:
             raise ValueError(f"_timeout is {self.timeout}; it must be more than 0 seconds, or None")
         self._check_start()
         if self.keep_result is not None and not isinstance(self.keep_result, bool):
             what = "True, False, a number or a timedelta"
-            _expect("_keep_result", self.keep_result, (int, float, timedelta), what)
-            if not 1 <= _number("_keep_result", _seconds(self.keep_result)) <= LONGEST_KEPT:
+            expect("_keep_result", self.keep_result, (int, float, timedelta), what)
+            if not 1 <= expect_number("_keep_result", seconds_of(self.keep_result)) <= LONGEST_KEPT:
                 raise ValueError(
                     f"_keep_result is {self.keep_result}; it must be True, False, or a duration of 1 "
                     "second to 10 years"
@@ -72,7 +81,7 @@ class Options:
         if self.redact:
             _check_names(self.redact)
         if self.unique is not None:
-            _expect("_unique", self.unique, str, "a string")
+            expect("_unique", self.unique, str, "a string")
             if not is_text(self.unique):
                 raise ValueError("_unique is not UTF-8 text")
             if not 0 < len(self.unique) <= _LONGEST_UNIQUE:
@@ -84,62 +93,36 @@ class Options:
         if self.delay is not None:
             if self.at is not None:
                 raise ValueError("_delay and _at are both given; specify only one")
-            if _number("_delay", _seconds(self.delay)) < 0:
+            if expect_number("_delay", seconds_of(self.delay)) < 0:
                 raise ValueError(f"_delay is {self.delay}; it must be 0 seconds or more")
-        if isinstance(self.at, datetime):
-            if self.at.tzinfo is None:
-                raise ValueError("_at has no time zone; add one, as in datetime.now(UTC)")
-        elif self.at is not None:
-            _number("_at", self.at)
+        if self.at is not None:
+            expect_moment("_at", self.at)
 
     @property
     def kept(self) -> float | Literal[False] | None:
         """``keep_result`` as in a job: False, seconds, or None for the default of the settings."""
         if self.keep_result is None or isinstance(self.keep_result, bool):
             return False if self.keep_result is False else None
-        return _seconds(self.keep_result)
+        return seconds_of(self.keep_result)
 
     @property
     def delay_seconds(self) -> float | None:
         """The delay in seconds; None if there is none, or if the job has a start time."""
-        return (_seconds(self.delay) or None) if self.delay is not None else None
+        return (seconds_of(self.delay) or None) if self.delay is not None else None
 
     def due_at(self, now: float) -> float | None:
         """When the job is due, epoch seconds; None if it is due at once."""
         if self.delay is not None:
             seconds = self.delay_seconds
             return now + seconds if seconds else None
-        if isinstance(self.at, datetime):
-            return self.at.timestamp()
-        return self.at
+        return None if self.at is None else epoch_of(self.at)
 
 
 def _check_names(names: object) -> None:
-    _expect("redact", names, tuple, "a tuple of names")
+    expect("redact", names, tuple, "a tuple of names")
     for name in cast("tuple[object, ...]", names):
-        _expect("redact", name, str, "a tuple of names")
+        expect("redact", name, str, "a tuple of names")
         parse_name_pattern(cast("str", name))
-
-
-def _seconds(delay: Delay) -> float:
-    return delay.total_seconds() if isinstance(delay, timedelta) else delay
-
-
-def _number(name: str, value: object) -> float:
-    _expect(name, value, (int, float), "a number")
-    number = cast("float", value)
-    try:
-        finite = math.isfinite(number)
-    except OverflowError:
-        raise ValueError(f"{name} is too large for a number of seconds") from None
-    if not finite:
-        raise ValueError(f"{name} is {number}, not a finite number")
-    return number
-
-
-def _expect(name: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f"{name} is {described(value)}, not {what}")
 
 
 NO_OPTIONS = Options()
@@ -147,7 +130,9 @@ OPTIONS_ATTRIBUTE = "__asok_options__"
 """The attribute of a ``@task`` with the options of its declaration."""
 _FUNCTION_ATTRIBUTE = "__asok_function__"
 """The attribute of a ``@task`` with the function that its jobs run."""
-_OPTION_NAMES = frozenset(f"_{field.name}" for field in fields(Options) if field.name != "redact")
+_OPTION_NAMES = frozenset(
+    f"_{field.name}" for field in fields(Options) if field.name not in ("redact", "rules")
+)
 
 
 def function_of(task: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,6 +160,9 @@ class Call:
     ) -> Job:
         """The job of this call. ``names`` are module and function, ``now`` epoch seconds."""
         options, due_at, delay = self.options, None, None
+        extra: dict[str, Any] = {} if redact is None else {REDACT: redact}
+        if options.rules.sent:
+            extra[RETRY] = options.rules.sent
         if options.delay is not None or options.at is not None:
             due_at, delay = options.due_at(now), options.delay_seconds
         return Job(
@@ -193,7 +181,7 @@ class Call:
             request=request,
             delay=delay,
             keep_result=options.kept,
-            extra={} if redact is None else {REDACT: redact},
+            extra=extra,
         )
 
 

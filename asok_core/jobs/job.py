@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from asok_core.jobs.numbers import number
 from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import FINAL, Status
 
@@ -27,6 +28,12 @@ EARLIER_ERROR = "earlier_error"
 """Key of a job (in ``extra``): the error, in one line, before it was requeued."""
 REDACT = "redact"
 """Key of a job (in ``extra``): which arguments are not shown."""
+RETRY = "retry"
+"""Key of a job (in ``extra``): what its task declares of retries, for programs that cannot import it.
+
+An object with ``jitter``, ``max_delay`` and ``timeouts``, each only where it is declared."""
+POSTPONED_SINCE = "postponed_since"
+"""Key of a job (in ``extra``): when it was postponed first since its last counted attempt."""
 CLOCKS_DIFFER = 5.0
 """Seconds by which a producer's clock may be ahead of Redis's."""
 LONGEST_ID = 128
@@ -139,17 +146,32 @@ class Job:
             return self.hard_timeout
         return None if self.timeout is None else self.timeout + HARD_GRACE
 
+    @property
+    def postponed_since(self) -> float | None:
+        """When it was postponed first since its last counted attempt, epoch seconds; None: not known."""
+        return number(self.extra.get(POSTPONED_SINCE))
+
     def retried(self) -> Job:
         """The same job with one more retry counted."""
-        return replace(self, retry_count=self.retry_count + 1, postponements=None)
+        count, extra = self.retry_count + 1, self._extra_of_new_attempt()
+        return replace(self, retry_count=count, postponements=None, extra=extra)
 
-    def postponed(self) -> Job:
+    def postponed(self, now: float) -> Job:
         """The same job with one more postponement, which does not count as a retry."""
-        return replace(self, postponements=(self.postponements or 0) + 1)
+        extra = self.extra
+        if self.postponed_since is None:
+            extra = {**extra, POSTPONED_SINCE: now}
+        return replace(self, postponements=(self.postponements or 0) + 1, extra=extra)
 
     def renewed(self) -> Job:
         """The same job with all its retries available again, for a requeue."""
-        return replace(self, retry_count=0, due_at=None, postponements=None)
+        extra = self._extra_of_new_attempt()
+        return replace(self, retry_count=0, due_at=None, postponements=None, extra=extra)
+
+    def _extra_of_new_attempt(self) -> Mapping[str, Any]:
+        if POSTPONED_SINCE not in self.extra:
+            return self.extra
+        return {name: each for name, each in self.extra.items() if name != POSTPONED_SINCE}
 
 
 class CancelRequest(NamedTuple):

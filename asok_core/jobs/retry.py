@@ -1,4 +1,4 @@
-"""The delays of retries."""
+"""The delays of retries, and what bounds those that are not counted."""
 
 from __future__ import annotations
 
@@ -34,3 +34,29 @@ class RetryPolicy:
             seconds *= 1.0 + random.uniform(0.0, self.jitter)  # noqa: S311  # nosec B311
         ceiling = LONGEST_DELAY if self.max_delay is None else min(self.max_delay, LONGEST_DELAY)
         return min(max(seconds, 0.0), ceiling)
+
+
+@dataclass(frozen=True, slots=True)
+class UncountedLimits:
+    """How often, and for how many seconds, a job is run again without spending a retry."""
+
+    times: int
+    age: float
+
+    def exceeded(self, times: int, since: float | None, now: float) -> str:
+        """Why there is not another one, after ``times`` of them since ``since``; '' if there may be.
+
+        Both are epoch seconds.
+        """
+        if times >= self.times:
+            noun = "retry" if times == 1 else "retries"
+            return f"{times:,} uncounted {noun} (ASOK_MAX_UNCOUNTED_RETRIES)"
+        if since is not None and now - since >= self.age:
+            spent = plain_duration(now - since)
+            return f"uncounted retries for {spent} (ASOK_MAX_UNCOUNTED_AGE)"
+        return ""
+
+
+def plain_duration(seconds: float) -> str:
+    """A duration in seconds, as it is kept in records: ``30 s``, ``0.25 s``, ``3600 s``."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + " s"

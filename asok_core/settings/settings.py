@@ -204,6 +204,19 @@ class Settings:
         default=None,
         description="The longest delay before a retry",
     )
+    max_uncounted_retries: int = setting(
+        "ASOK_MAX_UNCOUNTED_RETRIES",
+        whole_number(1, 1_000_000),
+        default="10000",
+        description="How often in a row a job is run again without spending a retry (a worker could not "
+        "run it, or its task raised Retry(counted=False)) before it becomes a dead job",
+    )
+    max_uncounted_age: float = setting(
+        "ASOK_MAX_UNCOUNTED_AGE",
+        kinds.KEPT,
+        default="7d",
+        description="For how long, since the first of these, before it becomes a dead job",
+    )
     dlq_max: int = setting(
         "ASOK_DLQ_MAX",
         whole_number(1, 100_000_000),

@@ -23,7 +23,17 @@ from asok_core.runtime.logs import safe_logger
 
 logger = safe_logger("asok.worker")
 
-FIELDS = ("task", "error", "retry_in", "queue", "attempt", "duration", "job_id", "arguments")
+FIELDS = (
+    "task",
+    "error",
+    "retry_in",
+    "note",
+    "queue",
+    "attempt",
+    "duration",
+    "job_id",
+    "arguments",
+)
 """Attributes of our records that a line for people shows, in that order."""
 _SHOWN_AS = {"job_id": "job"}
 _LAYOUT = "\n\t"
@@ -63,7 +73,7 @@ def _shown(name: str, value: object) -> str:
         return f"{value * 1000:.0f}ms"
     if name == "retry_in":
         return f"{value:g}s"
-    return visible(repr(value) if name == "error" else str(value))
+    return visible(repr(value) if name in ("error", "note") else str(value))
 
 
 def _indented(text: str) -> str:
@@ -198,16 +208,23 @@ def log_failure(
     failure: Failure,
     *,
     retry_in: float | None = None,
+    asked: bool = False,
     arguments: Redaction | None = None,
     **extra: object,
 ) -> None:
-    """Log a failed attempt, once its outcome is handed over. ``retry_in`` is in seconds."""
+    """Log a failed attempt, once its outcome is handed over. ``retry_in`` is in seconds.
+
+    What a task ``asked`` for by ``Retry`` is not an error, and has no traceback in the log.
+    """
     level, event = logging.ERROR, "Job failed"
     if retry_in is not None:
         level, event, extra["retry_in"] = logging.WARNING, "Job will be retried", retry_in
     extra["error"] = failure.line
-    trace = failure.traceback
-    log_job(level, event, job, raised=error, trace=trace, arguments=arguments, **extra)
+    raised: BaseException | None = error
+    trace: str | None = failure.traceback
+    if asked and retry_in is not None:
+        level, raised, trace = logging.INFO, None, None
+    log_job(level, event, job, raised=raised, trace=trace, arguments=arguments, **extra)
 
 
 def log_postponed(job: Job, error: str, retry_in: float, **extra: Any) -> None:

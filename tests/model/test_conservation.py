@@ -1058,7 +1058,7 @@ class Conservation(RuleBasedStateMachine):
         if verb == "postpone":
             # What was signed by another key moves as it is.
             same = self.number % 2
-            again = seal_again(job.postponed(), KEYRING, claim.envelope)
+            again = seal_again(job.postponed(1.0), KEYRING, claim.envelope)
             outcome.moved = claim.envelope if same else again
             outcome.delay = 60.0
         if verb in ("fail", "reject"):

@@ -85,6 +85,19 @@ def test_an_event_of_another_version_is_shown_by_its_name() -> None:
     assert (line.words, line.tone) == ("? tele␛ported", "warn")
 
 
+def test_a_note_replaces_what_there_is_no_room_for() -> None:
+    note = "retry asked by the task in 30 s"
+    event = Event(NOW, "retried", "w.1", note, waited=2.0, ran=1.0, error="Retry: HTTP 429")
+    (whole,) = history_lines([event], NOW)
+    assert whole.beside.split() == f"waited 2.0 s ran 1.0 s on w.1 {note} Retry: HTTP 429".split()
+    (narrower,) = history_lines([event], NOW, roomy=False)
+    assert narrower.beside.split() == f"waited 2.0 s ran 1.0 s {note} Retry: HTTP 429".split()
+    (brief,) = history_lines([event], NOW, brief=True, roomy=False)
+    assert brief.beside.split() == f"{note} Retry: HTTP 429".split()
+    (crash,) = history_lines([Event(NOW, "crashed", "w.1", "5.0")], NOW, brief=True)
+    assert crash.beside.endswith("on w.1")
+
+
 @pytest.mark.parametrize(
     ("queues", "framework", "line"),
     [

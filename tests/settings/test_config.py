@@ -52,6 +52,8 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_RETRY_JITTER", ".25", "retry_jitter", 0.25),
         ("ASOK_RETRY_MAX_DELAY", "2h", "retry_max_delay", 7200.0),
         ("ASOK_RETRY_MAX_DELAY", "", "retry_max_delay", None),
+        ("ASOK_MAX_UNCOUNTED_RETRIES", "50", "max_uncounted_retries", 50),
+        ("ASOK_MAX_UNCOUNTED_AGE", "2h", "max_uncounted_age", 7200.0),
         ("ASOK_DLQ_MAX", "10", "dlq_max", 10),
         ("ASOK_RECORD_TTL", "7d", "record_ttl", 604_800.0),
         ("ASOK_DLQ_MAX_AGE", "30d", "dlq_max_age", 2_592_000.0),

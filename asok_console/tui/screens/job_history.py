@@ -14,11 +14,14 @@ WORDS = 22
 
 WIDE = 100
 """Cells from which there is room for a process and its error."""
+WIDEST = 160
+"""Cells from which there is room for these and why the attempt was retried or not."""
 
 
 def timeline(detail: JobDetail, now: float, width: int) -> Content:
     """The events of a job's history, the oldest first, in lines of ``width`` cells."""
-    lines = history_lines(history_of(detail, now), now, brief=width < WIDE)
+    narrow, roomy = width < WIDE, width >= WIDEST
+    lines = history_lines(history_of(detail, now), now, brief=narrow, roomy=roomy)
     clock = max((len(line.time) for line in lines), default=0)
     return Content("\n").join(_drawn(line, clock) for line in lines)
 

@@ -95,13 +95,15 @@ def _move(line: str) -> Move | None:
 
 def _attempt(line: str) -> Attempt | None:
     try:
-        started_at, run_ms, verb, worker, error = json.loads(line)
+        started_at, run_ms, verb, worker, error, *rest = json.loads(line)
     except (ValueError, TypeError, RecursionError):
         return None
-    if not all(isinstance(each, str) for each in (verb, worker, error)):
+    note = rest[0] if rest else ""
+    if not all(isinstance(each, str) for each in (verb, worker, error, note)):
         return None
     ran = number(run_ms)
-    return Attempt(number(started_at), None if ran is None else ran / 1000, verb, worker, error)
+    seconds = None if ran is None else ran / 1000
+    return Attempt(number(started_at), seconds, verb, worker, error, note)
 
 
 def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | None:

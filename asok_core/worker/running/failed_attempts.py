@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome
 from asok_core.errors import BadSignature, InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.execution import hooks
+from asok_core.execution.retries import Decision, declared_rules, raised_text
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import Job
@@ -87,8 +88,11 @@ class FailedAttempts:
     def raised(self, held: HeldJob, error: BaseException, ran: float, hand_over: HandOver) -> None:
         """End an attempt that raised."""
         job = held.opened
-        failure = self._failure_of(error, job)
-        found = exhausted(error)
+        rules, now = declared_rules(job), self.outcomes.now()
+        decision = self.outcomes.decisions.raised(error, job, rules, now)
+        failure = self._failure_of(error, job, decision)
+        # What the task asked for counts more than what it ran out of.
+        found = None if decision.asked else exhausted(error)
         if found is not None:
             certain = is_exhausted_still(found)
             reason = failure_of(found, self.outcomes.settings.max_traceback).line
@@ -96,8 +100,8 @@ class FailedAttempts:
             if not charged or type(error) is LimitNotWatched:
                 self._postpone(held, error, failure, ran, hand_over)
                 return
-        outcome = self.outcomes.failed(failure, held, job, ran)
-        self._fail(held, error, failure, outcome, hand_over)
+        outcome = self.outcomes.failed(failure, held, job, ran, decision=decision)
+        self._fail(held, error, failure, outcome, hand_over, asked=decision.asked)
 
     def cancelled(
         self, held: HeldJob, error: BaseException, ran: float, hand_over: HandOver
@@ -114,8 +118,11 @@ class FailedAttempts:
         """How log lines show arguments; None: not at all."""
         return self.redaction if self.log_arguments else None
 
-    def _failure_of(self, error: BaseException, job: Job) -> Failure:
-        return self.redaction.failure(failure_of(error, self.outcomes.settings.max_traceback), job)
+    def _failure_of(
+        self, error: BaseException, job: Job, decision: Decision | None = None
+    ) -> Failure:
+        failure = raised_text(error, self.outcomes.settings.max_traceback, decision)
+        return self.redaction.failure(failure, job)
 
     def _fail(
         self,
@@ -124,6 +131,8 @@ class FailedAttempts:
         failure: Failure,
         outcome: Outcome,
         hand_over: HandOver,
+        *,
+        asked: bool = False,
     ) -> None:
         ran, has_hooks = outcome.run_us / 1e6, hooks.has_failure()
         if has_hooks:
@@ -134,9 +143,12 @@ class FailedAttempts:
             # It was cancelled before this process knew, and does not run again.
             return
         job = self.outcomes.as_sent(held) if self.log_arguments or has_hooks else held.opened
-        retry_in = outcome.delay if outcome.verb == "retry" else None
-        shown = self.shown_arguments
-        log_failure(job, error, failure, retry_in=retry_in, arguments=shown, duration=ran)
+        retry_in = outcome.delay if outcome.verb in ("retry", "postpone") else None
+        shown, note = self.shown_arguments, outcome.note or None
+        log_failure(
+            job, error, failure, retry_in=retry_in, asked=asked, note=note, arguments=shown,
+            duration=ran,
+        )  # fmt: skip
         hooks.call_failure(job, error, retry_in is not None)
 
     def _postpone(
@@ -149,6 +161,12 @@ class FailedAttempts:
     ) -> None:
         """End an attempt that failed through no fault of the job: later again, at no charge."""
         outcome = self.outcomes.postponed(held, failure, ran)
+        if outcome.verb == "reject":
+            if not hooks.has_failure():
+                outcome.notice = DEAD_JOB
+            ended = Failure(outcome.error_line, failure.traceback)
+            self._fail(held, error, ended, outcome, hand_over)
+            return
         hand_over(held, outcome)
         log_postponed(
             held.opened,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome, Start, Verb
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import AsokError, EnvelopeError, Replayed, WrongQueue
+from asok_core.execution.retries import Decision, RetryDecisions
 from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal_again, unseal
 from asok_core.jobs.job import EARLIER_ERROR, Job
-from asok_core.jobs.retry import RetryPolicy
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.circuit_breaker import postponement
@@ -29,10 +29,10 @@ class OutcomeBuilder:
     settings: Settings
     keyring: Keyring
     clock: ServerClock = field(default_factory=ServerClock)
-    policy: RetryPolicy = field(init=False)
+    decisions: RetryDecisions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.policy = RetryPolicy(self.settings.retry_jitter, self.settings.retry_max_delay)
+        self.decisions = RetryDecisions.of(self.settings)
 
     def now(self) -> float:
         """Epoch seconds by the server's clock, in whole microseconds: as records hold them."""
@@ -99,47 +99,77 @@ class OutcomeBuilder:
         return self.given_back(held)
 
     def failed(
-        self, failure: Failure, held: HeldJob, job: Job, ran: float, *, dead: Verb = "fail"
+        self,
+        failure: Failure,
+        held: HeldJob,
+        job: Job,
+        ran: float,
+        *,
+        dead: Verb = "fail",
+        decision: Decision | None = None,
     ) -> Outcome:
-        """Of an attempt that failed: a retry, or ``dead`` once none is left."""
+        """Of an attempt that failed: what ``decision`` says, or else a retry.
+
+        ``dead`` once none is left, or if it cannot be.
+        """
         line, trace = failure
-        if job.retry_count >= job.retries:
-            return self._dead(dead, held, job, failure, ran)
-        delay = self.policy.delay(job.backoff, job.retry_count + 1)
+        verb, delay, note, _ = decision or self.decisions.counted(job)
+        if verb == "postpone":
+            return self._again(held, failure, ran, delay, note)
+        if verb == "fail":
+            return self._dead(dead, held, job, failure, ran).noted(note)
         try:
             again = replace(self.as_sent(held).retried(), due_at=round(self.now() + delay, 6))
             moved = seal_again(again, self.keyring, held.claim.envelope)
         except (AsokError, TypeError, ValueError, RecursionError) as problem:
             failure = Failure(f"{line} (and cannot be retried: {problem})", trace)
-            return self._dead(dead, held, job, failure, ran)
+            return self._dead(dead, held, job, failure, ran).noted(note)
         outcome = self.outcome("retry", held, again, ran, error=trace)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0
-        outcome.error_line = line
+        outcome.error_line, outcome.note = line, note
         return outcome
 
     def timed_out(
-        self, held: HeldJob, error: TimeoutError, seconds: float
+        self, held: HeldJob, error: TimeoutError, seconds: float, *, began: bool
     ) -> tuple[Outcome, Failure]:
-        """Of a job whose process had to be ended ``seconds`` after it had started."""
+        """Of a job whose process had to be ended ``seconds`` after it had started.
+
+        ``began``: the code of its task, from which on its time limit counts.
+        """
         failure = failure_of(error, self.settings.max_traceback)
-        outcome = self.failed(failure, held, held.opened, seconds)
+        decisions, job = self.decisions, held.opened
+        decision = decisions.timed_out(job) if began else decisions.counted(job)
+        outcome = self.failed(failure, held, held.opened, seconds, decision=decision)
         outcome.notice = dead_entry(
             held.claim.envelope, failed_at=self.now(), error=failure.line, traceback=failure.line
         )
         return outcome, failure
 
     def postponed(self, held: HeldJob, failure: Failure, ran: float) -> Outcome:
-        """Of an attempt that failed through no fault of the job: it is tried again, at no charge."""
+        """Of an attempt that failed through no fault of the job: it is tried again, at no charge.
+
+        A dead job, rejected, once it was for longer or more often than the settings allow.
+        """
         job = held.opened
-        delay = postponement((job.postponements or 0) + 1)
+        over = self.decisions.exceeded(job, self.now())
+        if over:
+            line = f"{failure.line} (not retried: {over})"
+            return self._dead("reject", held, job, Failure(line, failure.traceback), ran)
+        return self._again(held, failure, ran, postponement((job.postponements or 0) + 1))
+
+    def _again(
+        self, held: HeldJob, failure: Failure, ran: float, delay: float, note: str = ""
+    ) -> Outcome:
+        """Of an attempt after which the job is run again without spending a retry."""
+        job, now = held.opened, self.now()
         try:
-            again = replace(self.as_sent(held).postponed(), due_at=round(self.now() + delay, 6))
+            again = replace(self.as_sent(held).postponed(now), due_at=round(now + delay, 6))
             moved = seal_again(again, self.keyring, held.claim.envelope)
         except (AsokError, TypeError, ValueError, RecursionError):
             moved = held.claim.envelope
         outcome = self.outcome("postpone", held, job, ran, error=failure.traceback)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0
-        outcome.error_line = failure.line
+        outcome.error_line, outcome.note = failure.line, note
         return outcome
 
     def postponed_unsigned(self, held: HeldJob, job: Job, line: str, delay: float) -> Outcome:

@@ -74,7 +74,8 @@ def settle_overrun(
         ran = over[job.id].seconds
         held.started_at = builder.now() - ran
         error = over[job.id].error(job)
-        outcome, failure = builder.timed_out(held, error, ran)
+        began = over[job.id].phase is Phase.RUNNING
+        outcome, failure = builder.timed_out(held, error, ran, began=began)
         outcome.stack = encode_kept(
             "hard limit", job.attempt, builder.now(), process, stacks.get(job.id, ())
         )
@@ -89,4 +90,5 @@ def settle_overrun(
                 log_cancelled(held.job, failure.line, duration=ran)
                 continue
             retry_in = outcome.delay if outcome.verb == "retry" else None
-            log_failure(held.job, error, failure, retry_in=retry_in, duration=ran)
+            note = outcome.note or None
+            log_failure(held.job, error, failure, retry_in=retry_in, note=note, duration=ran)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from asok_core.backends.redis.constants import SAME_RELEASE
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.outcomes import Outcome, is_settled
+from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome, is_settled
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.errors import AsokError, EnvelopeError, TaskImportFailed
@@ -15,7 +15,7 @@ from asok_core.runtime.failures import Failure
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, postponed_for
-from asok_core.worker.log import log_cancelled, log_postponed, log_set_aside
+from asok_core.worker.log import log_cancelled, log_failure, log_postponed, log_set_aside
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
@@ -94,10 +94,16 @@ def postpone_imports(
         held.started_at = builder.now()
         why = postponed_for(job.module, failed[job.id].why)
         failure = Failure.of_line(f"{TaskImportFailed.__name__}: {why}")
-        return builder.postponed(held, failure, 0.0)
+        outcome = builder.postponed(held, failure, 0.0)
+        if outcome.verb == "reject":
+            outcome.notice = DEAD_JOB
+        return outcome
 
     for held, outcome in settle_for_dead(config, registry, process, queue, judge):
         if held.job is not None and outcome.verb == "cancel":
             log_cancelled(held.job, outcome.error_line)
+        elif held.job is not None and outcome.verb == "reject":
+            error = TaskImportFailed(outcome.error_line)
+            log_failure(held.job, error, Failure.of_line(outcome.error_line))
         elif held.job is not None:
             log_postponed(held.job, outcome.error_line, outcome.delay)

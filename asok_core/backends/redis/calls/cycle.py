@@ -66,6 +66,8 @@ class Settlement(NamedTuple):
     """A dead job for the failure hooks; ``=``: the moved one."""
     stack: str = ""
     """Where the code was when its process was about to end, as ``encode_kept`` writes it."""
+    note: str = ""
+    """Why it is retried or not, for its history."""
 
 
 class StartedJob(NamedTuple):

@@ -50,6 +50,7 @@ class Outcome:
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
     was sent, and there was no reply. ``stack`` is where the code was when its process was about to end.
+    ``note`` says why it is retried or not, where the number of retries alone does not.
     """
 
     verb: Verb
@@ -74,6 +75,12 @@ class Outcome:
     kept: float = RECORD_TTL
     in_doubt: bool = False
     stack: str = ""
+    note: str = ""
+
+    def noted(self, note: str) -> Outcome:
+        """This outcome, with a note."""
+        self.note = note
+        return self
 
 
 @dataclass(slots=True)
@@ -185,4 +192,5 @@ def _settlement(outcome: Outcome) -> Settlement:
         error_line=outcome.error_line,
         notice=outcome.notice,
         stack=outcome.stack,
+        note=outcome.note,
     )

@@ -27,7 +27,7 @@ from asok_core.jobs.envelope import (
     seal_text,
 )
 from asok_core.jobs.envelope_text import envelope_size
-from asok_core.jobs.job import EARLIER_ERROR
+from asok_core.jobs.job import EARLIER_ERROR, POSTPONED_SINCE
 from asok_core.jobs.oversized import is_alias
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
@@ -65,7 +65,8 @@ def requeue_verdict(
     its history says of the requeue where ``changes`` do not say it. ``changes`` are those of an operator
     who saw the job by ``redaction``, and so does the history show it.
     """
-    fresh = {"retry_count": 0, "postponements": None, "enqueued_at": now, "due_at": None}
+    fresh: dict[str, float | None] = {"retry_count": 0, "enqueued_at": now, "due_at": None}
+    fresh |= {"postponements": None, POSTPONED_SINCE: None}
     shown_by = redaction or Redaction()
 
     def judge(row: Row, _older: int) -> RequeuedJob | str:

@@ -1,13 +1,15 @@
 -- needs: record
 -- The attempts of a job that failed or was tried more than once.
 -- attempts_with(id, ...): the new value of `attempts` in its record. A line of JSON each, the last ten:
---   started_at, run_ms, verb, process, error.
+--   started_at, run_ms, verb, process, error; note, where there is one: why it is retried or not.
 local KEPT_ATTEMPTS, ATTEMPT_ERROR = 10, 300
 
-local function attempts_with(id, started_at, run_ms, verb, process, traceback)
+local function attempts_with(id, started_at, run_ms, verb, process, traceback, note)
   local lines = {}
   for line in string.gmatch(record_text(id, 'attempts'), '[^\n]+') do lines[#lines + 1] = line end
   local tail = string.sub(traceback, -ATTEMPT_ERROR)
-  lines[#lines + 1] = cjson.encode({ started_at, run_ms, verb, process, string.match(tail, '([^\n]*)%s*$') })
+  local line = { started_at, run_ms, verb, process, string.match(tail, '([^\n]*)%s*$') }
+  if note and note ~= '' then line[6] = note end
+  lines[#lines + 1] = cjson.encode(line)
   return table.concat(lines, '\n', math.max(1, #lines - KEPT_ATTEMPTS + 1))
 end

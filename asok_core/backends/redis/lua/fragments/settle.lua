@@ -80,7 +80,10 @@ local function settle(process, release, now, dubious, dlq_max, at)
     if moves and verb ~= 'return' then add('error_line', ARGV[at + SETTLEMENT.error_line]) end
     -- Of a first attempt that was cancelled, the record has everything.
     if started_at ~= '' and (moves or tonumber(retry_count) > 0) then
-      add('attempts', attempts_with(id, started_at, string.format('%.3f', run), verb, process, error_text))
+      local note, shown = ARGV[at + SETTLEMENT.note], error_text
+      -- The last line of the traceback of a `Retry` says what was asked for, and the cause is the error.
+      if note ~= '' then shown = ARGV[at + SETTLEMENT.error_line] end
+      add('attempts', attempts_with(id, started_at, string.format('%.3f', run), verb, process, shown, note))
     end
     -- An operator may put a dead job back, and that one is not cancelled.
     write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
