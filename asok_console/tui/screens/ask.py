@@ -27,7 +27,6 @@ class Ask(Dialog[Plan]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel"),
     ]
-    CSS_PATH = "ask.tcss"
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()

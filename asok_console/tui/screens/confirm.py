@@ -43,7 +43,6 @@ class Confirm(Dialog[bool]):
         Binding("pageup,ctrl+b", "page(-1)", show=False),
         Binding(SECOND_KEY, "confirm_large", show=False),
     ]
-    CSS_PATH = "confirm.tcss"
     AUTO_FOCUS = "#no"
 
     def __init__(

@@ -27,7 +27,6 @@ class EditArguments(Dialog[Arguments]):
     ``text``: what was typed elsewhere so far.
     """
 
-    CSS_PATH = "edit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", priority=True),
         Binding("ctrl+s", "continue", "continue", priority=True),

@@ -134,7 +134,6 @@ class FindJob(ModalScreen[Row]):
     ``open_job`` shows the page of one of several, from which the way back leads to the list.
     """
 
-    CSS_PATH = "find.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back"),
         Binding("down", "to_list", show=False),

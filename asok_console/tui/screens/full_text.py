@@ -17,7 +17,6 @@ from asok_console.tui.screens.job_texts import broken, plain
 class WholeTexts(ModalScreen[None]):
     """Every section without a limit. ``texts`` are sources by title, as ``texts.rendered`` takes them."""
 
-    CSS_PATH = "full_text.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,v", "dismiss", "back"),
         Binding("j,down", "scroll('scroll_down')", show=False),

@@ -35,7 +35,6 @@ class Topic(NamedTuple):
 class Help(ModalScreen[None]):
     """The keys of a screen, and what its glyphs and columns mean."""
 
-    CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter", "app.pop_screen", "close"),
         Binding("j,down", "scroll(1)", show=False),

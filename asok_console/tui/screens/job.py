@@ -52,7 +52,6 @@ class JobScreen(Operates, Screen[None]):
     ``among``: the list from which it was opened, whose cursor follows to the next job and back.
     """
 
-    CSS_PATH = "job.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.READING),
         *actions.bindings(actions.PAGE),

@@ -22,7 +22,6 @@ class Quitting(Dialog[bool]):
     """Asks whether to quit, and states what happens to the operations that run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]
-    CSS_PATH = "quit.tcss"
     AUTO_FOCUS = "#no"
 
     def __init__(self, running: Sequence[str]) -> None:

@@ -31,7 +31,6 @@ class Reading(Dialog[Plan]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]
-    CSS_PATH = "review.tcss"
     AUTO_FOCUS = "#no"
 
     @dataclass

@@ -35,7 +35,6 @@ class StackAnswered(Message):
 class StackScreen(ModalScreen[None]):
     """One stack at first; ``s`` takes ten, merged by their innermost function."""
 
-    CSS_PATH = "stack.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "back"),
         Binding("s", "sample", "10 samples"),

@@ -65,7 +65,6 @@ class TaskPage(NamedTuple):
 class TaskScreen(Screen[None]):
     """Figures are read with each snapshot, its jobs now and then."""
 
-    CSS_PATH = "task.tcss"
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
         *actions.TASK_RANGES,
         *actions.OF_TASK,

@@ -29,7 +29,6 @@ from asok_core.operations.explain import Explained
 class WhyScreen(Screen[None]):
     """The reasons in the order in which they count. One is chosen: its command is what is copied."""
 
-    CSS_PATH = "why.tcss"
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
         *actions.REASONS,
         *actions.READING,
