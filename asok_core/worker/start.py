@@ -7,6 +7,7 @@ would live. The folder is added to the path after our own imports instead.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -40,10 +41,16 @@ def load_packages_of_supervisor() -> None:
 
 
 if __name__ == "__main__":
+    # Our modules stay as long as the process: the garbage collector looks through them neither while
+    # they are imported nor later, when tasks run.
+    gc.disable()
     try:
         load_packages_of_supervisor()
         # By name: the supervisor imports this file for its constants, and never the process.
-        code: int = import_module("asok_core.worker.running.process").main()
+        process = import_module("asok_core.worker.running.process")
+        gc.freeze()
+        gc.enable()
+        code: int = process.main()
     except BaseException as error:
         # No code of the application has run so far: the text of the error is harmless.
         note_fault(int(sys.argv[1]), f"{type(error).__name__}: {error}")

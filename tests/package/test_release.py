@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from asok_core import __version__
 from tests.package.release import CHECKSUMS, PROVENANCE, SBOM
@@ -93,6 +91,10 @@ def test_two_builds_of_a_release_are_equal_and_describe_themselves(tmp_path: Pat
 
 
 def lists_the_components(text: str, *, wheel: bytes) -> None:
+    # Imported here, for it takes seconds, which every process of a run would spend.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
     main = document["metadata"]["component"]

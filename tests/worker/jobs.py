@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -218,6 +219,11 @@ KEPT: list[bytearray] = []
 def pid() -> int:
     write_line(f"{os.getpid()}")
     return os.getpid()
+
+
+def collector() -> tuple[bool, tuple[int, ...], int]:
+    """How garbage is collected, and how many objects are left out."""
+    return gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
 
 
 not_a_function = 7
