@@ -13,7 +13,7 @@ from asok_core.backends.in_process_job import LocalJob
 from asok_core.clock import now
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.execution import attempt, cancellation, current_job, hooks
-from asok_core.execution.retries import STOPPED_BY, Decision, RetryDecisions, raised_text
+from asok_core.execution.retries import Decision, RetryDecisions, raised_text, stopped_by
 from asok_core.jobs.calls import Call, function_of
 from asok_core.jobs.codec import Result, decode_arguments, encode_result
 from asok_core.jobs.futures import settle_result
@@ -73,8 +73,7 @@ class JobRunner:
         try:
             result = context.run(self._attempt, job, call, self._store.slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
-            # Not isinstance(): an exception may say of itself that it is of any class.
-            if job.stop.asked and issubclass(type(error), STOPPED_BY):
+            if job.stop.asked and stopped_by(error):
                 self._stopped(job, error)
                 return None
             return self._failed(job, call, context, error)
@@ -84,8 +83,10 @@ class JobRunner:
     def _stopped(self, job: LocalJob, error: BaseException) -> None:
         with self._store.lock:
             self._store.finish(job, Status.CANCELLED)
-        if issubclass(type(error), Retry):
-            cancelled = JobCancelled(f"job {job.job.id} was cancelled and asked for a retry")
+        # Not isinstance(): an exception may say of itself that it is of any class.
+        if not issubclass(type(error), JobCancelled):
+            what = "requested a retry" if issubclass(type(error), Retry) else "stopped"
+            cancelled = JobCancelled(f"job {job.job.id} was cancelled and {what}")
             cancelled.__cause__ = error
             error = cancelled
         job.future.set_exception(error)
@@ -176,7 +177,7 @@ class JobRunner:
         if verb != "fail" and asked:
             event = "Background task %s: %s"
             args = (name, note)
-            # What a task asks for is not an error.
+            # What a task requests is not an error.
             logger.info(event, *args, extra=extra)
             return
         if note:

@@ -7,26 +7,22 @@ No code of the application runs here.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
 from asok_core.errors import JobCancelled
-from asok_core.jobs.calls import OPTIONS_ATTRIBUTE, Options
 from asok_core.jobs.job import RETRY, Job
 from asok_core.jobs.numbers import number
 from asok_core.jobs.retry import LONGEST_DELAY, RetryPolicy, UncountedLimits, plain_duration
 from asok_core.jobs.retry_requests import Fail, Retry
-from asok_core.jobs.retry_rules import NO_RULES, RetryRules
+from asok_core.jobs.retry_rules import RetryRules
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings
 
 MOST_LEAVES = 10_000
 """Exceptions of a group that are looked at."""
-STOPPED_BY = (JobCancelled, Retry)
-"""What ends a job as cancelled that was asked to stop: a retry would run it again in spite of that."""
+_STOPPED_BY = (JobCancelled, Retry)
 
 
 class Decision(NamedTuple):
@@ -51,7 +47,7 @@ class RetryDecisions:
 
     @classmethod
     def of(cls, settings: Settings) -> RetryDecisions:
-        """Those of some settings."""
+        """Decide by these settings."""
         policy = RetryPolicy(settings.retry_jitter, settings.retry_max_delay)
         limits = UncountedLimits(settings.max_uncounted_retries, settings.max_uncounted_age)
         return cls(policy, limits)
@@ -71,14 +67,14 @@ class RetryDecisions:
         if requests and not kinds:
             counted = not all(_fields(each).get("counted") is False for each in requests)
             return self._asked(requests, job, now, counted=counted)
-        excluded = next(filter(None, map(rules.excludes, kinds)), "")
+        excluded = next(filter(None, map(rules.exclusion, kinds)), "")
         if excluded:
             # Without a retry left, that is why it is not retried.
             spent = job.retry_count >= job.retries
             return Decision("fail", note="" if spent else f"not retried: {excluded}")
         if not requests:
             return self.counted(job)
-        # Beside a request, something went wrong: that is counted, and is not what the task asked for.
+        # An exception beside the request is a failure: it is counted, and logged as one.
         return self._asked(requests, job, now, counted=True)._replace(asked=False)
 
     def counted(self, job: Job) -> Decision:
@@ -93,24 +89,24 @@ class RetryDecisions:
             return Decision("fail", note="not retried: the task excludes JobTimeout")
         return self.counted(job)
 
-    def exceeded(self, job: Job, now: float) -> str:
+    def limit_problem(self, job: Job, now: float) -> str:
         """Why a job is not run again without spending a retry; '' if it is."""
-        return self.limits.exceeded(job.postponements or 0, job.postponed_since, now)
+        return self.limits.problem(job.postponements or 0, job.postponed_since, now)
 
     def _asked(self, requests: list[Retry], job: Job, now: float, *, counted: bool) -> Decision:
         delays = [self._delay_of(each, job, now) for each in requests]
         delay = max(delays)
-        note = f"retry asked by the task in {plain_duration(delay)}"
+        note = f"the task requested a retry in {plain_duration(delay)}"
         if not counted:
-            over = self.exceeded(job, now)
+            over = self.limit_problem(job, now)
             if over:
                 return Decision(
-                    "fail", note=f"retry asked by the task, refused after {over}", asked=True
+                    "fail", note=f"the task requested a retry, refused after {over}", asked=True
                 )
             return Decision("postpone", delay, f"{note}, uncounted", asked=True)
         if job.retry_count >= job.retries:
-            left = f"none of its {job.retries} is left" if job.retries else "it has none"
-            return Decision("fail", note=f"retry asked by the task, and {left}", asked=True)
+            left = "no retries are left" if job.retries else "the job has no retries"
+            return Decision("fail", note=f"the task requested a retry; {left}", asked=True)
         return Decision("retry", delay, note, asked=True)
 
     def _delay_of(self, request: Retry, job: Job, now: float) -> float:
@@ -131,14 +127,17 @@ class RetryDecisions:
         )
 
 
-def declared_rules(job: Job) -> RetryRules:
-    """The rules that the ``@task`` of a job declares in this process, whose module is imported."""
-    options: object = None
-    with suppress(BaseException):
-        # A module may compute its attributes.
-        found = getattr(sys.modules.get(job.module), job.function, None)
-        options = getattr(found, OPTIONS_ATTRIBUTE, None)
-    return options.rules if type(options) is Options else NO_RULES
+def stopped_by(error: BaseException) -> bool:
+    """Whether a job that was asked to stop, and raised this, ends as cancelled.
+
+    It does by ``JobCancelled``, and by ``Retry``, which would run it again in spite of the request; also
+    in a group of exceptions, unless one of them is a ``Fail``.
+    """
+    if not issubclass(type(error), BaseExceptionGroup):
+        return issubclass(type(error), _STOPPED_BY)
+    kinds = [type(each) for each in _leaves(error)]
+    failed = any(issubclass(each, Fail) for each in kinds)
+    return not failed and any(issubclass(each, _STOPPED_BY) for each in kinds)
 
 
 def raised_text(error: BaseException, limit: int, decision: Decision | None) -> Failure:

@@ -6,14 +6,16 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from asok_core.errors import InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.execution.import_path import about_hidden
 from asok_core.execution.task_modules import ANY_TASK, TaskModules
-from asok_core.jobs.calls import function_of
-from asok_core.jobs.job import task_name
+from asok_core.jobs.calls import OPTIONS_ATTRIBUTE, Options, function_of
+from asok_core.jobs.job import Job, task_name
 from asok_core.jobs.plain import described
+from asok_core.jobs.retry_rules import NO_RULES, RetryRules
 
 _known: dict[Callable[..., Any], tuple[str, str]] = {}
 
@@ -40,8 +42,22 @@ def reference(task: Callable[..., Any]) -> tuple[str, str]:
 def known_task(name: str) -> Callable[..., Any] | None:
     """The function that a record names, if its module is already imported."""
     module, _, function = name.rpartition(".")
-    found = getattr(sys.modules.get(module), function, None)
+    found = _imported(module, function)
     return function_of(found) if callable(found) else None
+
+
+def declared_rules(job: Job) -> RetryRules:
+    """The rules that the ``@task`` of a job declares in this process, whose module is imported."""
+    options: object = None
+    with suppress(BaseException):
+        # A module may compute its attributes.
+        options = getattr(_imported(job.module, job.function), OPTIONS_ATTRIBUTE, None)
+    return options.rules if type(options) is Options else NO_RULES
+
+
+def _imported(module: str, function: str) -> object:
+    """What a module has by a name, None if it has nothing or is not imported."""
+    return getattr(sys.modules.get(module), function, None)
 
 
 def _shown(function: object) -> str:

@@ -71,7 +71,7 @@ def _dead(case: Case) -> Reason:
 
 def _how_it_failed(case: Case) -> str:
     if case.detail.payload is not None and case.detail.payload.rejected:
-        return "a worker refused to run it"
+        return "a worker did not run it"
     if case.job is None:
         return "it failed for good"
     which = f"attempt {case.job.attempt} of {case.job.attempts} failed"

@@ -161,8 +161,12 @@ class Call:
         """The job of this call. ``names`` are module and function, ``now`` epoch seconds."""
         options, due_at, delay = self.options, None, None
         extra: dict[str, Any] = {} if redact is None else {REDACT: redact}
-        if options.rules.sent:
-            extra[RETRY] = options.rules.sent
+        if options.rules is not NO_RULES:
+            limited = options.timeout is not None and options.retries > 0
+            sent = options.rules.delays_and_timeouts if limited else options.rules.delays
+            # Without further keys an envelope is written and read faster.
+            if sent:
+                extra[RETRY] = sent
         if options.delay is not None or options.at is not None:
             due_at, delay = options.due_at(now), options.delay_seconds
         return Job(

@@ -69,7 +69,8 @@ class Job:
     Arguments are plain values (see ``codec``); ``typed`` names the parameters whose values are
     converted back by their annotations before the task is called. ``retry_count`` is the number of
     retries so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
-    ``postponements`` counts how often a worker could not run it through no fault of the job, None
+    ``postponements`` counts how often, since its last counted attempt, it was postponed without
+    spending a retry: a worker could not run it, or its task raised ``Retry(counted=False)``. None is
     for never. ``keep_result`` is for how many seconds the record of the completed job is kept,
     False for no result in it, None for the setting of the worker. ``extra`` has all unknown keys,
     so that none is lost.
@@ -149,7 +150,8 @@ class Job:
     @property
     def postponed_since(self) -> float | None:
         """When it was postponed first since its last counted attempt, epoch seconds; None: not known."""
-        return number(self.extra.get(POSTPONED_SINCE))
+        # Earlier releases and the framework reset the count alone.
+        return number(self.extra.get(POSTPONED_SINCE)) if self.postponements else None
 
     def retried(self) -> Job:
         """The same job with one more retry counted."""
@@ -157,7 +159,7 @@ class Job:
         return replace(self, retry_count=count, postponements=None, extra=extra)
 
     def postponed(self, now: float) -> Job:
-        """The same job with one more postponement, which does not count as a retry."""
+        """The same job, postponed again, which spends no retry."""
         extra = self.extra
         if self.postponed_since is None:
             extra = {**extra, POSTPONED_SINCE: now}

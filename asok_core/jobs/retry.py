@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 LONGEST_DELAY = 365 * 86_400.0
 """Seconds. The largest delay of a retry, also where ``backoff ** n`` overflows."""
+FEWEST_UNCOUNTED = 10
+"""How often a job is run again without spending a retry before their age can end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,16 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class UncountedLimits:
-    """How often, and for how many seconds, a job is run again without spending a retry."""
+    """How often, and for how many seconds, a job is run again without spending a retry.
+
+    The age alone ends no job: the time may have passed in a queue that was paused or had no workers,
+    and then the next fault of a worker would be the second one.
+    """
 
     times: int
     age: float
 
-    def exceeded(self, times: int, since: float | None, now: float) -> str:
+    def problem(self, times: int, since: float | None, now: float) -> str:
         """Why there is not another one, after ``times`` of them since ``since``; '' if there may be.
 
         Both are epoch seconds.
@@ -51,9 +57,9 @@ class UncountedLimits:
         if times >= self.times:
             noun = "retry" if times == 1 else "retries"
             return f"{times:,} uncounted {noun} (ASOK_MAX_UNCOUNTED_RETRIES)"
-        if since is not None and now - since >= self.age:
+        if times >= FEWEST_UNCOUNTED and since is not None and now - since >= self.age:
             spent = plain_duration(now - since)
-            return f"uncounted retries for {spent} (ASOK_MAX_UNCOUNTED_AGE)"
+            return f"{times:,} uncounted retries in {spent} (ASOK_MAX_UNCOUNTED_AGE)"
         return ""
 
 

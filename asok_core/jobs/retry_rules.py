@@ -53,8 +53,8 @@ class RetryRules:
             expect_duration("max_delay", self.max_delay, LONGEST_DELAY)
 
     @cached_property
-    def sent(self) -> Mapping[str, Any]:
-        """What a job carries of them; empty where it needs nothing.
+    def delays(self) -> Mapping[str, Any]:
+        """What every job carries of them; empty where it needs nothing.
 
         The supervisor of a worker, which settles a job past its hard limit, cannot import the task.
         """
@@ -63,11 +63,14 @@ class RetryRules:
             found["jitter"] = self.jitter
         if self.max_delay is not None:
             found["max_delay"] = expect_duration("max_delay", self.max_delay, LONGEST_DELAY)
-        if self.excludes(JobTimeout):
-            found["timeouts"] = False
         return found
 
-    def excludes(self, kind: type[BaseException]) -> str:
+    @cached_property
+    def delays_and_timeouts(self) -> Mapping[str, Any]:
+        """What a job with a time limit and retries carries of them; it alone may need the difference."""
+        return {**self.delays, "timeouts": False} if self.exclusion(JobTimeout) else self.delays
+
+    def exclusion(self, kind: type[BaseException]) -> str:
         """Why an exception of this class is not retried; '' if it is."""
         found = first_of(kind, self.no_retry)
         if found is not None:

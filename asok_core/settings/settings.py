@@ -215,7 +215,8 @@ class Settings:
         "ASOK_MAX_UNCOUNTED_AGE",
         kinds.KEPT,
         default="7d",
-        description="For how long, since the first of these, before it becomes a dead job",
+        description="For how long, since the first of these and from the tenth on, before it becomes a "
+        "dead job",
     )
     dlq_max: int = setting(
         "ASOK_DLQ_MAX",

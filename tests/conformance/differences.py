@@ -35,7 +35,7 @@ DIFFERENCES = (
         "test_whether_a_job_has_ended_when_background_returns",
     ),
     Difference(
-        "`_delay`, `_at` and the backoff of retries",
+        "`_delay`, `_at`, the backoff of retries and the times of `Retry`",
         "Are waited for",
         "Are not waited for",
         "Are waited for",

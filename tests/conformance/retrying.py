@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from asok_core import Fail, Job, JobTimeout, Retry, cancelled, current_job, hooks, task
+from asok_core import (
+    Fail,
+    Job,
+    JobCancelled,
+    JobTimeout,
+    Retry,
+    cancelled,
+    current_job,
+    hooks,
+    task,
+)
 from tests.conformance.tasks import LONGEST, note
 
 SOON = 0.05
@@ -174,6 +186,13 @@ def ask_with(path: str, token: str) -> None:
         raise Retry(after=0) from error
 
 
+@task(retries=5, backoff=0)
+def fill_the_disk(path: str) -> None:
+    """Run out of disk space."""
+    note(path)
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @task(retries=2, backoff=1000, max_delay=0.02, jitter=1)
 def soon(path: str) -> int:
     """Fail once, and be retried within a moment."""
@@ -193,6 +212,38 @@ def ask_when_cancelled(folder: str) -> None:
         if cancelled():
             raise Retry(after=0)
         time.sleep(0.01)
+
+
+async def _stop(errors: list[Exception]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for error in errors:
+            group.create_task(_raise_later(error))
+
+
+async def _raise_later(error: Exception) -> None:
+    await asyncio.sleep(0)
+    raise error
+
+
+STOPS: dict[str, list[Exception]] = {
+    "retry": [Retry(after=0)],
+    "uncounted": [Retry(after=0, counted=False)],
+    "stopped": [JobCancelled("stopped")],
+    "both": [ValueError("no luck"), Retry(after=0)],
+    "fail": [Retry(after=0), Fail("enough")],
+}
+
+
+@task(retries=3, backoff=0)
+async def stop_in_a_group(folder: str, how: str) -> None:
+    """Show that it runs, and raise a group of exceptions when it is cancelled."""
+    note(f"{folder}/calls")
+    note(f"{folder}/started")
+    end = time.monotonic() + LONGEST
+    while time.monotonic() < end:
+        if cancelled():
+            await _stop(STOPS[how])
+        await asyncio.sleep(0.01)
 
 
 @task(retries=1, backoff=0)

@@ -19,7 +19,7 @@ from asok_core import (
     get_job,
     request_context,
 )
-from tests.conformance import tasks
+from tests.conformance import retrying, tasks
 from tests.conformance.conftest import Application
 from tests.conformance.differences import DIFFERENCES
 from tests.programs import PATIENCE, environment, python, wait_until
@@ -48,13 +48,16 @@ def test_whether_a_job_has_ended_when_background_returns(application: Applicatio
 def test_whether_delays_are_waited_for(application: Application) -> None:
     delayed = background(tasks.awaited, 1, _delay=600)
     retried = background(tasks.fail_first, application.path(), 1, _retries=1, _backoff=600)
+    path = application.path("requested")
+    requested = retrying.ask.delay(path, 1, {"after": 600, "counted": False})
     if application.eager:
-        assert [delayed.result(), retried.result()] == [2, 2]
+        assert [delayed.result(), retried.result(), requested.result()] == [2, 2, 2]
         return
     assert get_job(delayed.job_id).status == "scheduled"
-    application.reaches(retried.job_id, "retrying")
     assert cancel(delayed.job_id)
-    assert cancel(retried.job_id)
+    for each in (retried, requested):
+        application.reaches(each.job_id, "retrying")
+        assert cancel(each.job_id)
 
 
 def test_whether_a_job_can_be_cancelled(application: Application) -> None:

@@ -161,6 +161,28 @@ def test_a_cancelled_job_is_not_retried_though_it_asks(application: Application)
     assert len(application.lines("calls")) == 1
 
 
+@pytest.mark.except_on("eager", because="nothing can cancel a job that runs")
+@pytest.mark.parametrize("how", ["retry", "uncounted", "stopped", "both"])
+def test_a_cancelled_job_is_not_retried_though_a_group_asks(
+    application: Application, how: str
+) -> None:
+    future = retrying.stop_in_a_group.delay(str(application.folder), how)
+    application.wait_for_start()
+    cancel(future.job_id)
+    assert isinstance(future.exception(PATIENCE), JobCancelled)
+    application.reaches(future.job_id, "cancelled")
+    assert len(application.lines("calls")) == 1
+
+
+@pytest.mark.except_on("eager", because="nothing can cancel a job that runs")
+def test_a_cancelled_job_that_fails_in_a_group_has_failed(application: Application) -> None:
+    future = retrying.stop_in_a_group.delay(str(application.folder), "fail")
+    application.wait_for_start()
+    cancel(future.job_id)
+    assert isinstance(future.exception(PATIENCE), JobFailed)
+    assert len(application.lines("calls")) == 1
+
+
 def test_hooks_get_what_the_task_raised(application: Application) -> None:
     future = retrying.watched.delay(str(application.folder))
     assert str(future.exception(PATIENCE)) == "Fail: attempt 2"

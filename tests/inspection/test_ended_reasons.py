@@ -38,7 +38,7 @@ def first(detail: JobDetail, *activities: Activity) -> Reason:
             replace(DEAD, job=replace(JOB, retries=2)),
             "attempt 1 of 3 failed, and it was not retried: OSError: gone",
         ),
-        (replace(DEAD, rejected=True), "a worker refused to run it: OSError: gone"),
+        (replace(DEAD, rejected=True), "a worker did not run it: OSError: gone"),
         (
             Payload(b"?", None, Trust.MALFORMED),
             "it failed for good: with which error is not known",

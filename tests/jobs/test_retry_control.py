@@ -13,7 +13,7 @@ import pytest
 
 from asok_core import Fail, JobTimeout, Retry, Settings, task
 from asok_core.execution.retries import RetryDecisions, raised_text
-from asok_core.jobs.calls import Options
+from asok_core.jobs.calls import Call, Options
 from asok_core.jobs.job import POSTPONED_SINCE, RETRY, Job
 from asok_core.jobs.job_text import from_text, to_text
 from asok_core.jobs.retry_rules import NO_RULES, RetryRules
@@ -171,15 +171,15 @@ def test_rules_may_be_lists_and_are_kept_by_the_options_of_a_call() -> None:
 
     options: Options = charge.options(queue="low").__asok_options__
     assert options.rules.no_retry == (ValueError,)
-    assert options.rules.sent == {"max_delay": 60.0, "timeouts": False}
+    assert options.rules.delays_and_timeouts == {"max_delay": 60.0, "timeouts": False}
 
 
 def test_what_a_job_carries_is_what_its_supervisor_needs() -> None:
-    assert NO_RULES.sent == {}
-    assert RetryRules(no_retry=(ValueError,)).sent == {}
-    assert RetryRules(no_retry=(JobTimeout,)).sent == {"timeouts": False}
-    assert RetryRules(retry_on=(ValueError,)).sent == {"timeouts": False}
-    assert RetryRules(retry_on=(Exception,), jitter=0).sent == {"jitter": 0}
+    assert NO_RULES.delays_and_timeouts == {}
+    assert RetryRules(no_retry=(ValueError,)).delays_and_timeouts == {}
+    assert RetryRules(no_retry=(JobTimeout,)).delays_and_timeouts == {"timeouts": False}
+    assert RetryRules(retry_on=(ValueError,)).delays_and_timeouts == {"timeouts": False}
+    assert RetryRules(retry_on=(Exception,), jitter=0).delays_and_timeouts == {"jitter": 0}
     again = from_text(to_text(job(extra={RETRY: {"timeouts": False, "max_delay": 1.5}})))
     assert DECISIONS.timed_out(again) == (
         "fail",
@@ -189,6 +189,29 @@ def test_what_a_job_carries_is_what_its_supervisor_needs() -> None:
     )
     assert DECISIONS.counted(again).delay == 1.5
     assert DECISIONS.timed_out(job()).verb == "retry"
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"retry_on": (ConnectionError,)}, None),
+        ({"retry_on": (ConnectionError,), "retries": 3}, None),
+        ({"retry_on": (ConnectionError,), "timeout": 5}, None),
+        ({"retry_on": (ConnectionError,), "retries": 3, "timeout": 5}, {"timeouts": False}),
+        ({"no_retry": (ValueError,), "retries": 3, "timeout": 5}, None),
+        ({"no_retry": (JobTimeout,), "jitter": 0.5}, {"jitter": 0.5}),
+    ],
+)
+def test_a_job_carries_rules_only_where_they_may_make_a_difference(
+    options: dict[str, Any], sent: object
+) -> None:
+    @task(**options)
+    def charge() -> None:
+        """A task."""
+
+    call = Call(charge, (), {}, charge.__asok_options__)
+    made = call.job("job-1", ("shop", "charge"), NOW)
+    assert made.extra == ({} if sent is None else {RETRY: sent})
 
 
 @pytest.mark.parametrize(
@@ -228,10 +251,10 @@ def test_without_a_retry_left_no_rule_is_the_reason() -> None:
     decided = DECISIONS.raised(ValueError(), spent, RetryRules((ValueError,)), NOW)
     assert decided == ("fail", 0.0, "", False)
     assert DECISIONS.raised(Retry(after=5), spent, NO_RULES, NOW).note == (
-        "retry asked by the task, and none of its 3 is left"
+        "the task requested a retry; no retries are left"
     )
     assert DECISIONS.raised(Retry(after=5), job(retries=0), NO_RULES, NOW).note == (
-        "retry asked by the task, and it has none"
+        "the task requested a retry; the job has no retries"
     )
 
 
@@ -273,20 +296,42 @@ def test_uncounted_retries_end_by_number_and_by_age() -> None:
     for _ in range(3):
         decided = DECISIONS.raised(Retry(counted=False, after=1), each, NO_RULES, NOW)
         assert (decided.verb, decided.note) == (
-            "postpone", "retry asked by the task in 1 s, uncounted",
+            "postpone", "the task requested a retry in 1 s, uncounted",
         )  # fmt: skip
         each = from_text(to_text(each.postponed(NOW + next(moments))))
     assert (each.postponements, each.postponed_since) == (3, NOW)
     over = DECISIONS.raised(Retry(counted=False), each, NO_RULES, NOW)
     assert over.note == (
-        "retry asked by the task, refused after 3 uncounted retries (ASOK_MAX_UNCOUNTED_RETRIES)"
+        "the task requested a retry, refused after 3 uncounted retries (ASOK_MAX_UNCOUNTED_RETRIES)"
     )
-    old = job().postponed(NOW - 60)
-    assert DECISIONS.exceeded(old, NOW) == "uncounted retries for 60 s (ASOK_MAX_UNCOUNTED_AGE)"
-    assert DECISIONS.exceeded(old, NOW - 1) == ""
+
+
+def test_the_age_of_uncounted_retries_ends_a_job_only_after_ten_of_them() -> None:
+    by_age = RetryDecisions.of(Settings(max_uncounted_age=60.0))
+
+    def problem(times: int, since: object, now: float = NOW) -> str:
+        each = job(postponements=times, extra={POSTPONED_SINCE: since})
+        return by_age.limit_problem(each, now)
+
+    # One fault of a worker, then a queue that was paused for a week: the next one is no reason either.
+    assert [problem(times, NOW - 60) for times in (1, 2, 9)] == ["", "", ""]
+    assert problem(10, NOW - 60) == "10 uncounted retries in 60 s (ASOK_MAX_UNCOUNTED_AGE)"
+    assert problem(10, NOW - 60, NOW - 1) == ""
     # A clock that was set back, and what another program wrote, end no job.
-    assert DECISIONS.exceeded(job(extra={POSTPONED_SINCE: "soon"}), NOW) == ""
-    assert DECISIONS.exceeded(job(extra={POSTPONED_SINCE: NOW + 1e9}), NOW) == ""
+    assert problem(10, "soon") == ""
+    assert problem(10, NOW + 1e9) == ""
+
+
+@pytest.mark.parametrize("count", [None, 0])
+def test_when_the_first_of_no_uncounted_retries_was_is_of_an_earlier_attempt(
+    count: int | None,
+) -> None:
+    # Earlier releases and the framework reset the count of a retried job, and keep what they do not know.
+    left = job(postponements=count, extra={POSTPONED_SINCE: NOW - 9 * DAY, "mine": 1})
+    assert left.postponed_since is None
+    again = left.postponed(NOW)
+    assert (again.postponements, again.postponed_since) == (1, NOW)
+    assert left.retried().extra == {"mine": 1}
 
 
 def test_a_counted_retry_ends_a_row_of_uncounted_ones() -> None:

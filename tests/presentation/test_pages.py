@@ -86,7 +86,7 @@ def test_an_event_of_another_version_is_shown_by_its_name() -> None:
 
 
 def test_a_note_replaces_what_there_is_no_room_for() -> None:
-    note = "retry asked by the task in 30 s"
+    note = "the task requested a retry in 30 s"
     event = Event(NOW, "retried", "w.1", note, waited=2.0, ran=1.0, error="Retry: HTTP 429")
     (whole,) = history_lines([event], NOW)
     assert whole.beside.split() == f"waited 2.0 s ran 1.0 s on w.1 {note} Retry: HTTP 429".split()

@@ -21,7 +21,7 @@ from asok_core.errors import (
 )
 from asok_core.execution import attempt, cancellation, current_job, hooks
 from asok_core.execution.context import restored
-from asok_core.execution.retries import STOPPED_BY
+from asok_core.execution.retries import stopped_by
 from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
 from asok_core.inspection.redaction import Redaction
@@ -170,8 +170,7 @@ class AttemptRunner:
             if result is not _NOTHING and stop.insisted and type(error) is JobCancelled:
                 # The task had returned when the exception was raised.
                 self._complete(held, function, result, ran, hand_over)
-            # Not isinstance(): an exception may say of itself that it is of any class.
-            elif stop.insisted or (stop.asked and issubclass(type(error), STOPPED_BY)):
+            elif stop.insisted or (stop.asked and stopped_by(error)):
                 self.failed.cancelled(held, error, ran, hand_over)
             else:
                 self.failed.raised(held, error, ran, hand_over)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome
 from asok_core.errors import BadSignature, InvalidTaskName, TaskImportFailed, TaskNotFound
 from asok_core.execution import hooks
-from asok_core.execution.retries import Decision, declared_rules, raised_text
+from asok_core.execution.retries import Decision, raised_text
+from asok_core.execution.tasks import declared_rules
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import Job
@@ -91,7 +92,7 @@ class FailedAttempts:
         rules, now = declared_rules(job), self.outcomes.now()
         decision = self.outcomes.decisions.raised(error, job, rules, now)
         failure = self._failure_of(error, job, decision)
-        # What the task asked for counts more than what it ran out of.
+        # A task that raised Retry or Fail has decided, whatever exception was the cause.
         found = None if decision.asked else exhausted(error)
         if found is not None:
             certain = is_exhausted_still(found)
@@ -161,8 +162,8 @@ class FailedAttempts:
     ) -> None:
         """End an attempt that failed through no fault of the job: later again, at no charge."""
         outcome = self.outcomes.postponed(held, failure, ran)
-        if outcome.verb == "reject":
-            if not hooks.has_failure():
+        if outcome.verb != "postpone":
+            if outcome.verb == "reject" and not hooks.has_failure():
                 outcome.notice = DEAD_JOB
             ended = Failure(outcome.error_line, failure.traceback)
             self._fail(held, error, ended, outcome, hand_over)

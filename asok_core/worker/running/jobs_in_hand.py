@@ -61,7 +61,7 @@ class JobsInHand:
         return len(ready) < len(batch)
 
     def collect(self) -> int:
-        """Take what threads have finished, for the next cycle to settle. Returns how many jobs ended."""
+        """Take what threads have finished, for the next cycle to settle. Returns how many ended."""
         finished, claimed, ended = self.threads.finished, self._claimed, 0
         self.threads.in_a_hurry = False
         while finished:
@@ -69,8 +69,9 @@ class JobsInHand:
             if outcome is not None and held in claimed:
                 del claimed[held]
                 self.unsettled.add(held, outcome)
-                # A process that ends over jobs it cannot run would never find out what is wrong.
-                ended += outcome.verb != "postpone"
+                # A process that ends over jobs it cannot run would never find out what is wrong. A note is
+                # that of a task that ran, and raised Retry(counted=False).
+                ended += outcome.verb != "postpone" or bool(outcome.note)
             elif outcome is not None:
                 # It was given back, or another worker has it by now.
                 self.unsettled.close(held)

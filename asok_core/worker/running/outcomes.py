@@ -148,10 +148,13 @@ class OutcomeBuilder:
     def postponed(self, held: HeldJob, failure: Failure, ran: float) -> Outcome:
         """Of an attempt that failed through no fault of the job: it is tried again, at no charge.
 
-        A dead job, rejected, once it was for longer or more often than the settings allow.
+        A dead job once it was for longer or more often than the settings allow; rejected if its task did
+        not run.
         """
         job = held.opened
-        over = self.decisions.exceeded(job, self.now())
+        over = self.decisions.limit_problem(job, self.now())
+        if over and ran > 0:
+            return self._dead("fail", held, job, failure, ran).noted(f"not retried: {over}")
         if over:
             line = f"{failure.line} (not retried: {over})"
             return self._dead("reject", held, job, Failure(line, failure.traceback), ran)
@@ -165,7 +168,14 @@ class OutcomeBuilder:
         try:
             again = replace(self.as_sent(held).postponed(now), due_at=round(now + delay, 6))
             moved = seal_again(again, self.keyring, held.claim.envelope)
-        except (AsokError, TypeError, ValueError, RecursionError):
+        except (AsokError, TypeError, ValueError, RecursionError) as problem:
+            if note:
+                # Neither its number nor its age would grow: it could be run again without end.
+                line = f"{failure.line} (and cannot be retried: {problem})"
+                return self._dead("fail", held, job, Failure(line, failure.traceback), ran).noted(
+                    note
+                )
+            # A fault of this worker makes no dead job of one that only this worker cannot write.
             moved = held.claim.envelope
         outcome = self.outcome("postpone", held, job, ran, error=failure.traceback)
         outcome.moved, outcome.delay, outcome.finished_at = moved, delay, 0.0

@@ -103,7 +103,9 @@ def postpone_imports(
         if held.job is not None and outcome.verb == "cancel":
             log_cancelled(held.job, outcome.error_line)
         elif held.job is not None and outcome.verb == "reject":
-            error = TaskImportFailed(outcome.error_line)
+            # An error reporter writes the class before the text.
+            why = outcome.error_line.removeprefix(f"{TaskImportFailed.__name__}: ")
+            error = TaskImportFailed(why)
             log_failure(held.job, error, Failure.of_line(outcome.error_line))
         elif held.job is not None:
             log_postponed(held.job, outcome.error_line, outcome.delay)

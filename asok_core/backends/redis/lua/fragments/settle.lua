@@ -5,7 +5,8 @@
 --   reject:   active -> dead jobs, without having begun; drops none of those when there are too many
 --   return:   active -> pending, at the consuming end
 --   A job that an operator cancelled while it ran is neither retried nor returned nor postponed: `cancel`.
---   postpone: active -> delayed, for its worker could not run it; costs no retry and counts nowhere
+--   postpone: active -> delayed, for its worker could not run it or its task raised Retry(counted=False); spends no retry,
+--             and counts in no figure of its queue
 -- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 --   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
 -- Reply: 1 done; 5 done, as `cancel`; 0 the envelope was not in the active list, its lease was lost and nothing is written;
