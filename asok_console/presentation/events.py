@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from asok_core.clock import iso
 from asok_core.inspection.events import EventKind, SystemEvent
-from asok_core.inspection.pauses import END_OF_PAUSE
+from asok_core.inspection.pauses import END_OF_PAUSE, moment
 from asok_core.jobs.numbers import number
 
 LABELS: Mapping[str, str] = {
@@ -103,8 +102,8 @@ def _paused(fields: Fields) -> str:
 
 
 def _until(fields: Fields) -> str:
-    until = iso(number(fields.get("until")))
-    return f" until {until[:10]} {until[11:19]} UTC" if until else ""
+    until = number(fields.get("until"))
+    return "" if until is None else f" until {moment(until, None)}"
 
 
 def _resumed(fields: Fields) -> str:

@@ -10,9 +10,9 @@ from asok_console.presentation import numbers
 from asok_console.presentation.notes import MARK, note_line
 from asok_console.presentation.prose import ago, duration, size
 from asok_console.presentation.text import safe
-from asok_core.clock import iso
 from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.events import EventKind
+from asok_core.inspection.pauses import moment
 from asok_core.inspection.reason import Reason
 from asok_core.operations.explain import Explained
 
@@ -151,7 +151,4 @@ def _evidence(reason: Reason, now: float) -> Iterator[str]:
 
 
 def _moment(at: float, now: float) -> str:
-    text = iso(at) or ""
-    # The day is written where it is not that of the snapshot.
-    clock = text[11:19] if text[:10] == (iso(now) or "")[:10] else f"{text[:10]} {text[11:19]}"
-    return f"{clock} UTC ({ago(at, now)})"
+    return f"{moment(at, now)} ({ago(at, now)})"

@@ -297,7 +297,8 @@ class Operator(Protocol):
         """Pause a queue, or change its pause: no worker claims from it; running jobs continue.
 
         It lasts until the queue is resumed, or for ``lasts`` seconds, or until ``ends`` (epoch seconds by
-        Redis's clock). Raises UsageError for a reason that is too long, and for another length.
+        Redis's clock). Raises UsageError for a reason that is too long, a length that no pause has, and
+        an end that is not a moment or is too far away.
         """
 
     def resume(self, queue: str) -> CommandResult:

@@ -155,9 +155,14 @@ def is_over(note: OperatorNote, now: float) -> bool:
 
 def cleaned(text: str) -> str:
     """The text of a note as it is kept: on one line. Raises UsageError for one that is too long."""
+    return one_line(text, LONGEST_NOTE, "note")
+
+
+def one_line(text: str, most: int, noun: str) -> str:
+    """What an operator writes, on one line. Raises UsageError for more than ``most`` characters."""
     line = " ".join(text.encode("utf-8", "replace").decode().split())
-    if len(line) > LONGEST_NOTE:
-        raise UsageError(f"the note has {len(line):,} characters; at most {LONGEST_NOTE} are kept")
+    if len(line) > most:
+        raise UsageError(f"the {noun} has {len(line):,} characters; at most {most} are kept")
     return line
 
 

@@ -35,6 +35,9 @@ class PastPause(NamedTuple):
     until: float
     ended_by: str
     reason: str = ""
+    """That of the last change, where it was changed."""
+    changed_by: str = ""
+    """Who changed it last, where it was changed: its reason is that operator's."""
 
 
 class PastWait(NamedTuple):
@@ -59,7 +62,9 @@ def of_wait(
         rest = max(0.0, wait.end - pause.until)
         yield Reason(
             "was_paused", "its queue was paused while it waited", pause.since,
-            {"by": pause.by or "not known", **({"reason": pause.reason} if pause.reason else {}),
+            {"by": pause.by or "not known",
+             **({"changed_by": pause.changed_by} if pause.changed_by else {}),
+             **({"reason": pause.reason} if pause.reason else {}),
              "resumed_at": pause.until,
              "resumed_by": pause.ended_by or "not known", "waited_s": wait.end - wait.begin,
              "waited_after_that_s": rest,
@@ -78,7 +83,8 @@ def pauses(
     switches = [
         (each.at, each.action, each.who, each.reason)
         for each in activities
-        if each.queue == queue and each.state == "done"
+        # One that was refused, or changed nothing, paused and resumed nothing.
+        if each.queue == queue and each.state == "done" and each.applied
     ]
     known = {each.operation for each in activities}
     switches += [
@@ -91,15 +97,16 @@ def pauses(
         for at, verb, who, reason in switches
         if at is not None and verb in _SWITCHES
     )
-    begun: tuple[float, str, str] | None = None
+    begun: tuple[float, str, str, str] | None = None
     for at, verb, who, reason in sorted(dated):
         if _SWITCHES[verb]:
-            since, by, before = begun or (at, who, "")
-            # One that was changed has the reason that it got last.
-            begun = since, by, reason or before
+            # One that was changed has the reason that it got last, or none, from whoever changed it.
+            begun = (
+                (at, who, reason, "") if begun is None else (*begun[:2], reason, who or "not known")
+            )
         elif begun is not None:
-            since, by, why = begun
-            yield PastPause(since, by, at, who, why)
+            since, by, why, changed_by = begun
+            yield PastPause(since, by, at, who, why, changed_by)
             begun = None
 
 

@@ -10,6 +10,7 @@ from asok_core.inspection.pauses import QueuePause, in_short, moment
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.workers import WorkerInfo
 
 
 def of_pause(stats: QueueStats, snapshot: Snapshot, activities: Sequence[Activity]) -> Reason:
@@ -52,11 +53,21 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
     if pause.until is None:
         return ""
     now, left = snapshot.taken_at, pause.until - snapshot.taken_at
+    end = moment(pause.until, now)
+    if snapshot.server.is_cut_off:
+        return f"its end is {end}; whether it has ended is not known; on the master: "
     if pause.overdue(now):
         return f"its pause ended {in_short(-left)} ago, and no worker has resumed it: "
-    if not snapshot.alive:
-        return (
-            f"a worker would resume it at {moment(pause.until, now)}, and none is registered; now: "
-        )
-    when = f"in {in_short(left)} ({moment(pause.until, now)})" if left > 0 else "now"
-    return f"it resumes by itself {when}; before that: "
+    if not any(_ends_pauses(worker, now) for worker in snapshot.workers):
+        # Those of earlier releases and of other programs end none.
+        none = "none that does is known to run" if snapshot.alive else "none is registered"
+        return f"a worker of this release would resume it at {end}, and {none}; now: "
+    if left <= 0:
+        return f"its end ({end}) has come, and a worker resumes it; if none does: "
+    return f"it resumes by itself in {in_short(left)} ({end}); before that: "
+
+
+def _ends_pauses(worker: WorkerInfo, now: float) -> bool:
+    """Whether a worker, also a quiet one, ends pauses, as far as is known."""
+    alive = worker.is_alive(now) and worker.no_heartbeat_for(now) is None
+    return worker.ends_pauses and alive

@@ -7,11 +7,11 @@ queue in the set is paused whatever the hash says of it: other programs write on
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from asok_core.clock import DAY, iso
-from asok_core.errors import UsageError
-from asok_core.inspection.notes import decoded, text_in
+from asok_core.inspection.notes import decoded, one_line, text_in
 from asok_core.jobs.numbers import number
 
 MOST_PAUSES = 1_000
@@ -26,6 +26,8 @@ LATE = 5.0
 END_OF_PAUSE = "end_of_pause"
 """The cause of an event that resumed a queue without an operator."""
 _LONGEST_AUTHOR = 300
+_END = re.compile(r"[0-9]+\.?[0-9]*")
+"""An end as it is written. ``end_pauses.lua`` has the same rule: another value ends no pause."""
 
 
 class QueuePause(NamedTuple):
@@ -58,19 +60,18 @@ def pause_of(value: object) -> QueuePause | None:
         number(known.get("at")),
         number(known.get("since")),
         text_in(known, "reason", LONGEST_REASON),
-        number(known.get("until")),
+        _end_in(known.get("until")),
         text_in(known, "operation", 64),
     )
 
 
+def _end_in(value: object) -> float | None:
+    return number(value) if isinstance(value, str) and _END.fullmatch(value) else None
+
+
 def cleaned_reason(text: str) -> str:
     """The reason of a pause as it is kept: on one line. Raises UsageError for one that is too long."""
-    line = " ".join(text.encode("utf-8", "replace").decode().split())
-    if len(line) > LONGEST_REASON:
-        raise UsageError(
-            f"the reason has {len(line):,} characters; at most {LONGEST_REASON} are kept"
-        )
-    return line
+    return one_line(text, LONGEST_REASON, "reason")
 
 
 def length_problem(seconds: float) -> str:
@@ -81,8 +82,8 @@ def length_problem(seconds: float) -> str:
     return f"a pause lasts {'longer than 0 s' if seconds <= 0 else most}"
 
 
-def moment(at: float, now: float) -> str:
-    """``15:30:00 UTC``; with the date where that is not the one of ``now``."""
+def moment(at: float, now: float | None) -> str:
+    """``15:30:00 UTC``; with the date where that is not the one of ``now``, or ``now`` is not known."""
     text = iso(at)
     if text is None:
         return "a time that cannot be shown"
@@ -108,17 +109,23 @@ def in_short(seconds: float) -> str:
     return f"{minutes // (24 * 60)} d"
 
 
-def pause_words(pause: QueuePause | None, now: float, *, by: bool = True) -> str:
+def pause_words(
+    pause: QueuePause | None, now: float | None, *, by: bool = True, current: bool = True
+) -> str:
     """What follows the word *paused*: `` until 15:30:00 UTC by ann@web1: bank down``.
 
-    It may hold text from Redis.
+    ``current`` is false of a replica without its master, which does not know whether a pause has ended.
+    The words may hold text from Redis.
     """
     if pause is None:
         return ""
     words = ""
     if pause.until is not None:
         words = f" until {moment(pause.until, now)}"
-        if pause.overdue(now):
-            words += ", which has passed, and no worker has resumed it,"
+        if now is not None and pause.overdue(now):
+            resumed = (
+                "no worker has resumed it" if current else "whether it was resumed is not known"
+            )
+            words += f", which has passed, and {resumed},"
     author = f" by {pause.by}" if by and pause.by else ""
     return f"{words}{author}{f': {pause.reason}' if pause.reason else ''}"

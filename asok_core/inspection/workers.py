@@ -78,6 +78,8 @@ class WorkerInfo:
     """Bytes per second by which it found the memory of Redis to grow; None where it does not know."""
     envelopes: str = ""
     """Versions of signed jobs that it accepts, as in ``v1 v2``; '' of one of an earlier release."""
+    ends_pauses: bool = False
+    """Whether it ends pauses of queues whose end has come; no worker of an earlier release does."""
     jobs: tuple[RunningJob, ...] = ()
     problem: str = ""
     """Why it cannot be read (its key is not a hash), or an empty string."""

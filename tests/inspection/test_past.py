@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from asok_core.inspection.audit import Activity
@@ -12,7 +14,7 @@ WAIT = PastWait("mail", 100.0, 460.0)
 
 
 def switched(at: float, action: str, operation: str, queue: str = "mail") -> Activity:
-    return Activity(operation, at, "ann@web1", "redis", action, queue=queue)
+    return Activity(operation, at, "ann@web1", "redis", action, queue=queue, applied=1)
 
 
 def happened(at: float | None, kind: str, **fields: str) -> SystemEvent:
@@ -83,11 +85,31 @@ def test_a_pause_that_ended_by_itself_has_its_reason_and_what_ended_it() -> None
         PastPause(200, "bob@web2", 300, by_itself, "bank down")
     ]
     assert list(pauses("mail", [], [ended, changed, begun])) == [
-        PastPause(200, "bob@web2", 300, by_itself, "still down")
+        PastPause(200, "bob@web2", 300, by_itself, "still down", "ann@web1")
+    ], "the reason is that of who changed it"
+    (reason,) = of_wait(WAIT, [], [ended, changed, begun])
+    assert list(reason.evidence.items())[:3] == [
+        ("by", "bob@web2"),
+        ("changed_by", "ann@web1"),
+        ("reason", "still down"),
     ]
+    without = happened(280, EventKind.QUEUE_PAUSED, queue="mail", operation="op3", changed="1")
+    assert list(pauses("mail", [], [ended, without, changed, begun])) == [
+        PastPause(200, "bob@web2", 300, by_itself, "", "not known")
+    ], "the last change removed the reason"
     (reason,) = of_wait(WAIT, [], [ended, begun])
     assert reason.evidence["reason"] == "bank down"
     assert reason.evidence["resumed_by"] == by_itself
+
+
+def test_a_pause_that_was_refused_paused_nothing() -> None:
+    refused = replace(switched(200, "pause", "op1"), applied=0, refused={"its end has passed": 1})
+    assert list(pauses("mail", [switched(300, "resume", "op2"), refused], [])) == []
+    unchanged = replace(switched(250, "pause", "op2"), applied=0, reason="", skipped={"it is": 1})
+    begun = replace(switched(200, "pause", "op1"), reason="bank down")
+    assert list(pauses("mail", [switched(300, "resume", "op3"), unchanged, begun], [])) == [
+        PastPause(200, "ann@web1", 300, "ann@web1", "bank down")
+    ]
 
 
 def test_a_wait_that_a_pause_does_not_explain_whole_names_what_is_not_known() -> None:

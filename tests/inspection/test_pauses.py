@@ -40,6 +40,8 @@ def test_any_field_of_the_hash_is_read_as_far_as_it_can_be() -> None:
         QueuePause("ann", 2.0, 1.0, "", 3.0, "op")
     )
     assert pause_of(b'{"by": 1, "at": [], "until": "1e999", "reason": null}') == QueuePause()
+    # No worker ends a pause with such an end (``tests/operator/test_pauses.py``).
+    assert pause_of(b'{"at": 2, "since": 1, "until": 3}') == QueuePause(at=2.0, since=1.0)
     long = json.dumps({"reason": "x" * 1000}).encode()
     found = pause_of(long)
     assert found is not None
@@ -67,8 +69,16 @@ def test_the_words_after_paused(pause: QueuePause | None, words: str) -> None:
     assert pause_words(pause, NOW) == words
 
 
+def test_a_replica_without_its_master_does_not_know_whether_a_pause_has_ended() -> None:
+    assert pause_words(QueuePause("ann", until=NOW - 60), NOW, current=False) == (
+        " until 22:12:20 UTC, which has passed, and whether it was resumed is not known, by ann"
+    )
+    assert pause_words(QueuePause(until=NOW + 60), NOW, current=False) == " until 22:14:20 UTC"
+
+
 def test_moments_and_lengths() -> None:
     assert moment(1e30, NOW) == "a time that cannot be shown"
+    assert moment(NOW, None) == "2023-11-14 22:13:20 UTC"
     assert short_moment(NOW, NOW) == "22:14 UTC", "the next whole minute: it is over then"
     assert short_moment(NOW + 86_400, NOW) == "2023-11-15"
     lengths = {0.0: "0 s", 59.4: "59 s", 60: "1 min", 3_540: "59 min", 3_600: "1 h 0 min"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ SERVERS = {
 
 IDLE = WorkerInfo(
     "w1", queues=("high", "mail"), concurrency=4, processes=1, able=1, beat_at=NOW - 1,
-    lease_until=NOW + 10,
+    lease_until=NOW + 10, ends_pauses=True,
 )  # fmt: skip
 
 WORKERS = {
@@ -51,6 +52,12 @@ WORKERS = {
     "starting": (replace(IDLE, able=0),),
     "one of two quiet": (IDLE, replace(IDLE, id="w2", quiet=True)),
 }
+
+THAT_END_NO_PAUSE = {
+    "earlier release": (replace(IDLE, ends_pauses=False),),
+    "no heartbeat": (replace(IDLE, beat_at=NOW - 60),),
+}
+"""Live workers of which it is not known that they end a pause."""
 
 BLOCKED = {
     "none": "no_workers",
@@ -79,7 +86,7 @@ def snapshot(
             QueueStats("high", high),
             QueueStats("mail", 5, paused=paused, completed_per_s=2.0, recent=RECENT),
         ),
-        WORKERS[workers],
+        {**WORKERS, **THAT_END_NO_PAUSE}[workers],
     )
 
 
@@ -230,6 +237,7 @@ def test_a_pause_is_attributed_only_to_the_newest_switch(
     assert reason.since == (NOW - 60 if by == "ann" else None)
 
 
+WOULD = "a worker of this release would resume it"
 MADE = QueuePause("ann@web1", NOW - 60, NOW - 300, "bank down", None, "op1")
 
 
@@ -241,13 +249,20 @@ MADE = QueuePause("ann@web1", NOW - 60, NOW - 300, "bank down", None, "op1")
          "it resumes by itself in 12 min (22:25:20 UTC); before that: "),
         (MADE._replace(until=NOW + 90_000), "idle",
          "it resumes by itself in 25 h 0 min (2023-11-15 23:13:20 UTC); before that: "),
-        (MADE._replace(until=NOW - 1), "idle", "it resumes by itself now; before that: "),
+        (MADE._replace(until=NOW + 720), "quiet",
+         "it resumes by itself in 12 min (22:25:20 UTC); before that: "),
+        (MADE._replace(until=NOW - 1), "idle",
+         "its end (22:13:19 UTC) has come, and a worker resumes it; if none does: "),
         (MADE._replace(until=NOW - 300), "idle",
          "its pause ended 5 min ago, and no worker has resumed it: "),
         (MADE._replace(until=NOW - 300), "none",
          "its pause ended 5 min ago, and no worker has resumed it: "),
         (MADE._replace(until=NOW + 720), "none",
-         "a worker would resume it at 22:25:20 UTC, and none is registered; now: "),
+         f"{WOULD} at 22:25:20 UTC, and none is registered; now: "),
+        (MADE._replace(until=NOW + 720), "earlier release",
+         f"{WOULD} at 22:25:20 UTC, and none that does is known to run; now: "),
+        (MADE._replace(until=NOW - 1), "no heartbeat",
+         f"{WOULD} at 22:13:19 UTC, and none that does is known to run; now: "),
     ],
 )  # fmt: skip
 def test_a_pause_states_its_author_its_reason_and_what_ends_it(
@@ -265,6 +280,23 @@ def test_a_pause_states_its_author_its_reason_and_what_ends_it(
         "by": "ann@web1", "reason": "bank down", **until, "operation": "op1"
     }  # fmt: skip
     assert reason.remedy == f"{remedy}asok queue resume mail"
+
+
+@pytest.mark.parametrize("left", [-300.0, -1.0, 720.0])
+def test_a_replica_without_its_master_does_not_know_whether_a_pause_has_ended(left: float) -> None:
+    found = snapshot("cut off", paused=True)
+    pause = MADE._replace(until=NOW + left)
+    queues = tuple(replace(each, pause=pause) for each in found.queues)
+    (reason,) = [
+        each
+        for each in of_queue("mail", replace(found, queues=queues), ())
+        if each.code == "queue_paused"
+    ]
+    assert re.fullmatch(
+        r"its end is 22:\d\d:\d\d UTC; whether it has ended is not known; on the master: "
+        "asok queue resume mail",
+        reason.remedy,
+    )
 
 
 def test_a_pause_that_has_ended_by_itself_is_not_the_one_that_another_program_makes_later() -> None:

@@ -23,6 +23,7 @@ from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.notes import on_queue
+from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.review import Reviewed
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.states import Location
@@ -66,6 +67,8 @@ from tests.tui import seed
 
 Asok = Callable[..., Ran]
 
+NOW = 1_700_000_000.0
+"""2023-11-14 22:13:20 UTC."""
 NO_KEY = {ImportDead: "an export is a file of the machine on which the command runs"}
 """Operations without a key in the console, and why."""
 
@@ -236,8 +239,30 @@ def test_a_switch_that_changed_nothing_says_so() -> None:
     assert result_line(PauseQueue(), scope, same) == (
         "Queue 'high' is unchanged (it is paused already)"
     )
+    pause = QueuePause("ann", NOW, NOW, "bank down", NOW + 60)
+    same = CommandResult("pause", 0, {"it is paused already": 1}, pause=pause)
+    assert result_line(PauseQueue(), scope, same) == (
+        "Queue 'high' is unchanged (it is paused already until 2023-11-14 22:14:20 UTC by ann: bank down)"
+    ), "it may be that of another day"
     assert result_line(StopWorker("web-1"), scope, CommandResult("stop", 1)).startswith(
         "Requested the stop of 1 worker ("
+    )
+
+
+def test_a_change_of_a_pause_states_what_it_removed_and_of_which_day_the_former_was() -> None:
+    scope = Scope(Location.PENDING, "high")
+    former = QueuePause("ann", NOW - 86_400, NOW - 86_400, "bank down", NOW - 86_400 + 60)
+    now = QueuePause("bob", NOW, NOW - 86_400, "still down")
+    changed = CommandResult("pause", 1, pause=now, replaced=former)
+    assert result_line(PauseQueue(), scope, changed) == (
+        "Changed the pause of queue 'high': it is paused without an end: still down (before: until "
+        "2023-11-13 22:14:20 UTC, which has passed, and no worker has resumed it, by ann: bank down)"
+    )
+    former = QueuePause("ann", NOW - 86_400, NOW - 86_400, "", NOW + 60)
+    changed = CommandResult("pause", 1, pause=now._replace(until=NOW + 120), replaced=former)
+    assert result_line(PauseQueue(), scope, changed) == (
+        "Changed the pause of queue 'high': it is paused until 22:15:20 UTC: still down "
+        "(before: until 22:14:20 UTC by ann)"
     )
 
 

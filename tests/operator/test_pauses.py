@@ -111,6 +111,20 @@ class TestMade:
             bench.operator.pause("mail", lasts=lasts)
         assert not bench.client.exists(KEYS.paused, KEYS.audit)
 
+    @pytest.mark.parametrize("ends", [0.0, -1.0, float("nan"), float("inf")])
+    def test_what_is_no_moment_is_refused(self, bench: Bench, ends: float) -> None:
+        with pytest.raises(UsageError, match="the end of a pause is"):
+            bench.operator.pause("mail", ends=ends)
+        assert not bench.client.exists(KEYS.paused, KEYS.audit)
+
+    def test_an_end_that_is_too_far_away_is_refused(self, bench: Bench) -> None:
+        assert bench.operator.pause("mail", ends=clock(bench) + LONGEST_PAUSE - 60).applied == 1
+        for ends in (clock(bench) + LONGEST_PAUSE + 60, 1e300):
+            with pytest.raises(UsageError, match="a pause lasts at most 366 days"):
+                bench.operator.pause("high", ends=ends)
+        assert bench.client.smembers(KEYS.paused) == {b"mail"}
+        assert bench.client.hkeys(KEYS.pauses) == [b"mail"]
+
     def test_an_end_that_has_passed_pauses_nothing(self, bench: Bench) -> None:
         result = bench.operator.pause("mail", ends=clock(bench) - 1)
         assert result.refused == {"its end has passed by the clock of Redis": 1}
@@ -317,6 +331,53 @@ class TestPoisoned:
         assert bench.operator.pause("mail", reason="bank down", lasts=1800).applied == 1
         assert bench.operator.resume("mail").applied == 1
         assert not bench.client.exists(KEYS.paused, KEYS.pauses)
+
+    @pytest.mark.parametrize(
+        "until",
+        [
+            *(
+                "1",
+                "1.",
+                "1.5",
+                "0",
+                "1700000000.000",
+                1,
+                1.5,
+                "",
+                " 1",
+                "1 ",
+                "1_0",
+                "+1",
+                "-1",
+                ".5",
+                ".",
+            ),
+            *(
+                "1e3",
+                "0x10",
+                "inf",
+                "nan",
+                "\u0661",
+                "1\u0000",
+                "1\n",
+                "1" * 32,
+                "0" * 33,
+                None,
+                True,
+            ),
+        ],
+        ids=repr,
+    )
+    def test_what_is_shown_as_an_end_that_has_passed_ends_the_pause_and_nothing_else_does(
+        self, bench: Bench, until: object
+    ) -> None:
+        bench.client.sadd(KEYS.paused, "mail")
+        bench.client.hset(KEYS.pauses, "mail", json.dumps({"until": until}))
+        pause = shown(bench, "mail").pause
+        assert pause is not None
+        supervise(bench)
+        ended = not bench.client.exists(KEYS.paused)
+        assert ended == (pause.until is not None and pause.until <= clock(bench))
 
     @pytest.mark.keeps_keys("asok:pauses")
     def test_a_key_of_another_type(self, bench: Bench) -> None:

@@ -11,6 +11,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import Alert, Severity, alerts
 from asok_console.tui.data.incidents import Incidents
 from asok_console.tui.widgets.status_line import StatusLine
+from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.settings.settings import Settings
@@ -170,6 +171,15 @@ def test_alerts_are_ordered_by_what_they_cost() -> None:
     assert found[0] is gone
     assert found[-1].line.startswith("Redis has no persistence")
     assert [each.cost for each in found if not each.grave] == [Severity.LOSS_POSSIBLE]
+
+
+def test_a_replica_without_its_master_does_not_know_whether_a_pause_has_ended() -> None:
+    over = QueueStats("high", 4, paused=True, pause=QueuePause("ann", until=NOW - 300))
+    replica = ServerInfo("redis://x", role="slave", master_link="up")
+    line = "no worker has ended the pause of high, whose end has passed"
+    assert line in [each.line for each in alerts(Snapshot(NOW, replica, (over,)), 1000)]
+    cut_off = replica._replace(master_link="down")
+    assert line not in [each.line for each in alerts(Snapshot(NOW, cut_off, (over,)), 1000)]
 
 
 def test_names_that_were_not_read_hide_no_job_that_waits() -> None:

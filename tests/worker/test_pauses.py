@@ -27,6 +27,8 @@ def test_jobs_run_when_the_pause_ends_and_not_before(
     run_worker("--queues", "default")
     run_worker("--queues", "default")
     desk.idle(workers=2)
+    names = [each.decode() for each in desk.client.zrange(KEYS.workers, 0, -1)]
+    assert [desk.client.hget(KEYS.worker(name), "ends_pauses") for name in names] == [b"1"] * 2
     ran = asok("queue", "pause", "default", "--for", "3s", "--reason", "bank down")
     assert ran.code == 0
     assert ran.out.startswith("Paused queue 'default' until ")

@@ -7,15 +7,15 @@ import argparse
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import (
     QUEUE_COLUMNS,
-    pause_lines,
     queue_cells,
     queue_document,
+    queue_lines,
     write_json,
     write_lines,
 )
 from asok_console.presentation import numbers
 from asok_console.presentation.notes import note_document, note_text
-from asok_console.presentation.tables import Ink, TextColumn, table, terminal_width
+from asok_console.presentation.tables import TextColumn, terminal_width
 from asok_core.clock import iso
 from asok_core.inspection.notes import on_queue
 from asok_core.operations.inspector import open_reader
@@ -59,23 +59,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn(""),
         TextColumn("", shrinks=True),
     )
-    width, ink = terminal_width(), Ink()
-    titles, *lines = table(
-        columns,
-        [
-            (
-                *queue_cells(queue, snapshot.taken_at),
-                numbers.rate(queue.enqueued_per_s),
-                numbers.rate(queue.completed_per_s),
-                numbers.share(queue.failure_rate),
-                queue.problem or ("paused" if queue.paused else ""),
-                note_text(snapshot.notes.on(on_queue(queue.name))),
-            )
-            for queue in snapshot.queues
-        ],
-        width,
-    )
-    write_lines([ink.dim(titles)])
-    for queue, line in zip(snapshot.queues, lines, strict=True):
-        write_lines([line, *pause_lines(queue, snapshot.taken_at, width, ink)])
+    rows = [
+        (
+            *queue_cells(queue, snapshot.taken_at),
+            numbers.rate(queue.enqueued_per_s),
+            numbers.rate(queue.completed_per_s),
+            numbers.share(queue.failure_rate),
+            queue.problem or ("paused" if queue.paused else ""),
+            note_text(snapshot.notes.on(on_queue(queue.name))),
+        )
+        for queue in snapshot.queues
+    ]
+    for _, lines in queue_lines(snapshot, columns, rows, terminal_width()):
+        write_lines(lines)
     return 0

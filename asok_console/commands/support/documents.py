@@ -23,6 +23,7 @@ from asok_core.clock import iso
 from asok_core.inspection.pauses import QueuePause, pause_words
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.nesting import cut
 from asok_core.jobs.progress import JobProgress
@@ -114,10 +115,21 @@ def pause_document(pause: QueuePause | None) -> dict[str, Any] | None:
     }
 
 
-def pause_lines(queue: QueueStats, now: float, width: int, ink: Ink) -> Iterator[str]:
-    """What follows a queue in a table: ``paused until 15:30:00 UTC by ann@web1: bank down``."""
-    if queue.paused and (known := pause_words(queue.pause, now)):
-        yield ink.dim(fit(f"    paused{safe(known, LONGEST_PAUSED)}", width))
+def queue_lines(
+    snapshot: Snapshot, columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int
+) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a table of the queues: the titles, under the name '', then those of each queue.
+
+    What is known of a pause is below its queue: ``paused until 15:30:00 UTC by ann@web1: bank down``.
+    """
+    ink = Ink()
+    titles, *lines = table(columns, rows, width)
+    yield "", [ink.dim(titles)]
+    for queue, line in zip(snapshot.queues, lines, strict=True):
+        current = not snapshot.server.is_cut_off
+        words = pause_words(queue.pause, snapshot.taken_at, current=current) if queue.paused else ""
+        below = [ink.dim(fit(f"    paused{safe(words, LONGEST_PAUSED)}", width))] if words else []
+        yield queue.name, [line, *below]
 
 
 QUEUE_COLUMNS = (

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from asok_console.commands.support.documents import (
     QUEUE_COLUMNS,
     call_of,
-    pause_lines,
     queue_cells,
+    queue_lines,
 )
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import numbers, prose
@@ -65,12 +65,9 @@ def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     now = snapshot.taken_at
     columns = (*QUEUE_COLUMNS, TextColumn(""))
     rows = [(*queue_cells(queue, now), _note(queue)) for queue in snapshot.queues]
-    titles, *lines = table(columns, rows, width)
-    yield ink.dim(titles)
-    for queue, line in zip(snapshot.queues, lines, strict=True):
-        yield line
-        yield from pause_lines(queue, now, width, ink)
-        page = status.next_jobs.get(queue.name)
+    for name, lines in queue_lines(snapshot, columns, rows, width):
+        yield from lines
+        page = status.next_jobs.get(name)
         for row in page.rows if page else ():
             yield ink.dim(fit(f"    {call_of(row)}", width))
         if page and page.total > len(page.rows):

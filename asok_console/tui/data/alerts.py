@@ -76,10 +76,14 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
     ]
     if alone:
         yield Alert(Severity.JOBS_WAIT, f"no worker claims jobs of {_named(alone, 'queue')}")
+    # Without its master a replica does not know whether a pause has ended.
     late = [
         q.name
         for q in snapshot.queues
-        if q.paused and q.pause and q.pause.overdue(snapshot.taken_at)
+        if q.paused
+        and q.pause
+        and q.pause.overdue(snapshot.taken_at)
+        and not snapshot.server.is_cut_off
     ]
     if late:
         line = f"no worker has ended the pause of {_named(late, 'queue')}, whose end has passed"

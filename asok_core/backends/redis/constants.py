@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
-from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, MOST_PAUSES
+from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, LONGEST_PAUSE, MOST_PAUSES
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
 from asok_core.jobs.oversized import MOST_READ, OVERSIZED_TTL
 
@@ -82,6 +82,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "FINE_TTL": FINE_TTL,
     "LARGEST_NOTE": LARGEST_NOTE,
     "LARGEST_PAUSE": LARGEST_PAUSE,
+    "LONGEST_PAUSE": int(LONGEST_PAUSE),
     "LONGEST_WAIT": LONGEST_WAIT,
     "MOST_LISTS": MOST_LISTS,
     "MOST_NOTES": MOST_NOTES,

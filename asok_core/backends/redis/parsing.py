@@ -42,6 +42,7 @@ WORKER_FIELDS = (
     "hang",
     "memory_rate",
     "envelopes",
+    "ends_pauses",
 )
 
 _LONGEST_REASON = 512
@@ -134,6 +135,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         rss=whole(fields.get("rss")),
         memory_rate=number(fields.get("memory_rate")),
         envelopes=text(fields.get("envelopes"))[:20],
+        ends_pauses=fields.get("ends_pauses") == b"1",
         outcomes_dropped=count(fields.get("outcomes_dropped")),
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
         stopping=fields.get("stopping") == b"1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.backends.roles import CommandResult, Scope
-from asok_core.inspection.pauses import QueuePause, pause_words
+from asok_core.inspection.pauses import pause_words
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.catalog.entry import CatalogOperation, ScopeKind
@@ -63,27 +63,26 @@ def _done(operation: CatalogOperation, result: CommandResult) -> str:
 
 def _switch_line(operation: CatalogOperation, scope: Scope, result: CommandResult) -> str:
     subject = operation.subject(scope)
+    # Times that are not of the day of the operation have a date.
+    made = result.pause.at if result.pause else None
     if not result.applied:
         why = ", ".join(result.skipped or result.refused)
         if result.skipped:
-            why += _pause_words(result.pause)
+            why += pause_words(result.pause, None)
         return (
             f"{subject[:1].upper()}{subject[1:]} is unchanged{_in_brackets([why] if why else [])}"
         )
     if result.replaced is not None:
-        before = _pause_words(result.replaced).strip() or "nothing is known of it"
-        now = _pause_words(result.pause, by=False) or " without an end"
+        before = pause_words(result.replaced, made).strip() or "nothing is known of it"
+        now = pause_words(result.pause, made, by=False)
+        if result.pause is None or result.pause.until is None:
+            now = f" without an end{now}"
         return f"Changed the pause of {subject}: it is paused{now} (before: {before})"
     done = operation.participle()
     done = done[:1].upper() + done[1:]
     if ScopeKind.WORKER not in operation.scopes:
-        return f"{done} {subject}{_pause_words(result.pause, by=False)}"
+        return f"{done} {subject}{pause_words(result.pause, made, by=False)}"
     return f"{done} 1 worker ({operation.how}): {subject.removeprefix('worker ')}"
-
-
-def _pause_words(pause: QueuePause | None, *, by: bool = True) -> str:
-    # Times that are not of the day on which it was made have a date.
-    return pause_words(pause, (pause.at if pause else None) or 0.0, by=by)
 
 
 def _notes(result: CommandResult) -> Iterator[str]:

@@ -32,7 +32,9 @@ def plan_for_queue(
             return None
         served = _served(queue, snapshot)
         waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
-        paused = (f"paused{pause_words(queue.pause, before or 0.0)}",) if queue.paused else ()
+        current = snapshot is not None and not snapshot.server.is_cut_off
+        words = pause_words(queue.pause, before, current=current)
+        paused = (f"paused{words}",) if queue.paused else ()
         return Plan(action.operation(), scope, None, (waiting, *paused))
     if not queue.pending:
         return None

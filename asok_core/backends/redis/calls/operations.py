@@ -42,7 +42,7 @@ class PauseReply(NamedTuple):
 
     state: int
     """1: paused, 2: its pause was changed, 0: it was so; refused since 3: the end has passed, 4: there are
-    too many."""
+    too many, 5: the end is too far away."""
     before: bytes
     now: bytes
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from asok_core.backends.redis.audit import Operation
 from asok_core.backends.redis.calls.operations import Pause, Resume
 from asok_core.backends.redis.connection import Connection
@@ -9,12 +11,19 @@ from asok_core.backends.redis.constants import PAUSE_OVER, PAUSES_FULL
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult
 from asok_core.errors import UsageError
-from asok_core.inspection.pauses import QueuePause, cleaned_reason, length_problem, pause_of
+from asok_core.inspection.pauses import (
+    LONGEST_PAUSE,
+    QueuePause,
+    cleaned_reason,
+    length_problem,
+    pause_of,
+)
 
 PAUSED_ALREADY = "it is paused already"
 NOT_PAUSED = "it is not paused"
 
 UNCHANGED, CHANGED = 0, 2
+TOO_LONG = 5
 """Replies of the script."""
 _REFUSALS = {3: PAUSE_OVER, 4: PAUSES_FULL}
 
@@ -33,6 +42,9 @@ def pause(
         raise UsageError("a pause has a length or an end, not both")
     if lasts is not None and (problem := length_problem(lasts)):
         raise UsageError(problem)
+    # 0 is no end to the script.
+    if ends is not None and not 0 < ends < math.inf:
+        raise UsageError(f"the end of a pause is {ends}; it must be a moment in epoch seconds")
     reply = connection.run(
         Pause(
             **operation.arguments(),
@@ -42,6 +54,8 @@ def pause(
             ends=ends or 0.0,
         )
     )
+    if reply.state == TOO_LONG:
+        raise UsageError(length_problem(LONGEST_PAUSE + 1))
     now = pause_of(reply.now)
     if refusal := _REFUSALS.get(reply.state):
         return CommandResult("pause", 0, refused={refusal: 1}, operation=operation.id, pause=now)

@@ -111,6 +111,7 @@ class HeartbeatDuty(Duty):
             **processes.report().fields(),
             "memory_rate": "" if self._memory.rate is None else f"{self._memory.rate:.0f}",
             "envelopes": "v1 v2" if config.settings.accepts_v1 else "v2",
+            "ends_pauses": 1,
             "quiet": int(processes.quiet),
             "stopping": int(bool(self._requests.stop)),
         }

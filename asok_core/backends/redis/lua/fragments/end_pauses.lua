@@ -10,7 +10,9 @@ local function end_pauses(now)
   for i = 1, #fields, 2 do
     local queue, marked = fields[i], redis.pcall('SISMEMBER', paused_key, fields[i])
     local pause = pause_in(fields[i + 1])
-    local ends = finite(pause_field(pause, 'until'))
+    -- asok_core/inspection/pauses.py has the same rule: what ends no pause is shown as no end.
+    local written = pause_field(pause, 'until')
+    local ends = string.find(written, '^%d+%.?%d*$') and finite(written)
     if marked == 0 then
       redis.call('HDEL', pauses_key, queue)
     elseif marked == 1 and ends and ends <= now then

@@ -7,6 +7,7 @@ expect_audit(op)
 expect('set', paused_key)
 expect('hash', pauses_key)
 local stamp, now = server_time()
+if ends > now + LONGEST_PAUSE then return reply { state = 5, before = '', now = '' } end
 local was = redis.call('SISMEMBER', paused_key, queue) == 1
 local before = was and redis.call('HGET', pauses_key, queue) or ''
 local former = pause_in(before)
