@@ -21,22 +21,26 @@ OPERATIONS = (PauseQueue,)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     direct.add_queue(parser)
+    parser.epilog = (
+        "Workers of the asok framework ignore pauses. Workers of earlier releases end none: at its end a "
+        "worker of this release resumes the queue."
+    )
     parser.add_argument(
         "--for",
         dest="lasts",
         metavar="DURATION",
-        help="resume it by itself after so long, as in 90s, 30m, 2h",
+        help="resume it automatically after DURATION, as in 90s, 30m, 2h",
     )
     parser.add_argument(
         "--until",
         metavar="MOMENT",
-        help="resume it by itself at 15:00 or tomorrowT15:00 (local time), or 2026-11-25T15:00Z",
+        help="resume it automatically at 15:00 or tomorrowT15:00 (local time), or 2026-11-25T15:00Z",
     )
     parser.add_argument(
         "--reason",
         metavar="TEXT",
         default="",
-        help=f"why, at most {LONGEST_REASON} characters; shown wherever the pause is",
+        help=f"why, at most {LONGEST_REASON} characters; asok explain and the list of queues show it",
     )
 
 
@@ -51,7 +55,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ends = None
         if args.until is not None:
             ends = _end(args.until, reader.snapshot(rates=False, jobs=False).taken_at)
-    return direct.switch(args, settings, PauseQueue(reason, lasts, ends), queue)
+    return direct.switch_queue(args, settings, PauseQueue(reason, lasts, ends), queue)
 
 
 def _length(option: str, text: str) -> float:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import result_document, write_json
-from asok_console.commands.support.queue_names import known
 from asok_core.backends.roles import Scope
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.results import total_of
-from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.operations.inspector import on_redis
 from asok_core.settings.settings import Settings
 
 
@@ -35,14 +33,7 @@ def perform(
     return bulk.report(args, operation, scope, result)
 
 
-def switch_queue(args: argparse.Namespace, settings: Settings, operation: CatalogOperation) -> int:
-    """Resume the queue that is named; a name of which there is none is an error."""
-    with closing(open_reader(settings, args.url)) as reader:
-        queue = known(reader, args.queue)
-    return switch(args, settings, operation, queue)
-
-
-def switch(
+def switch_queue(
     args: argparse.Namespace, settings: Settings, operation: CatalogOperation, queue: str
 ) -> int:
     """Pause or resume a queue that exists. Returns the exit code."""
