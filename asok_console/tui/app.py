@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from textual import events, on
@@ -46,10 +46,7 @@ class ConsoleApp(NavigatingApp):
 
     TITLE = "Asok Console"
     # Those of all screens too: to open a screen with styles of its own, Textual parses all styles again.
-    CSS_PATH: ClassVar[list[str | PurePath]] = [
-        "console.tcss",
-        *sorted(Path(__file__).parent.glob("screens/*.tcss")),
-    ]
+    CSS_PATH: ClassVar = ["console.tcss", *sorted(Path(__file__).parent.glob("screens/*.tcss"))]
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.GLOBAL)]
 
     def __init__(self, session: Session) -> None:
