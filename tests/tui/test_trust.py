@@ -151,7 +151,7 @@ async def test_thousands_of_distinct_calls_are_all_there_page_by_page(
         page = calls.size.height
         seen = lines_of(calls)
         await hand.press("pagedown")
-        assert calls.scroll_y == page
+        await hand.until(lambda: calls.scroll_y == page, "the second page")
         # What the key does, without drawing each of the pages.
         while calls.scroll_y < calls.max_scroll_y:
             seen += lines_of(calls)
@@ -160,7 +160,7 @@ async def test_thousands_of_distinct_calls_are_all_there_page_by_page(
         assert "END OF LONG" in seen
         assert all(f'{TASKS}.note("call {n}")' in seen for n in range(3000))
         await hand.press("pageup")
-        assert calls.scroll_y < calls.max_scroll_y
+        await hand.until(lambda: calls.scroll_y < calls.max_scroll_y, "the page before the last")
         for size in ((80, 24), (120, 40), (200, 60)):
             # Each part of the dialog is on the screen, and the list has what is left.
             await hand.pilot.resize_terminal(*size)
@@ -175,7 +175,7 @@ async def test_thousands_of_distinct_calls_are_all_there_page_by_page(
             assert calls.size.height > 2
             calls.focus()
             await hand.press("home")
-            assert calls.scroll_y == 0
+            await hand.until(lambda: calls.scroll_y == 0, "the first page")
             await hand.press("end")
             await hand.sees(f'{TASKS}.note("call 999")')
 
