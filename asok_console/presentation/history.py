@@ -123,7 +123,7 @@ def _beside(event: Event, *, dated: bool) -> Iterator[str]:
         yield f"began {began}" if began else "when it began is not known"
         yield f"on {event.by}"
     else:
-        yield from filter(None, (f"on {event.by}" * bool(event.by), event.detail))
+        yield from filter(None, (event.by and f"on {event.by}", event.detail))
     if event.progress is not None:
         yield f"at {progress_text(event.progress)}"
     if event.error:

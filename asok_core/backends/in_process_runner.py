@@ -175,10 +175,8 @@ class JobRunner:
         }
         level, verb, delay, note, asked = logging.ERROR, *decision
         if verb != "fail" and asked:
-            event = "Background task %s: %s"
-            args = (name, note)
             # What a task requests is not an error.
-            logger.info(event, *args, extra=extra)
+            logger.info("Background task %s: %s", name, note, extra=extra)
             return
         if note:
             event, args = f"{event} (%s)", (*args, note)

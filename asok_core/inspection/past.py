@@ -97,17 +97,17 @@ def pauses(
         for at, verb, who, reason in switches
         if at is not None and verb in _SWITCHES
     )
-    begun: tuple[float, str, str, str] | None = None
+    begun: PastPause | None = None
     for at, verb, who, reason in sorted(dated):
-        if _SWITCHES[verb]:
-            # One that was changed has the reason that it got last, or none, from whoever changed it.
-            begun = (
-                (at, who, reason, "") if begun is None else (*begun[:2], reason, who or "not known")
-            )
-        elif begun is not None:
-            since, by, why, changed_by = begun
-            yield PastPause(since, by, at, who, why, changed_by)
+        if not _SWITCHES[verb]:
+            if begun is not None:
+                yield begun._replace(until=at, ended_by=who)
             begun = None
+        elif begun is None:
+            begun = PastPause(at, who, at, "", reason)
+        else:
+            # It has the reason that it got last, or none, from whoever changed it.
+            begun = begun._replace(reason=reason, changed_by=who or "not known")
 
 
 def _author(event: SystemEvent) -> str:

@@ -47,15 +47,15 @@ def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
 
 def problem_of(plan: Plan, answers: Mapping[str, str]) -> str:
     """Why the answers are not valid, or an empty string."""
-    problems = (each.check(answers[each.name], plan) for each in fields_of(plan.operation))
-    return next((problem for problem in problems if problem), "")
+    return first_problem(plan, answers)[1]
 
 
-def is_wrong(plan: Plan, answers: Mapping[str, str]) -> bool:
-    """Whether the answers are not valid although there is one: one that is missing is not wrong yet."""
-    problems = ((each, each.check(answers[each.name], plan)) for each in fields_of(plan.operation))
-    first = next((each for each, problem in problems if problem), None)
-    return first is not None and bool(answers[first.name])
+def first_problem(plan: Plan, answers: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the first answer that is not valid, and why; empty strings if all are."""
+    checked = (
+        (each.name, each.check(answers[each.name], plan)) for each in fields_of(plan.operation)
+    )
+    return next((found for found in checked if found[1]), ("", ""))
 
 
 def answered(plan: Plan, answers: Mapping[str, str]) -> Plan:

@@ -13,7 +13,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.fields import answered, fields_of, is_wrong, problem_of
+from asok_console.tui.catalog.fields import answered, fields_of, first_problem, problem_of
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import Dialog
 
@@ -91,8 +91,9 @@ class Ask(Dialog[Plan]):
 
     def _check(self) -> None:
         answers = self._answers()
-        problem = problem_of(self._plan, answers)
-        reported = is_wrong(self._plan, answers)
+        name, problem = first_problem(self._plan, answers)
+        # An answer is not wrong yet where none was typed yet.
+        reported = problem and answers[name]
         self.query_one("#verdict", Static).update(
             Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if reported else ""
         )
