@@ -31,11 +31,29 @@ def words_of(text: str) -> set[str]:
     return set(_WORD.findall(code_of(text)))
 
 
-def resolved(text: str) -> str:
-    """A Lua text with the keys and constants that it uses."""
-    for name in sorted(words_of(text) & _names().keys()):
-        text = _names()[name].write(text)
-    return text
+def resolved(*texts: str) -> str:
+    """Lua texts, one after the other, behind the definitions of the keys and constants that they use."""
+    codes = [_resolved(text) for text in texts]
+    definitions = {name: line for each in codes for name, line in each.definitions.items()}
+    lines = [definitions[name] for name in sorted(definitions, reverse=True)]
+    return "".join(lines) + "\n".join(each.text for each in codes)
+
+
+class _Resolved(NamedTuple):
+    """A Lua text with expressions instead of names, and definitions of the names that remain."""
+
+    text: str
+    definitions: Mapping[str, str]
+
+
+@cache
+def _resolved(text: str) -> _Resolved:
+    # Once per file and not per script: workers would spend most of their start on the fragments.
+    names = [_names()[word] for word in sorted(words_of(text) & _names().keys())]
+    for name in names:
+        text = name.inlined_in(text)
+    left = words_of(text)
+    return _Resolved(text, {each.name: each.definition for each in names if each.name in left})
 
 
 class _Name(NamedTuple):
@@ -46,19 +64,24 @@ class _Name(NamedTuple):
     parameters: tuple[str, ...] | None = None
     inline: bool = True
 
-    def write(self, text: str) -> str:
-        """The text with the expression instead of the name, or with a definition before it."""
+    def inlined_in(self, text: str) -> str:
+        """A text with the expression instead of the name, where that is possible."""
         if self.parameters is None:
-            if not self.inline:
-                return f"local {self.name} = {self.expression}\n{text}"
-            return re.sub(rf"\b{self.name}\b", lambda _: self.expression, text)
+            return (
+                re.sub(rf"\b{self.name}\b", lambda _: self.expression, text)
+                if self.inline
+                else text
+            )
         simple = ", ".join([r"([\w.]+|\w+\[[^\[\]]+\])"] * len(self.parameters))
-        text = re.sub(rf"\b{self.name}\({simple}\)", self._with_arguments, text)
-        if self.name in words_of(text):
-            parameters = ", ".join(self.parameters)
-            head = f"local function {self.name}({parameters}) return {self.expression} end\n"
-            return head + text
-        return text
+        return re.sub(rf"\b{self.name}\({simple}\)", self._with_arguments, text)
+
+    @property
+    def definition(self) -> str:
+        """A local of this name."""
+        if self.parameters is None:
+            return f"local {self.name} = {self.expression}\n"
+        parameters = ", ".join(self.parameters)
+        return f"local function {self.name}({parameters}) return {self.expression} end\n"
 
     def _with_arguments(self, found: re.Match[str]) -> str:
         assert self.parameters is not None

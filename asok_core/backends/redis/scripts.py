@@ -35,9 +35,8 @@ def assemble(name: str, header: str, rows: Mapping[str, tuple[str, ...]]) -> Scr
     ``rows`` are the fields of each kind of row among these, by its name in Lua: see ``with_offsets``.
     """
     text = source("scripts", name)
-    body = "\n".join([*(source("fragments", each) for each in needs_of(text)), text])
-    body = with_offsets(body, rows)
-    whole = header + resolved(body)
+    fragments = [source("fragments", each) for each in needs_of(text)]
+    whole = header + with_offsets(resolved(*fragments, text), rows)
     return Script(name, whole, sha1(whole.encode(), usedforsecurity=False).hexdigest())
 
 
