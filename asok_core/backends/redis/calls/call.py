@@ -24,6 +24,7 @@ from typing import (
     ParamSpec,
     TypeVar,
     cast,
+    dataclass_transform,
     get_args,
     get_origin,
     get_type_hints,
@@ -47,7 +48,17 @@ KeyList = Annotated[Sequence[str | bytes], _KEY]
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def script_call(declared: type[T]) -> type[T]:
+    """A dataclass of the arguments that a class declares.
+
+    Nobody compares or prints calls. Without the methods for that, the declarations of all scripts take
+    half the time, which is part of the start of each process of a worker.
+    """
+    return dataclass(slots=True, kw_only=True, eq=False, repr=False)(declared)
+
+
+@script_call
 class ScriptCall(Generic[R]):
     """A call of a script with its arguments. ``R`` is its reply."""
 
@@ -62,7 +73,7 @@ class ScriptCall(Generic[R]):
         return ("EVALSHA", signature.script.sha, *signature.pack(self))
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class NamespacedCall(ScriptCall[R]):
     """A call of a script that uses keys by name. ``ns`` is the namespace."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import NamespacedCall
+from asok_core.backends.redis.calls.call import NamespacedCall, script_call
 
 
 class CompletedGroup(NamedTuple):
@@ -122,7 +121,7 @@ class CycleReply(NamedTuple):
     """Claimed jobs that may have ended: which, from 1, and the flag of ``already_ended.lua``, ..."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Cycle(NamespacedCall[CycleReply]):
     """Write ``progress``, settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
 
@@ -155,7 +154,7 @@ class ActiveReply(NamedTuple):
     """Queue, envelope, ... newest first, without what could not be set aside."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class CheckActive(NamespacedCall[ActiveReply]):
     """Set aside what is oversized of what a process holds. ``with_rest``: reply what else it holds.
 
@@ -179,7 +178,7 @@ class SentOutcome(NamedTuple):
     finished_at: str
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class SettledOutcomes(NamespacedCall[list[int]]):
     """Per outcome 1 where it was settled, or has no record; 5 where it was, and as ``cancel``.
 
@@ -197,7 +196,7 @@ class DroppedCount(NamedTuple):
     outcomes: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class CountDropped(NamespacedCall[None]):
     """Count outcomes of a worker whose jobs another worker had taken over."""
 

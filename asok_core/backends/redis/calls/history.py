@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import NamespacedCall
+from asok_core.backends.redis.calls.call import NamespacedCall, script_call
 
 
 class SampleReply(NamedTuple):
@@ -22,7 +21,7 @@ class SampleReply(NamedTuple):
     """Pending jobs of the queues of all steps so far; -1 where these are not all."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class SampleQueues(NamespacedCall[SampleReply]):
     """Take a step of the sample of this minute: note how many jobs are pending in ``queues``.
 
@@ -48,7 +47,7 @@ class QueueHour(NamedTuple):
     """``queue_blocks.py``."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class RecordHours(NamespacedCall[None]):
     """Add figures of the hour with the number ``bucket`` to blocks of the day from ``day``.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import Arg, NamespacedCall
+from asok_core.backends.redis.calls.call import Arg, NamespacedCall, script_call
 
 
 class HeartbeatReply(NamedTuple):
@@ -46,7 +45,7 @@ class NewEvent(NamedTuple):
     """A JSON list of names and values in turn."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class SendHeartbeat(NamespacedCall[HeartbeatReply]):
     """Take or renew the lease of a worker for ``lease`` milliseconds, and publish ``fields``.
 
@@ -83,7 +82,7 @@ class LeasesReply(NamedTuple):
     """Other workers of the machine that have a lease, a hundred at most."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class CheckLeases(NamespacedCall[LeasesReply]):
     """Look at all leases for ``worker``.
 
@@ -96,7 +95,7 @@ class CheckLeases(NamespacedCall[LeasesReply]):
     machine: str
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Deregister(NamespacedCall[int]):
     """Remove a worker: 1. Or 0 where a list of ``lists`` holds jobs, or the lease is alive.
 
@@ -110,14 +109,14 @@ class Deregister(NamespacedCall[int]):
     lists: Sequence[str]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class EndLease(NamespacedCall[int]):
     """End the lease of a dead worker: 1; 0 where it had ended, or there is none."""
 
     worker: str
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class AnswerStack(NamespacedCall[None]):
     """Answer the request for a stack that has ``token``."""
 
@@ -157,7 +156,7 @@ class RecoveryReply(NamedTuple):
     """Which jobs are dead, from 1."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Recover(NamespacedCall[RecoveryReply]):
     """Return what a process held of a queue; jobs are newest first.
 

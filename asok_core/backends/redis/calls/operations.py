@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
-from asok_core.backends.redis.calls.call import NamespacedCall, R
+from asok_core.backends.redis.calls.call import NamespacedCall, R, script_call
 
 
 class AuditArguments(TypedDict):
@@ -17,7 +16,7 @@ class AuditArguments(TypedDict):
     about: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class AuditedCall(NamespacedCall[R]):
     """A call that writes the audit.
 
@@ -30,7 +29,7 @@ class AuditedCall(NamespacedCall[R]):
     counts: str = "{}"
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class FinishOperation(AuditedCall[int]):
     """Write counts that no batch carried, and the state."""
 
@@ -47,7 +46,7 @@ class PauseReply(NamedTuple):
     now: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Pause(AuditedCall[PauseReply]):
     """Pause a queue, or change its pause.
 
@@ -60,14 +59,14 @@ class Pause(AuditedCall[PauseReply]):
     ends: float
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Resume(AuditedCall[int]):
     """Resume a queue: 1, or 0 where it is not paused."""
 
     queue: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class WorkerCommand(AuditedCall[int]):
     """Send a worker ``quiet``, ``stop`` or '' (resume): 1, 0 if it has that, -1 without a lease."""
 
@@ -75,7 +74,7 @@ class WorkerCommand(AuditedCall[int]):
     requested: str
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class StopRunning(AuditedCall[int]):
     """Cancel a running job: 1, or why not. ``wait``: seconds until its process may be ended."""
 
@@ -86,7 +85,7 @@ class StopRunning(AuditedCall[int]):
     wait: float
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class WriteNote(AuditedCall[int]):
     """Write a note, or remove it (empty ``text``): 1, 0 where there is none to remove, 2 for too many.
 
@@ -98,7 +97,7 @@ class WriteNote(AuditedCall[int]):
     shown: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class AskStack(NamespacedCall[None]):
     """Ask a worker for stacks of a job. ``request`` is JSON: token of the answer, job, how many."""
 
@@ -127,7 +126,7 @@ class RequeuedJob(NamedTuple):
     detail: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Requeue(AuditedCall[list[int]]):
     """Requeue dead jobs, oldest first, that were seen from ``lo`` to ``hi``; per job 1 or a refusal.
 
@@ -149,7 +148,7 @@ class PurgedJob(NamedTuple):
     id: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Purge(AuditedCall[list[int]]):
     """Purge dead jobs, oldest first; per job 1, or 0 where it is not there."""
 
@@ -158,7 +157,7 @@ class Purge(AuditedCall[list[int]]):
     jobs: Sequence[PurgedJob]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class PurgeAll(AuditedCall[int]):
     """Purge a queue, or all dead jobs ('').
 
@@ -181,7 +180,7 @@ class WaitingJob(NamedTuple):
     unique: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Cancel(AuditedCall[list[int]]):
     """Cancel jobs of a queue, oldest first, or delayed jobs ('', without ``lo`` and ``hi``).
 
@@ -194,7 +193,7 @@ class Cancel(AuditedCall[list[int]]):
     jobs: Sequence[WaitingJob]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class FinishPurge(NamespacedCall[int]):
     """Write the records of jobs of a queue that the operation ``op`` moved to the trash."""
 
@@ -213,7 +212,7 @@ class MovedJob(NamedTuple):
     task: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class MoveJobs(AuditedCall[list[int]]):
     """Move pending jobs, oldest first, from ``queue`` to ``target``; per job 1, 0 or a refusal."""
 
@@ -231,7 +230,7 @@ class FrontJob(NamedTuple):
     id: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class MoveFront(AuditedCall[list[int]]):
     """Move pending jobs, youngest first, to where workers take from; per job 1 or 0."""
 
@@ -248,7 +247,7 @@ class PromotedJob(NamedTuple):
     task: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class PromoteChosen(AuditedCall[list[int]]):
     """Promote delayed jobs, soonest first; per job 1, 0 or a refusal."""
 
@@ -262,7 +261,7 @@ class ImportedJob(NamedTuple):
     id: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ImportDeadJobs(AuditedCall[list[int]]):
     """Add dead jobs, oldest first; per job 1 or a refusal."""
 
@@ -280,7 +279,7 @@ class MissingReply(NamedTuple):
     queue: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class EndMissing(AuditedCall[MissingReply]):
     """End a job that is in no location; without ``mark``, of an earlier reply, only look for it.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import NamespacedCall
+from asok_core.backends.redis.calls.call import NamespacedCall, script_call
 
 
 class NewJob(NamedTuple):
@@ -31,7 +30,7 @@ class EnqueueReply(NamedTuple):
     """Epoch seconds."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Enqueue(NamespacedCall[EnqueueReply]):
     """Enqueue jobs. ``records`` is the form of their records: ``hash`` or ``framework``."""
 
@@ -39,7 +38,7 @@ class Enqueue(NamespacedCall[EnqueueReply]):
     jobs: Sequence[NewJob]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class CancelRunning(NamespacedCall[None]):
     """Ask a running job to stop. ``process`` runs it, as the caller read in its record."""
 
@@ -58,7 +57,7 @@ class WaitsReply(NamedTuple):
     """Worker with a lease, its queues, NUMBER:SLOTS of its processes or their number, ..."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReportWaits(NamespacedCall[WaitsReply]):
     """Report that every slot of a process waits for a job, by ``mark``; '' once that is over."""
 
@@ -73,7 +72,7 @@ class TakenFailure(NamedTuple):
     wait: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class TakeFailure(NamespacedCall[TakenFailure]):
     """Take the notice of a failure of a queue to call hooks for it, for ``lease`` seconds.
 

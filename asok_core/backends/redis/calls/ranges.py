@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import Key, ScriptCall
+from asok_core.backends.redis.calls.call import Key, ScriptCall, script_call
 
 
 class ListHeadReply(NamedTuple):
@@ -15,7 +14,7 @@ class ListHeadReply(NamedTuple):
     elements: list[bytes]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ListHead(ScriptCall[ListHeadReply]):
     """Elements of a list, by index from the left."""
 
@@ -31,7 +30,7 @@ class NewestReply(NamedTuple):
     length: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Newest(ScriptCall[NewestReply]):
     """Where the newest of equal elements of a list is."""
 
@@ -48,7 +47,7 @@ class NextRangeReply(NamedTuple):
     """Oldest first; of what is too large to be read its alias, also as the anchor."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class NextRange(ScriptCall[NextRangeReply]):
     """The next elements of a walk from the consuming end, which has passed over ``passed`` elements.
 
@@ -70,7 +69,7 @@ class SoonestReply(NamedTuple):
     members: list[bytes]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Soonest(ScriptCall[SoonestReply]):
     """Members of a sorted set by rank, the lowest first."""
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from asok_core.backends.redis.calls.call import Arg, Key, KeyList, NamespacedCall, ScriptCall
+from asok_core.backends.redis.calls.call import (
+    Arg,
+    Key,
+    KeyList,
+    NamespacedCall,
+    ScriptCall,
+    script_call,
+)
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Clipped(ScriptCall[Any]):
     """Run a command that reads, and cut each text of its reply to ``most`` bytes."""
 
@@ -27,7 +33,7 @@ class FindReply(NamedTuple):
     score: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Find(ScriptCall[FindReply]):
     """Look for a text in ``count`` elements from ``start``; see ``ReadWindow`` for ``order``."""
 
@@ -38,7 +44,7 @@ class Find(ScriptCall[FindReply]):
     text: str | bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReadHistory(NamespacedCall[list[Any]]):
     """Buckets of a queue from ``first`` to ``last``: start, [field, value, ...], ...
 
@@ -63,7 +69,7 @@ class NotesReply(NamedTuple):
     fields: list[bytes]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReadNotes(NamespacedCall[NotesReply]):
     """All notes of operators. No note is sent where their digest is ``known``."""
 
@@ -81,7 +87,7 @@ class QueueReply(NamedTuple):
     buckets: list[Any]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReadQueue(NamespacedCall[QueueReply]):
     """The length of a queue, its jobs at ``indexes``, and its fine buckets from ``first`` to ``last``.
 
@@ -97,7 +103,7 @@ class ReadQueue(NamespacedCall[QueueReply]):
     indexes: Sequence[int]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReadRecords(ScriptCall[list[Any]]):
     """Fields of records, of values above ``whole`` bytes the two ends.
 
@@ -110,7 +116,7 @@ class ReadRecords(ScriptCall[list[Any]]):
     fields: Sequence[str]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReadWindow(ScriptCall[list[Any]]):
     """``count`` elements from ``start``: total, taken, size, text, rest, SHA-1, ... (``outline.lua``).
 
@@ -140,7 +146,7 @@ class WorkerReply(NamedTuple):
     """Keys of another type: that of the hash, and some of active lists."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ReadWorker(NamespacedCall[WorkerReply]):
     """Fields of a worker's hash, and up to ``most`` elements of each of its active lists."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import NamespacedCall
+from asok_core.backends.redis.calls.call import NamespacedCall, script_call
 
 
 class TaskCount(NamedTuple):
@@ -19,7 +18,7 @@ class TaskCount(NamedTuple):
     """``packed_figures.py``."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class CountTasks(NamespacedCall[None]):
     """Add what tasks did to their figures of this minute and this hour.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from asok_core.backends.redis.calls.call import script_call
 from asok_core.backends.redis.calls.operations import AuditedCall
 
 
@@ -20,7 +20,7 @@ class RestoredJob(NamedTuple):
     error: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Restore(AuditedCall[list[int]]):
     """Restore elements of the trash of ``undone``, in its order, to ``location``.
 
@@ -41,7 +41,7 @@ class RestoredAll(NamedTuple):
     left: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class RestoreAll(AuditedCall[RestoredAll]):
     """Restore the trash of ``undone`` as it is to the dead jobs; at most ``most`` if many came since."""
 
@@ -49,7 +49,7 @@ class RestoreAll(AuditedCall[RestoredAll]):
     most: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class DeleteTrash(AuditedCall[int]):
     """Delete the trash of the operation ``emptied``; the reply is how many jobs it held."""
 

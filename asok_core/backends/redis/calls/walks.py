@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import Arg, Key, NamespacedCall, ScriptCall
+from asok_core.backends.redis.calls.call import Arg, Key, NamespacedCall, ScriptCall, script_call
 
 
 class DueReply(NamedTuple):
@@ -24,7 +23,7 @@ class DueReply(NamedTuple):
     """Set aside: 1, size, SHA-1, ..."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Due(NamespacedCall[DueReply]):
     """Look at the delayed jobs that are due, and be the only one to promote for ``claim`` milliseconds.
 
@@ -58,7 +57,7 @@ class PromotionReply(NamedTuple):
     stuck: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Promote(NamespacedCall[PromotionReply]):
     """Promote jobs that are due."""
 
@@ -76,7 +75,7 @@ class BegunRenewal(NamedTuple):
     """Seconds and microseconds of the server's clock."""
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class BeginRenewal(NamespacedCall[BegunRenewal]):
     """Take the next step of a round, for ``lock`` milliseconds; ``longest`` is the longest of waits."""
 
@@ -92,7 +91,7 @@ class RoundField(NamedTuple):
     value: Arg
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class EndRenewal(NamespacedCall[int]):
     """Keep the state of the round for ``ttl`` seconds; the next step waits for ``wait`` milliseconds."""
 
@@ -109,7 +108,7 @@ class RenewedJob(NamedTuple):
     unique: str
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Renew(NamespacedCall[int]):
     """Renew records and unique keys of unfinished jobs; the reply is how many keys."""
 
@@ -123,7 +122,7 @@ class ExpireReply(NamedTuple):
     lost: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ExpireMissing(NamespacedCall[ExpireReply]):
     """One step of a SCAN.
 
@@ -144,14 +143,14 @@ class AgedJob(NamedTuple):
     queue: str
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class ExpireDead(NamespacedCall[int]):
     """Drop dead jobs, given oldest first; the reply is how many."""
 
     jobs: Sequence[AgedJob]
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class SetAsideUnclaimed(NamespacedCall[list[int | bytes]]):
     """Set aside what is oversized among ``count`` jobs that wait, after ``passed``; '' are the delayed.
 
@@ -164,7 +163,7 @@ class SetAsideUnclaimed(NamespacedCall[list[int | bytes]]):
     largest: int
 
 
-@dataclass(slots=True, kw_only=True)
+@script_call
 class Slice(ScriptCall[list[bytes | int]]):
     """Elements of a list from an end (``left`` or ``right``), of those above ``largest`` bytes the size.
 
