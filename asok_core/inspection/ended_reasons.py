@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from asok_core.clock import elapsed
 from asok_core.inspection.command_lines import operands, option
+from asok_core.inspection.history import taken_out
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.tracebacks import last_line
@@ -96,9 +97,7 @@ def _finished(case: Case, status: Status | str) -> Reason:
     if status == Status.COMPLETED:
         return Reason("completed", "it completed", at, _of_record(case))
     if status == Status.CANCELLED:
-        removed = next(
-            (m for m in reversed(case.detail.moves) if m.verb in ("cancel", "purge")), None
-        )
+        removed = taken_out(case.detail.moves)
         # A job that was cancelled while it ran was taken out of no queue.
         request = record.cancel if record else None
         by = (removed.by if removed else request.by if request else "") or "not known"

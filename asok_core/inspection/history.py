@@ -58,6 +58,8 @@ _MOVES = {
     "interrupt": "interrupted",
 }
 """Verbs in the record -> what an event says."""
+_REMOVALS = ("cancel", "purge")
+_RETURNS = ("restore", "requeue", "edit", "import")
 
 _VERB_OF = {
     Status.COMPLETED: "complete",
@@ -93,6 +95,11 @@ class Event(NamedTuple):
     error: str = ""
     progress: JobProgress | None = None
 
+    @property
+    def began_at(self) -> float | None:
+        """Of an attempt: when it began. ``at`` of one that its process did not survive is its end."""
+        return number(self.detail) if self.what in _UNSURVIVED else self.at
+
 
 def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
     """All that is known of what happened to a job, the oldest first, and what it waits for.
@@ -127,10 +134,16 @@ def known_attempts(detail: JobDetail) -> list[Attempt]:
     starts += [attempts[-1].started_at if attempts else None]
     listed = any(each is not None and abs(each - record.started_at) < SAME for each in starts)
     # No task stopped where an operator took the job out of its queue.
-    taken_out = verb == "cancel" and any(each.verb in ("cancel", "purge") for each in detail.moves)
-    if not verb or listed or taken_out:
+    never_ran = verb == "cancel" and taken_out(detail.moves) is not None
+    if not verb or listed or never_ran:
         return attempts
     return [*attempts, _last_run(record, record.started_at, verb)]
+
+
+def taken_out(moves: Sequence[Move]) -> Move | None:
+    """Who took a job out of its queue and when, if nobody has put it back since."""
+    last = next((each for each in reversed(moves) if each.verb in (*_REMOVALS, *_RETURNS)), None)
+    return last if last is not None and last.verb in _REMOVALS else None
 
 
 def _last_run(record: JobRecord, started_at: float, verb: str) -> Attempt:
@@ -283,7 +296,7 @@ def _with_times(
         ran = event.ran
         if event.what == "running" and event.at is not None:
             ran = elapsed(event.at, now)
-        begun = number(event.detail) if event.what in _UNSURVIVED else event.at
+        begun = event.began_at
         waited = None
         if event.what in _RUNS and begun is not None:
             waited = begun - since if since is not None and begun >= since else None

@@ -116,6 +116,6 @@ class Case:
     def _last_wait(self) -> tuple[float, float]:
         for event in reversed(history_of(self.detail, self.now)):
             if event.waited is not None:
-                end = event.at if event.at is not None else self.now
+                end = event.began_at if event.began_at is not None else self.now
                 return end - event.waited, end
         return self.now, self.now

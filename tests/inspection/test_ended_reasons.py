@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.events import SystemEvent
+from asok_core.inspection.history import known_attempts
 from asok_core.inspection.job_detail import JobDetail, Move
 from asok_core.inspection.job_reasons import explain_job
 from asok_core.inspection.reason import Reason
@@ -57,7 +59,28 @@ def test_how_a_dead_job_failed(payload: Payload, text: str) -> None:
         (
             {},
             (Move(NOW - 9, "purge", "ann@host"), Move(NOW - 8, "restore", "eve@host")),
-            "ann@host",
+            "not known",
+            NOW - 5,
+        ),
+        (
+            # What was cancelled first was put back, and then cancelled while it ran.
+            {"cancel": CancelRequest(NOW - 7, "bob@host")},
+            (
+                Move(NOW - 20, "cancel", "ann@host"),
+                Move(NOW - 18, "restore", "ann@host"),
+                Move(NOW - 7, "stop", "bob@host"),
+            ),
+            "bob@host",
+            NOW - 5,
+        ),
+        (
+            {},
+            (
+                Move(NOW - 20, "cancel", "ann@host"),
+                Move(NOW - 18, "restore", "ann@host"),
+                Move(NOW - 9, "purge", "eve@host"),
+            ),
+            "eve@host",
             NOW - 9,
         ),
         ({"cancel": CancelRequest(NOW - 7, "bob@host")}, (), "bob@host", NOW - 5),
@@ -71,6 +94,34 @@ def test_who_cancelled_it(
     record = JobRecord("j", Status.CANCELLED, finished_at=NOW - 5, **fields)
     reason = first(JobDetail("j", record, Location.FINISHED, moves=moves))
     assert (reason.code, reason.evidence["by"], reason.since) == ("cancelled", by, at)
+
+
+def test_a_job_that_was_cancelled_after_it_was_put_back_keeps_its_run() -> None:
+    moves = (Move(NOW - 20, "cancel", "ann@host"), Move(NOW - 18, "restore", "ann@host"))
+    record = JobRecord("j", Status.CANCELLED, started_at=NOW - 8, finished_at=NOW - 5, worker="w.1")
+    detail = JobDetail("j", record, Location.FINISHED, moves=moves)
+    (run,) = known_attempts(detail)
+    assert (run.verb, run.started_at, run.seconds, run.worker) == ("cancel", NOW - 8, 3.0, "w.1")
+    assert known_attempts(detail._replace(moves=moves[:1])) == []
+
+
+@pytest.mark.parametrize("verb", ["crash", "interrupt"])
+def test_the_time_in_which_it_ran_is_none_in_which_it_waited(verb: str) -> None:
+    """What its worker did not survive is dated by its end."""
+    enqueued, began, ended = NOW - 4000, NOW - 1000, NOW - 60
+    record = JobRecord("j", Status.FAILED, enqueued_at=enqueued, queue="mail")
+    moves = (Move(ended, verb, "w1.1", str(began)),)
+    lost = SystemEvent("2-0", ended, "worker_lost", {"worker": "w1", "queues": "mail"})
+    pauses = [
+        Activity("o", at, "ann", "h", action, queue="mail", applied=1)
+        for at, action in ((began + 200, "resume"), (began + 100, "pause"),
+                           (enqueued + 200, "resume"), (enqueued + 100, "pause"))
+    ]  # fmt: skip
+    whole = Snapshot(NOW, ServerInfo("redis://x"), events=(lost,))
+    detail = JobDetail("j", record, Location.DEAD, DEAD, moves=moves)
+    reasons = explain_job(detail, whole, pauses).reasons
+    past = [(each.code, each.since) for each in reasons if "while it waited" in each.text]
+    assert past == [("was_paused", enqueued + 100)]
 
 
 @pytest.mark.parametrize(
