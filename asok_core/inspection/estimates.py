@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ _EXPECTED = 3.0
 _MINUTE = 6
 _CHANGES = (EventKind.QUEUE_PAUSED, EventKind.QUEUE_RESUMED)
 _FEWER = (EventKind.WORKER_STOPPED, EventKind.WORKER_LOST)
+_WARNINGS = (EventKind.WARNING_RAISED, EventKind.WARNING_CLEARED)
 
 
 class Confidence(StrEnum):
@@ -93,7 +95,10 @@ def estimate(case: Case, found: Sequence[Reason]) -> Estimate:
     free = sum(each.slots - each.running - each.claimed for each in responsive)
     if total < free and case.is_new:
         return Estimate(0.0, AT_ONCE, "a slot is free for it", Confidence.HIGH, total)
-    flow = _flow(stats, before, _steady_since(case, able, before))
+    since = _steady_since(case, able, before)
+    if math.isinf(since):
+        return _not_known("when its workers or pauses last changed is not known")
+    flow = _flow(stats, before, since)
     return _by_rate(flow, total, sum(each.slots for each in able), stats)
 
 
@@ -134,16 +139,42 @@ def _shared(case: Case, before: Sequence[QueueStats], able: Sequence[WorkerInfo]
 
 
 def _steady_since(case: Case, able: Sequence[WorkerInfo], before: Sequence[QueueStats]) -> float:
-    """Since when the same workers have served the same queues, as far as that is recorded."""
+    """Since when the same workers have claimed from the same queues; infinite where it is not known."""
     names = {case.queue, *(each.name for each in before)}
-    moments = [each.started_at for each in able]
+    serving = [each for each in case.snapshot.workers if case.queue in each.queues]
+    changed = _workers_changed(case, {each.id for each in serving})
+    moments = [case.snapshot.events_since, *changed.values()]
+    moments += [each.started_at for each in able if each.started_at is not None]
+    for each in serving:
+        if each.no_heartbeat_for(case.now) is not None:
+            moments.append(each.beat_at or math.inf)
+        elif each.condition != "starting" and not each.claims(case.now):
+            moments.append(changed.get(each.id, math.inf))
     for event in case.snapshot.events:
-        fields = event.fields
-        paused = event.kind in _CHANGES and fields.get("queue") in names
-        fewer = event.kind in _FEWER and case.queue in fields.get("queues", "").split(",")
-        if paused or fewer:
+        paused = event.kind in _CHANGES and event.fields.get("queue") in names
+        fewer = event.kind in _FEWER and case.queue in event.fields.get("queues", "").split(",")
+        if (paused or fewer) and event.at is not None:
             moments.append(event.at)
-    return max((at for at in moments if at is not None and at <= case.now), default=0.0)
+    return max(moments)
+
+
+def _workers_changed(case: Case, workers: AbstractSet[str]) -> dict[str, float]:
+    """When each of some workers last began or ceased to claim, as operators and warnings show it."""
+    found = [
+        (each.words.removeprefix("worker:"), each.at)
+        for each in case.activities
+        if each.applied and each.words.startswith("worker:")
+    ]
+    found += [
+        (each.fields.get("worker", ""), each.at)
+        for each in case.snapshot.events
+        if each.kind in _WARNINGS
+    ]
+    changed: dict[str, float] = {}
+    for worker, at in found:
+        if worker in workers and at is not None:
+            changed[worker] = max(at, changed.get(worker, 0.0))
+    return changed
 
 
 def _flow(stats: QueueStats, before: Sequence[QueueStats], since: float) -> _Flow:

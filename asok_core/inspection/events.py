@@ -77,6 +77,8 @@ class Events(tuple[SystemEvent, ...]):  # noqa: SLOT001 - a tuple takes no slots
 
     problem: str = ""
     """Why there are none although there may be: the key is of another type."""
+    is_read: bool = True
+    """Whether they could be read: the user may have no right to."""
     read_at: float = 0.0
     """When they were read, by Redis's clock."""
 

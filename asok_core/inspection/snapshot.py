@@ -135,6 +135,8 @@ class Snapshot:
     """Lines about names of queues and workers that were not read, since they are too long or too many."""
     events: tuple[SystemEvent, ...] = ()
     """The newest events that this reader has seen, newest first; none in a snapshot without rates."""
+    events_since: float = 0.0
+    """From when on every event is among them; infinite where they cannot be read."""
     notes: Notes = field(default_factory=Notes)
     """The notes of operators on jobs, queues and error groups."""
     cost: Cost = field(default_factory=Cost)

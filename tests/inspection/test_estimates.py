@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
+from asok_core.inspection.audit import Activity
 from asok_core.inspection.estimates import Confidence, Estimate
 from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.job_detail import JobDetail
@@ -46,6 +49,8 @@ def estimated(
     *others: QueueStats,
     workers: Sequence[WorkerInfo] = (WORKER,),
     events: Sequence[SystemEvent] = (),
+    events_since: float = 0.0,
+    actions: Sequence[Activity] = (),
     enqueued_at: float = NOW - 600,
 ) -> Estimate:
     job = Job("j", "shop", "mail", queue=stats.name, enqueued_at=enqueued_at)
@@ -53,9 +58,10 @@ def estimated(
     payload = Payload(b"", job, Trust.SIGNED)
     detail = JobDetail("j", record, Location.PENDING, payload, position=ahead)
     whole = Snapshot(
-        NOW, ServerInfo("redis://x"), (*others, stats), tuple(workers), events=tuple(events)
-    )
-    found = explain_job(detail, whole, ()).estimate
+        NOW, ServerInfo("redis://x"), (*others, stats), tuple(workers), events=tuple(events),
+        events_since=events_since,
+    )  # fmt: skip
+    found = explain_job(detail, whole, actions).estimate
     assert found is not None
     return found
 
@@ -190,6 +196,62 @@ def test_a_start_that_cannot_be_known_is_not_estimated(
     found = made()
     assert (found.low, found.high, found.confidence) == (None, None, Confidence.NOT_KNOWN)
     assert basis in found.basis
+
+
+OTHER = replace(WORKER, id="w2", concurrency=36)
+QUIET = replace(OTHER, quiet=True)
+
+
+def ordered(action: str, ago: float, *, worker: str = "w2", applied: int = 1) -> Activity:
+    return Activity("o", NOW - ago, "ann", "h", action, words=f"worker:{worker}", applied=applied)
+
+
+@pytest.mark.parametrize(
+    ("workers", "actions", "events"),
+    [
+        pytest.param([WORKER, QUIET], [ordered("quiet", 10)], [], id="quiet"),
+        pytest.param([WORKER, OTHER], [ordered("resume", 10)], [], id="resumed"),
+        pytest.param(
+            [WORKER, replace(OTHER, stopping=True)], [ordered("stop", 10)], [], id="stopping"
+        ),
+        pytest.param([WORKER, replace(OTHER, beat_at=NOW - 20)], [], [], id="no heartbeat"),
+        pytest.param(
+            [WORKER, replace(OTHER, processes=9, able=1, deaths=5)],
+            [],
+            [SystemEvent("1-0", NOW - 9, "warning_raised", {"worker": "w2", "warning": "crashes"})],
+            id="crash-looping",
+        ),
+    ],
+)
+def test_what_was_finished_before_a_worker_changed_shows_nothing(
+    workers: Sequence[WorkerInfo], actions: Sequence[Activity], events: Sequence[SystemEvent]
+) -> None:
+    found = estimated(STEADY, 9000, workers=workers, actions=actions, events=events)
+    assert (found.low, found.confidence) == (None, Confidence.NOT_KNOWN)
+    assert "too little is counted since its workers or pauses last changed" in found.basis
+
+
+def test_a_worker_that_was_made_quiet_before_changes_nothing() -> None:
+    orders = [ordered("quiet", 2, applied=0), ordered("quiet", 400)]
+    found = estimated(STEADY, 9000, workers=[WORKER, QUIET], actions=orders)
+    assert (found.confidence, found.seconds) == (Confidence.HIGH, 300)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        pytest.param({"workers": [WORKER, QUIET]}, id="quiet by a signal"),
+        pytest.param({"events_since": math.inf}, id="no events"),
+    ],
+)
+def test_a_change_that_is_not_dated_leaves_the_start_unknown(unknown: dict[str, Any]) -> None:
+    found = estimated(STEADY, 9000, **unknown)
+    assert (found.low, found.confidence) == (None, Confidence.NOT_KNOWN)
+    assert "when its workers or pauses last changed is not known" in found.basis
+
+
+def test_what_happened_before_the_oldest_event_that_is_remembered_is_not_known() -> None:
+    assert estimated(STEADY, 9000, events_since=NOW - 100).seconds == 100
 
 
 def test_a_change_of_other_queues_does_not_end_what_is_known() -> None:

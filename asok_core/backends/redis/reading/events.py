@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def events_between(
 
     def read(replies: Sequence[Any]) -> Events:
         if wrong_type(replies[0]):
-            unread = Events()
+            unread = _unread()
             unread.problem = (
                 f"The key {keys.events} is not a stream: what changed cannot be read or recorded."
             )
@@ -65,6 +66,8 @@ class EventMemory:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._known: tuple[SystemEvent, ...] = ()
+        self.since = 0.0
+        """From when on every event is known; infinite where they cannot be read."""
 
     def query(self, queries: Queries) -> Query[Events]:
         """Those after the newest known; none for a user who has no right to read them."""
@@ -73,7 +76,7 @@ class EventMemory:
 
         def read_if_allowed(replies: Sequence[Any]) -> Events:
             if any(isinstance(each, redis.RedisError) and not wrong_type(each) for each in replies):
-                return Events()
+                return _unread()
             return read(replies)
 
         return Query(commands, read_if_allowed)
@@ -81,7 +84,16 @@ class EventMemory:
     def note(self, found: Events) -> tuple[SystemEvent, ...]:
         """All that are known now, newest first."""
         self._known = (*found, *self._known)[:KEPT]
+        self.since = 0.0 if found.is_read else math.inf
+        if found.is_read and len(self._known) == KEPT:
+            self.since = self._known[-1].at or math.inf
         return self._known
+
+
+def _unread() -> Events:
+    found = Events()
+    found.is_read = False
+    return found
 
 
 def _event(entry_id: bytes, flat: Sequence[bytes] | None) -> SystemEvent:

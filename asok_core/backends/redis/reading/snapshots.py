@@ -177,6 +177,7 @@ class SnapshotBuilder:
             problems=(*found.problems(), *self._problems(held), *_problems_of(notes)),
             unread=tuple(found.unread()),
             events=self._events.note(events),
+            events_since=self._events.since,
             notes=notes,
             cost=round_trips.cost(),
         )
