@@ -21,7 +21,7 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.operations import explain
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
-from asok_core.operations.stacks import stacks_beside
+from asok_core.operations.stacks import explains, stacks_beside
 from asok_core.settings.settings import Settings
 
 FOUND, NOT_FOUND = 0, 1
@@ -73,11 +73,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _stacks(settings: Settings, detail: JobDetail, snapshot: Snapshot) -> tuple[JobStack, ...]:
+    if not explains(detail, snapshot.taken_at):
+        return ()
     try:
         operator = open_operator(settings)
-    except AsokError:
+    except AsokError as error:
         # Who may only read gets the other reasons.
-        return ()
+        return (JobStack(detail.id, problem=f"not read: {error}"),)
     try:
         return stacks_beside(operator, detail, snapshot)
     finally:

@@ -8,6 +8,7 @@ from asok_core.clock import HOUR, elapsed
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.stacks import JobStack
@@ -91,12 +92,13 @@ def active(case: Case) -> Iterator[Reason]:
         yield Reason(
             "held", f"worker {held_by} has claimed it; it has no record, so whether it has begun is not "
             "known",
-            evidence={"slots": worker.slots, "running": worker.running},
+            evidence={"slots": worker.slots, "running": worker.running, **_unread_stack(case)},
         )  # fmt: skip
     else:
         yield Reason(
             "claimed", f"worker {held_by} has claimed it, and has not reported that it has begun",
-            evidence={"slots": worker.slots, "running": worker.running}, blocking=True,
+            evidence={"slots": worker.slots, "running": worker.running, **_unread_stack(case)},
+            blocking=True,
         )  # fmt: skip
     if worker.trouble and not hangs:
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
@@ -137,7 +139,9 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
         return
     advice = f"asok job stack {operands(case.detail.id)}"
     if own.held:
-        where = f", in {_call(own)}" if own.samples else ""
+        where = f"; this job is in {_call(own)}" if own.samples else ""
+        if others := _beside(case, own.process):
+            where += f", beside {counted(others, 'job')}, and which of them holds it is not known"
         yield Reason(
             "interpreter_held", "no Python code runs in its process: a thread holds the interpreter in C "
             f"code{where}", evidence={"process": own.process}, remedy=advice,
@@ -154,6 +158,12 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
             "each other",
             evidence={"process": own.process, "samples": own.taken}, remedy=advice,
         )  # fmt: skip
+
+
+def _beside(case: Case, process: str) -> int:
+    """How many other jobs a process holds, also those that have not reported that they have begun."""
+    jobs = [job for worker in case.snapshot.workers for job in worker.jobs]
+    return sum(each.process == process and each.payload.id != case.detail.id for each in jobs)
 
 
 def _has_moved(case: Case) -> bool:
@@ -227,6 +237,12 @@ def _since_release(
     return longer
 
 
+def _unread_stack(case: Case) -> dict[str, str]:
+    """Why its stack is not known, where that was looked for."""
+    own = case.stacks[0] if case.stacks else None
+    return {"stack": own.problem} if own is not None and own.problem and not own.samples else {}
+
+
 def _running(case: Case) -> Reason:
     record = case.record
     process = (record.worker if record else None) or case.detail.worker or "not known"
@@ -242,6 +258,7 @@ def _running(case: Case) -> Reason:
     compared = _since_release(case, ran, _longer_than(case, ran, evidence), evidence)
     if compared:
         code, text = "running_long", f"{text}, {compared}"
+    evidence.update(_unread_stack(case))
     if case.stacks and case.stacks[0].stands:
         evidence["all_samples_in"] = _call(case.stacks[0])
     if record is not None and record.cancel is not None:

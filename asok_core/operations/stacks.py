@@ -57,19 +57,21 @@ def stack_of_job(
     return answer if answer.process else replace(answer, process=process)
 
 
-def stacks_beside(
-    operator: Operator, detail: JobDetail, snapshot: Snapshot
-) -> tuple[JobStack, ...]:
-    """The stack of a job that has run for a while, or has not reported that it runs.
-
-    If it stands still, those of others in its process follow.
-    Where the worker may not be asked, or does not answer, there are none.
-    """
+def explains(detail: JobDetail, now: float) -> bool:
+    """Whether its stack may explain a job: it has run for a while, or has not reported that it runs."""
     record = detail.record
     begun = record.started_at if record is not None and record.status == Status.RUNNING else None
     # One that holds the interpreter cannot report that it has begun.
-    if (begun is not None and snapshot.taken_at - begun < A_WHILE) or unaskable(detail):
-        return ()
+    return not (begun is not None and now - begun < A_WHILE) and not unaskable(detail)
+
+
+def stacks_beside(
+    operator: Operator, detail: JobDetail, snapshot: Snapshot
+) -> tuple[JobStack, ...]:
+    """The stack of a job that it ``explains``. If it stands still, those of others in its process follow.
+
+    The problem of the first one says why there is none.
+    """
     try:
         own = stack_of_job(operator, detail, samples=SAMPLES)
         if not own.stands or own.held:
@@ -84,8 +86,8 @@ def stacks_beside(
         found = [
             operator.stack(each, own.process, samples=SAMPLES, patience=PATIENCE) for each in ids
         ]
-    except AsokError:
-        return ()
+    except AsokError as error:
+        return (JobStack(detail.id, problem=str(error)),)
     return (own, *(each for each in found if each is not None))
 
 

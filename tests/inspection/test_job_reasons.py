@@ -14,7 +14,7 @@ from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.stacks import Frame, JobStack, Sample
 from asok_core.inspection.task_figures import NOTHING, Figures, TaskHistory
-from asok_core.inspection.workers import WorkerInfo
+from asok_core.inspection.workers import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.progress import JobProgress
@@ -135,6 +135,38 @@ def test_a_job_that_holds_the_interpreter_cannot_report_that_it_runs() -> None:
     found = held(WORKER, CLAIMED, replace(stack("j", 10, times=1), held=True))
     assert (found.state, first(found).code) == ("running, and not reported yet", "interpreter_held")
     assert held(WORKER, CLAIMED).state == "claimed by a worker"
+
+
+@pytest.mark.parametrize(
+    ("beside", "text"),
+    [
+        (0, "holds the interpreter in C code; this job is in transfer (shop.py:10)"),
+        (
+            1,
+            "this job is in transfer (shop.py:10), beside 1 job, and which of them holds it is not known",
+        ),
+    ],
+)
+def test_which_job_of_a_process_holds_the_interpreter_is_known_of_none(
+    beside: int, text: str
+) -> None:
+    own = replace(stack("j", 10, times=1), held=True)
+    ids = ["j", *(f"k{at}" for at in range(beside))]
+    jobs = [
+        RunningJob(
+            Payload(b"", Job(each, "shop", "mail"), Trust.SIGNED), WORKER.id, own.process, "mail"
+        )
+        for each in ids
+    ]
+    reason = first(held(replace(WORKER, jobs=tuple(jobs)), RUNNING, own))
+    assert reason.text.endswith(text)
+
+
+@pytest.mark.parametrize("record", [RUNNING, CLAIMED])
+def test_a_stack_that_could_not_be_read_is_not_known(record: JobRecord) -> None:
+    unread = JobStack("j", problem="not read: this session is read-only")
+    assert first(held(WORKER, record, unread)).evidence["stack"] == unread.problem
+    assert "stack" not in first(held(WORKER, record)).evidence
 
 
 @pytest.mark.parametrize(

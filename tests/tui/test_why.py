@@ -19,6 +19,7 @@ from asok_core.operations.explain import ENTRIES, NEWEST, RecentOperations
 from tests.fixtures.bench import Bench
 from tests.fixtures.command_line import Ran
 from tests.fixtures.console import Hand, Open, settled
+from tests.fixtures.worker import Desk, RunWorker
 from tests.reading.seed import job, push, work
 from tests.tui import seed
 
@@ -54,6 +55,26 @@ async def test_a_pending_job_is_explained_and_the_page_follows_what_changes(
         await hand.press("escape")
         await hand.sees("2 of 2")
         assert not hand.shows("to change it")
+
+
+async def test_what_holds_the_interpreter_is_named_once_the_worker_has_answered(
+    desk: Desk, run_worker: RunWorker, open_console: Open
+) -> None:
+    worker = run_worker("--concurrency", "1", "--processes", "1")
+    desk.enqueue("hold_the_interpreter", 600.0)
+    desk.wait_for_lines("begin")
+    async with open_console(size=(120, 40), view="jobs") as hand:
+        await hand.sees("hold_the_interpreter")
+        await hand.press("w")
+        await hand.sees(
+            "▸ 1. no Python code runs in its process: a thread holds the interpreter in C code"
+        )
+        await hand.sees("asok job stack")
+    async with open_console(size=(120, 40), view="jobs", read_only=True) as hand:
+        await hand.sees("hold_the_interpreter")
+        await hand.press("w")
+        await hand.sees("stack: not read: this console is read-only")
+    worker.quit()
 
 
 async def test_its_command_is_copied_as_it_is(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from asok_core.backends.roles import Reader
+from asok_console.tui.data.stacks import Stacks
+from asok_core.backends.roles import Operator, Reader
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
@@ -25,14 +26,23 @@ class Subject:
     near: Row | None = None
     operations: RecentOperations = field(default_factory=RecentOperations)
     _elsewhere: list[Elsewhere] = field(default_factory=list)
+    _stacks: Stacks = field(default_factory=Stacks)
 
     @property
     def title(self) -> str:
         """What is explained."""
         return self.name if self.kind == "queues" else f"{self.kind} {self.name}"
 
-    def read(self, reader: Reader, snapshot: Snapshot, *, namespace: str, target: str) -> Explained:
-        """Explain it. Runs on the poller's thread."""
+    def read(
+        self,
+        reader: Reader,
+        snapshot: Snapshot,
+        *,
+        operator: Operator | None,
+        namespace: str,
+        target: str,
+    ) -> Explained:
+        """Explain it. Runs on the poller's thread; the stack of a job comes with a later call."""
         if self.kind == "queues":
             return explain.known_queues(snapshot, self.operations.read(reader))
         if self.kind == "queue":
@@ -49,6 +59,7 @@ class Subject:
             found,
             namespace=namespace,
             redis=target,
+            stacks=self._stacks.now(operator, detail, snapshot),
             figures=explain.figures_of(reader, detail),
             elsewhere=self._looked_for(reader) if detail is None else None,
         )

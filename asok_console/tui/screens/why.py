@@ -79,7 +79,11 @@ class WhyScreen(Screen[None]):
         """Explain it again. Runs on the poller's thread."""
         session = self.console.session
         return self.subject.read(
-            reader, snapshot, namespace=session.namespace, target=session.target
+            reader,
+            snapshot,
+            operator=session.operator,
+            namespace=session.namespace,
+            target=session.target,
         )
 
     def show(self, snapshot: Snapshot, page: object = None) -> None:
