@@ -38,6 +38,7 @@ def pending(case: Case) -> Iterator[Reason]:
         yield Reason("position_not_known", "its position in the queue is not known")
     yield from case.not_run()
     yield from case.clock()
+    yield from _releases(case)
     yield from case.past()
     waits = any(each.blocking or each.code in _TAKES_TURNS for each in held_up)
     if ahead == 0 and not waits and reasons.responsive(case.queue, case.snapshot):
@@ -143,8 +144,9 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
             last.started_at, evidence, _remedy_of(last.error),
         )  # fmt: skip
     retrying = case.record is not None and case.record.status == Status.RETRYING
-    if retrying and case.job is not None and not case.job.retry_count:
-        # No attempt was spent: of what a worker postpones, only its record says so.
+    postponed = case.job is not None and bool(case.job.postponements)
+    if (retrying or postponed) and case.job is not None and not case.job.retry_count:
+        # No attempt was spent. Of what a worker postpones for its signature, only the record says so.
         error = last_line(case.record.error if case.record else None)
         return Reason(
             "postponed", f"a worker postponed it, which costs no retry: {error or 'why is not known'}",
@@ -163,10 +165,12 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
             last.started_at if last else None, {**evidence, "next_attempt": spent + 1},
             f"asok job promote {operands(case.detail.id)}",
         )  # fmt: skip
-    return Reason(
-        "delayed_by_caller",
-        "it was enqueued to run later",
-        None,
-        evidence,
-        f"asok job promote {operands(case.detail.id)}",
-    )
+    by_caller = case.job is not None and case.job.due_at is not None
+    if by_caller or (case.record is not None and case.record.status == Status.SCHEDULED):
+        code, text = "delayed_by_caller", "it was enqueued to run later"
+    else:
+        code, text = (
+            "delay_not_known",
+            "why it is delayed is not known",
+        )
+    return Reason(code, text, None, evidence, f"asok job promote {operands(case.detail.id)}")

@@ -596,7 +596,8 @@ class TestServer:
             push(client, *(job(n) for n in range(901)))
             work(client, "w1", "default", started_at=server_time(client) - HOUR)
             tally_minutes(client, "default", 30)
-            client.zadd(KEYS.delayed, {seal(job(2000), KEYRING): server_time(client) + HOUR})
+            due = server_time(client) + HOUR
+            client.zadd(KEYS.delayed, {seal(replace(job(2000), due_at=due), KEYRING): due})
             client.config_set("maxmemory-policy", "noeviction")
             client.config_set("maxmemory", 1)
             # Workers drain a full Redis.

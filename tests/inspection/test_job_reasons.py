@@ -224,7 +224,7 @@ def test_a_worker_that_was_not_read_is_not_lost() -> None:
     assert "is not there" in first(held(None)).text
 
 
-def delayed(record: JobRecord, job: Job = JOB) -> Reason:
+def delayed(record: JobRecord | None, job: Job = JOB) -> Reason:
     whole = Snapshot(NOW, ServerInfo("redis://x"), (), (WORKER,))
     payload = Payload(b"", job, Trust.SIGNED)
     return first(
@@ -237,8 +237,9 @@ def delayed(record: JobRecord, job: Job = JOB) -> Reason:
     [("4f2a1c", ("77aa00",), True), ("4f2a1c", ("",), True), ("4f2a1c", ("4f2a1c",), False),
      (None, ("77aa00",), False)],
 )  # fmt: skip
+@pytest.mark.parametrize("location", [Location.DELAYED, Location.PENDING])
 def test_the_next_attempt_may_run_on_another_release(
-    last: str | None, others: tuple[str, ...], *, named: bool
+    location: Location, last: str | None, others: tuple[str, ...], *, named: bool
 ) -> None:
     workers = [
         replace(WORKER, id=str(at), release=each) for at, each in enumerate(("4f2a1c", *others))
@@ -246,7 +247,8 @@ def test_the_next_attempt_may_run_on_another_release(
     elsewhere = replace(WORKER, id="other", queues=("high",), release="elsewhere")
     whole = Snapshot(NOW, ServerInfo("redis://x"), (), (*workers, elsewhere))
     record = JobRecord("j", Status.RETRYING, queue="mail", error="KeyError: 1", release=last)
-    detail = JobDetail("j", record, Location.DELAYED, Payload(b"", JOB, Trust.SIGNED), NOW + 60)
+    due = NOW + 60 if location is Location.DELAYED else None
+    detail = JobDetail("j", record, location, Payload(b"", JOB, Trust.SIGNED), due)
     found = [
         each for each in explain_job(detail, whole, ()).reasons if each.code == "releases_differ"
     ]
@@ -262,6 +264,14 @@ def test_a_postponed_job_was_not_delayed_by_its_caller() -> None:
     reason = delayed(record)
     assert (reason.code, "another key" in reason.text) == ("postponed", True)
     assert delayed(replace(record, status=Status.SCHEDULED)).code == "delayed_by_caller"
+
+
+def test_only_what_says_so_shows_who_delayed_a_job() -> None:
+    """Its record may have expired: a worker that could not verify it changed nothing else."""
+    assert delayed(None).code == "delay_not_known"
+    assert delayed(None, replace(JOB, due_at=NOW + 60)).code == "delayed_by_caller"
+    assert delayed(None, replace(JOB, postponements=3)).code == "postponed"
+    assert delayed(None, replace(JOB, retries=3, retry_count=1)).code == "retry"
 
 
 @pytest.mark.parametrize(

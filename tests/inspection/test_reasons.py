@@ -53,6 +53,8 @@ WORKERS = {
     "one of two quiet": (IDLE, replace(IDLE, id="w2", quiet=True)),
 }
 
+ORDER = Activity("o", NOW - 4000, "ann", "h", "quiet", words="worker:w2", applied=1)
+
 THAT_END_NO_PAUSE = {
     "earlier release": (replace(IDLE, ends_pauses=False),),
     "no heartbeat": (replace(IDLE, beat_at=NOW - 60),),
@@ -124,7 +126,7 @@ def test_every_combination_is_explained(case: Case) -> None:
     found = explain_job(
         pending(case.position, case.trust),
         snapshot(case.server, case.workers, paused=case.paused, high=case.high),
-        (),
+        [ORDER],
     )
     named = codes(found)
     blocking = [reason.blocking for reason in found.reasons]
@@ -372,7 +374,7 @@ def test_what_does_not_hold_a_due_job_up_is_not_said_to(code: str) -> None:
     server = "full" if code == "redis_full" else "replica"
     detail = replace_location(pending(), Location.DELAYED, NOW + 60)
     found = explain_job(detail, snapshot(server), ())
-    assert codes(found) == ["delayed_by_caller"]
+    assert codes(found) == ["delay_not_known"]
     late = explain_job(
         replace_location(pending(), Location.DELAYED, NOW - 60), snapshot(server), ()
     )
