@@ -124,8 +124,9 @@ class JobStore:
             if job.status is Status.RUNNING:
                 job.stop.asked = True
                 return False
+            before = "started" if job.started_at is None else "finished"
             self.finish(job, Status.CANCELLED)
-        job.future.set_exception(JobCancelled(f"job {job_id} was cancelled before it started"))
+        job.future.set_exception(JobCancelled(f"job {job_id} was cancelled before it {before}"))
         return True
 
     @staticmethod

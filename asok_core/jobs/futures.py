@@ -53,7 +53,7 @@ class JobFuture(Future[R], Generic[R]):
 
     ``result(timeout)`` returns what the task returned. It raises JobFailed if the job failed for
     good (its text is the error, and its ``__cause__`` the exception itself if the job ran in this
-    process), JobCancelled if it was cancelled before it started, ResultNotStored if it completed
+    process), JobCancelled if it was cancelled before it finished, ResultNotStored if it completed
     and its result was not stored, and TimeoutError if it is not finished in time. ``await future``
     does the same in a coroutine. Inside a task it raises Deadlock if all slots that could run the
     job are waiting for jobs.
@@ -91,7 +91,7 @@ class JobFuture(Future[R], Generic[R]):
         return self._backend.cancel(self.job_id)
 
     def cancelled(self) -> bool:
-        """Whether the job was cancelled before it started."""
+        """Whether the job was cancelled before it finished."""
         return self.done() and isinstance(super().exception(), JobCancelled)
 
     def running(self) -> bool:

@@ -19,7 +19,7 @@ from asok_core.jobs.calls import make_call
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import Settings
-from tests.programs import exit_code
+from tests.programs import exit_code, wait_until
 from tests.samples import sample_tasks
 
 WAIT = 30.0
@@ -255,7 +255,7 @@ def test_a_pending_job_can_be_cancelled_and_a_running_one_cannot(gate: Gate) -> 
     assert pending.cancel()
     assert pending.cancelled()
     assert pending.cancel()
-    with pytest.raises(JobCancelled):
+    with pytest.raises(JobCancelled, match="was cancelled before it started"):
         pending.result(0)
     record = backend.record(pending.job_id)
     assert record is not None
@@ -263,6 +263,22 @@ def test_a_pending_job_can_be_cancelled_and_a_running_one_cannot(gate: Gate) -> 
     gate.open.set()
     assert backend.shutdown()
     assert backend.cancel("no such job") is False
+
+
+def test_a_job_that_waits_for_its_next_attempt_had_started(backend: LocalBackend) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    future = backend.enqueue(make_call(fail, _retries=1, _backoff=3600.0))
+    wait_until(lambda: status_of(backend, future.job_id) is Status.RETRYING, "the first failure")
+    assert future.cancel()
+    with pytest.raises(JobCancelled, match="was cancelled before it finished"):
+        future.result(0)
+
+
+def status_of(backend: LocalBackend, job_id: str) -> Status | str | None:
+    record = backend.record(job_id)
+    return record.status if record is not None else None
 
 
 def test_a_unique_key_is_held_until_its_job_is_finished(backend: LocalBackend, gate: Gate) -> None:

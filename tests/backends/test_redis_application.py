@@ -358,13 +358,21 @@ class TestResults:
 
 
 class TestCancel:
+    def test_a_job_that_was_cancelled_while_it_ran_had_started(
+        self, backend: RedisBackend, redis_client: redis.Redis
+    ) -> None:
+        future = backend.enqueue(make_call(sample_tasks.add, 1))
+        finish(redis_client, future.job_id, status="cancelled", started_at="1700000000.5")
+        with pytest.raises(JobCancelled, match="was cancelled before it finished"):
+            future.result(WAIT)
+
     @pytest.mark.parametrize("delay", [None, 3600])
     def test_a_job_that_waits_is_cancelled(
         self, backend: RedisBackend, redis_client: redis.Redis, delay: float | None
     ) -> None:
         future = backend.enqueue(make_call(sample_tasks.add, 1, _delay=delay, _queue="low"))
         assert future.cancel() is True
-        with pytest.raises(JobCancelled):
+        with pytest.raises(JobCancelled, match="was cancelled before it started"):
             future.result(WAIT)
         assert future.cancelled()
         record = backend.record(future.job_id)

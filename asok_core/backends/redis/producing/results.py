@@ -245,9 +245,10 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
 
 
 def _cancelled(record: JobRecord) -> str:
-    lost = (record.error or "").startswith(LOST)
-    why = f"was lost, and cancelled: {record.error}" if lost else "was cancelled before it started"
-    return f"job {record.id} {why}"
+    if (record.error or "").startswith(LOST):
+        return f"job {record.id} was lost, and cancelled: {record.error}"
+    before = "started" if record.started_at is None else "finished"
+    return f"job {record.id} was cancelled before it {before}"
 
 
 def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
