@@ -13,7 +13,7 @@ from asok_core.errors import AsokError, Refused
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
-from tests.fixtures.bench import KEYRING, Bench, foreign_dead_job, number
+from tests.fixtures.bench import KEYRING, Bench, dead_job, foreign_dead_job, number
 
 ALL = Scope(Location.DEAD)
 
@@ -128,3 +128,15 @@ def test_a_user_without_the_right_to_write_changes_nothing(bench: Bench) -> None
         assert bench.dead() == dead_jobs
         assert bench.pending() == []
     bench.client.acl_deluser("limited")
+
+
+def test_an_import_is_an_import_in_the_audit_also_as_an_earlier_release_wrote_it(
+    bench: Bench, reader: RedisReader
+) -> None:
+    result = bench.operator.import_dead([dead_job(bench.job(), 1.0)])
+    (entry,) = reader.activity(5)
+    assert (entry.operation, entry.action, entry.applied) == (result.operation, "import", 1)
+    ((name, fields),) = bench.client.xrange("asok:audit")
+    bench.client.xdel("asok:audit", name)
+    bench.client.xadd("asok:audit", fields | {b"action": b"bury"})
+    assert [each.action for each in reader.activity(5)] == ["import"]

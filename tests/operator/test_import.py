@@ -19,7 +19,7 @@ def test_dead_jobs_import_puts_dead_jobs_back_byte_for_byte_and_once(bench: Benc
     assert bench.operator.import_dead(dead_jobs).applied == 0
 
 
-def test_bury_refuses_bad_signatures_and_jobs_under_way(bench: Bench) -> None:
+def test_an_import_refuses_bad_signatures_and_jobs_under_way(bench: Bench) -> None:
     forged = dead_job(bench.job(), 1.0, STRANGER)
     ours, theirs = bench.job(), bench.job()
     bench.client.hset("asok:job:" + ours.id, "status", "running")

@@ -223,7 +223,7 @@ def test_operators_can_do_everything_on_a_full_redis_but_bring_in_jobs(
             [dead_entry(seal(desk.job("note", "new"), KEYRING), failed_at=1.0, error="no")]
         )
     last = next(iter(desk.client.xrevrange("asok:audit", count=1)))[1]
-    assert (last[b"action"], last[b"state"], last[b"applied"]) == (b"bury", b"failed", b"0")
+    assert (last[b"action"], last[b"state"], last[b"applied"]) == (b"import", b"failed", b"0")
     operator.close()
 
 

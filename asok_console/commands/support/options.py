@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from asok_core.errors import UsageError
+from asok_core.settings import kinds
+from asok_core.settings.declaration import shown
 
 
 def whole_number(option: str, text: str, least: int, most: int) -> int:
     """A whole number of an option. Raises UsageError."""
-    if text.isascii() and text.isdigit() and least <= int(text) <= most:
-        return int(text)
-    raise UsageError(f"{option} {text!r} is not a whole number from {least} to {most}")
+    kind = kinds.whole_number(least, most)
+    try:
+        return kind.parse(text)
+    except ValueError:
+        raise UsageError(f"{option} {shown(text)} is not {kind.allowed}") from None

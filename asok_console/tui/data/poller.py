@@ -1,4 +1,4 @@
-"""The one thread that reads from Redis while the console is open.
+"""The thread that reads what the console shows.
 
 Textual's own thread workers can neither be cancelled nor left behind at quit, so the console has a
 single daemon thread. Every interval it reads a snapshot and what is on the screen, and posts both as

@@ -225,6 +225,10 @@ def trash_problem(keys: Keys, operation: str) -> str:
     return f"The key {keys.trash(operation)} is not a list: what is in the trash cannot be read."
 
 
+_EARLIER_ACTIONS = {"bury": "import"}
+"""Actions as earlier releases wrote them."""
+
+
 def _activity(
     keys: Keys, fields: Mapping[str, str], length: Any, ttl_ms: Any, now: float
 ) -> Activity:
@@ -236,7 +240,7 @@ def _activity(
         at=number(fields.get("at")),
         who=fields.get("who", ""),
         where=fields.get("where", ""),
-        action=fields.get("action", ""),
+        action=_EARLIER_ACTIONS.get(action := fields.get("action", ""), action),
         location=fields.get("place", ""),
         queue=fields.get("queue", ""),
         words=fields.get("words", ""),

@@ -141,13 +141,13 @@ class ExportDead(CatalogOperation):
 
 @dataclass(frozen=True)
 class ImportDead(CatalogOperation):
-    """Put an export back among the dead jobs. ``trust``: also jobs with a bad signature."""
+    """Import the dead jobs of an export. ``trust``: also jobs with a bad signature."""
 
     dead_jobs: Sequence[bytes] = ()
     trust: bool = False
 
     verb, done, noun, location = "import", "imported", "dead job", Location.DEAD
-    scopes, audited = frozenset({ScopeKind.FILE}), "bury"
+    scopes = frozenset({ScopeKind.FILE})
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
         """Import them byte for byte."""

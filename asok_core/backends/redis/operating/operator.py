@@ -330,14 +330,14 @@ class RedisOperator(OperatorSession):
     def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
     ) -> CommandResult:
-        """Dead jobs of an export back among the dead jobs, byte for byte.
+        """Make the dead jobs of an export dead jobs again, byte for byte.
 
-        Those that are there already are skipped. A bad signature is refused unless ``trust``, a job
-        that is on its way again always.
+        Those that are dead jobs already are skipped. A bad signature is refused unless ``trust``, and a
+        job that waits or runs again always.
         """
         with self._connection() as connection:
             scope = Scope(Location.DEAD, words="an export")
-            sweep = self._prepared(connection, "bury", scope, watch)
+            sweep = self._prepared(connection, "import", scope, watch)
             return import_dead(sweep, dead_jobs, trust=trust)
 
     def pause(
