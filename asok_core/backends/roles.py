@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from asok_core.inspection.audit import Activities, Trash
-from asok_core.inspection.elsewhere import Elsewhere
+from asok_core.inspection.elsewhere import Elsewhere, FoundLists
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.notes import Notes, NoteSubject
@@ -168,8 +168,14 @@ class Reader(Protocol):
         The search takes at most ``patience`` seconds; see ``JobDetail.complete``.
         """
 
-    def ids(self, beginning: str, most: int) -> tuple[str, ...]:
-        """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps."""
+    def ids(self, beginning: str, most: int) -> tuple[str, ...] | None:
+        """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps.
+
+        None for a user who has no right to do that.
+        """
+
+    def lists(self) -> FoundLists:
+        """The lists of all queues and processes, by a SCAN of all keys in small steps."""
 
     def elsewhere(self, job_id: str, most: int) -> Elsewhere:
         """Where else than here a record has this id: in other namespaces and databases of the server.
@@ -180,7 +186,7 @@ class Reader(Protocol):
     def scan(
         self, location: Location, queue: str | None = None, batch: int = 500, *, whole: bool = False
     ) -> Iterator[Page]:
-        """All rows of a location in pages, oldest first, for searches; safe while the list grows.
+        """All rows of a location in pages, oldest first, for searches; safe while jobs come and go.
 
         ``queue``: of pending jobs; of the trash the id of the operation.
         """

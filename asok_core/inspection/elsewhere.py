@@ -26,3 +26,14 @@ class Elsewhere(NamedTuple):
     """Databases that were not looked at, and why."""
     problem: str = ""
     """Why it is not known which other databases have keys."""
+
+
+class FoundLists(NamedTuple):
+    """Lists of jobs by what their keys name, of which some may be empty by now.
+
+    ``active``: process and queue of what workers hold. ``whole``: whether these are all that there are.
+    """
+
+    queues: tuple[str, ...] = ()
+    active: tuple[tuple[str, str], ...] = ()
+    whole: bool = False

@@ -49,9 +49,14 @@ def ended(case: Case) -> Iterator[Reason]:
         )  # fmt: skip
     elif detail.location is None:
         yield Reason(
-            "not_searched", "its location is not known: the search took too long",
+            "not_searched", f"its location is not known: {'; '.join(detail.gaps)}",
             evidence={"record": str(record.status) if record else "none"},
         )  # fmt: skip
+    if detail.gaps and detail.has_ended and detail.location is None:
+        yield Reason(
+            "not_searched",
+            f"whether its envelope is still there is not known: {'; '.join(detail.gaps)}",
+        )
     yield from case.crashes()
     yield from case.past()
 

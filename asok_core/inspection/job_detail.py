@@ -41,6 +41,19 @@ class Move(NamedTuple):
 MISSING = "none: a worker of the asok framework runs it, which keeps no such list, or it is lost"
 """Where a job is that has not ended and is in no location."""
 
+TOO_LONG = "the search took too long"
+MOVED = "jobs that were enqueued or moved meanwhile may be missing"
+NO_RIGHT = "there is no right to scan the keys of records"
+NO_AUDIT = "the audit, which names what is in the trash, cannot be read"
+NOT_ALL_HELD = "not all jobs that workers hold were looked at"
+NOT_ALL_LISTS = "not all lists of queues and workers were looked for"
+"""What may be missing of what was looked for, and why."""
+
+
+def earlier_trash(operations: int) -> str:
+    """The same where the trash of so many newest operations was searched."""
+    return f"the trash of operations before the last {operations:,} was not searched"
+
 
 class JobDetail(NamedTuple):
     """All that Redis knows of one job. ``location`` is None when only the record is left."""
@@ -68,8 +81,8 @@ class JobDetail(NamedTuple):
     """What an operator wrote on it."""
     read_at: float = 0.0
     """When this was read, by Redis's clock."""
-    complete: bool = True
-    """Whether all was searched. If not, a job without a location may be where the search did not look."""
+    gaps: tuple[str, ...] = ()
+    """Of a job that was not found: where it may be, since not all was searched."""
 
     @property
     def task(self) -> str:
@@ -77,6 +90,16 @@ class JobDetail(NamedTuple):
         if self.payload is not None and self.payload.job is not None:
             return self.payload.job.task
         return (self.record.function or "") if self.record is not None else ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was searched. If not, a job without a location may be where that did not look."""
+        return not self.gaps
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was found of it."""
+        return self.record is None and self.payload is None
 
     @property
     def has_ended(self) -> bool:

@@ -58,10 +58,23 @@ def explain_job(
 
 
 def explain_unknown(
-    name: str, namespace: str, database: str, elsewhere: Elsewhere | None = None
+    name: str,
+    namespace: str,
+    database: str,
+    elsewhere: Elsewhere | None = None,
+    gaps: Sequence[str] = (),
 ) -> Explanation:
-    """Why nothing is found of an id: what that can mean, since nothing is known of it here."""
+    """Why nothing is found of an id: what that can mean, since nothing is known of it here.
+
+    ``gaps``: where it may be, since not all was searched.
+    """
     found = tuple(_elsewhere(name, elsewhere)) if elsewhere is not None else ()
+    if gaps:
+        reason = Reason(
+            "not_searched", f"it was not found, and whether it is there is not known: {'; '.join(gaps)}",
+            evidence={"namespace": namespace, "redis": database, **_looked_at(namespace, elsewhere)},
+        )  # fmt: skip
+        return Explanation("not known", (*found, reason))
     reason = Reason(
         "not_found", "no record and no envelope of it is in this namespace",
         evidence={"namespace": namespace, "redis": database, **_looked_at(namespace, elsewhere)},

@@ -70,6 +70,8 @@ class Page(NamedTuple):
     rows: tuple[Row, ...] = ()
     problem: str = ""
     """Why there are none although there may be jobs: the key is of another type."""
+    missed: bool = False
+    """Of a walk: whether jobs may have been missed, since they left the list before they were read."""
 
     def readable(self) -> Page:
         """The page itself. Raises Refused where it could not be read, which is not the same as empty."""

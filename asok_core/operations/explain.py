@@ -94,7 +94,7 @@ def job(
         name,
         snapshot,
         operations,
-        elsewhere=reader.elsewhere(name, KEYS) if detail is None else None,
+        elsewhere=reader.elsewhere(name, KEYS) if detail is None or detail.is_unknown else None,
         namespace=namespace,
         redis=redis,
         stacks=taken,
@@ -115,8 +115,9 @@ def known_job(
     elsewhere: Elsewhere | None = None,
 ) -> Explained:
     """Why a job is where it is of which ``detail`` was read; None: it was not found."""
-    if detail is None:
-        unknown = explain_unknown(name, namespace, redis, elsewhere)
+    if detail is None or detail.is_unknown:
+        gaps = detail.gaps if detail is not None else ()
+        unknown = explain_unknown(name, namespace, redis, elsewhere, gaps)
         # The note may be all that is left of it.
         return _noted(Explained("job", name, snapshot.taken_at, unknown), snapshot, [on_job(name)])
     explanation = explain_job(detail, snapshot, operations, stacks, figures)

@@ -11,19 +11,18 @@ from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import UsageError
-from asok_core.inspection.audit import Activities
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.filters import Filter, parse, word
-from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.job_detail import NO_RIGHT, JobDetail
 from asok_core.inspection.partial_payload import shortened
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.states import Location, Status
+from asok_core.operations.everywhere import OPERATIONS, PAGE, Everywhere, Gaps, completed, pages
 
 KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
-PAGE = 200
 PATIENCE = 30.0
 """Seconds that a command looks for a job by its id; a screen has less."""
 MANY = 1000
@@ -32,8 +31,6 @@ MOST_READ = 20_000
 """Jobs that are read to find one whose id begins with a text, where no record has such an id."""
 _UUID_BEGIN = re.compile(r"(?=.{6,35}$)[0-9a-f]{1,8}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,11})?")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-OPERATIONS = 1_000
-"""Latest operations in whose trash jobs are looked for."""
 STATES = ("pending", "delayed", "running", "recent", "dead")
 
 
@@ -55,21 +52,17 @@ def listed(
         rows: Iterable[Row] = (completed(reader, row) for row in running) if whole else running
     elif state == "pending":
         rows = (
-            row for queue in queues for row in _paged(partial(reader.pending, queue, whole=whole))
+            row
+            for queue in queues
+            for row in _scanned(reader, Location.PENDING, queue, whole=whole)
         )
+    elif state == "delayed":
+        rows = _scanned(reader, Location.DELAYED, whole=whole)
     elif state == "recent":
         rows = _paged(reader.recent)
     else:
-        rows = _paged(partial(reader.delayed if state == "delayed" else reader.dead, whole=whole))
+        rows = _paged(partial(reader.dead, whole=whole))
     return matching(rows, chosen, now)
-
-
-def completed(reader: Reader, row: Row) -> Row:
-    """The row with all of its bytes; as it is where its job is no longer found."""
-    detail = reader.job(row.payload.id, near=row) if row.partial and row.payload.id else None
-    if detail is None or detail.payload is None:
-        return row
-    return replace(row, payload=detail.payload)
 
 
 def with_progress(reader: Reader, rows: Sequence[Row]) -> tuple[Row, ...]:
@@ -84,56 +77,62 @@ def with_progress(reader: Reader, rows: Sequence[Row]) -> tuple[Row, ...]:
     )
 
 
-def _pages(read: Callable[[int, int], Page]) -> Iterator[Sequence[Row]]:
-    start = 0
-    while (page := read(start, PAGE).readable()).rows:
-        yield page.rows
-        start += len(page.rows)
+def _scanned(
+    reader: Reader, location: Location, queue: str | None = None, *, whole: bool
+) -> Iterator[Row]:
+    # Not by position, which jobs that are claimed or become due change.
+    for page in reader.scan(location, queue, batch=PAGE, whole=whole):
+        yield from page.readable().rows
 
 
 def _paged(read: Callable[[int, int], Page]) -> Iterator[Row]:
-    return chain.from_iterable(_pages(read))
+    return chain.from_iterable(pages(read))
 
 
 def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDetail | None:
     """The job with an id, or the only one whose id begins with it; None where there is none.
 
-    ``snapshot``: one that was taken just now. Raises UsageError where there are several, and where
-    there are too many jobs to look at each.
+    Where none is found and there may be one, its detail has ``gaps``. ``snapshot``: one taken just now.
+    Raises UsageError where there are several, and where there are too many jobs to look at each.
     """
     if not name:
         raise UsageError("a job id must not be empty")
     whole = _UUID.fullmatch(name) is not None
+    gaps = dict[str, None]()
     # What looks like a part of an id is hardly a whole one, for which all lists are searched.
     looks_for = [_known, _by_record]
     if _UUID_BEGIN.fullmatch(name):
         looks_for.reverse()
     for look in looks_for[: 1 if whole else 2]:
-        if (detail := look(reader, name)) is not None:
+        if (detail := look(reader, name, gaps)) is not None:
             return detail
-    return _by_reading(reader, name, snapshot or reader.snapshot(), whole=whole)
+    detail = _by_reading(reader, name, snapshot or reader.snapshot(), gaps, whole=whole)
+    return detail or (JobDetail(name, None, gaps=tuple(gaps)) if gaps else None)
 
 
-def _by_record(reader: Reader, name: str) -> JobDetail | None:
+def _by_record(reader: Reader, name: str, gaps: Gaps) -> JobDetail | None:
     """The only job with a record whose id begins so."""
     # Keys of records have the ids: no job has to be read, of which there may be a million.
     ids = reader.ids(name, MANY)
+    if ids is None:
+        gaps[NO_RIGHT] = None
+        return None
     if name in ids:
         ids = (name,)
     _refuse_several(ids, name)
     return reader.job(ids[0], patience=PATIENCE) if ids else None
 
 
-def _by_reading(reader: Reader, name: str, snapshot: Snapshot, *, whole: bool) -> JobDetail | None:
+def _by_reading(
+    reader: Reader, name: str, snapshot: Snapshot, gaps: Gaps, *, whole: bool
+) -> JobDetail | None:
     """The only job whose id begins so, of all that there are."""
     chosen = parse(word("id", name))
-    operations = reader.activity(OPERATIONS)
     # No other id begins with a whole one, which was looked for everywhere: only its record may be gone.
-    pages = (
-        _pages(reader.recent) if whole else _everywhere(reader, snapshot, operations, whole=False)
-    )
+    jobs = Everywhere(reader, reader.activity(OPERATIONS))
+    rows = pages(reader.recent) if whole else jobs.rows(whole=False)
     found: dict[str, Row] = {}
-    for looked, row in enumerate(chain.from_iterable(pages)):
+    for looked, row in enumerate(chain.from_iterable(rows)):
         if looked >= MOST_READ and not whole:
             _refuse_unread(name, snapshot)
         # Of an ended job whose record has expired, the id is all there is.
@@ -144,17 +143,20 @@ def _by_reading(reader: Reader, name: str, snapshot: Snapshot, *, whole: bool) -
     if name in found:
         found = {name: found[name]}
     _refuse_several(list(found), name)
+    gaps |= jobs.gaps
     for job_id, row in found.items():
         # The text of an id may be written in more than one way, of which a search by id knows one.
         return reader.job(job_id, near=row, patience=PATIENCE) or _detail_of(job_id, row)
     return None
 
 
-def _known(reader: Reader, job_id: str) -> JobDetail | None:
+def _known(reader: Reader, job_id: str, gaps: Gaps) -> JobDetail | None:
     """The job with exactly this id, if anything is known of it."""
     detail = reader.job(job_id, patience=PATIENCE)
-    there = detail is not None and (detail.record is not None or detail.payload is not None)
-    return detail if there else None
+    if detail is None or not detail.is_unknown:
+        return detail
+    gaps |= dict.fromkeys(detail.gaps)
+    return None
 
 
 def _refuse_unread(name: str, snapshot: Snapshot) -> None:
@@ -186,6 +188,8 @@ class SearchProgress(NamedTuple):
     total: int = 0
     whole: bool = False
     """Whether it reads arguments and tracebacks, for which it begins again."""
+    gaps: tuple[str, ...] = ()
+    """At the end: what may be missing, since it was not looked at."""
 
 
 def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgress]:
@@ -198,17 +202,18 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgr
     if not words.strip():
         raise UsageError("the text to look for must not be empty")
     detail = reader.job(words)
-    if detail is not None and (detail.record is not None or detail.payload is not None):
+    if detail is not None and not detail.is_unknown:
         yield SearchProgress(1, (_row_of(detail),), 1)
         return
     met = set[str]()
     operations = reader.activity(OPERATIONS)
+    everywhere = Everywhere(reader, operations)
     jobs = snapshot.pending + snapshot.delayed + snapshot.active + snapshot.dead
     total = jobs + sum(each.in_trash for each in operations)
     for names, whole in ((("id", "task", "error"), False), (("arg", "traceback"), True)):
         chosen = [parse(word(name, words)) for name in names]
         looked = 0
-        for rows in _everywhere(reader, snapshot, operations, whole=whole):
+        for rows in everywhere.rows(whole=whole):
             found = []
             for row in rows:
                 name = _name(row)
@@ -217,37 +222,9 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgr
                     found.append(shortened(row, KEPT))
             looked += sum(row.location is not Location.FINISHED for row in rows)
             yield SearchProgress(looked, tuple(found), max(total, looked), whole)
+        yield SearchProgress(looked, (), max(total, looked), whole, tuple(everywhere.gaps))
         if met:
             return
-
-
-def _everywhere(
-    reader: Reader, snapshot: Snapshot, operations: Activities, *, whole: bool
-) -> Iterator[Sequence[Row]]:
-    """All jobs. Raises Refused at the end where one of the keys could not be read.
-
-    The trash of each of ``operations`` is searched: to find all of it would take a SCAN of all keys.
-    """
-    unread: list[Page] = []
-    running = reader.running()
-    yield [completed(reader, row) for row in running] if whole else running
-    for location in (Location.DEAD, Location.DELAYED):
-        for page in reader.scan(location, whole=whole):
-            yield page.rows
-            unread += (page,) if page.problem else ()
-    for queue in snapshot.queues:
-        if not queue.problem:
-            for page in reader.scan(Location.PENDING, queue.name, whole=whole):
-                yield page.rows
-    for each in operations:
-        if each.in_trash:
-            for page in reader.scan(Location.TRASH, each.operation, whole=whole):
-                yield page.rows
-    # Last: a dead job is listed here as well, and is to be met where it is.
-    yield from _pages(reader.recent)
-    for page in unread:
-        page.readable()
-    operations.readable()
 
 
 def _name(row: Row) -> str:

@@ -98,6 +98,18 @@ def test_nothing_found(everywhere: None, asok: Asok) -> None:
     assert (ran.code, ran.out, ran.err) == (1, "", "no job was found\n")
 
 
+def test_that_not_all_was_looked_at_is_stated(
+    everywhere: None, asok: Asok, redis_client: redis.Redis
+) -> None:
+    for n in range(100, 200):
+        hold(redis_client, "w1.1", job(n))
+    what = "not complete: not all jobs that workers hold were looked at\n"
+    ran = asok("job", "find", "nothing-like-it")
+    assert (ran.code, ran.out, ran.err) == (1, "", f"no job was found\n{what}")
+    ran = asok("job", "find", "a-17", "--json")
+    assert (ran.code, ran.err, ran.document["complete"]) == (0, what, False)
+
+
 def test_a_limit_says_that_there_may_be_more(everywhere: None, asok: Asok) -> None:
     ran = asok("job", "find", "job-", "--limit", "2")
     assert len(ran.out.splitlines()) == 2

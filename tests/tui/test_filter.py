@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import redis
 
+from asok_core.backends.roles import Reader
+from asok_core.inspection.rows import Page
 from asok_core.jobs.envelope import seal
 from tests.fixtures.console import Open
 from tests.tui import seed
@@ -26,6 +31,48 @@ async def test_a_filter_finds_what_is_far_away_and_escape_shows_all(
         assert hand.rows.row.key == seed.job_id(0x1388)
         await hand.press("escape")
         await hand.sees("of 5,000")
+
+
+class Overtaken:
+    """A reader whose walks through a queue are overtaken: workers take jobs and give them back."""
+
+    def __init__(self, reader: Reader, client: redis.Redis) -> None:
+        self._reader = reader
+        self._client = client
+        self.is_overtaken = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def scan(self, *of: Any, **more: Any) -> Iterator[Page]:
+        for at, page in enumerate(self._reader.scan(*of, **more)):
+            yield page
+            if at == 0 and self.is_overtaken:
+                pipeline = self._client.pipeline(transaction=False)
+                for _ in range(600):
+                    pipeline.rpoplpush(KEYS.queue("default"), KEYS.queue("default"))
+                pipeline.execute()
+
+
+async def test_jobs_that_were_taken_before_they_were_read_are_not_reported_as_searched(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.pending(redis_client, "default", 1_500, first=1, age=600)
+    readers: list[Overtaken] = []
+
+    def reading(reader: Reader) -> Overtaken:
+        readers.append(Overtaken(reader, redis_client))
+        return readers[-1]
+
+    async with open_console(size=(120, 30), view="pending", reading=reading) as hand:
+        await hand.sees("of 1,500")
+        await hand.press("slash", *"id:ffff", "enter")
+        await hand.sees("jobs that left meanwhile may be missing")
+        for each in readers:
+            each.is_overtaken = False
+        await hand.press("f5")
+        await hand.loses("jobs that left meanwhile may be missing")
+        await hand.sees("None found among 1,500 pending jobs")
 
 
 async def test_a_filter_that_is_invalid_says_why(open_dead: Open) -> None:

@@ -180,6 +180,18 @@ async def test_what_is_nowhere_is_reported_to_be_among_none_that_were_searched(
         assert isinstance(hand.app.screen, FindJob)
 
 
+async def test_what_was_not_looked_at_is_stated_where_nothing_is_found(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    shop(redis_client)
+    raw = [seal(seed.job(0x8000 + n), KEYRING) for n in range(80)]
+    redis_client.lpush(KEYS.active("gone.1", "default"), *raw)
+    async with open_console(size=(120, 30)) as hand:
+        await find(hand, "no-such-job")
+        await hand.sees("Not complete: not all jobs that")
+        assert isinstance(hand.app.screen, FindJob)
+
+
 async def test_without_redis_nothing_is_reported_of_the_job(
     embedded_redis: Callable[..., EmbeddedRedis], open_console: Open
 ) -> None:

@@ -42,10 +42,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     limit = whole_number("--limit", args.limit, 1, 1_000_000)
     reader = open_reader(settings, args.url)
     rows: list[Row] = []
+    gaps: list[str] = []
     try:
         snapshot = reader.snapshot()
         with Meter("found") as meter:
-            for row in _found(reader, args.text, snapshot, meter):
+            for row in _found(reader, args.text, snapshot, meter, gaps):
                 rows.append(row)
                 if not args.json:
                     meter.clear()
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     finally:
         reader.close()
     if args.json:
-        complete = len(rows) < limit and not meter.interrupted
+        complete = len(rows) < limit and not meter.interrupted and not gaps
         write_json({"jobs": [row_document(row) for row in rows], "complete": complete})
     elif meter.interrupted:
         say("stopped before the end: there may be more")
@@ -65,16 +66,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         say(f"stopped after {limit:,}: there may be more (--limit)")
     elif not rows:
         say("no job was found")
+    if gaps and len(rows) < limit and not meter.interrupted:
+        say(f"not complete: {'; '.join(gaps)}")
     if meter.interrupted:
         return bulk.INTERRUPTED
     return FOUND if rows else NOT_FOUND
 
 
-def _found(reader: Reader, text: str, snapshot: Snapshot, meter: Meter) -> Iterator[Row]:
+def _found(
+    reader: Reader, text: str, snapshot: Snapshot, meter: Meter, gaps: list[str]
+) -> Iterator[Row]:
     total = snapshot.pending + snapshot.delayed + snapshot.active + snapshot.dead
     number = 0
     for step in find(reader, text, snapshot):
         number += len(step.rows)
+        gaps += (each for each in step.gaps if each not in gaps)
         yield from step.rows
         if not meter(Progress(step.looked, max(total, step.looked), number)):
             return

@@ -6,10 +6,11 @@ import argparse
 from contextlib import closing
 
 from asok_console.commands.support import bulk
+from asok_console.commands.support.named_job import known_job
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Reader, Scope
-from asok_core.errors import JobNotFound, UsageError
+from asok_core.errors import UsageError
 from asok_core.inspection.error_groups import ErrorGroups, normalised_error
 from asok_core.inspection.notes import (
     LONGEST_NOTE,
@@ -23,7 +24,6 @@ from asok_core.jobs.states import Location
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.operations.preview import resolved, rows_in
-from asok_core.operations.search import by_id
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (EditNote,)
@@ -71,11 +71,7 @@ def _subject(reader: Reader, args: argparse.Namespace) -> NoteSubject:
         return on_queue(known(reader, args.queue))
     if args.error is not None:
         return on_error(_known_error(reader, args.error))
-    detail = by_id(reader, args.job)
-    if detail is None:
-        raise JobNotFound(
-            f"there is no job {args.job!r}: the id is wrong, or its record has expired"
-        )
+    detail = known_job(reader, args.job)
     return on_job(detail.id, detail.task)
 
 

@@ -47,6 +47,8 @@ class Search:
         self.complete = False
         self.problem = ""
         """Why nothing could be searched."""
+        self.missed = False
+        """Whether jobs left the location before they were read."""
         self._rows: list[Row] = []
         self._newest_first = newest_first
         self._end = End()
@@ -57,6 +59,7 @@ class Search:
         self.count += len(found)
         self.seen += len(page.rows)
         self.problem = page.problem or self.problem
+        self.missed = self.missed or page.missed
         self._rows.extend(found)
         # The newest are the ones worth keeping, except where the oldest come first.
         if self._newest_first:

@@ -49,7 +49,9 @@ class Subject:
             return explain.known_queue(self.name, snapshot, self.operations.read(reader))
         if self.kind == "worker":
             return explain.known_worker(self.name, snapshot, self.operations.read(reader))
-        detail = reader.job(self.name, near=self.near) or expired(self.near)
+        detail = reader.job(self.name, near=self.near)
+        if detail is None or detail.is_unknown:
+            detail = expired(self.near) or detail
         detail, snapshot = explain.with_its_worker(reader, detail, snapshot)
         found = self.operations.read(reader, detail)
         return explain.known_job(
@@ -61,7 +63,7 @@ class Subject:
             redis=target,
             stacks=self._stacks.now(operator, detail, snapshot),
             figures=explain.figures_of(reader, detail),
-            elsewhere=self._looked_for(reader) if detail is None else None,
+            elsewhere=self._looked_for(reader) if detail is None or detail.is_unknown else None,
         )
 
     def _looked_for(self, reader: Reader) -> Elsewhere:

@@ -204,12 +204,12 @@ class FindJob(ModalScreen[Row]):
             self._say(
                 f"None of {event.progress.looked:,} pending, delayed, running, dead and trashed jobs "
                 "has this id, task or argument, and none of those that ended last. Earlier ones are "
-                "found by their whole id for 24 h.",
+                f"found by their whole id for 24 h.{_gaps(event)}",
                 "warn",
             )
         else:
             more = "+" if len(rows) >= MOST else ""
-            self._say(f"{len(rows):,}{more} jobs match. Enter opens one.")
+            self._say(f"{len(rows):,}{more} jobs match. Enter opens one.{_gaps(event)}")
             found.focus()
 
     def action_to_list(self) -> None:
@@ -249,6 +249,12 @@ class FindJob(ModalScreen[Row]):
         if self._search is not None:
             self._search.give_up()
             self._search = None
+
+
+def _gaps(event: Sought) -> str:
+    """What may be missing, as a sentence."""
+    gaps = "; ".join(event.progress.gaps)
+    return f" Not complete: {gaps}." if gaps else ""
 
 
 def _progress(event: Sought) -> str:

@@ -46,6 +46,8 @@ class KnownJob:
     ) -> KnownJob:
         """Read it again, with the reason for its state where there is a ``snapshot``."""
         detail = reader.job(self.id, near=self.row)
+        if detail is not None and detail.is_unknown:
+            detail = None
         reasons: tuple[Reason, ...] = ()
         if detail is not None and snapshot is not None:
             detail, snapshot = with_its_worker(reader, detail, snapshot)

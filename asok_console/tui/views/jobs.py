@@ -36,7 +36,8 @@ from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.dead_jobs import RequeueDead
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
-from asok_core.operations.search import completed, with_progress
+from asok_core.operations.everywhere import completed
+from asok_core.operations.search import with_progress
 
 SEARCHED = 1000
 """Jobs among which a filter looks."""

@@ -14,6 +14,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
+from asok_core.backends.redis.search_position import SearchPosition
 from asok_core.backends.roles import Scope
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
@@ -74,22 +75,27 @@ def _found(connection: Connection, keys: Keys, until: float) -> Iterator[str]:
 def holds(connection: Connection, key: str, order: str, job_id: str, until: float) -> bool:
     """Whether a job is in a list (``left``: newest first, ``right``: oldest) or a ``score`` set."""
     # As it is in the JSON text of a job, which is a string in the JSON text of its envelope.
-    text, start = json.dumps(json.dumps(job_id)[1:-1])[1:-1], 0
+    text, at = json.dumps(json.dumps(job_id)[1:-1])[1:-1], SearchPosition()
     while time.monotonic() <= until:
         try:
             found = connection.run(
-                Find(elements=parsing.raw(key), order=order, start=start, count=STEP, text=text)
+                Find(
+                    elements=parsing.raw(key),
+                    order=order,
+                    start=at.start,
+                    count=STEP,
+                    back=at.back,
+                    anchor=at.anchor,
+                    text=text,
+                )
             )
         except ErrorReply:
             # A key of another type holds no job.
             return False
-        if found.position >= 0:
-            if peek(found.item).id == job_id:
-                return True
-            # The id is in another job's arguments.
-            start = found.position + 1
-        elif found.looked == 0:
+        if found.position >= 0 and peek(found.item).id == job_id:
+            return True
+        if found.start >= 0 and found.looked == 0:
             return False
-        else:
-            start += found.looked
+        # Else the id may be in another job's arguments.
+        at.note(found.start, found.start + found.looked, found.last)
     return False

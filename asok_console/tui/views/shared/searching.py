@@ -172,6 +172,8 @@ class SearchingView(FilteredView):
             parts.append((f"⚠ {search.problem}", "warn"))
         if search.count or not search.problem:
             parts.append((f"{search.count:,} found", ""))
+        if search.missed:
+            parts.append(("jobs that left meanwhile may be missing", "warn"))
         age = self.now - search.question.now
         if search.complete and age >= HELD:
             parts.append((f"held since {span(age)}, press F5", "warn"))

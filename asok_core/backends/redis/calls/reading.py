@@ -26,21 +26,31 @@ class Clipped(ScriptCall[Any]):
 class FindReply(NamedTuple):
     """``looked`` is how many were looked at; fewer than asked for at the end, or at a limit of bytes."""
 
+    start: int
+    """Where it began: after the anchor, or -1 where that was not found."""
     looked: int
     position: int
     """From the end of ``start``, or -1."""
     item: bytes
     score: bytes
+    last: bytes
+    """What names the last element that was looked at."""
 
 
 @script_call
 class Find(ScriptCall[FindReply]):
-    """Look for a text in ``count`` elements from ``start``; see ``ReadWindow`` for ``order``."""
+    """Look for a text in ``count`` elements from ``start``; see ``ReadWindow`` for ``order``.
+
+    Or after the element that ``anchor`` names, which is looked for from ``back`` elements before ``start``
+    on; '': from ``start``, whatever is there.
+    """
 
     elements: Key
     order: str
     start: int
     count: int
+    back: int
+    anchor: bytes
     text: str | bytes
 
 

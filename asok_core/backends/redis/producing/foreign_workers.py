@@ -87,7 +87,9 @@ def is_missing(connection: Connection, keys: Keys, job: JobRecord) -> bool:
 
 
 def _search(key: str, order: str, job: JobRecord) -> Find:
-    return Find(elements=key, order=order, start=0, count=MOST_JOBS, text=job.id)
+    return Find(
+        elements=key, order=order, start=0, count=MOST_JOBS, back=0, anchor=b"", text=job.id
+    )
 
 
 def _active_lists(connection: Connection, keys: Keys, queue: str) -> list[str] | None:

@@ -32,6 +32,8 @@ class Discovery:
         self._queues: dict[str, None] = {}
         self._lists: dict[bytes, int] = {}
         self._leased: set[bytes] = set()
+        self.is_whole = False
+        """Whether the SCAN has come to its end once: what was there all that time was found."""
 
     @property
     def queues(self) -> Iterable[str]:
@@ -71,6 +73,7 @@ class Discovery:
         if scan is None:
             return
         self._cursor, found = scan
+        self.is_whole = self.is_whole or self._cursor == 0
         for key in found:
             name = self._keys.queue_name(parsing.text(key))
             if name is not None:
@@ -78,6 +81,12 @@ class Discovery:
                     self._queues[name] = None
             elif self._keys.active_parts(parsing.text(key)) and len(self._lists) < MOST_FOUND:
                 self._lists.setdefault(key, 0)
+
+    @property
+    def lists(self) -> Sequence[tuple[str, str]]:
+        """Process and queue of the active lists that hold jobs and that no worker's hash names."""
+        found = map(self._keys.active_parts, map(parsing.text, self._lists))
+        return [each for each in found if each is not None]
 
     def lengths(self) -> Query[dict[bytes, Any]]:
         """How many jobs each active list holds that was found."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window
 from asok_core.backends.redis.reading.query import Query, by_key, in_order, maybe
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
 from asok_core.backends.redis.reading.sampling import sample_list
+from asok_core.backends.redis.reading.walk_position import WalkPosition
 from asok_core.inspection.partial_payload import Item, PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Page, Row
@@ -158,10 +160,11 @@ class PageReader:
     ) -> Iterator[Page]:
         """Every row of a location in windows from the oldest end (delayed: the soonest), for searches.
 
-        Safe while the list grows at its other end. ``Page.start`` and ``Row.position`` count from
-        where the scan began; ``total`` is the length at that moment. ``queue`` is for pending jobs; of
-        the trash it is the id of the operation. Delayed jobs come with their records. ``whole``: large
-        jobs with all of their bytes.
+        Safe while others push, take and remove jobs: what stays in the location all the while is met.
+        Where jobs may have left it unread, a page is ``missed``. ``total`` and the positions of pending
+        and dead jobs are those of the moment when the page was read. ``queue`` is for pending jobs; of the
+        trash it is the id of the operation. Delayed jobs come with their records. ``whole``: large jobs
+        with all of their bytes.
         A key of another type is one page without rows, whose ``problem`` says so.
         """
         if location is Location.DELAYED:
@@ -174,55 +177,65 @@ class PageReader:
         self, location: Location, queue: str | None, batch: int, *, whole: bool
     ) -> Iterator[Page]:
         key, _ = self._list_of(location, queue)
-        start, at_once = 0, 1
+        position, at_once = WalkPosition(), 1
         while True:
+            start, count = position.ask(batch)
 
             def query(
-                queries: Queries, start: int = start, at_once: int = at_once
+                queries: Queries, start: int = start, count: int = count, at_once: int = at_once
             ) -> Query[Window]:
                 return queries.window(
-                    key, "right", start, batch, at_once=at_once, whole=_bound(whole)
+                    key, "right", start, count, at_once=at_once, whole=_bound(whole)
                 )
 
             window = self._session.ask(query)
-            page = self._page(window, location, start, queue)
-            if window.taken or page.problem:
-                yield page
-            start += window.taken
             # Each command walks to its index: neighbours are alike, so one may read as many at once.
             largest = max((item.size for item in window.items), default=STEP_BYTES)
-            at_once = max(1, min(batch, STEP_BYTES // max(largest, 1)))
-            if not window.taken or start >= page.total:
+            at_once = max(1, min(2 * batch, STEP_BYTES // max(largest, 1)))
+            new = position.take(window)
+            if new is None:
+                continue
+            found = Window(window.total, len(new), new)
+            page = self._page(found, location, position.first, queue)
+            if new or page.problem or position.missed:
+                yield page._replace(missed=position.missed)
+            if position.passed >= page.total:
                 return
 
     def _scan_delayed(self, batch: int, *, whole: bool) -> Iterator[Page]:
-        start, same, least = 0, 0, "-inf"
+        position, seen, least, missed = WalkPosition(), 0, "-inf", False
         while True:
+            start, count = position.ask(batch)
 
             def read(
-                round_trips: RoundTrips, start: int = start, same: int = same, least: str = least
-            ) -> tuple[Window, Page]:
-                window = round_trips.ask(
+                round_trips: RoundTrips, start: int = start, count: int = count, least: str = least
+            ) -> Window:
+                return round_trips.ask(
                     round_trips.queries.window(
-                        self.keys.delayed, "score", same, batch, whole=_bound(whole), least=least
+                        self.keys.delayed, "score", start, count, whole=_bound(whole), least=least
                     )
                 )
-                page = self._page(window, Location.DELAYED, start)
-                return window, self._with_records(round_trips, page)
 
-            window, page = self._session.run(read)
-            if window.taken or page.problem:
-                yield page
-            if not window.taken:
+            window = self._session.run(read)
+            new = position.take(window)
+            missed = missed or position.missed
+            if new is None:
+                continue
+            page = self._page(Window(window.total, len(new), new), Location.DELAYED, seen)
+            if new or page.problem or missed:
+                yield self._session.run(partial(self._with_records, page=page))._replace(
+                    missed=missed
+                )
+            if not new:
                 return
-            start += window.taken
+            seen += len(new)
             # By score and not by position: what becomes due in between would shift the positions.
-            last = window.items[-1].score if window.items else None
+            last = new[-1].score
             if last is None:
                 return
-            tied = sum(item.score == last for item in window.items)
-            same = same + tied if least == repr(last) else tied
-            least = repr(last)
+            if least != repr(last):
+                tied = [item for item in new if item.score == last]
+                position, least = WalkPosition(tied), repr(last)
 
     def _with_records(self, round_trips: RoundTrips, page: Page) -> Page:
         records = self._records(round_trips, [row.payload.id for row in page.rows])

@@ -29,8 +29,10 @@ from asok_core.backends.redis.reading.queries import (
     WorkerReading,
 )
 from asok_core.backends.redis.reading.query import Command, Query, by_key, named, required
+from asok_core.backends.redis.search_position import SearchPosition
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.queues import Bucket
+from asok_core.inspection.rows import digest
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import score
 
@@ -188,20 +190,46 @@ class PlainQueries:
         del most
         return command
 
-    def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
+    def find(
+        self, key: str, order: Order, at: SearchPosition, count: int, words: str
+    ) -> Query[Found]:
         """As ScriptQueries.find."""
         name, text = parsing.raw(key), parsing.raw(words)
+        expected, anchor = at.start, at.anchor
+        begin = max(0, expected - at.back) if anchor else expected
 
         def read(replies: Sequence[Any]) -> Found:
             if wrong_type(replies[0]):
                 return Found(0)
-            found = _items(required(replies[0]), order)
-            for at, item in enumerate(found):
+            items = _items(required(replies[0]), order)
+            passed = _passed(items, anchor, expected - begin)
+            if passed is None:
+                return Found(0, start=-1)
+            start, found = begin + passed, items[passed:]
+            for index, item in enumerate(found):
                 if text in item.text:
-                    return Found(at + 1, start + at, item.text, item.score)
-            return Found(len(found))
+                    location = start + index
+                    return Found(
+                        index + 1, location, item.text, item.score, start, _name_of(item.text)
+                    )
+            last = _name_of(found[-1].text) if found else anchor
+            return Found(len(found), start=start, last=last)
 
-        return Query((_range(name, order, start, count, ""),), read)
+        return Query((_range(name, order, begin, expected - begin + count, ""),), read)
+
+
+def _name_of(item: bytes) -> bytes:
+    return digest(item).encode()
+
+
+def _passed(items: Sequence[Item], anchor: bytes, expected: int) -> int | None:
+    """How many of the items were passed, as in ``find.lua``; None: the last of them is not there."""
+    if not anchor:
+        return 0
+    names = [_name_of(item.text) for item in items]
+    if 0 < expected <= len(names) and names[expected - 1] == anchor:
+        return expected
+    return names.index(anchor) + 1 if anchor in names else None
 
 
 class _QueueParts(NamedTuple):

@@ -28,6 +28,7 @@ from asok_core.backends.redis.calls.reading import (
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.query import Command, Query, known, required
+from asok_core.backends.redis.search_position import SearchPosition
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.queues import Bucket
 from asok_core.jobs.job import JobRecord
@@ -90,12 +91,17 @@ class WorkerReading(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where a search in a list came to. ``location`` is None when it has not met the text."""
+    """Where a search in a list came to. ``location`` is None when it has not met the text.
+
+    ``start`` and ``last`` are what ``SearchPosition`` continues by.
+    """
 
     looked: int
     location: int | None = None
     item: bytes = b""
     score: float | None = None
+    start: int = 0
+    last: bytes = b""
 
 
 SAMPLED = (-1, -4, -16, -64, -256, -1024)
@@ -258,21 +264,27 @@ class ScriptQueries:
         """A plain reading command of whose reply each text has at most ``most`` bytes."""
         return Clipped(most=most, words=command).command()
 
-    def find(self, key: str, order: Order, start: int, count: int, words: str) -> Query[Found]:
-        """The first item from ``start`` on that holds ``words``, out of ``count``."""
+    def find(
+        self, key: str, order: Order, at: SearchPosition, count: int, words: str
+    ) -> Query[Found]:
+        """The first item after ``at`` that holds ``words``, out of ``count``."""
 
         def read(replies: Sequence[Any]) -> Found:
             if wrong_type(replies[0]):
                 return Found(0)
-            looked, index, item, at = FindReply(*required(replies[0]))
-            location, due = (None, None) if index < 0 else (index, number(at))
-            return Found(looked, location, item, due)
+            found = FindReply(*required(replies[0]))
+            location, due = (
+                (None, None) if found.position < 0 else (found.position, number(found.score))
+            )
+            return Found(found.looked, location, found.item, due, found.start, found.last)
 
         call = Find(
             elements=parsing.raw(key),
             order=order,
-            start=start,
+            start=at.start,
             count=count,
+            back=at.back,
+            anchor=at.anchor,
             text=parsing.raw(words),
         )
         return Query((call.command(),), read)

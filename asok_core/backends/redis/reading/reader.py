@@ -13,7 +13,7 @@ from asok_core.backends.redis.keys import COARSE, Keys
 from asok_core.backends.redis.reading.pages import PageReader
 from asok_core.backends.redis.reading.round_trips import ReaderSession
 from asok_core.backends.redis.reading.snapshots import SnapshotBuilder
-from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.job_detail import MOVED, NOT_ALL_LISTS, JobDetail
 from asok_core.inspection.notes import is_on, is_over, on_job
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.redaction import Redaction
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asok_core.backends.redis.reading.queue_history import QueueHistoryReader
     from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
-    from asok_core.inspection.elsewhere import Elsewhere
+    from asok_core.inspection.elsewhere import Elsewhere, FoundLists
     from asok_core.inspection.events import Events
     from asok_core.inspection.notes import Notes
     from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
@@ -169,7 +169,9 @@ class RedisReader(PageReader):
         """
         from asok_core.backends.redis.reading.search import LONGEST, find_job
 
-        def look(near: Row | None) -> JobDetail | None:
+        longest = LONGEST if patience is None else patience
+
+        def look(near: Row | None, others: FoundLists | None = None) -> JobDetail:
             return self._session.run(
                 lambda round_trips: find_job(
                     round_trips,
@@ -178,29 +180,52 @@ class RedisReader(PageReader):
                     self._keyring,
                     job_id,
                     near=near,
-                    patience=LONGEST if patience is None else patience,
+                    others=others,
+                    patience=longest,
                 )
             )
 
         detail = look(near)
-        if detail is None or (detail.location is None and not detail.has_ended):
+        if _is_nowhere(detail):
             # No record leads to a job that is claimed and has not begun, nor to one without a record.
             names = self._names
             held = next((each for each in self.running() if each.payload.id == job_id), None)
             # It may as well have moved on while it was looked for, or be in a queue not known before.
-            moved = detail is not None and detail.missing
+            moved = detail.missing or MOVED in detail.gaps
             if held is not None or moved or names != self._names:
-                detail = look(held) or detail
-        if detail is None:
+                detail = look(held)
+        if _is_nowhere(detail):
+            # What one snapshot does not name, and what workers hold that were lost.
+            others = self._snapshots.unnamed
+            if not others.whole and longest > LONGEST:
+                others = self.lists(longest)
+            found = look(None, others)
+            gaps = (*detail.gaps, *found.gaps, *(() if others.whole else (NOT_ALL_LISTS,)))
+            is_found = found.location is not None
+            detail = found if is_found else detail._replace(gaps=tuple(dict.fromkeys(gaps)))
+        if detail.is_unknown and detail.complete:
             return None
         note, about = detail.note, on_job(job_id, detail.task)
         if note is not None and (is_over(note, detail.read_at) or not is_on(note, about)):
             detail = detail._replace(note=None)
         return self._redaction.detail(detail)
 
-    def ids(self, beginning: str, most: int) -> tuple[str, ...]:
-        """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps."""
-        from asok_core.backends.redis.reading.search import ids_that_begin
+    def lists(self, patience: float = math.inf) -> FoundLists:
+        """The lists of all queues and processes, by a SCAN of all keys.
+
+        It takes ``patience`` seconds at most. ``whole`` is False where that is too short, and for a user
+        who has no right to it.
+        """
+        from asok_core.backends.redis.reading.key_scans import find_lists
+
+        return self._session.run(lambda round_trips: find_lists(round_trips, self.keys, patience))
+
+    def ids(self, beginning: str, most: int) -> tuple[str, ...] | None:
+        """Ids of records that begin so: all, or at least ``most``. It scans all keys, in small steps.
+
+        None for a user who has no right to do that.
+        """
+        from asok_core.backends.redis.reading.key_scans import ids_that_begin
 
         return self._session.run(
             lambda round_trips: ids_that_begin(round_trips, self.keys, beginning, most)
@@ -266,3 +291,7 @@ class RedisReader(PageReader):
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+
+def _is_nowhere(detail: JobDetail) -> bool:
+    return detail.location is None and not detail.has_ended

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from itertools import chain, starmap
+from typing import Any, NamedTuple
 
 from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.reading.likely_locations import (
+    ALL,
+    STEP,
+    Part,
+    Where,
+    around,
+    around_its_time,
+    lists,
+    location_by,
+)
 from asok_core.backends.redis.reading.notes import note_on_job
 from asok_core.backends.redis.reading.queries import Found, Order
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
-from asok_core.inspection.job_detail import JobDetail, Move
+from asok_core.backends.redis.search_position import SearchPosition
+from asok_core.inspection.elsewhere import FoundLists
+from asok_core.inspection.job_detail import (
+    MOVED,
+    NO_AUDIT,
+    TOO_LONG,
+    JobDetail,
+    Move,
+    earlier_trash,
+)
 from asok_core.inspection.notes import OperatorNote
-from asok_core.inspection.partial_payload import partial_payload
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
 from asok_core.jobs.job import JobRecord
@@ -25,31 +43,12 @@ from asok_core.jobs.states import Location, Status
 
 LONGEST = 0.5
 """Seconds that the search through lists may take in all, where a screen waits for it."""
-STEP = 1000
-SCANNED = 1500
-"""Keys that Redis looks at in one step of a SCAN: one to five milliseconds where there are millions."""
-NEAR = 32
-"""Elements in which a job is looked for that a list has just shown."""
-
-PROBES, CLOSE = 3, 0.5
-"""Jobs of a queue that one round trip looks at, and seconds by which two times of a job may differ."""
 OPERATIONS, MORE_OPERATIONS = 50, 1_000
-"""Newest operations in whose trash a job is looked for that is nowhere else; more if a list showed it."""
+"""Newest operations in whose trash a job is looked for that is nowhere else; more if there is time for it,
+or if a list showed it."""
+ENTRIES = 200
+"""Entries of the audit that one command reads: about 1.5 ms of Redis."""
 _TRASHING = ("purge", "cancel")
-
-_Where: TypeAlias = tuple[Location, str, Order]
-_Part: TypeAlias = tuple[int, int | None]
-"""Where in a list a search starts, and among how many elements; None: all."""
-
-_LOCATIONS = {
-    Status.RUNNING: Location.ACTIVE,
-    Status.RETRYING: Location.DELAYED,
-    Status.SCHEDULED: Location.DELAYED,
-    Status.FAILED: Location.DEAD,
-    Status.PENDING: Location.PENDING,
-    Status.COMPLETED: Location.FINISHED,
-    Status.CANCELLED: Location.FINISHED,
-}
 
 
 class _Known(NamedTuple):
@@ -71,13 +70,102 @@ def find_job(
     job_id: str,
     *,
     near: Row | None = None,
+    others: FoundLists | None = None,
     patience: float = LONGEST,
-) -> JobDetail | None:
-    """All there is of a job, or None.
+) -> JobDetail:
+    """All there is of a job, which may be nothing.
 
     It is looked for where a list showed it (``near``), then wherever it may be, for as long as
-    ``patience`` (seconds) allows: ``complete`` is False where that was too short.
+    ``patience`` (seconds) allows: ``gaps`` are where it may be although it was not found. ``others``: only
+    in these lists.
     """
+    known = _read_known(round_trips, keys, job_id)
+    look = _Look(round_trips, keys, keyring, known, time.monotonic() + patience)
+    if others is not None:
+        detail = look.among(others, queues)
+        return detail or known._replace(gaps=tuple(look.gaps))
+    if detail := look.in_locations(near, queues):
+        return detail
+    if _may_be_in_trash(known.record):
+        shown = near is not None and near.location is Location.TRASH
+        most = MORE_OPERATIONS if shown or patience > LONGEST else OPERATIONS
+        if detail := look.in_trash(most):
+            return detail
+    if location_by(known.record) is Location.FINISHED:
+        return known._replace(location=Location.FINISHED, gaps=tuple(look.gaps))
+    again = round_trips.ask(round_trips.queries.records([job_id])).get(job_id)
+    if _state_of(again) != _state_of(known.record):
+        look.gaps[MOVED] = None
+    return known._replace(gaps=tuple(look.gaps))
+
+
+class _Look:
+    """Looks for a job in lists. ``gaps`` are where it may be although it was not found."""
+
+    def __init__(
+        self,
+        round_trips: RoundTrips,
+        keys: Keys,
+        keyring: Keyring | None,
+        known: JobDetail,
+        until: float,
+    ) -> None:
+        self.gaps: dict[str, None] = {}
+        self._round_trips, self._keys, self._keyring = round_trips, keys, keyring
+        self._known, self._until = known, until
+
+    def in_locations(self, near: Row | None, queues: Sequence[str]) -> JobDetail | None:
+        """The job where it was shown, where its record leads to, or in any of these queues."""
+        record = self._known.record
+        locations = chain(
+            around(self._keys, near),
+            around_its_time(self._round_trips, self._keys, record),
+            ((each, ALL) for each in lists(self._keys, queues, record)),
+        )
+        return next(filter(None, starmap(self._held_by, locations)), None)
+
+    def among(self, others: FoundLists, searched: Sequence[str]) -> JobDetail | None:
+        """The job in what processes hold, or in queues that were not searched."""
+        queues = [each for each in others.queues if each not in searched]
+        locations: list[Where] = [
+            *((Location.ACTIVE, self._keys.active(*each), "left") for each in others.active),
+            *((Location.PENDING, self._keys.queue(each), "right") for each in queues),
+        ]
+        return next(filter(None, (self._held_by(each, ALL) for each in locations)), None)
+
+    def in_trash(self, most: int) -> JobDetail | None:
+        """The job in the trash of what its record names, or of ``most`` newest operations."""
+        moves = self._known.moves
+        for move in _trashed(self._round_trips, self._keys, moves, most, self.gaps):
+            where: Where = Location.TRASH, self._keys.trash(move.detail), "left"
+            if detail := self._held_by(where, ALL):
+                moves = moves if move in moves else (*moves, move)
+                return detail._replace(moves=moves, operation=move.detail)
+        return None
+
+    def _held_by(self, where: Where, part: Part) -> JobDetail | None:
+        location, key, order = where
+        met = search_list(
+            self._round_trips, (key, order), self._known.id, self._until, part, gaps=self.gaps
+        )
+        for found in met:
+            payload = peek(found.item, self._keyring)
+            if payload.id == self._known.id:
+                parts = self._keys.active_parts(key)
+                worker = worker_of(parts[0]) if parts else None
+                return self._known._replace(
+                    location=location,
+                    payload=payload,
+                    due_at=found.score,
+                    worker=worker,
+                    process=parts[0] if parts else "",
+                    position=found.location if location is Location.PENDING else None,
+                )
+        return None
+
+
+def _read_known(round_trips: RoundTrips, keys: Keys, job_id: str) -> JobDetail:
+    """What is kept of a job beside its element in a list."""
     kept_with = ("HMGET", parsing.raw(keys.job(job_id)), "attempts", "moves", "progress")
     found = round_trips.ask(
         named(
@@ -97,7 +185,7 @@ def find_job(
     attempts, moves, reports = found.history or [
         record_replies.field_of_json(found.text, name) for name in ("attempts", "moves", "progress")
     ]
-    known = JobDetail(
+    return JobDetail(
         id=job_id,
         record=found.records.get(job_id),
         crashes=count(found.crashes),
@@ -107,64 +195,11 @@ def find_job(
         note=found.note,
         read_at=found.now,
     )
-    until = time.monotonic() + patience
-
-    def held_by(location: Location, key: str, order: Order, part: _Part) -> JobDetail | None:
-        for found in _search(round_trips, (key, order), job_id, until, part):
-            payload = peek(found.item, keyring)
-            if payload.id == job_id:
-                parts = keys.active_parts(key)
-                worker = worker_of(parts[0]) if parts else None
-                return known._replace(
-                    location=location,
-                    payload=payload,
-                    due_at=found.score,
-                    worker=worker,
-                    process=parts[0] if parts else "",
-                    position=found.location if location is Location.PENDING else None,
-                )
-        return None
-
-    locations = [
-        *_around(keys, near),
-        *_around_its_time(round_trips, keys, known.record),
-        *((each, (0, None)) for each in _lists(keys, queues, known.record)),
-    ]
-    for where, part in locations:
-        if detail := held_by(*where, part):
-            return detail
-    if _may_be_in_trash(known.record):
-        most = MORE_OPERATIONS if near and near.location is Location.TRASH else OPERATIONS
-        for move in _trashed(round_trips, keys, known.moves, most):
-            if detail := held_by(Location.TRASH, keys.trash(move.detail), "left", (0, None)):
-                moves = detail.moves if move in detail.moves else (*detail.moves, move)
-                return detail._replace(moves=moves, operation=move.detail)
-    complete = time.monotonic() <= until
-    if known.record is None and complete:
-        return None
-    finished = _location_by(known.record) is Location.FINISHED
-    return known._replace(location=Location.FINISHED if finished else None, complete=complete)
 
 
-def ids_that_begin(
-    round_trips: RoundTrips, keys: Keys, beginning: str, most: int
-) -> tuple[str, ...]:
-    """The ids of records that begin so, at least ``most`` where there are so many.
-
-    It scans all keys of the database in small steps. Without the right to do that there are none.
-    """
-    literal = re.sub(r"([*?\[\]\\^-])", r"\\\1", beginning)
-    pattern, start = parsing.raw(f"{keys.job(literal)}*"), len(parsing.raw(keys.job("")))
-    found, cursor = dict[str, None](), 0
-    while len(found) < most:
-        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED))
-        if not isinstance(reply, list) or len(reply) != 2:
-            break
-        found |= dict.fromkeys(parsing.text(key[start:]) for key in reply[1])
-        cursor = int(reply[0])
-        if not cursor:
-            break
-    return tuple(found)
+def _state_of(record: JobRecord | None) -> object:
+    """What each move of a job changes in its record, but for a claim and what undoes it."""
+    return record and (record.status, record.queue, record.ts, record.started_at)
 
 
 def _may_be_in_trash(record: JobRecord | None) -> bool:
@@ -172,7 +207,7 @@ def _may_be_in_trash(record: JobRecord | None) -> bool:
 
 
 def _trashed(
-    round_trips: RoundTrips, keys: Keys, moves: Sequence[Move], most: int
+    round_trips: RoundTrips, keys: Keys, moves: Sequence[Move], most: int, gaps: dict[str, None]
 ) -> Iterator[Move]:
     """What may have moved a job to the trash, the likeliest first; ``detail`` names the operation.
 
@@ -181,115 +216,56 @@ def _trashed(
     noted = [each for each in reversed(moves) if each.verb in _TRASHING]
     yield from (each for each in noted if VALID_ID.fullmatch(each.detail))
     names = {each.detail for each in noted}
-    entries = round_trips.ask(maybe("XREVRANGE", keys.audit, "+", "-", "COUNT", most))
-    for _, flat in entries or ():
-        fields = fields_of(flat)
-        operation, action = fields.get("operation", ""), fields.get("action", "")
-        if action in _TRASHING and operation not in names and VALID_ID.fullmatch(operation):
-            at = number(fields.get("at"))
-            yield Move(at, action, fields.get("who", ""), operation)
+    end, left = "+", most
+    while left:
+        step = min(ENTRIES, left)
+        entries = round_trips.ask(maybe("XREVRANGE", keys.audit, end, "-", "COUNT", step))
+        if entries is None:
+            gaps[NO_AUDIT] = None
+            return
+        found = dict[str, Move]()
+        for _, flat in entries:
+            fields = fields_of(flat)
+            operation, action = fields.get("operation", ""), fields.get("action", "")
+            if action in _TRASHING and operation not in names and VALID_ID.fullmatch(operation):
+                at = number(fields.get("at"))
+                found[operation] = Move(at, action, fields.get("who", ""), operation)
+        lengths = round_trips.ask(by_key({each: maybe("LLEN", keys.trash(each)) for each in found}))
+        yield from (move for each, move in found.items() if lengths[each] != 0)
+        names |= set(found)
+        if len(entries) < step:
+            return
+        end, left = f"({parsing.text(entries[-1][0])}", left - step
+    gaps[earlier_trash(most)] = None
 
 
-def _around(keys: Keys, near: Row | None) -> Iterator[tuple[_Where, _Part]]:
-    """Where a job was when a list showed it, counted from either end, with a few on both sides."""
-    if near is None:
-        return
-    if near.location is Location.ACTIVE and near.worker:
-        # An active list is short: it holds what one process has claimed of one queue.
-        yield (Location.ACTIVE, keys.active(near.worker, near.queue), "left"), (0, None)
-    start = max(0, near.position - NEAR // 2)
-    if near.location is Location.DELAYED:
-        yield (Location.DELAYED, keys.delayed, "score"), (start, NEAR)
-    elif near.location is Location.PENDING:
-        yield (Location.PENDING, keys.queue(near.queue), "right"), (start, NEAR)
-    elif near.location is Location.DEAD:
-        yield (Location.DEAD, keys.dead, "left"), (start, NEAR)
-        yield (Location.DEAD, keys.dead, "right"), (start, NEAR)
-
-
-def _around_its_time(
-    round_trips: RoundTrips, keys: Keys, record: JobRecord | None
-) -> Iterator[tuple[_Where, _Part]]:
-    """Where a pending job is by when it was enqueued: queues are nearly in that order.
-
-    To search half a million jobs takes Redis seconds. Where operators have changed the order, or
-    programs wrote other times, the job is not met here, and is searched as any other.
-    """
-    if record is None or record.status != Status.PENDING or not record.queue:
-        return
-    key, moment = keys.queue(record.queue), record.enqueued_at
-    total = count(round_trips.ask(maybe("LLEN", parsing.raw(key))))
-    if moment is None or total <= STEP:
-        return
-    start = max(0, _first_from(round_trips, key, total, moment - CLOSE) - NEAR)
-    where: _Where = Location.PENDING, key, "right"
-    yield where, (start, 2 * NEAR)
-    yield where, (start + 2 * NEAR, STEP)
-
-
-def _first_from(round_trips: RoundTrips, key: str, total: int, moment: float) -> int:
-    """How many jobs of a queue are before the first that was enqueued at ``moment`` or later."""
-    low, high = 0, total
-    while high - low > PROBES:
-        probes = [low + (high - low) * n // (PROBES + 1) for n in range(1, PROBES + 1)]
-        windows = round_trips.ask(
-            by_key({at: round_trips.queries.window(key, "right", at, 1) for at in probes})
-        )
-        before = (low, high)
-        for at in probes:
-            items = windows[at].items
-            job = partial_payload(items[0]).job if items else None
-            if job is None or job.enqueued_at is None:
-                continue
-            if job.enqueued_at >= moment:
-                high = at
-                break
-            low = at + 1
-        if (low, high) == before:
-            break
-    return low
-
-
-def _lists(keys: Keys, queues: Sequence[str], record: JobRecord | None) -> Iterator[_Where]:
-    """Where the job may be, the likeliest first."""
-    explaining = _location_by(record)
-    if explaining is Location.FINISHED:
-        return
-    if record is not None and record.worker and record.queue and explaining is Location.ACTIVE:
-        yield Location.ACTIVE, keys.active(record.worker, record.queue), "left"
-    home = [record.queue] if record is not None and record.queue else []
-    names = list(dict.fromkeys([*home, *queues]))
-    locations: list[_Where] = [
-        (Location.DEAD, keys.dead, "left"),
-        (Location.DELAYED, keys.delayed, "score"),
-        *((Location.PENDING, keys.queue(name), "right") for name in names),
-    ]
-    yield from sorted(locations, key=lambda each: each[0] is not explaining)
-
-
-def _location_by(record: JobRecord | None) -> Location | None:
-    if record is None or not isinstance(record.status, Status):
-        return None
-    return _LOCATIONS[record.status]
-
-
-def _search(
+def search_list(
     round_trips: RoundTrips,
     where: tuple[str, Order],
     job_id: str,
     until: float,
-    part: _Part,
+    part: Part,
+    *,
+    gaps: dict[str, None],
 ) -> Iterator[Found]:
+    """Each element of a part of a list that holds the text of an id.
+
+    An element that stays in the list is met whatever others take and put back in between. ``gaps`` get
+    what may have been missed.
+    """
     start, most = part
-    end = None if most is None else start + most
-    while end is None or start < end:
-        count = STEP if end is None else end - start
-        found = round_trips.ask(round_trips.queries.find(*where, start, count, job_id))
+    at, end = SearchPosition(start), None if most is None else start + most
+    while end is None or at.start < end:
+        count = STEP if end is None else end - at.start
+        found = round_trips.ask(round_trips.queries.find(*where, at, count, job_id))
+        at.note(found.start, found.start + found.looked, found.last)
+        if at.missed and end is None:
+            gaps[MOVED] = None
         if found.location is not None:
-            yield found
             # The id stood in another job's arguments, if the search comes back.
-            start = found.location + 1
-        else:
-            start += found.looked
-        if not found.looked or time.monotonic() > until:
+            yield found
+        elif found.start >= 0 and not found.looked:
+            return
+        if time.monotonic() > until:
+            gaps[TOO_LONG] = None
             return

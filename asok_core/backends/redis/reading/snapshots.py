@@ -29,6 +29,7 @@ from asok_core.backends.redis.reading.queue_stats import StatsOfQueues
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.running_jobs import RunningJobs
+from asok_core.inspection.elsewhere import FoundLists
 from asok_core.inspection.events import Events
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.partial_payload import PartialPayloads
@@ -70,6 +71,8 @@ class SnapshotBuilder:
         self._server: ServerInfo | None = None
         self.servers = 0
         """How many servers it has read, each of which may hold something else."""
+        self.unnamed = FoundLists()
+        """The active lists of whose jobs the last snapshot does not name all."""
         self._reset()
 
     def _reset(self) -> None:
@@ -157,6 +160,15 @@ class SnapshotBuilder:
             rates=rates,
         )
         notes = self._notes.note(read_notes, now)
+        unread = tuple(found.unread())
+        cut = [
+            (each.process, each.queue)
+            for parts in held.values()
+            for each in parts.lists
+            if each.length > len(each.items)
+        ]
+        whole = self._discovery.is_whole and not unread
+        self.unnamed = FoundLists((), (*cut, *self._discovery.lists), whole)
         found_only = self._discovery.orphaned + self._discovery.covered
         oldest = [self._payloads.of(item) for item in found.oldest_dead.items]
         return Snapshot(
@@ -175,7 +187,7 @@ class SnapshotBuilder:
             oldest_dead_at=next((payload.failed_at for payload in oldest), None),
             dead_head=found.dead_head,
             problems=(*found.problems(), *self._problems(held), *_problems_of(notes)),
-            unread=tuple(found.unread()),
+            unread=unread,
             events=self._events.note(events),
             events_since=self._events.since,
             notes=notes,

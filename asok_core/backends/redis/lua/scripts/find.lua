@@ -2,30 +2,58 @@
 -- Look for a text in a range of a list or sorted set, but not in what is too large to be read. Writes nothing.
 -- Each command walks through the list to its index (list_range.lua): after a few elements as many are read at
 -- once as a megabyte may hold.
-local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES = 4194304, 32, 512, 1048576
-local looked, bytes, step = 0, 0, STEP
-while looked < count and bytes < ENOUGH do
-  local from, n = start + looked, math.min(step, count - looked)
-  local items
-  if order == 'left' then
-    items = redis.call('LRANGE', elements, from, from + n - 1)
-  elseif order == 'right' then
-    items = list_range(elements, -(from + n), -(from + 1))
-  else
-    items = redis.call('ZRANGE', elements, from, from + n - 1)
-  end
+-- Between two calls others take elements and put them back, which shifts the rest: the range begins after the element
+-- `anchor`, the last that was passed, which is looked for from `back` elements before `start` on.
+local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES, NAMED_BY = 4194304, 32, 512, 1048576, 1024
+
+-- In the order of the search: whoever continues after a match must have passed all before it.
+local function read(from, n)
+  if order == 'left' then return redis.call('LRANGE', elements, from, from + n - 1) end
+  if order == 'score' then return redis.call('ZRANGE', elements, from, from + n - 1) end
+  local items = list_range(elements, -(from + n), -(from + 1))
+  for i = 1, math.floor(#items / 2) do items[i], items[#items - i + 1] = items[#items - i + 1], items[i] end
+  return items
+end
+
+local function name_of(item)
+  return string.format('%d:', #item) .. redis.sha1hex(string.sub(item, 1, NAMED_BY) .. string.sub(item, -NAMED_BY))
+end
+
+-- How many of the elements were passed, of which there were `expected`; nil: the last of them is not there.
+local function passed_of(items, expected)
+  if anchor == '' then return 0 end
+  if items[expected] and name_of(items[expected]) == anchor then return expected end
   for i = 1, #items do
-    -- In the order of the search: whoever continues after a match must have passed all before it.
-    local item = items[order == 'right' and #items - i + 1 or i]
+    if name_of(items[i]) == anchor then return i end
+  end
+end
+
+local looked, bytes, step, last, first = 0, 0, STEP, anchor, nil
+local from = anchor == '' and start or math.max(0, start - back)
+local asked = start - from + math.min(STEP, count)
+repeat
+  local items = read(from, asked)
+  local passed = 0
+  if not first then
+    passed = passed_of(items, start - from)
+    if not passed then return reply { start = -1, looked = 0, position = -1, item = '', score = '', last = '' } end
+    first = from + passed
+  end
+  for i = passed + 1, #items do
+    local item = items[i]
     if #item <= MOST_READ and string.find(item, text, 1, true) then
       local index = from + i - 1
       local score = order == 'score' and redis.call('ZSCORE', elements, item) or ''
-      return reply { looked = looked + n, position = index, item = item, score = score }
+      local named = name_of(item)
+      return reply { start = first, looked = index + 1 - first, position = index, item = item, score = score, last = named }
     end
     bytes = bytes + #item
   end
-  looked = looked + #items
-  if #items < n then break end
+  if #items > passed then last = name_of(items[#items]) end
+  looked = from + #items - first
+  if #items < asked then break end
   step = math.max(1, math.min(LONGEST_STEP, math.floor(STEP_BYTES * looked / math.max(bytes, 1))))
-end
-return reply { looked = looked, position = -1, item = '', score = '' }
+  from = from + #items
+  asked = math.min(step, count - looked)
+until looked >= count or bytes >= ENOUGH
+return reply { start = first, looked = looked, position = -1, item = '', score = '', last = last }
