@@ -11,8 +11,10 @@ from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.server_reasons import of_server
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import FEW
+from asok_core.inspection.worker_reasons import worker_not_read
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.states import Status
 
@@ -50,36 +52,20 @@ def is_running(case: Case) -> bool:
 
 def active(case: Case) -> Iterator[Reason]:
     """What a job does that a worker holds."""
-    if case.snapshot.server.is_cut_off:
-        # Whether its worker still holds it is not known.
+    if case.snapshot.server.role == "slave" or case.snapshot.refuses_heartbeats:
         yield from of_server(case.snapshot)
+    if not case.snapshot.knows_workers:
+        # Whether its worker still holds it is not known.
         return
     worker = _worker(case)
     held_by = case.detail.worker or "not known"
-    if worker is None and case.snapshot.unread:
-        yield Reason(
-            "worker_not_read", f"worker {held_by} holds it, and how that worker is was not read",
-            evidence={"not_read": case.snapshot.unread[0]},
-        )  # fmt: skip
+    if worker is None and case.snapshot.workers_unread:
+        yield worker_not_read(
+            f"worker {held_by} holds it, and how that worker is was not read", case.snapshot
+        )
         return
     if worker is None or not worker.is_alive(case.now):
-        live = case.snapshot.alive
-        evidence: dict[str, str | int | float] = {"worker": held_by}
-        if worker is not None and worker.host:
-            evidence["host"] = worker.host
-        if worker is not None and worker.beat_at is not None:
-            evidence["last_heartbeat_at"] = worker.beat_at
-        then = (
-            "the next live worker puts it back"
-            if live
-            else "no live worker runs that would put it back"
-        )
-        lease = "has expired" if worker is not None else "is not there: it has stopped or was lost"
-        yield Reason(
-            "worker_lost", f"the lease of worker {held_by}, which holds it, {lease}; {then}",
-            worker.lease_until if worker else None, evidence,
-            "" if live else "asok worker", blocking=True,
-        )  # fmt: skip
+        yield _lost(worker, held_by, case.snapshot)
         return
     yield from _without_heartbeat(worker, case.now)
     hangs = worker.hanging and f"job {case.detail.id} (" in worker.hang
@@ -104,6 +90,26 @@ def active(case: Case) -> Iterator[Reason]:
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
     yield from case.crashes()
     yield from case.past()
+
+
+def _lost(worker: WorkerInfo | None, name: str, snapshot: Snapshot) -> Reason:
+    """That the lease of its worker does not hold, and what puts the job back."""
+    live = snapshot.has_live_worker
+    evidence: dict[str, str | int | float] = {"worker": name}
+    if worker is not None and worker.host:
+        evidence["host"] = worker.host
+    if worker is not None and worker.beat_at is not None:
+        evidence["last_heartbeat_at"] = worker.beat_at
+    then = {
+        True: "the next live worker puts it back",
+        None: "whether a worker runs that puts it back is not known",
+        False: "no live worker runs that would put it back",
+    }[live]
+    lease = "has expired" if worker is not None else "is not there: it has stopped or was lost"
+    return Reason(
+        "worker_lost", f"the lease of worker {name}, which holds it, {lease}; {then}",
+        worker.lease_until if worker else None, evidence, "" if live else "asok worker", blocking=True,
+    )  # fmt: skip
 
 
 def _without_heartbeat(worker: WorkerInfo, now: float) -> Iterator[Reason]:

@@ -19,6 +19,8 @@ TRASH_KEPT = f"{TRASH_TTL // 3600} hours"
 
 SWITCHES = ("pause", "resume")
 """Actions on a queue that concern none of its jobs."""
+COMMANDS = ("quiet", "resume", "stop")
+"""Commands to a worker, each of which ends the one before."""
 
 
 @dataclass(frozen=True, slots=True)

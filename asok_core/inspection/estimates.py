@@ -113,7 +113,7 @@ def _obstacle(
         if each.blocking or each.code in ("would_not_run", "not_known"):
             return each.text
     if not reasons.responsive(case.queue, case.snapshot):
-        return "no worker that serves its queue sends heartbeats"
+        return "no worker that serves its queue is known to send heartbeats"
     if shared := _shared(case, before, able):
         return f"other workers serve {named(shared, 'queue')} too, in which jobs are ahead of it"
     return ""

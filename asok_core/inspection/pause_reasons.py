@@ -54,13 +54,14 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
         return ""
     now, left = snapshot.taken_at, pause.until - snapshot.taken_at
     end = moment(pause.until, now)
-    if snapshot.server.is_cut_off:
+    if not snapshot.knows_workers:
         return f"its end is {end}; whether it has ended is not known; on the master: "
     if pause.overdue(now):
         return f"its pause ended {in_short(-left)} ago, and no worker has resumed it: "
     if not any(_ends_pauses(worker, now) for worker in snapshot.workers):
         # Those of earlier releases and of other programs end none.
-        none = "none that does is known to run" if snapshot.alive else "none is registered"
+        absent = snapshot.has_live_worker is False
+        none = "none is registered" if absent else "none that does is known to run"
         return f"a worker of this release would resume it at {end}, and {none}; now: "
     if left <= 0:
         return f"its end ({end}) has come, and a worker resumes it; if none does: "

@@ -12,7 +12,29 @@ def of_server(snapshot: Snapshot) -> Iterator[Reason]:
     """Why Redis accepts no changes, without which no job starts or ends, or no new jobs."""
     server = snapshot.server
     if server.role == "slave":
+        # What memory and disk it lacks holds up no change of its master.
         yield _replica(snapshot)
+        return
+    if server.last_append_ok is False:
+        yield Reason(
+            "redis_append_failed", "Redis cannot write its append-only file: it refuses changes",
+            remedy="free disk space; the log of Redis names the error", blocking=True,
+        )  # fmt: skip
+    unsaved = server.refuses_unsaved
+    if unsaved is not False:
+        yield Reason(
+            "redis_save_failed", f"Redis could not save its data to disk: it {_refuses(unsaved)}",
+            remedy="free disk space; the log of Redis names the error", blocking=unsaved is True,
+        )  # fmt: skip
+    few = server.refuses_unreplicated
+    if few or (few is None and snapshot.refuses_heartbeats):
+        required = "not known" if server.required_replicas is None else server.required_replicas
+        yield Reason(
+            "redis_lacks_replicas", "Redis requires replicas that do not lag (min-replicas-to-write), and "
+            f"has {server.good_replicas}: it {_refuses(few)}",
+            evidence={"replicas_that_do_not_lag": server.good_replicas or 0, "required": required},
+            remedy="connect its replicas again, or lower min-replicas-to-write", blocking=few is True,
+        )  # fmt: skip
     if server.is_full:
         # Workers claim and settle all the same: only what adds data is refused.
         yield Reason(
@@ -21,16 +43,10 @@ def of_server(snapshot: Snapshot) -> Iterator[Reason]:
             evidence={"used_bytes": server.used_memory or 0, "maxmemory_bytes": server.max_memory or 0},
             remedy="raise maxmemory, or empty the trash (asok trash empty)",
         )  # fmt: skip
-    if server.last_append_ok is False:
-        yield Reason(
-            "redis_append_failed", "Redis cannot write its append-only file: it refuses changes",
-            remedy="free disk space; the log of Redis names the error", blocking=True,
-        )  # fmt: skip
-    if server.last_save_ok is False and server.persistence != "none":
-        yield Reason(
-            "redis_save_failed", "Redis could not save its data to disk: it may refuse changes",
-            remedy="free disk space; the log of Redis names the error",
-        )  # fmt: skip
+
+
+def _refuses(known: bool | None) -> str:
+    return "refuses changes, heartbeats of workers too" if known else "may refuse changes"
 
 
 def _replica(snapshot: Snapshot) -> Reason:
@@ -48,13 +64,14 @@ def _replica(snapshot: Snapshot) -> Reason:
             "redis_replica", f"this Redis is a replica without its master: {refuses}, and what has "
             "changed on the master is not known", since, evidence, remedy, blocking=True,
         )  # fmt: skip
-    if server.read_only and snapshot.alive:
+    if server.read_only and (live := snapshot.has_live_worker) is not False:
         # A heartbeat comes from the master. A lease outlives the demotion of the server that granted it.
-        now = snapshot.taken_at
-        live = [each for each in snapshot.workers if each.is_alive(now)]
         use = "workers that send heartbeats use its master"
-        if all(each.no_heartbeat_for(now) is not None for each in live):
-            use = "no worker sends heartbeats, and whether one uses its master is not known"
+        if live is None:
+            why = snapshot.workers_unread or (
+                "by its clock, which may differ from that of its master, none sent a heartbeat just now"
+            )
+            use = f"how workers are that use its master is not known: {why}"
         return Reason(
             "redis_replica", f"this Redis is a replica: {refuses}; {use}", None, evidence,
             "to change anything, use the URL of the master",

@@ -16,7 +16,13 @@ from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.memory_growth import Filling, filling
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.workers import WorkerInfo
+from asok_core.inspection.workers import STALE_AFTER, WorkerInfo
+
+CLOCKS_AGREE = STALE_AFTER - 5
+"""Seconds since the newest heartbeat up to which the clock of a replica is trusted.
+
+No worker that sends one every 5 s is held to be stalled then.
+"""
 
 
 class ServerInfo(NamedTuple):
@@ -42,6 +48,12 @@ class ServerInfo(NamedTuple):
     """Whether the last background save succeeded."""
     last_append_ok: bool | None = None
     """Whether the last write to the append-only file succeeded."""
+    stops_on_save_error: bool | None = None
+    """Whether it is configured to refuse changes after a save that failed (it is by default)."""
+    good_replicas: int | None = None
+    """Replicas that do not lag, where it is configured to refuse changes with too few of them."""
+    required_replicas: int | None = None
+    """How few it is configured to accept (``min-replicas-to-write``)."""
     run_id: str = ""
     """Changes with each start of a server."""
     keys: int | None = None
@@ -58,6 +70,30 @@ class ServerInfo(NamedTuple):
     def is_cut_off(self) -> bool:
         """Whether it is a replica without its master: what it holds is as old as that."""
         return self.role == "slave" and self.master_link == "down"
+
+    @property
+    def refuses_unsaved(self) -> bool | None:
+        """Whether it refuses every change, since it could not save its data. None: that is not known."""
+        if self.last_save_ok is not False or "rdb" not in (self.persistence or "rdb"):
+            return False
+        return self.stops_on_save_error
+
+    @property
+    def refuses_unreplicated(self) -> bool | None:
+        """Whether it refuses every change, since it has too few replicas. None: that is not known."""
+        if not self.good_replicas:
+            return self.good_replicas == 0
+        return (
+            None if self.required_replicas is None else self.good_replicas < self.required_replicas
+        )
+
+    @property
+    def refuses_changes(self) -> bool | None:
+        """Whether this master refuses every change, heartbeats too. None: that is not known."""
+        if self.role == "slave":
+            return False
+        found = (self.last_append_ok is False, self.refuses_unsaved, self.refuses_unreplicated)
+        return True if True in found else None if None in found else False
 
     @property
     def is_full(self) -> bool:
@@ -133,6 +169,8 @@ class Snapshot:
     """Lines about keys that belong to no single queue and are of another type than they must be."""
     unread: tuple[str, ...] = ()
     """Lines about names of queues and workers that were not read, since they are too long or too many."""
+    workers_unread: str = ""
+    """Why there may be more workers than ``workers`` has; '' where there are not."""
     events: tuple[SystemEvent, ...] = ()
     """The newest events that this reader has seen, newest first; none in a snapshot without rates."""
     events_since: float = 0.0
@@ -145,6 +183,45 @@ class Snapshot:
     def alive(self) -> int:
         """Workers whose lease holds. The others are listed until their jobs are recovered."""
         return sum(worker.is_alive(self.taken_at) for worker in self.workers)
+
+    @property
+    def knows_workers(self) -> bool:
+        """Whether leases, heartbeats and due times can be compared with ``taken_at``.
+
+        They are times of the master. A replica without it has those of earlier, and the clock of another
+        may differ: the only sign that it does not is a heartbeat that came just now.
+        """
+        if self.server.role != "slave":
+            return True
+        times = [each.beat_at for each in self.workers if each.beat_at is not None]
+        just_now = not times or abs(self.taken_at - max(times)) <= CLOCKS_AGREE
+        return just_now and not self.server.is_cut_off
+
+    @property
+    def refuses_heartbeats(self) -> bool:
+        """Whether Redis refuses heartbeats, or may: that none comes shows nothing of a worker then."""
+        refuses = self.server.refuses_changes
+        return refuses is not False and (refuses is True or not self._responding)
+
+    @property
+    def _responding(self) -> bool:
+        return any(each.responds(self.taken_at) for each in self.workers)
+
+    @property
+    def has_live_worker(self) -> bool | None:
+        """Whether a worker lives: its lease holds and it sends heartbeats. None: that is not known."""
+        if not self.knows_workers:
+            return None
+        if self._responding:
+            return True
+        is_open = self.alive or self.workers_unread or self.refuses_heartbeats
+        return None if is_open else False
+
+    @property
+    def knows_serving(self) -> bool:
+        """Whether a queue that no worker is seen to serve is served by none."""
+        all_read = not self.workers_unread and not any(each.queues_unread for each in self.workers)
+        return all_read and self.knows_workers
 
     @property
     def claimed(self) -> int:

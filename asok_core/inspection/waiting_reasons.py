@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asok_core.errors import BadSignature
-from asok_core.inspection import reasons
+from asok_core.inspection import reasons, worker_reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import be, counted
@@ -68,7 +68,7 @@ def delayed_state(case: Case) -> str:
 def delayed(case: Case) -> Iterator[Reason]:
     """Why it is delayed, and what holds it up where it is due already."""
     due = case.detail.due_at
-    if case.snapshot.server.is_cut_off:
+    if not case.snapshot.knows_workers:
         # Neither how the workers are nor whether it still waits.
         yield from of_server(case.snapshot)
         yield _why_delayed(case, due)
@@ -104,9 +104,9 @@ def _releases(case: Case) -> Iterator[Reason]:
 
 def _late(case: Case, due: float) -> Iterator[Reason]:
     yield from of_server(case.snapshot)
-    live = case.snapshot.alive
+    live = case.snapshot.has_live_worker
     evidence: dict[str, str | int | float] = {"due_at": due, "overdue": case.snapshot.due}
-    if not live:
+    if live is False:
         yield Reason(
             "promotion_late", "it is due, and no registered worker runs that would put it into its queue",
             due, evidence, "asok worker", blocking=True,
@@ -114,13 +114,15 @@ def _late(case: Case, due: float) -> Iterator[Reason]:
     else:
         yield Reason(
             "promotion_late", "it is due, and no worker has put it into its queue yet",
-            due, {**evidence, "live_workers": live},
-            f"asok job promote {operands(case.detail.id)}", blocking=True,
+            due, {**evidence, "live_workers": case.snapshot.alive},
+            f"asok job promote {operands(case.detail.id)}", blocking=not case.snapshot.refuses_heartbeats,
         )  # fmt: skip
         # Any of them promotes it: while one sends heartbeats the others are no reason.
-        alive = [each for each in case.snapshot.workers if each.is_alive(case.now)]
-        if all(each.no_heartbeat_for(case.now) is not None for each in alive):
-            yield from map(reasons.no_heartbeat, alive)
+        if live is None:
+            alive = [each for each in case.snapshot.workers if each.is_alive(case.now)]
+            yield from map(worker_reasons.no_heartbeat, alive)
+            if case.snapshot.workers_unread:
+                yield worker_reasons.worker_not_read("not all workers were read", case.snapshot)
 
 
 def _remedy_of(error: str) -> str:

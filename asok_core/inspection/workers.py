@@ -38,6 +38,8 @@ class WorkerInfo:
     release_source: str = ""
     """What it was read from: ``ASOK_RELEASE``, ``git commit`` or ``package version``; '': not known."""
     queues: tuple[str, ...] = ()
+    more_queues: bool = False
+    """Whether it serves more queues than were read."""
     concurrency: int = 0
     """Threads in all its processes."""
     processes: int = 0
@@ -82,7 +84,13 @@ class WorkerInfo:
     """Whether it ends pauses of queues whose end has come; no worker of an earlier release does."""
     jobs: tuple[RunningJob, ...] = ()
     problem: str = ""
-    """Why it cannot be read (its key is not a hash), or an empty string."""
+    """Why it cannot be read (its key is not a hash, or names no queue), or an empty string."""
+
+    @property
+    def queues_unread(self) -> str:
+        """Why it is not known which queues it serves, or ''."""
+        most = f"only {len(self.queues):,} of them were read" if self.more_queues else ""
+        return self.problem or most
 
     def no_heartbeat_for(self, now: float) -> float | None:
         """Seconds since its last heartbeat, where that is too long ago; None where it is not."""
@@ -93,6 +101,11 @@ class WorkerInfo:
     def is_alive(self, now: float) -> bool:
         """Whether its lease holds at ``now``."""
         return (self.lease_until or 0) > now
+
+    def responds(self, now: float) -> bool:
+        """Whether its lease holds at ``now``, and it is known to send heartbeats."""
+        known = self.beat_at is not None and self.no_heartbeat_for(now) is None
+        return known and self.is_alive(now)
 
     def state(self, now: float) -> str:
         """Its state in a word, by which it is shown.

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from asok_core.backends.roles import Reader
 from asok_core.errors import Refused, UsageError
-from asok_core.inspection import reasons
+from asok_core.inspection import reasons, worker_reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.elsewhere import Elsewhere
 from asok_core.inspection.error_groups import normalised_error
@@ -231,15 +231,17 @@ def known_worker(name: str, snapshot: Snapshot, operations: Sequence[Activity]) 
     found = next((each for each in snapshot.workers if each.id == name), None)
     if found is not None:
         return _known_worker(found, snapshot, operations)
-    gone = Explanation("not registered", (reasons.unregistered(name),))
+    state = "not known" if snapshot.workers_unread else "not registered"
+    gone = Explanation(state, (worker_reasons.unregistered(name, snapshot),))
     return Explained("worker", name, snapshot.taken_at, gone)
 
 
 def _known_worker(
     chosen: WorkerInfo, snapshot: Snapshot, operations: Sequence[Activity]
 ) -> Explained:
-    found = ranked(reasons.of_worker(chosen, snapshot, operations))
-    state = f"{chosen.running} of {chosen.slots} slots busy"
+    found = ranked(worker_reasons.of_worker(chosen, snapshot, operations))
+    slots = f"{chosen.running} of {chosen.slots} slots busy"
+    state = "not known" if chosen.problem else slots
     return Explained("worker", chosen.id, snapshot.taken_at, Explanation(state, found))
 
 
@@ -247,4 +249,7 @@ def _which_worker(name: str, found: list[str], snapshot: Snapshot) -> str:
     if found:
         return f"{len(found)} workers have ids that begin with {name!r}: {', '.join(found[:3])}"
     known = ", ".join(sorted(each.id for each in snapshot.workers)[:3]) or "none"
+    if snapshot.workers_unread:
+        why = f"not all workers were read: {snapshot.workers_unread}"
+        return f"no worker that was read has an id that begins with {name!r} ({why})"
     return f"no worker has an id that begins with {name!r}; workers: {known}"

@@ -38,7 +38,7 @@ def _of_unknown_queues(snapshot: Snapshot, number: int) -> Iterator[str]:
     if paused:
         yield f"{_names(paused)} {be(len(paused))} paused: jobs that go there wait until resumed"
     if unserved:
-        yield f"no worker takes jobs from {_names(unserved)}: jobs that go there wait"
+        yield f"{_no_worker(snapshot)} jobs from {_names(unserved)}: jobs that go there wait"
     pace = sum(_an_hour(queue) for queue in others if queue.name in served)
     if pace and number > pace:
         yield (
@@ -63,7 +63,7 @@ def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
     if paused:
         yield f"{_names(paused)} {be(len(paused))} paused: jobs wait there until resumed"
     if unserved:
-        yield f"no worker takes jobs from {_names(unserved)}"
+        yield f"{_no_worker(snapshot)} jobs from {_names(unserved)}"
     for name, number in to.items():
         hours = _hours(known.get(name), number)
         if name in served and name not in paused and hours > 1:
@@ -76,6 +76,10 @@ def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
 def _served(snapshot: Snapshot) -> set[str]:
     now = snapshot.taken_at
     return {name for each in snapshot.workers if each.claims(now) for name in each.queues}
+
+
+def _no_worker(snapshot: Snapshot) -> str:
+    return "no worker takes" if snapshot.knows_serving else "no worker is known to take"
 
 
 def _an_hour(queue: QueueStats) -> float:

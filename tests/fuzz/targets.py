@@ -162,7 +162,8 @@ def workers(fields: dict[str, bytes], lease: float | None, parts: list[bytes]) -
     assert worker.slots >= 0
     assert isinstance(worker.trouble, str)
     parsing.bucket(0, 10, parts)
-    parsing.server("u", b"\r\n".join(parts), parts, parts, 0.1)
+    config = dict.fromkeys(parsing.SERVER_SETTINGS, parts)
+    parsing.server("u", b"\r\n".join(parts), config, parts, 0.1)
 
 
 @given(some.words)

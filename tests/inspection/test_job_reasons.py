@@ -32,7 +32,7 @@ CLAIMED = JobRecord("j", Status.PENDING, queue="mail")
 
 def held(
     worker: WorkerInfo | None = WORKER, record: JobRecord = RUNNING, *stacks: JobStack,
-    timeout: float | None = None, unread: tuple[str, ...] = (), figures: Figures | None = None,
+    timeout: float | None = None, unread: str = "", figures: Figures | None = None,
     since_release: Figures | None = None, events: tuple[SystemEvent, ...] = (),
 ) -> Explanation:  # fmt: skip
     whole = Snapshot(
@@ -40,7 +40,7 @@ def held(
         ServerInfo("redis://x"),
         (QueueStats("mail", 0),),
         (worker,) if worker else (),
-        unread=unread,
+        workers_unread=unread,
         events=events,
     )
     payload = Payload(b"", replace(JOB, timeout=timeout), Trust.SIGNED)
@@ -219,7 +219,7 @@ def test_a_long_job_names_the_release_that_began_shortly_before_it(
 
 
 def test_a_worker_that_was_not_read_is_not_lost() -> None:
-    assert first(held(None, unread=("5 workers were not read",))).code == "worker_not_read"
+    assert first(held(None, unread="5 workers were not read")).code == "worker_not_read"
     assert first(held(None)).code == "worker_lost"
     assert "is not there" in first(held(None)).text
 

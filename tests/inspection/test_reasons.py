@@ -15,8 +15,9 @@ from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import ranked
-from asok_core.inspection.reasons import impediment, of_queue, of_worker
+from asok_core.inspection.reasons import of_queue
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.worker_reasons import impediment, of_worker
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job, JobRecord
@@ -331,7 +332,7 @@ def test_a_worker_without_heartbeat_is_not_relied_on() -> None:
     assert found.estimate is not None
     assert (found.estimate.low, found.estimate.basis) == (
         None,
-        "no worker that serves its queue sends heartbeats",
+        "no worker that serves its queue is known to send heartbeats",
     )
     assert [r.code for r in of_worker(STALLED, whole, ())] == ["worker_no_heartbeat"]
     busy = replace(whole, workers=(replace(STALLED, running=4),))

@@ -7,6 +7,8 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
+from asok_core.backends.redis.parsing import MOST_SERVED
+from asok_core.backends.redis.reading.overview import MOST_WORKERS
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import Refused, Unreachable
@@ -326,6 +328,42 @@ def test_a_name_that_is_too_long_makes_no_second_queue_and_no_second_worker(
         "1 name of paused queues was not read: it is longer than 1,024 bytes",
         "1 name of workers was not read: it is longer than 1,024 bytes",
     }
+
+
+def test_more_workers_than_are_read_are_reported_and_none_of_them_is_dead(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    for number in range(MOST_WORKERS):
+        work(redis_client, f"w{number}", "default", lease=300)
+    assert reader.snapshot().workers_unread == ""
+    work(redis_client, "last", "mail", lease=60)
+    hold(redis_client, "last.1", job(1, "mail"))
+    reader.snapshot()
+    found = reader.snapshot()
+    assert found.workers_unread == "501 names of workers are in Redis, and 500 of them were read"
+    assert found.unread == (found.workers_unread,)
+    assert (found.active, found.orphaned) == (1, 0)
+    redis_client.zrem(KEYS.workers, "last")
+    assert reader.snapshot().orphaned == 1
+
+
+def test_a_worker_of_which_only_the_lease_is_left_is_unreadable(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "w1", "default")
+    redis_client.delete(KEYS.worker("w1"))
+    (worker,) = reader.snapshot().workers
+    assert worker.trouble == "unreadable: its key asok:worker:w1 names no queue"
+
+
+def test_queues_of_a_worker_beyond_those_that_are_read_are_not_known(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    work(redis_client, "w1", *(f"q{number}" for number in range(MOST_SERVED)))
+    work(redis_client, "w2", *(f"q{number}" for number in range(MOST_SERVED + 1)))
+    work(redis_client, "w3", *(f"{number:060}" for number in range(MOST_SERVED + 200)))
+    more = {each.id: each.more_queues for each in reader.snapshot().workers}
+    assert more == {"w1": False, "w2": True, "w3": True}
 
 
 def test_a_name_as_long_as_a_name_may_be_is_read(

@@ -45,7 +45,8 @@ ROLES = {
 SCRIPTED = {"EVAL", "EVALSHA", "SCRIPT LOAD"}
 CLUSTER = {"CLUSTER KEYSLOT", "CLUSTER SLOTS"}
 WITHHELD = {
-    # It would show the server's passwords. Without it the console does not know `save`.
+    # It would show the server's passwords. Without it the console does not know `save`,
+    # nor always whether Redis refuses changes.
     "CONFIG GET",
     # It ends connections of anybody. Without it a dead worker's blocked claim is unblocked, not cut.
     "CLIENT KILL",

@@ -14,6 +14,7 @@ from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.console import Open
@@ -21,6 +22,7 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 NOW = 1_772_333_820.0
+FAILED_SAVE = ServerInfo("redis://x", last_save_ok=False, persistence="rdb")
 
 
 def _settings(server: EmbeddedRedis) -> Settings:
@@ -180,6 +182,40 @@ def test_a_replica_without_its_master_does_not_know_whether_a_pause_has_ended() 
     assert line in [each.line for each in alerts(Snapshot(NOW, replica, (over,)), 1000)]
     cut_off = replica._replace(master_link="down")
     assert line not in [each.line for each in alerts(Snapshot(NOW, cut_off, (over,)), 1000)]
+
+
+@pytest.mark.parametrize(
+    ("server", "cost", "line"),
+    [
+        (FAILED_SAVE._replace(stops_on_save_error=True), Severity.NO_CHANGES,
+         "Redis could not save its data to disk: it refuses changes; its log says why"),
+        (FAILED_SAVE, Severity.NO_CHANGES,
+         "Redis could not save its data to disk: it may refuse changes; its log says why"),
+        (FAILED_SAVE._replace(stops_on_save_error=False), Severity.LOSS_POSSIBLE,
+         "Redis could not save its data to disk: its log says why"),
+        (ServerInfo("redis://x", good_replicas=1, required_replicas=2), Severity.NO_CHANGES,
+         "Redis has 1 replica that does not lag, fewer than min-replicas-to-write: it refuses changes"),
+    ],
+)  # fmt: skip
+def test_a_redis_is_reported_to_refuse_changes_only_where_that_is_known(
+    server: ServerInfo, cost: Severity, line: str
+) -> None:
+    (found,) = alerts(Snapshot(NOW, server), 1000)
+    assert (found.cost, found.line) == (cost, line)
+
+
+def test_without_all_workers_or_the_clock_of_the_master_no_worker_is_called_absent() -> None:
+    queues = (QueueStats("high", 4),)
+    unread = Snapshot(NOW, ServerInfo("redis://x"), queues, workers_unread="too many")
+    (found,) = alerts(unread, 1000)
+    assert found.line == "no worker is known to claim jobs of high (4)"
+    replica = ServerInfo("redis://x", role="slave", master_link="up")
+    stalled = WorkerInfo("w1", queues=("high",), beat_at=NOW - 40, lease_until=NOW - 10)
+    lines = [each.line for each in alerts(Snapshot(NOW, replica, queues, (stalled,), due=99), 1000)]
+    assert lines == [
+        "this Redis is a replica: it refuses every change, and may lag behind",
+        "no worker is known to claim jobs of high (4)",
+    ]
 
 
 def test_names_that_were_not_read_hide_no_job_that_waits() -> None:

@@ -126,7 +126,7 @@ def queue_lines(
     titles, *lines = table(columns, rows, width)
     yield "", [ink.dim(titles)]
     for queue, line in zip(snapshot.queues, lines, strict=True):
-        current = not snapshot.server.is_cut_off
+        current = snapshot.knows_workers
         words = pause_words(queue.pause, snapshot.taken_at, current=current) if queue.paused else ""
         below = [ink.dim(fit(f"    paused{safe(words, LONGEST_PAUSED)}", width))] if words else []
         yield queue.name, [line, *below]

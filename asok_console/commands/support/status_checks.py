@@ -44,6 +44,8 @@ class Checks(NamedTuple):
             reasons = [
                 f"{each.id}: {each.trouble or each.condition}" for each in live if each.condition
             ]
+            if snapshot.workers_unread:
+                reasons.append(f"not all workers were read: {snapshot.workers_unread}")
             why = f" ({'; '.join(reasons)})" if reasons else ""
             yield f"workers that run jobs: {able}, at least {self.require_workers} required{why}"
 

@@ -64,7 +64,8 @@ def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     snapshot = status.snapshot
     now = snapshot.taken_at
     columns = (*QUEUE_COLUMNS, TextColumn(""))
-    rows = [(*queue_cells(queue, now), _note(queue)) for queue in snapshot.queues]
+    unserved = "no worker" if snapshot.knows_serving else "no known worker"
+    rows = [(*queue_cells(queue, now), _note(queue, unserved)) for queue in snapshot.queues]
     for name, lines in queue_lines(snapshot, columns, rows, width):
         yield from lines
         page = status.next_jobs.get(name)
@@ -74,12 +75,12 @@ def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
             yield ink.dim(fit(f"    and {numbers.count(page.total - len(page.rows))} more", width))
 
 
-def _note(queue: QueueStats) -> str:
+def _note(queue: QueueStats, unserved: str) -> str:
     if queue.problem:
         return queue.problem
     if queue.paused:
         return "paused"
-    return "no worker" if queue.pending and not queue.consumers else ""
+    return unserved if queue.pending and not queue.consumers else ""
 
 
 def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:

@@ -75,20 +75,18 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
         if q.pending and not q.consumers and not q.paused
     ]
     if alone:
-        yield Alert(Severity.JOBS_WAIT, f"no worker claims jobs of {_named(alone, 'queue')}")
-    # Without its master a replica does not know whether a pause has ended.
+        verb = "claims" if snapshot.knows_serving else "is known to claim"
+        yield Alert(Severity.JOBS_WAIT, f"no worker {verb} jobs of {_named(alone, 'queue')}")
+    # A replica does not always know whether a pause has ended, nor what is due.
     late = [
         q.name
         for q in snapshot.queues
-        if q.paused
-        and q.pause
-        and q.pause.overdue(snapshot.taken_at)
-        and not snapshot.server.is_cut_off
+        if q.paused and q.pause and q.pause.overdue(snapshot.taken_at) and snapshot.knows_workers
     ]
     if late:
         line = f"no worker has ended the pause of {_named(late, 'queue')}, whose end has passed"
         yield Alert(Severity.JOBS_WAIT, line)
-    if snapshot.due > OVERDUE:
+    if snapshot.due > OVERDUE and snapshot.knows_workers:
         line = f"{snapshot.due:,} delayed jobs are due, and no worker promotes them"
         yield Alert(Severity.JOBS_WAIT, line)
     if snapshot.orphaned:
@@ -103,7 +101,9 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
 
 def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
     now = snapshot.taken_at
-    stalled = [worker for worker in snapshot.workers if stale(worker, now)]
+    # The clock of a replica may be ahead of the one by which they send heartbeats.
+    late = [worker for worker in snapshot.workers if stale(worker, now)]
+    stalled = late if snapshot.knows_workers else []
     troubled = [each for each in snapshot.workers if each.trouble and not stale(each, now)]
     yield from _each(
         Severity.WORKERS_FAIL,
@@ -149,7 +149,13 @@ def _of_server(server: ServerInfo) -> Iterator[Alert]:
         yield Alert(Severity.NO_CHANGES, line)
     yield from _of_memory(server)
     if server.last_save_ok is False and server.persistence != "none":
-        line = "Redis could not save its data to disk: it may refuse changes; its log says why"
+        yield _of_failed_save(server)
+    if server.role != "slave" and server.refuses_unreplicated:
+        line = (
+            f"Redis has {plural(server.good_replicas or 0, 'replica')} that "
+            f"{'does' if server.good_replicas == 1 else 'do'} not lag, fewer than min-replicas-to-write: "
+            "it refuses changes"
+        )
         yield Alert(Severity.NO_CHANGES, line)
     if server.last_append_ok is False:
         line = "Redis cannot write its append-only file: it refuses changes; its log says why"
@@ -157,6 +163,14 @@ def _of_server(server: ServerInfo) -> Iterator[Alert]:
     if server.persistence == "none":
         line = "Redis has no persistence: a restart loses every job"
         yield Alert(Severity.LOSS_POSSIBLE, line)
+
+
+def _of_failed_save(server: ServerInfo) -> Alert:
+    failed = "Redis could not save its data to disk"
+    if server.role == "slave" or server.refuses_unsaved is False:
+        return Alert(Severity.LOSS_POSSIBLE, f"{failed}: its log says why")
+    refuses = "refuses" if server.refuses_unsaved else "may refuse"
+    return Alert(Severity.NO_CHANGES, f"{failed}: it {refuses} changes; its log says why")
 
 
 def _of_memory(server: ServerInfo) -> Iterator[Alert]:

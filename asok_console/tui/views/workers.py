@@ -232,8 +232,9 @@ class WorkersView(NamedView):
         if snapshot is not None and stale(worker, snapshot.taken_at):
             silence = ago(worker.beat_at, snapshot.taken_at)
             lines.insert(0, f"no heartbeat for {silence}: the worker may not receive this")
-        if alone:
-            lines.append(f"no other worker serves {', '.join(alone)}")
+        if alone and snapshot is not None:
+            serves = "serves" if snapshot.knows_serving else "is known to serve"
+            lines.append(f"no other worker {serves} {', '.join(alone)}")
         return tuple(lines)
 
     @on(RowList.Opened)

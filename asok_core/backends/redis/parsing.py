@@ -45,9 +45,17 @@ WORKER_FIELDS = (
     "ends_pauses",
 )
 
+SAVE, STOPS_ON_SAVE_ERROR, REQUIRED_REPLICAS = SERVER_SETTINGS = (
+    "save",
+    "stop-writes-on-bgsave-error",
+    "min-replicas-to-write",
+)
+"""Settings of Redis that ``server`` reads."""
 _LONGEST_REASON = 512
 LONGEST_FIELD = 65_536
 """Bytes of a field of a worker's hash that ``worker.lua`` sends."""
+MOST_SERVED = 1000
+"""Queues of one worker that are read."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")
 
 
@@ -111,8 +119,9 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
     """A worker of its lease and the fields of its hash (WORKER_FIELDS)."""
     named = fields.get("queues") or b""
     queues = text(named).split(",")
-    if len(named) >= LONGEST_FIELD:
-        # It was cut, and the last name with it.
+    is_cut = len(named) >= LONGEST_FIELD
+    if is_cut:
+        # The last name was cut with it.
         queues = queues[:-1]
     processes = min(count(fields.get("processes")), 256)
     return WorkerInfo(
@@ -122,7 +131,8 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         version=text(fields.get("version"))[:50],
         release=text(fields.get("release"))[:64],
         release_source=text(fields.get("release_source"))[:20],
-        queues=tuple(dict.fromkeys(each for each in queues[:1000] if each)),
+        queues=tuple(dict.fromkeys(each for each in queues[:MOST_SERVED] if each)),
+        more_queues=is_cut or len(queues) > MOST_SERVED,
         concurrency=count(fields.get("concurrency")),
         processes=processes,
         process_numbers=tuple(
@@ -152,13 +162,19 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
 
 
 def server(
-    url: str, info_reply: object, save_reply: object, keys_reply: object, round_trip: float
+    url: str,
+    info_reply: object,
+    config: Mapping[str, object],
+    keys_reply: object,
+    round_trip: float,
 ) -> ServerInfo:
-    """What INFO, CONFIG GET save and DBSIZE say; what Redis refuses to say stays unknown."""
+    """What INFO, CONFIG GET of some settings and DBSIZE say; what Redis refuses to say stays unknown."""
     info = {}
     if isinstance(info_reply, bytes):
         lines = (line.partition(":") for line in text(info_reply).splitlines())
         info = {name: value for name, found, value in lines if found}
+    set_to = {name: _setting(reply) for name, reply in config.items()}
+    stops = set_to.get(STOPS_ON_SAVE_ERROR)
     saved, appended = info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")
     return ServerInfo(
         url=url,
@@ -169,12 +185,16 @@ def server(
         max_memory=whole(info.get("maxmemory")),
         eviction_policy=info.get("maxmemory_policy"),
         ops_per_second=number(info.get("instantaneous_ops_per_sec")),
-        persistence=_persistence(info, save_reply),
+        persistence=_persistence(info, set_to.get(SAVE)),
         clients=whole(info.get("connected_clients")),
         uptime=number(info.get("uptime_in_seconds")),
         evicted_keys=whole(info.get("evicted_keys")),
         last_save_ok=None if saved is None else saved == "ok",
         last_append_ok=None if appended is None else appended == "ok",
+        stops_on_save_error=None if stops is None else stops == "yes",
+        # Redis reports them only where it requires some.
+        good_replicas=whole(info.get("min_slaves_good_slaves")),
+        required_replicas=whole(set_to.get(REQUIRED_REPLICAS)),
         run_id=info.get("run_id", ""),
         keys=whole(keys_reply),
         master_link=info.get("master_link_status", ""),
@@ -185,13 +205,19 @@ def server(
     )
 
 
-def _persistence(info: Mapping[str, str], save_reply: object) -> str | None:
+def _setting(reply: object) -> str | None:
+    """A setting, of the reply of CONFIG GET; None for a user who may not ask."""
+    return text(reply[1]) if isinstance(reply, list) and len(reply) == 2 else None
+
+
+def _persistence(info: Mapping[str, str], save: str | None) -> str | None:
     if "aof_enabled" not in info:
         return None
-    if isinstance(save_reply, list) and len(save_reply) == 2:
-        snapshots = bool(save_reply[1])
+    if save is not None:
+        snapshots = bool(save)
     else:
         # Where CONFIG is forbidden: a server that has saved in the background does so by a rule.
-        snapshots = info.get("rdb_last_bgsave_time_sec", "-1") != "-1"
+        tried = info.get("rdb_last_bgsave_time_sec", "-1") != "-1"
+        snapshots = tried or info.get("rdb_last_bgsave_status") == "err"
     kinds = ["aof"] * (info["aof_enabled"] == "1") + ["rdb"] * snapshots
     return "+".join(kinds) or "none"

@@ -32,7 +32,7 @@ def plan_for_queue(
             return None
         served = _served(queue, snapshot)
         waiting = f"{queue.pending:,} pending, {queue.running:,} running; {served}"
-        current = snapshot is not None and not snapshot.server.is_cut_off
+        current = snapshot is not None and snapshot.knows_workers
         words = pause_words(queue.pause, before, current=current)
         paused = (f"paused{words}",) if queue.paused else ()
         return Plan(action.operation(), scope, None, (waiting, *paused))

@@ -47,7 +47,10 @@ class Discovery:
 
     @property
     def covered(self) -> int:
-        """How many are in further active lists of workers with a lease, whose hashes do not name them."""
+        """How many are in further active lists of workers with a lease, whose hashes do not name them.
+
+        Also in those of workers of which it is not known whether they have a lease.
+        """
         return sum(length for key, length in self._lists.items() if key in self._leased)
 
     def scan(self) -> Query[Scan]:
@@ -92,8 +95,13 @@ class Discovery:
         """How many jobs each active list holds that was found."""
         return by_key({key: maybe("LLEN", key) for key in self._lists})
 
-    def note_lengths(self, lengths: Mapping[bytes, Any], workers: Iterable[WorkerInfo]) -> None:
-        """Keep the active lists that hold jobs and that the hash of none of ``workers`` names."""
+    def note_lengths(
+        self, lengths: Mapping[bytes, Any], workers: Iterable[WorkerInfo], *, all_leases: bool
+    ) -> None:
+        """Keep the active lists that hold jobs and that the hash of none of ``workers`` names.
+
+        Unless ``all_leases`` were read, a worker that is not among them may have one.
+        """
         queues = {worker.id: worker.queues for worker in workers}
         self._lists, self._leased = {}, set()
         for key, length in lengths.items():
@@ -101,5 +109,5 @@ class Discovery:
             worker_id = worker_of(process)
             if length and queue not in queues.get(worker_id, ()):
                 self._lists[key] = length
-                if worker_id in queues:
+                if worker_id in queues or not all_leases:
                     self._leased.add(key)

@@ -15,6 +15,7 @@ from asok_core.backends.redis.reading.queries import BRIEF, Window
 from asok_core.backends.redis.reading.query import (
     Command,
     Query,
+    by_key,
     known,
     maybe,
     named,
@@ -29,6 +30,7 @@ from asok_core.inspection.rows import digest
 from asok_core.jobs.numbers import score
 
 MOST_WORKERS = 500
+NO_LEASES = "the key of their leases is not a sorted set"
 CLIP = LONGEST_NAME + 1
 """Bytes of a name that are asked for, so that one that is too long shows that it is."""
 
@@ -45,12 +47,12 @@ class Names(NamedTuple):
 
 
 class Leases(NamedTuple):
-    """The workers and until when each lease holds (None: not a number).
+    """The workers and until when each lease holds (None: not a number), of the latest leases.
 
-    ``readable`` is False for a key of another type; ``long`` as in ``Names``.
+    ``total`` is how many there are, None for a key of another type; ``long`` as in ``Names``.
     """
 
-    readable: bool
+    total: int | None
     leases: Mapping[str, float | None]
     long: int = 0
 
@@ -60,7 +62,7 @@ class Overview(NamedTuple):
 
     now: float
     info: object
-    save: object
+    config: Mapping[str, object]
     keys: object
     queues: Names
     paused: Names
@@ -86,8 +88,8 @@ class Overview(NamedTuple):
             yield "dead jobs cannot be read or written: their key is not a list"
         if self.delayed.total is None:
             yield "delayed jobs cannot be read or written: their key is not a sorted set"
-        if not self.leases.readable:
-            yield "workers cannot be read: the key of their leases is not a sorted set"
+        if self.leases.total is None:
+            yield f"workers cannot be read: {NO_LEASES}"
         if self.events.problem:
             yield "events cannot be read or recorded: their key is not a stream"
         for what, found in self._sets():
@@ -96,23 +98,33 @@ class Overview(NamedTuple):
 
     def unread(self) -> Iterator[str]:
         """Lines about names that were not read."""
-        for what, long in (
-            *((what, found.long) for what, found in self._sets()),
-            ("workers", self.leases.long),
-        ):
-            if long:
-                one_or_more = (
-                    f"1 name of {what} was not read: it is"
-                    if long == 1
-                    else f"{long:,} names of {what} were not read: each is"
-                )
-                yield f"{one_or_more} longer than {LONGEST_NAME:,} bytes"
         for what, (total, names, long) in self._sets():
-            if total is not None and total > len(names) + long:
-                yield f"{total:,} names of {what} are in Redis, and {len(names):,} of them were read"
+            yield from _unread(what, total, len(names), long)
+        yield from self._unread_workers()
+
+    @property
+    def workers_unread(self) -> str:
+        """Why there may be more workers than were read, or ''."""
+        return NO_LEASES if self.leases.total is None else "; ".join(self._unread_workers())
+
+    def _unread_workers(self) -> Iterator[str]:
+        total, leases, long = self.leases
+        return _unread("workers", total, len(leases), long)
 
     def _sets(self) -> tuple[tuple[str, Names], ...]:
         return ("queues", self.queues), ("paused queues", self.paused)
+
+
+def _unread(what: str, total: int | None, read: int, long: int) -> Iterator[str]:
+    if long:
+        one_or_more = (
+            f"1 name of {what} was not read: it is"
+            if long == 1
+            else f"{long:,} names of {what} were not read: each is"
+        )
+        yield f"{one_or_more} longer than {LONGEST_NAME:,} bytes"
+    if total is not None and total > read + long:
+        yield f"{total:,} names of {what} are in Redis, and {read:,} of them were read"
 
 
 def overview(
@@ -127,11 +139,11 @@ def overview(
         Overview,
         now=server_time(),
         info=maybe("INFO"),
-        save=maybe("CONFIG", "GET", "save"),
+        config=by_key({each: maybe("CONFIG", "GET", each) for each in parsing.SERVER_SETTINGS}),
         keys=maybe("DBSIZE"),
         queues=_names(queries, keys.queues),
         paused=_names(queries, keys.paused),
-        leases=_leases(queries, keys.workers),
+        leases=read_leases(queries, keys.workers),
         scanned=scan,
         delayed=queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
         newest_dead=queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
@@ -186,18 +198,19 @@ def _names(queries: Queries, key: str) -> Query[Names]:
     return Query((("SCARD", key), scan), read)
 
 
-def _leases(queries: Queries, key: str) -> Query[Leases]:
+def read_leases(queries: Queries, key: str) -> Query[Leases]:
+    """The leases of the set ``key``."""
     command = queries.clipped(CLIP, "ZREVRANGE", key, 0, MOST_WORKERS - 1, "WITHSCORES")
 
     def read(replies: Sequence[Any]) -> Leases:
-        (reply,) = replies
-        if wrong_type(reply):
-            return Leases(False, {})
+        total, reply = replies
+        if wrong_type(total):
+            return Leases(None, {})
         found = required(reply)
         pairs = list(zip(found[::2], found[1::2], strict=True))
         leases = {
             parsing.text(name): score(until) for name, until in pairs if len(name) <= LONGEST_NAME
         }
-        return Leases(True, leases, len(pairs) - len(leases))
+        return Leases(required(total), leases, len(pairs) - len(leases))
 
-    return Query((command,), read)
+    return Query((("ZCARD", key), command), read)

@@ -22,6 +22,7 @@ from asok_core.backends.redis.reading.overview import (
     overview,
     paused_among,
     pauses_of,
+    read_leases,
 )
 from asok_core.backends.redis.reading.queries import HELD, Held, QueueReading, WorkerReading
 from asok_core.backends.redis.reading.query import by_key, known, maybe, named
@@ -95,7 +96,7 @@ class SnapshotBuilder:
         noted = self._notes.query(queries)
         found = round_trips.ask(overview(queries, self._keys, self._discovery.scan(), news, noted))
         server = parsing.server(
-            self._url, found.info, found.save, found.keys, round_trips.last_seconds
+            self._url, found.info, found.config, found.keys, round_trips.last_seconds
         )
         # Jobs that were named before are not left out because what was remembered of them is void.
         had_jobs = bool(self._running)
@@ -124,13 +125,16 @@ class SnapshotBuilder:
                 pauses=pauses_of(queries, self._keys, [each for each in names if each in paused]),
             )
         )
+        leases = self._registered(round_trips, found.leases.leases, details.workers)
         workers = [
             self._worker(each, lease, details.workers[each].fields)
-            for each, lease in found.leases.leases.items()
+            for each, lease in leases.items()
         ]
-        self._discovery.note_lengths(details.active_lists, workers)
+        self._discovery.note_lengths(
+            details.active_lists, workers, all_leases=not found.workers_unread
+        )
         held = round_trips.ask(
-            by_key({each: queries.held(each, said, most) for each, said in details.workers.items()})
+            by_key({each: queries.held(each, details.workers[each], most) for each in leases})
         )
 
         running = {each: self._running.parse(parts.lists) for each, parts in held.items()}
@@ -188,6 +192,7 @@ class SnapshotBuilder:
             dead_head=found.dead_head,
             problems=(*found.problems(), *self._problems(held), *_problems_of(notes)),
             unread=unread,
+            workers_unread=found.workers_unread,
             events=self._events.note(events),
             events_since=self._events.since,
             notes=notes,
@@ -204,13 +209,32 @@ class SnapshotBuilder:
             self._reset()
         return changed
 
+    def _registered(
+        self,
+        round_trips: RoundTrips,
+        leases: Mapping[str, float | None],
+        read: Mapping[str, WorkerReading],
+    ) -> Mapping[str, float | None]:
+        """The same without the workers that stopped before their hashes were read."""
+        empty = {
+            each
+            for each, (fields, _) in read.items()
+            if fields is not None and not any(fields.values())
+        }
+        if not empty:
+            return leases
+        now = round_trips.ask(read_leases(round_trips.queries, self._keys.workers)).leases
+        return {each: leases[each] for each in leases if each in now or each not in empty}
+
     def _worker(
         self, worker_id: str, lease: float | None, fields: dict[str, Any] | None
     ) -> WorkerInfo:
-        if fields is not None:
-            return parsing.worker(worker_id, lease, fields)
-        problem = f"its key {self._keys.worker(worker_id)} is not a hash"
-        return replace(parsing.worker(worker_id, lease, {}), problem=problem)
+        found = parsing.worker(worker_id, lease, fields or {})
+        if found.queues:
+            return found
+        # Each heartbeat writes them: what else it would report is missing as well.
+        why = "is not a hash" if fields is None else "names no queue"
+        return replace(found, problem=f"its key {self._keys.worker(worker_id)} {why}")
 
     def _problems(self, held: Mapping[str, Held]) -> Iterator[str]:
         """Lines about active lists and statistics whose keys are of another type."""
