@@ -199,7 +199,7 @@ class Redaction:
 
 
 class NoRedaction(Redaction):
-    """Shows everything, also what tasks declare: for whoever says so in so many words."""
+    """Shows everything, also what tasks declare: only for an operator who requests that explicitly."""
 
     def _pattern(self, job: Job | None) -> NamePattern | None:  # noqa: ARG002
         return None

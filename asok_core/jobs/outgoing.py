@@ -1,4 +1,4 @@
-"""The way of a call to a signed envelope: arguments are encoded, and the job is written and signed."""
+"""From a call to a signed envelope: the arguments are encoded, and the job is written and signed."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class IdleWait:
         return self._blocked.disarm(self._consumer.connection)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep until something happens; sees to it that enough threads are awake."""
+        """Sleep until something happens. Enough threads are kept awake."""
         self._threads.notify_at = self._prefetch.size // 2
         until, waiting = time.monotonic() + seconds, self._threads.waiting
         while waiting and self._prefetch.few:

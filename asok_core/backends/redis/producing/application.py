@@ -135,7 +135,7 @@ class RedisBackend:
     def cancel(self, job_id: str) -> bool:
         """Move a job that is pending or delayed to the trash. True if it will not run.
 
-        One that runs is asked to stop, which its task may heed (``cancelled()``); that is False.
+        One that runs is requested to stop, which its task can check (``cancelled()``); that is False.
 
         The job is looked for through the whole of its queue. Without a record, or with one that the
         framework wrote, all queues and the delayed set are looked through, for a few seconds at most.
