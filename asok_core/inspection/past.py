@@ -13,6 +13,7 @@ from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.inspection.pauses import END_OF_PAUSE
 from asok_core.inspection.phrases import named
 from asok_core.inspection.reason import Reason
+from asok_core.jobs.numbers import number
 
 _SWITCHES = {
     "pause": True,
@@ -81,33 +82,58 @@ def pauses(
 ) -> Iterator[PastPause]:
     """The pauses of a queue that are over, oldest first. An event of an operation is the operation's."""
     switches = [
-        (each.at, each.action, each.who, each.reason)
+        _Switch(each.at, _SWITCHES[each.action], each.who, each.reason, each.until, each.changed)
         for each in activities
         # One that was refused, or changed nothing, paused and resumed nothing.
         if each.queue == queue and each.state == "done" and each.applied
+        if each.at is not None and each.action in _SWITCHES
     ]
     known = {each.operation for each in activities}
     switches += [
-        (each.at, each.kind, _author(each), each.fields.get("reason", ""))
+        _switched(each.at, each)
         for each in events
         if each.fields.get("queue") == queue and each.fields.get("operation") not in known
+        if each.at is not None and each.kind in _SWITCHES
     ]
-    dated = (
-        (at, verb, who, reason)
-        for at, verb, who, reason in switches
-        if at is not None and verb in _SWITCHES
-    )
     begun: PastPause | None = None
-    for at, verb, who, reason in sorted(dated):
-        if not _SWITCHES[verb]:
-            if begun is not None:
-                yield begun._replace(until=at, ended_by=who)
-            begun = None
-        elif begun is None:
-            begun = PastPause(at, who, at, "", reason)
-        else:
+    end: float | None = None
+    for each in sorted(switches, key=lambda each: (each.at, not each.pauses)):
+        if begun is not None and not each.changed:
+            # Where another pause begins, the end of the one before is recorded nowhere.
+            over = each.at if end is None else min(each.at, end)
+            yield begun._replace(until=over, ended_by="" if each.pauses else each.who)
+        if not each.pauses:
+            begun, end = None, None
+            continue
+        if begun is not None and each.changed:
             # It has the reason that it got last, or none, from whoever changed it.
-            begun = begun._replace(reason=reason, changed_by=who or "not known")
+            begun = begun._replace(reason=each.reason, changed_by=each.who or "not known")
+        else:
+            begun = PastPause(each.at, each.who, each.at, "", each.reason)
+        end = each.until
+
+
+class _Switch(NamedTuple):
+    """A pause or its end. ``changed``: a pause that changed the one before."""
+
+    at: float
+    pauses: bool
+    who: str
+    reason: str = ""
+    until: float | None = None
+    changed: bool = False
+
+
+def _switched(at: float, event: SystemEvent) -> _Switch:
+    fields = event.fields
+    return _Switch(
+        at,
+        _SWITCHES[event.kind],
+        _author(event),
+        fields.get("reason", ""),
+        number(fields.get("until")),
+        fields.get("changed") == "1",
+    )
 
 
 def _author(event: SystemEvent) -> str:

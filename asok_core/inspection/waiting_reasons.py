@@ -89,9 +89,10 @@ def delayed(case: Case) -> Iterator[Reason]:
 
 def _releases(case: Case) -> Iterator[Reason]:
     """That its next attempt may run on another release than the last, where workers run several."""
-    last = case.record.release if case.record is not None else None
-    serving = [each for each in case.snapshot.workers if case.queue in each.queues]
-    found = releases(serving, case.now)
+    # A worker that postpones a job for its signature has not run it, and writes its release all the same.
+    ran = case.record is not None and case.record.started_at is not None
+    last = case.record.release if case.record is not None and ran else None
+    found = releases(reasons.claiming(case.queue, case.snapshot), case.now)
     if last is None or len(found) < 2:
         return
     run = ", ".join(f"{name or 'not known'} ({number})" for name, number in found.items())

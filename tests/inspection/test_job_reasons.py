@@ -245,8 +245,11 @@ def test_the_next_attempt_may_run_on_another_release(
         replace(WORKER, id=str(at), release=each) for at, each in enumerate(("4f2a1c", *others))
     ]
     elsewhere = replace(WORKER, id="other", queues=("high",), release="elsewhere")
-    whole = Snapshot(NOW, ServerInfo("redis://x"), (), (*workers, elsewhere))
-    record = JobRecord("j", Status.RETRYING, queue="mail", error="KeyError: 1", release=last)
+    leaving = replace(WORKER, id="leaving", release="before", stopping=True)
+    whole = Snapshot(NOW, ServerInfo("redis://x"), (), (*workers, elsewhere, leaving))
+    record = JobRecord(
+        "j", Status.RETRYING, queue="mail", error="KeyError: 1", release=last, started_at=NOW - 60
+    )
     due = NOW + 60 if location is Location.DELAYED else None
     detail = JobDetail("j", record, location, Payload(b"", JOB, Trust.SIGNED), due)
     found = [

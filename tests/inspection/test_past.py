@@ -45,6 +45,20 @@ def test_a_pause_that_only_the_events_have_is_known() -> None:
     ]
 
 
+def test_a_pause_whose_end_nothing_recorded_ends_at_its_own_end_or_before_the_next() -> None:
+    """A worker ended it, and its event has been trimmed, or cannot be read."""
+    later = [switched(430, "resume", "op3"), replace(switched(420, "pause", "op2"), who="bob@web2")]
+    ended = replace(switched(100, "pause", "op1"), until=220.0, reason="bank down")
+    assert list(pauses("mail", [*later, ended], [])) == [
+        PastPause(100, "ann@web1", 220, "", "bank down"),
+        PastPause(420, "bob@web2", 430, "ann@web1"),
+    ]
+    found = list(pauses("mail", [*later, replace(ended, until=None)], []))
+    assert [(each.since, each.until, each.ended_by) for each in found] == [
+        (100, 420, ""), (420, 430, "ann@web1")
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "events",
     [

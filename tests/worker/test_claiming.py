@@ -115,10 +115,9 @@ def test_an_idle_worker_says_next_to_nothing_to_redis(desk: Desk, run_worker: Ru
 
 def sent(desk: Desk, seconds: float) -> int:
     """How many commands Redis processes in some seconds."""
-    before = desk.client.info("stats")["total_commands_processed"]
+    before = int(desk.client.info("stats")["total_commands_processed"])
     time.sleep(seconds)
-    after: int = desk.client.info("stats")["total_commands_processed"]
-    return after - before
+    return int(desk.client.info("stats")["total_commands_processed"]) - before
 
 
 def test_a_paused_queue_is_not_claimed_from_until_it_is_resumed(

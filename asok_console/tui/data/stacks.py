@@ -19,6 +19,7 @@ class Stacks:
     """The answer of the last seconds. A worker may take seconds, for which nothing else may wait."""
 
     def __init__(self) -> None:
+        self._attempt: object = None
         self._found: tuple[JobStack, ...] = ()
         self._due = 0.0
         self._thread: threading.Thread | None = None
@@ -30,20 +31,29 @@ class Stacks:
 
         Without an ``operator`` no worker can be asked.
         """
-        if detail is None or not explains(detail, snapshot.taken_at):
-            # What was found is of an attempt that is over.
-            self._found, self._due = (), 0.0
+        attempt = None
+        if detail is not None and explains(detail, snapshot.taken_at):
+            began = detail.record.started_at if detail.record is not None else None
+            attempt = (detail.id, detail.process, began)
+        if attempt != self._attempt:
+            # What is known is of an attempt that is over.
+            self._attempt, self._found, self._due = attempt, (), 0.0
+        if detail is None or attempt is None:
             return ()
         if operator is None:
             return (JobStack(detail.id, problem="not read: this console is read-only"),)
         is_asking = self._thread is not None and self._thread.is_alive()
         if not is_asking and time.monotonic() >= self._due:
             self._thread = threading.Thread(
-                target=self._ask, args=(operator, detail, snapshot), daemon=True
+                target=self._ask, args=(operator, detail, snapshot, attempt), daemon=True
             )
             self._thread.start()
         return self._found
 
-    def _ask(self, operator: Operator, detail: JobDetail, snapshot: Snapshot) -> None:
-        self._found = stacks_beside(operator, detail, snapshot)
-        self._due = time.monotonic() + AGAIN
+    def _ask(
+        self, operator: Operator, detail: JobDetail, snapshot: Snapshot, attempt: object
+    ) -> None:
+        found = stacks_beside(operator, detail, snapshot)
+        # Another attempt may have begun before the answer came.
+        if attempt == self._attempt:
+            self._found, self._due = found, time.monotonic() + AGAIN

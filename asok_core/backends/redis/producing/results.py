@@ -247,8 +247,9 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
 def _cancelled(record: JobRecord) -> str:
     if (record.error or "").startswith(LOST):
         return f"job {record.id} was lost, and cancelled: {record.error}"
-    before = "started" if record.started_at is None else "finished"
-    return f"job {record.id} was cancelled before it {before}"
+    # A worker of the framework keeps no start, and a retry or a requeue removes that of an attempt before.
+    never_ran = record.started_at is None and not record.foreign and not record.retry_count
+    return f"job {record.id} was cancelled before it {'started' if never_ran else 'finished'}"
 
 
 def _settle_result(future: RemoteFuture[Any], record: JobRecord) -> None:
