@@ -10,7 +10,9 @@ from typing import NamedTuple
 from asok_core.jobs.envelope import Payload
 
 STALE_AFTER = 12.0
-"""Seconds after the last heartbeat from which a worker is stalled: it sends one every 5 s."""
+"""Seconds after the last heartbeat from which a worker is stalled, which sends one every 5 s."""
+_STALE_PART = 0.4
+"""The same, of a worker with a longer lease, in lengths of it: it sends six in that time."""
 GIVEN_RELEASE = "ASOK_RELEASE"
 """The source of a release that the setting states."""
 
@@ -48,6 +50,8 @@ class WorkerInfo:
     started_at: float | None = None
     beat_at: float | None = None
     lease_until: float | None = None
+    lease: float = 0.0
+    """For how many seconds it has its lease after each heartbeat; 0 where that is not known."""
     running: int = 0
     """Jobs in its active lists that have a thread."""
     claimed: int = 0
@@ -94,7 +98,8 @@ class WorkerInfo:
 
     def no_heartbeat_for(self, now: float) -> float | None:
         """Seconds since its last heartbeat, where that is too long ago; None where it is not."""
-        if self.beat_at is None or now - self.beat_at <= STALE_AFTER:
+        limit = max(STALE_AFTER, _STALE_PART * self.lease)
+        if self.beat_at is None or now - self.beat_at <= limit:
             return None
         return now - self.beat_at
 

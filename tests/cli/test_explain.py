@@ -668,7 +668,7 @@ class TestStalledWorker:
     def test_a_worker_without_heartbeat_is_named_while_its_lease_holds(
         self, asok: Asok, desk: Desk, run_worker: RunWorker
     ) -> None:
-        worker = run_worker("--queues", "default", "--processes", "1", ASOK_WORKER_LEASE="10m")
+        worker = run_worker("--queues", "default", "--processes", "1", ASOK_WORKER_LEASE="60s")
         desk.reaches(desk.enqueue("note", "a"), "completed")
         worker.signal(signal.SIGSTOP, to_all=True)
         # Its idle wait still takes one.

@@ -14,6 +14,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.clock import iso
+from asok_core.inspection.workers import STALE_AFTER
 from asok_core.jobs.envelope import seal
 from tests.cli.test_explain import Asok, explained, first
 from tests.fixtures.worker import Desk, RunWorker
@@ -101,6 +102,22 @@ class TestHeartbeats:
         found = explained(asok, "job-1")["reasons"]
         assert [each["code"] for each in found] == ["slots_busy", "worker_no_heartbeat"]
         assert found[0]["text"] == "all 2 slots of worker w1 are busy"
+
+    def test_a_worker_with_a_long_lease_sends_them_less_often(
+        self, asok: Asok, desk: Desk, run_worker: RunWorker
+    ) -> None:
+        run_worker("--queues", "default", ASOK_WORKER_LEASE="5m")
+        desk.reaches(desk.enqueue("note", "a"), "completed")
+        (worker,) = (each.decode() for each in desk.client.zrange(desk.keys.workers, 0, -1))
+
+        def ago() -> float:
+            at = float(desk.client.hget(desk.keys.worker(worker), "beat_at") or 0)
+            return server_time(desk.client) - at
+
+        wait_until(lambda: ago() > STALE_AFTER + 1, lambda: f"no heartbeat for {ago()} s")
+        assert codes(asok, "--worker", worker) == ["nothing_pending"]
+        status = asok("worker", "status").out
+        assert "stalled" not in status
 
     def test_of_a_lost_job_it_is_not_known_who_puts_it_back_where_no_worker_sends_any(
         self, asok: Asok, redis_client: redis.Redis

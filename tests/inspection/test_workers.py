@@ -30,6 +30,9 @@ LONG_AGO = NOW - STALE_AFTER - 1
         (replace(IDLE, command="stop"), "stopping"),
         (replace(IDLE, beat_at=LONG_AGO, stopping=True), "stalled"),
         (replace(IDLE, beat_at=LONG_AGO, lease_until=NOW), "offline"),
+        # It sends a heartbeat every 100 s.
+        (replace(IDLE, beat_at=NOW - 101, lease_until=NOW + 499, lease=600), "idle"),
+        (replace(IDLE, beat_at=NOW - 250, lease_until=NOW + 350, lease=600), "stalled"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from asok_core.backends.redis.keys import process_numbers
+from asok_core.clock import DAY
 from asok_core.inspection.partial_payload import Item
 from asok_core.inspection.queues import COUNTERS, Bucket
 from asok_core.inspection.snapshot import ServerInfo
@@ -26,6 +27,7 @@ WORKER_FIELDS = (
     "slots",
     "started_at",
     "beat_at",
+    "lease",
     "running",
     "rss",
     "outcomes_dropped",
@@ -141,6 +143,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         started_at=number(fields.get("started_at")),
         beat_at=number(fields.get("beat_at")),
         lease_until=None if lease_ms is None else lease_ms / 1000,
+        lease=min((number(fields.get("lease")) or 0.0) / 1000, DAY),
         running=count(fields.get("running")),
         rss=whole(fields.get("rss")),
         memory_rate=number(fields.get("memory_rate")),
