@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from asok_core.errors import BadSignature
 from asok_core.inspection import reasons, worker_reasons
@@ -133,11 +133,33 @@ def _remedy_of(error: str) -> str:
     return "" if error else "the log of the worker states why"
 
 
+def _not_run(case: Case) -> bool:
+    """Whether a worker postponed it without a start, as for its signature: only its record says so."""
+    record = case.record
+    return (
+        record is not None
+        and record.status == Status.RETRYING
+        and record.started_at is None
+        and not record.foreign
+        and not record.later_attempt
+    )
+
+
+def _postponed(case: Case, evidence: Mapping[str, str | int | float]) -> Reason:
+    error = last_line(case.record.error if case.record else None)
+    return Reason(
+        "postponed", f"a worker postponed it, which costs no retry: {error or 'why is not known'}",
+        None, evidence, _remedy_of(error),
+    )  # fmt: skip
+
+
 def _why_delayed(case: Case, due: float | None) -> Reason:
     evidence: dict[str, str | int | float] = {} if due is None else {"due_at": due}
     # The attempt that failed last is not among them where a worker of the framework made it.
     later = case.record is not None and case.record.later_attempt
     last = case.attempts[-1] if case.attempts and not later else None
+    if _not_run(case):
+        return _postponed(case, evidence)
     if last is not None and last.verb == "postpone":
         if case.job is not None and case.job.postponements:
             evidence["uncounted_retries"] = case.job.postponements
@@ -149,12 +171,7 @@ def _why_delayed(case: Case, due: float | None) -> Reason:
     retrying = case.record is not None and case.record.status == Status.RETRYING
     postponed = case.job is not None and bool(case.job.postponements)
     if (retrying or postponed) and case.job is not None and not case.job.retry_count:
-        # No attempt was spent. Of what a worker postpones for its signature, only the record says so.
-        error = last_line(case.record.error if case.record else None)
-        return Reason(
-            "postponed", f"a worker postponed it, which costs no retry: {error or 'why is not known'}",
-            None, evidence, _remedy_of(error),
-        )  # fmt: skip
+        return _postponed(case, evidence)
     spent = case.job.retry_count if case.job else (case.record.retry_count if case.record else None)
     if spent:
         error = (last.error if last else "") or last_line(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from asok_core.inspection.events import SystemEvent
-from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.job_detail import Attempt, JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reason import Reason
@@ -267,6 +267,23 @@ def test_a_postponed_job_was_not_delayed_by_its_caller() -> None:
     reason = delayed(record)
     assert (reason.code, "another key" in reason.text) == ("postponed", True)
     assert delayed(replace(record, status=Status.SCHEDULED)).code == "delayed_by_caller"
+
+
+def test_a_signature_that_a_worker_could_not_verify_is_newer_than_the_attempts_before_it() -> None:
+    """A worker with another SECRET_KEY adds no attempt, since it has run nothing."""
+    record = JobRecord("j", Status.RETRYING, queue="mail", error="BadSignature: another key")
+    again = replace(JOB, retry_count=1, retries=3)
+    before = Attempt(NOW - 90, 1.0, "retry", "w1.1", "KeyError: 1")
+    whole = Snapshot(NOW, ServerInfo("redis://x"), (), (WORKER,))
+    detail = JobDetail(
+        "j", record, Location.DELAYED, Payload(b"", again, Trust.SIGNED), NOW + 60,
+        attempts=(before,),
+    )  # fmt: skip
+    reason = first(explain_job(detail, whole, ()))
+    assert (reason.code, "BadSignature: another key" in reason.text) == ("postponed", True)
+    assert "SECRET_KEY" in reason.remedy
+    ran = detail._replace(record=replace(record, error="KeyError: 1", started_at=NOW - 90))
+    assert first(explain_job(ran, whole, ())).code == "retry"
 
 
 def test_only_what_says_so_shows_who_delayed_a_job() -> None:
