@@ -38,7 +38,14 @@ def state(case: Case) -> str:
 
 def _is_seen(case: Case) -> bool:
     """Whether its stack shows that it runs."""
-    return bool(case.stacks) and bool(case.stacks[0].samples)
+    own = _stack(case)
+    return own is not None and bool(own.samples)
+
+
+def _stack(case: Case) -> JobStack | None:
+    """Its stack, if it still ran when that was taken."""
+    own = case.stacks[0] if case.stacks else None
+    return own if own is not None and own.phase else None
 
 
 def _worker(case: Case) -> WorkerInfo | None:
@@ -140,7 +147,7 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
 
     All samples at one call is what a loop that sleeps shows as well: whether it stands still is not known.
     """
-    own = case.stacks[0] if case.stacks else None
+    own = _stack(case)
     if own is None or not (own.held or own.stands):
         return
     advice = f"asok job stack {operands(case.detail.id)}"
@@ -245,8 +252,9 @@ def _since_release(
 
 def _unread_stack(case: Case) -> dict[str, str]:
     """Why its stack is not known, where that was looked for."""
-    own = case.stacks[0] if case.stacks else None
-    return {"stack": own.problem} if own is not None and own.problem and not own.samples else {}
+    own = _stack(case)
+    why = case.stacks[0].problem if case.stacks else ""
+    return {"stack": why} if why and (own is None or not own.samples) else {}
 
 
 def _running(case: Case) -> Reason:
@@ -265,8 +273,8 @@ def _running(case: Case) -> Reason:
     if compared:
         code, text = "running_long", f"{text}, {compared}"
     evidence.update(_unread_stack(case))
-    if case.stacks and case.stacks[0].stands:
-        evidence["all_samples_in"] = _call(case.stacks[0])
+    if (own := _stack(case)) is not None and own.stands:
+        evidence["all_samples_in"] = _call(own)
     if record is not None and record.cancel is not None:
         evidence["cancellation_requested_by"] = record.cancel.by
         if (

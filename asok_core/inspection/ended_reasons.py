@@ -8,9 +8,12 @@ from asok_core.clock import elapsed
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.history import taken_out
 from asok_core.inspection.job_case import Case
+from asok_core.inspection.job_detail import Attempt
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
+
+_NEXT_RUNS = ("requeue", "edit", "crash", "interrupt")
 
 
 def state(case: Case) -> str:
@@ -91,9 +94,18 @@ def _how_it_failed(case: Case) -> str:
 def _note(case: Case) -> str:
     """Why its last attempt was not retried, beyond the number of retries; '' where nothing says so."""
     last = case.attempts[-1] if case.attempts else None
-    if last is None or last.verb not in ("fail", "reject"):
+    if last is None or last.verb not in ("fail", "reject") or _ran_again(case, last):
         return ""
     return "" if case.record is not None and case.record.later_attempt else last.note
+
+
+def _ran_again(case: Case, attempt: Attempt) -> bool:
+    """Whether it was put back, or taken from a process that died, after an attempt."""
+    began = attempt.started_at
+    return began is not None and any(
+        each.verb in _NEXT_RUNS and each.at is not None and each.at > began
+        for each in case.detail.moves
+    )
 
 
 def _finished(case: Case, status: Status | str) -> Reason:

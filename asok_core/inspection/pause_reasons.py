@@ -71,4 +71,4 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
 def _ends_pauses(worker: WorkerInfo, now: float) -> bool:
     """Whether a worker, also a quiet one, ends pauses, as far as is known."""
     alive = worker.is_alive(now) and worker.no_heartbeat_for(now) is None
-    return worker.ends_pauses and alive
+    return worker.ends_pauses and alive and not worker.stopping

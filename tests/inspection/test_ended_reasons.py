@@ -10,7 +10,7 @@ import pytest
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.history import known_attempts
-from asok_core.inspection.job_detail import JobDetail, Move
+from asok_core.inspection.job_detail import Attempt, JobDetail, Move
 from asok_core.inspection.job_reasons import explain_job
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
@@ -103,6 +103,17 @@ def test_a_job_that_was_cancelled_after_it_was_put_back_keeps_its_run() -> None:
     (run,) = known_attempts(detail)
     assert (run.verb, run.started_at, run.seconds, run.worker) == ("cancel", NOW - 8, 3.0, "w.1")
     assert known_attempts(detail._replace(moves=moves[:1])) == []
+
+
+@pytest.mark.parametrize("verb", ["requeue", "crash", "import"])
+def test_why_an_attempt_was_not_retried_is_stated_of_the_last_run_alone(verb: str) -> None:
+    """A requeued job may die with its process, which adds no attempt."""
+    failed = Attempt(NOW - 90, 1.0, "fail", "w1.1", "Fail: no", "failed by the task")
+    detail = JobDetail(
+        "j", None, Location.DEAD, replace(DEAD, job=replace(JOB, retries=5)), attempts=(failed,),
+        moves=(Move(NOW - 70, verb, "ann@host"),),
+    )  # fmt: skip
+    assert ("failed by the task" in first(detail).text) == (verb == "import")
 
 
 @pytest.mark.parametrize("verb", ["crash", "interrupt"])

@@ -162,6 +162,13 @@ def test_which_job_of_a_process_holds_the_interpreter_is_known_of_none(
     assert reason.text.endswith(text)
 
 
+def test_the_stack_of_a_job_that_has_ended_meanwhile_shows_nothing() -> None:
+    ended = replace(stack("j", 10), phase="", held=True, problem="it ended meanwhile")
+    found = held(WORKER, CLAIMED, ended)
+    assert (found.state, first(found).code) == ("claimed by a worker", "claimed")
+    assert first(found).evidence["stack"] == "it ended meanwhile"
+
+
 @pytest.mark.parametrize("record", [RUNNING, CLAIMED])
 def test_a_stack_that_could_not_be_read_is_not_known(record: JobRecord) -> None:
     unread = JobStack("j", problem="not read: this session is read-only")

@@ -48,7 +48,7 @@ class PauseQueue(QueueOperation):
     def explanation(self) -> str:
         """How it proceeds, and when it ends by itself."""
         if self.lasts is not None:
-            return f"{self.how}; after {in_short(self.lasts)} a worker resumes it"
+            return f"{self.how}; after {in_short(self.lasts)} a worker resumes it, if one runs then"
         return self.how
 
 

@@ -109,7 +109,7 @@ class StackAnswersDuty(Duty):
             if request.sampling.stacks:
                 request.asked_at = None
             request.stacks += request.sampling.stacks.values()
-            request.held = request.held or request.sampling.held
+            request.held = request.sampling.held
             request.sampling = None
         running = [each for each in process.running() if same_run(job, each)]
         if running and not late and len(request.stacks) < request.samples:
