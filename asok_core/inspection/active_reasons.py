@@ -115,7 +115,9 @@ def _lost(worker: WorkerInfo | None, name: str, snapshot: Snapshot) -> Reason:
     lease = "has expired" if worker is not None else "is not there: it has stopped or was lost"
     return Reason(
         "worker_lost", f"the lease of worker {name}, which holds it, {lease}; {then}",
-        worker.lease_until if worker else None, evidence, "" if live else "asok worker", blocking=True,
+        worker.lease_until if worker else None, evidence,
+        # Nor would a new worker get a lease of a Redis that refuses changes.
+        "" if live or snapshot.server.refuses_changes else "asok worker", blocking=True,
     )  # fmt: skip
 
 

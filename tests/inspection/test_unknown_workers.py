@@ -190,6 +190,7 @@ def test_a_redis_that_refuses_heartbeats_counts_more_than_workers_without_them(
     server, code, certain = REFUSING[state]
     found = explained(snapshot(*workers, server=server), location).reasons
     assert (found[0].code, found[0].blocking) == (code, certain)
+    assert not certain or "asok worker" not in [each.remedy for each in found]
     assert NONE not in " ".join(each.text for each in found)
     assert "no registered worker runs" not in " ".join(each.text for each in found)
     worker = workers[0]

@@ -14,7 +14,9 @@ from rich.cells import cell_len
 from asok_console.presentation.compact import span
 from asok_console.tui.data.trend import OLD, PROOF, WIDEST, TrendKind, total_trend, trend
 from asok_console.tui.views.shared.all_queues import total
+from asok_console.tui.views.shared.queue_table import COLUMNS, lines_of
 from asok_core.inspection.queues import Bucket, QueueStats
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
 from tests.fixtures.console import Open
 from tests.tui import seed
@@ -218,3 +220,16 @@ async def test_a_worker_that_takes_no_jobs_is_no_worker_of_its_queue(
 def test_the_age_of_a_clear_backlog_is_a_length_of_time() -> None:
     queue = QueueStats("high", 6000, consumers=1, recent=_history((30, 0, 100)))
     assert trend(queue, NOW).words == f"↓ clears in {span(600)}"
+
+
+@pytest.mark.parametrize(("pending", "words"), [(4, "⚠ no known worker"), (0, "○ idle")])
+def test_a_queue_that_may_be_served_by_a_worker_that_was_not_read(pending: int, words: str) -> None:
+    whole = Snapshot(
+        NOW, ServerInfo("redis://x"), (QueueStats("high", pending),), workers_unread="too many"
+    )
+    (line,) = lines_of(whole, "name")
+    assert (line.trend.words, line.trend.certain) == (words, False)
+    workers = next(each for each in COLUMNS if each.title == "Workers")
+    assert workers.cell(line, NOW) == ("–", "warn" if pending else "dim")
+    (line,) = lines_of(replace(whole, workers_unread=""), "name")
+    assert line.trend.certain

@@ -8,6 +8,7 @@ The first row that applies decides, the worst first, so that nothing bad can be 
     any      yes     any      any      any         any            PAUSED
     none     no      > 0      any      any         any            NO_WORKER
     none     no      0        any      any         any            IDLE, or UNSERVED where jobs come and go
+    unknown  no      > 0      any      any         any            UNSERVED
     some     no      any      >= 50 %  some        any            FAILING
     some     no      0        < 50 %   any         any            EMPTY, or IDLE without traffic
     some     no      > 0      -        none        any            EARLY, SLOW (jobs run) or STALLED
@@ -92,7 +93,8 @@ class Trend:
     """A kind, a few words (at most 23 cells), their tone, and the figure behind them.
 
     ``brief`` are the words beside a queue's name. ``certain`` is False where the history is too short or
-    too restless for a figure, and ``figure`` is jobs per second (GROWING) or seconds (CLEARING).
+    too restless for a figure, or where workers were not read. ``figure`` is jobs per second (GROWING) or
+    seconds (CLEARING).
     """
 
     kind: TrendKind
@@ -108,13 +110,16 @@ class Trend:
         return {"bad": 2, "warn": 1}.get(self.tone, 0), self.kind
 
 
-def trend(queue: QueueStats, now: float) -> Trend:
-    """The trend of one queue at ``now`` (epoch seconds, Redis's clock)."""
+def trend(queue: QueueStats, now: float, *, knows_serving: bool = True) -> Trend:
+    """The trend of one queue at ``now`` (epoch seconds, Redis's clock).
+
+    ``knows_serving``: whether no worker serves a queue that none is seen to serve.
+    """
     failing = queue.failure_rate or 0.0
     flows = bool(queue.enqueued_per_s or queue.completed_per_s or queue.failed_per_s)
     unserved = _unserved(queue, now, flows=flows)
     if unserved is not None:
-        return unserved
+        return unserved if knows_serving or queue.consumers else _perhaps_served(unserved)
     history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
     finished = sum(bucket.ended for bucket in history)
     if failing >= FAILURES_BAD:
@@ -143,6 +148,12 @@ def _unserved(queue: QueueStats, now: float, *, flows: bool) -> Trend | None:
         return _plain(TrendKind.NO_WORKER, "✗ no worker")
     # Jobs come and go: it is served by something unknown here, such as a worker of the framework.
     return _plain(TrendKind.UNSERVED, "⚠ no worker") if flows else _plain(TrendKind.IDLE, "○ idle")
+
+
+def _perhaps_served(found: Trend) -> Trend:
+    if found.kind not in (TrendKind.NO_WORKER, TrendKind.UNSERVED):
+        return replace(found, certain=False)
+    return replace(_plain(TrendKind.UNSERVED, "⚠ no known worker"), certain=False)
 
 
 def _end(pause: QueuePause | None, now: float) -> str:

@@ -130,7 +130,9 @@ class PendingView(ComposedView):
             return self.describe_composition(f"Queue {self.queue}" if self.queue else "Pending")
         stats = self._stats()
         snapshot = self.console.snapshot
-        expected = trend(stats, snapshot.taken_at) if stats and snapshot else None
+        expected = None
+        if stats and snapshot:
+            expected = trend(stats, snapshot.taken_at, knows_serving=snapshot.knows_serving)
         return (
             (f"Queue {self.queue}" if self.queue else "Pending", "title"),
             (self.position(), ""),

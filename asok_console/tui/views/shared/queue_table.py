@@ -70,6 +70,8 @@ def _spark(line: QueueLine, _now: float) -> Cell:
 def _workers(line: QueueLine, _now: float) -> Cell:
     if line.queue.consumers:
         return str(line.queue.consumers)
+    if not line.trend.certain:
+        return "–", "warn" if line.queue.pending else "dim"
     return "none", "bad" if line.queue.pending else "dim"
 
 
@@ -125,10 +127,12 @@ SORTED_BY = {
 
 def lines_of(snapshot: Snapshot, order: str) -> list[QueueLine]:
     """A line for each queue in one of the ``ORDERS``, under one for all where there are several."""
-    queues, now = snapshot.queues, snapshot.taken_at
+    queues, now, known = snapshot.queues, snapshot.taken_at, snapshot.knows_serving
     lines = [
         QueueLine(
-            queue, trend(queue, now), noted=snapshot.notes.on(on_queue(queue.name)) is not None
+            queue,
+            trend(queue, now, knows_serving=known),
+            noted=snapshot.notes.on(on_queue(queue.name)) is not None,
         )
         for queue in sorted(queues, key=ORDERS[order])
     ]
