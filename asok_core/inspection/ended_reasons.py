@@ -69,7 +69,8 @@ def _dead(case: Case) -> Reason:
     error = last_line(payload.error) if payload else ""
     evidence: dict[str, str | int | float] = {}
     if case.job is not None:
-        evidence["attempts"] = case.job.attempt
+        # A worker that rejects a job does not begin the attempt.
+        evidence["attempts"] = case.job.retry_count if _is_rejected(case) else case.job.attempt
         evidence["attempts_allowed"] = case.job.attempts
     return Reason(
         "dead", f"{_how_it_failed(case)}: {error or 'with which error is not known'}",
@@ -78,12 +79,17 @@ def _dead(case: Case) -> Reason:
     )  # fmt: skip
 
 
+def _is_rejected(case: Case) -> bool:
+    return case.detail.payload is not None and case.detail.payload.rejected
+
+
 def _how_it_failed(case: Case) -> str:
-    if case.detail.payload is not None and case.detail.payload.rejected:
-        return "a worker did not run it"
     if case.job is None:
-        return "it failed for good"
-    which = f"attempt {case.job.attempt} of {case.job.attempts} failed"
+        return "a worker did not run it" if _is_rejected(case) else "it failed for good"
+    attempt = f"attempt {case.job.attempt} of {case.job.attempts}"
+    if _is_rejected(case):
+        return f"a worker did not run {attempt if case.job.retry_count else 'it'}"
+    which = f"{attempt} failed"
     if note := _note(case):
         return f"{which} ({note})"
     if case.job.retry_count < case.job.retries:

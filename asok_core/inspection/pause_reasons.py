@@ -46,7 +46,11 @@ def _audited(name: str, now: float, activities: Sequence[Activity]) -> QueuePaus
         return QueuePause()
     if switch.until is not None and switch.until <= now:
         return QueuePause()
-    return QueuePause(switch.who, switch.at, switch.at, operation=switch.operation)
+    # Since when it was paused before a change is in the entry of another operation.
+    since = None if switch.changed else switch.at
+    return QueuePause(
+        switch.who, switch.at, since, switch.reason, switch.until, operation=switch.operation
+    )
 
 
 def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:

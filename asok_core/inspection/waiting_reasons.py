@@ -60,7 +60,7 @@ def _next(case: Case) -> Reason:
 def delayed_state(case: Case) -> str:
     """What it waits for."""
     retrying = case.record is not None and case.record.status == Status.RETRYING
-    if retrying or (case.job is not None and case.job.retry_count):
+    if retrying or (case.job is not None and (case.job.retry_count or case.job.postponements)):
         return "waiting for its next attempt"
     return "scheduled"
 
@@ -147,8 +147,10 @@ def _not_run(case: Case) -> bool:
 
 def _postponed(case: Case, evidence: Mapping[str, str | int | float]) -> Reason:
     error = last_line(case.record.error if case.record else None)
+    # Without its record it is not known whether a worker could not run it or its task requested that.
+    who = "a worker postponed it" if case.record is not None else "it was postponed"
     return Reason(
-        "postponed", f"a worker postponed it, which costs no retry: {error or 'why is not known'}",
+        "postponed", f"{who}, which costs no retry: {error or 'why is not known'}",
         None, evidence, _remedy_of(error),
     )  # fmt: skip
 

@@ -42,6 +42,10 @@ def first(detail: JobDetail, *activities: Activity) -> Reason:
         ),
         (replace(DEAD, rejected=True), "a worker did not run it: OSError: gone"),
         (
+            replace(DEAD, rejected=True, job=replace(JOB, retries=2, retry_count=1)),
+            "a worker did not run attempt 2 of 3: OSError: gone",
+        ),
+        (
             Payload(b"?", None, Trust.MALFORMED),
             "it failed for good: with which error is not known",
         ),
@@ -50,6 +54,8 @@ def first(detail: JobDetail, *activities: Activity) -> Reason:
 def test_how_a_dead_job_failed(payload: Payload, text: str) -> None:
     reason = first(JobDetail("j", None, Location.DEAD, payload))
     assert (reason.code, reason.text) == ("dead", text)
+    begun = payload.job.attempt - payload.rejected if payload.job is not None else None
+    assert reason.evidence.get("attempts") == begun
 
 
 @pytest.mark.parametrize(

@@ -297,7 +297,9 @@ def test_only_what_says_so_shows_who_delayed_a_job() -> None:
     """Its record may have expired: a worker that could not verify it changed nothing else."""
     assert delayed(None).code == "delay_not_known"
     assert delayed(None, replace(JOB, due_at=NOW + 60)).code == "delayed_by_caller"
-    assert delayed(None, replace(JOB, postponements=3)).code == "postponed"
+    postponed = delayed(None, replace(JOB, postponements=3))
+    assert postponed.code == "postponed"
+    assert postponed.text == "it was postponed, which costs no retry: why is not known"
     assert delayed(None, replace(JOB, retries=3, retry_count=1)).code == "retry"
 
 

@@ -310,6 +310,17 @@ def test_a_pause_that_has_ended_by_itself_is_not_the_one_that_another_program_ma
     assert (reason.since, reason.evidence) == (None, {"by": "not known"})
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_change_of_a_pause_does_not_show_since_when_the_queue_is_paused(*, changed: bool) -> None:
+    """Where only the audit knows of it: the field in the hash cannot be read."""
+    entry = Activity("op", NOW - 60, "ann", "host", "pause", queue="mail", applied=1,
+                     changed=changed, reason="bank down", until=NOW + 60)  # fmt: skip
+    reason = next(iter(of_queue("mail", snapshot(paused=True), [entry])))
+    assert reason.since == (None if changed else NOW - 60)
+    assert (reason.evidence["by"], reason.evidence["reason"]) == ("ann", "bank down")
+    assert reason.evidence["until_at"] == NOW + 60
+
+
 @pytest.mark.parametrize("workers", sorted(BLOCKED.keys() - {"none", "elsewhere"}))
 def test_a_worker_that_claims_nothing_says_why(workers: str) -> None:
     (worker,) = WORKERS[workers]

@@ -2,7 +2,7 @@
 -- Settle one job that did not complete. One that completed is settled by complete.lua.
 --   retry:    active -> delayed       fail: active -> dead jobs
 --   cancel:   active -> finished, for its task was notified that it is to stop
---   reject:   active -> dead jobs, without having begun; drops none of those when there are too many
+--   reject:   active -> dead jobs, as the attempt did not begin; drops none of those when there are too many
 --   return:   active -> pending, at the consuming end
 --   A job that an operator cancelled while it ran is neither retried nor returned nor postponed: `cancel`.
 --   postpone: active -> delayed, for its worker could not run it or its task raised Retry(counted=False); spends no retry,
