@@ -10,6 +10,7 @@ from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import Case
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.reason import Reason
+from asok_core.inspection.release_comparison import mixture
 from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
@@ -233,7 +234,7 @@ def _since_release(
     release = case.record.release if case.record else None
     of_release = release == change.release and case.now - ran >= change.at
     was = compared.before.run_ms(0.95) if compared is not None and compared.is_slower else None
-    if compared is not None and was is not None and ran > was / 1000:
+    if release == change.release and compared is not None and was is not None and ran > was / 1000:
         evidence["p95_before_release_s"] = was / 1000
         evidence["p95_since_release_s"] = (compared.after.run_ms(0.95) or 0.0) / 1000
         evidence["attempts_before_release"] = compared.before.ended
@@ -242,6 +243,10 @@ def _since_release(
             "longer than 95 % of the attempts of its task before release "
             f"{change.release}, since which it is slower"
         )
+        serving = [each for each in case.snapshot.workers if case.queue in each.queues]
+        # The figures are divided by time: while others run, they are not of this release alone.
+        if mixed := mixture(serving, change, case.now):
+            longer += f" ({mixed})"
     elif longer and of_release and case.now - change.at < HOUR:
         before = f" (before: {change.former})" if change.former else ""
         longer += f"; release {change.release}, which runs it, began shortly before{before}"

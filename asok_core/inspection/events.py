@@ -25,7 +25,7 @@ class EventKind(StrEnum):
     PROCESS_ENDED = "process_ended"
     """Its supervisor ended it: for jobs that did not stop in time, or as it hung."""
     RELEASE_CHANGED = "release_changed"
-    """A worker has started on another release than the one that started before it."""
+    """A worker has started on another release than the one of its queues that started before it."""
     QUEUE_PAUSED = "queue_paused"
     QUEUE_RESUMED = "queue_resumed"
     REDIS_RESTARTED = "redis_restarted"

@@ -48,18 +48,18 @@ class Case:
         self.stacks = stacks
         self.figures = None if figures is None else figures.last(HOUR)
         """What its task did in the last hour."""
-        self.release = present_change(snapshot.events)
-        """The newest change of the release."""
-        self.comparison: Comparison | None = None
-        """Its task before that and since."""
-        if figures is not None and self.release is not None:
-            self.comparison = compared(figures, self.release)
         self.detail, self.snapshot, self.activities = detail, snapshot, activities
         self.job = detail.payload.job if detail.payload else None
         self.record = detail.record
         queue = self.job.queue if self.job else None
         self.queue: str = queue or (self.record.queue if self.record else None) or "default"
         self.now = snapshot.taken_at
+        self.release = present_change(snapshot.events, self.queue)
+        """The newest change of the release of the workers of its queue."""
+        self.comparison: Comparison | None = None
+        """Its task before that and since."""
+        if figures is not None and self.release is not None:
+            self.comparison = compared(figures, self.release)
         self.attempts = known_attempts(detail)
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from asok_core.clock import HOUR, MINUTE
 from asok_core.inspection import histograms
@@ -59,18 +60,31 @@ class ReleaseChange:
         return now - self.at < LONGEST
 
 
-def present_change(events: Iterable[SystemEvent]) -> ReleaseChange | None:
-    """The change to the present release by events, newest first; None where none of them is one."""
+def present_change(events: Iterable[SystemEvent], queue: str | None = None) -> ReleaseChange | None:
+    """The change to the present release by events, newest first; None where none of them is one.
+
+    ``queue``: that of the workers of this queue; None: of any. Workers of several queues that start on one
+    release after another are one change, which began with the first.
+    """
     changes = [
-        event
+        (event.at, event.fields)
         for event in events
-        if event.kind == EventKind.RELEASE_CHANGED and event.at is not None
+        if event.kind == EventKind.RELEASE_CHANGED
+        and event.at is not None
+        and (queue is None or _is_of(queue, event.fields.get("queues", "")))
     ]
-    if not changes or changes[0].at is None:
+    if not changes:
         return None
-    former = changes[1].at if len(changes) > 1 else None
-    fields = changes[0].fields
-    return ReleaseChange(changes[0].at, fields.get("to", ""), fields.get("from", ""), former)
+    release = changes[0][1].get("to", "")
+    same = list(takewhile(lambda change: change[1].get("to", "") == release, changes))
+    at, fields = same[-1]
+    former = changes[len(same)][0] if len(changes) > len(same) else None
+    return ReleaseChange(at, release, fields.get("from", ""), former)
+
+
+def _is_of(queue: str, queues: str) -> bool:
+    """Whether an event is about workers of a queue; those of earlier releases name none."""
+    return not queues or queue in queues.split(",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,14 @@ def on_others(workers: Iterable[WorkerInfo], change: ReleaseChange, now: float) 
     """How many live workers run another release, or one that is not known; and how many live."""
     live = [worker for worker in workers if worker.is_alive(now)]
     return sum(worker.release != change.release for worker in live), len(live)
+
+
+def mixture(workers: Iterable[WorkerInfo], change: ReleaseChange, now: float) -> str:
+    """Whether figures since the release are of others as well, by what live workers run; '' if not."""
+    others = {each.release for each in workers if each.is_alive(now)} - {change.release}
+    if others - {""}:
+        return "a mixture of releases"
+    return "maybe a mixture of releases" if others else ""
 
 
 def _has_more(before: int, of_before: int, after: int, of_after: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -193,20 +194,50 @@ def change(seconds: float) -> tuple[SystemEvent, ...]:
     return (SystemEvent("1-1", NOW - seconds, "release_changed", fields),)
 
 
+FAST, SLOW = Figures(100, 100, runs={40: 100}), Figures(900, 900, runs={120: 900})
+slow_since = partial(held, figures=FAST, since_release=SLOW)
+ON_RELEASE = replace(RUNNING, release="77aa00")
+
+
 def test_a_job_of_a_task_that_is_slow_since_a_release_names_it() -> None:
     """Also where most attempts of the last hour are of that release."""
-    fast, slow = Figures(100, 100, runs={40: 100}), Figures(900, 900, runs={120: 900})
-    found = held(figures=fast, since_release=slow, events=change(600))
-    reason = first(found)
+    worker = replace(WORKER, release="77aa00")
+    reason = first(slow_since(worker, ON_RELEASE, events=change(600)))
     assert reason.code == "running_long"
-    assert "before release 77aa00, since which it is slower" in reason.text
+    assert reason.text.endswith("before release 77aa00, since which it is slower")
     assert reason.evidence["attempts_before_release"] == 100
     assert reason.evidence["attempts_since_release"] == 900
     assert reason.evidence["release_began_at"] == NOW - 600
-    assert reason.evidence["release"] == "not known"
+    assert reason.evidence["release"] == "77aa00"
     for few in (Figures(10, 10, runs={120: 10}), Figures(100, 100, runs={40: 99, 120: 1})):
-        reason = first(held(figures=fast, since_release=few, events=change(600)))
-        assert "77aa00" not in reason.text
+        found = held(worker, ON_RELEASE, figures=FAST, since_release=few, events=change(600))
+        assert "since which" not in first(found).text
+
+
+@pytest.mark.parametrize("release", ["4f2a1c", None])
+def test_a_job_that_does_not_run_on_a_release_is_not_slow_since_it(release: str | None) -> None:
+    record = replace(RUNNING, release=release)
+    assert "77aa00" not in first(slow_since(WORKER, record, events=change(600))).text
+
+
+@pytest.mark.parametrize(
+    ("release", "mixed"),
+    [("4f2a1c", "(a mixture of releases)"), ("", "(maybe a mixture of releases)")],
+)
+def test_figures_of_a_mixture_of_releases_are_named_as_that(release: str, mixed: str) -> None:
+    worker = replace(WORKER, release=release)
+    reason = first(slow_since(worker, ON_RELEASE, events=change(600)))
+    assert reason.text.endswith(f"since which it is slower {mixed}")
+
+
+@pytest.mark.parametrize(
+    ("queues", "named"), [("mail", True), ("high,mail", True), ("bills", False)]
+)
+def test_the_release_of_workers_of_other_queues_is_not_named(queues: str, *, named: bool) -> None:
+    (event,) = change(600)
+    of_queues = replace(event, fields={**event.fields, "queues": queues})
+    reason = first(slow_since(WORKER, ON_RELEASE, events=(of_queues,)))
+    assert ("77aa00" in reason.text) is named
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,24 @@ def test_the_newest_change_is_of_the_present_release() -> None:
     assert present_change(events[:2]) is None
 
 
+def test_workers_of_several_queues_that_start_on_a_release_are_one_change() -> None:
+    def of(queues: str, at: float, to: str, former: str) -> SystemEvent:
+        fields = {"from": former, "to": to, "worker": "w", "queues": queues}
+        return SystemEvent("1-1", at, "release_changed", fields)
+
+    events = (
+        of("low", NOW - 10, "c", "b"),
+        of("high", NOW - 20, "c", "b"),
+        of("bills", NOW - 50, "8", "7"),
+        of("high,low", NOW - 900, "b", "a"),
+    )
+    assert present_change(events) == ReleaseChange(NOW - 20, "c", "b", NOW - 50)
+    assert present_change(events, "low") == ReleaseChange(NOW - 10, "c", "b", NOW - 900)
+    assert present_change(events, "high") == ReleaseChange(NOW - 20, "c", "b", NOW - 900)
+    assert present_change(events, "bills") == ReleaseChange(NOW - 50, "8", "7", None)
+    assert present_change(events, "other") is None
+
+
 @pytest.mark.parametrize(
     ("former", "minutes"), [(None, 60), (NOW - 86_400, 60), (NOW - 600, 9), (NOW - 5, 0)]
 )

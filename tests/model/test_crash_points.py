@@ -281,7 +281,7 @@ def test_events_of_a_worker_are_written_with_what_they_report(bench: Bench) -> N
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys())
-        fields: dict[str, str | int] = {"processes": 1, "release": "b"}
+        fields: dict[str, str | int] = {"processes": 1, "release": "b", "queues": "high,default"}
         until_done(lambda: registry.heartbeat("w", QUEUES, fields), cutter)
         until_done(lambda: registry.heartbeat("w", QUEUES, fields, events=[crash]), cutter)
         until_done(lambda: registry.leave("w", ["asok:active:w.1:default"], reason="TERM"), cutter)
@@ -290,7 +290,7 @@ def test_events_of_a_worker_are_written_with_what_they_report(bench: Bench) -> N
         assert kinds(bench) == expected
 
     def prepare() -> None:
-        bench.client.hset("asok:server", "release", "a")
+        bench.client.hset("asok:server", "release:default", "a")
 
     reported_with_every_cut(bench, prepare, story)
 

@@ -13,6 +13,7 @@ from asok_console.tui.views import tasks as tasks_view
 from asok_console.tui.views.tasks import TaskList, TasksView
 from asok_core.backends.redis.reading import tasks as task_reader
 from tests.fixtures.console import Hand, Open
+from tests.reading.seed import work
 from tests.reading.test_tasks import Tasks
 from tests.tui import seed
 
@@ -151,6 +152,24 @@ async def test_tasks_that_are_worse_since_a_release_are_marked(
         (same,) = (line for line in screen if "shop.same" in line)
         assert "↑2.0 s" in slow
         assert "↑" not in same
+        assert not hand.shows("mixture")
+
+
+async def test_figures_of_a_mixture_of_releases_are_marked_as_that(
+    redis_client: Any, open_console: Open
+) -> None:
+    made = Tasks(redis_client, "")
+    made.minute("shop.slow", 30, 200, 33)
+    made.minute("shop.slow", 5, 60, 44)
+    at = made.now // 60 * 60 - 600
+    change = {"kind": "release_changed", "at": at, "from": "9b00d7", "to": "4f2a1c"}
+    redis_client.xadd("asok:events", change, id=f"{made.now * 1000}-0")
+    redis_client.expire("asok:events", 600)
+    work(redis_client, "w1", "default", release="4f2a1c")
+    work(redis_client, "w2", "default", release="9b00d7")
+    async with open_console(view="tasks", size=(120, 24)) as hand:
+        await hand.sees("↑ 1 worse since 4f2a1c (1")
+        await hand.sees(", a mixture of releases")
 
 
 async def test_the_page_of_a_task_compares_releases(redis_client: Any, open_console: Open) -> None:

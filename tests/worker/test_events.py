@@ -181,13 +181,32 @@ def test_another_release(desk: Desk, redis_url: str) -> None:
 def test_workers_on_different_releases(desk: Desk, run_worker: RunWorker) -> None:
     run_worker("--queues", "a", ASOK_RELEASE="4f2a1c")
     planted(desk.settings, EventKind.WORKER_STARTED)
-    newer = run_worker("--queues", "b", ASOK_RELEASE="77aa00")
+    newer = run_worker("--queues", "b,a", ASOK_RELEASE="77aa00")
     (changed,) = planted(desk.settings, EventKind.RELEASE_CHANGED)
     assert dict(changed.fields) == {
         "from": "4f2a1c",
         "to": "77aa00",
         "worker": name_of(desk, newer),
+        "queues": "b,a",
     }
+
+
+def test_applications_that_share_a_namespace_have_releases_of_their_own(
+    desk: Desk, redis_url: str
+) -> None:
+    """A restart of one is not a change of the other, nor of both."""
+
+    def starts(worker: str, queues: str, release: str) -> None:
+        registry = Registry(Endpoint(redis_url), KEYS)
+        registry.heartbeat(worker, queues.split(","), {"queues": queues, "release": release})
+        registry.close()
+
+    for turn in range(3):
+        starts(f"shop-{turn}", "shop,mail", "a1")
+        starts(f"billing-{turn}", "bills", "b7")
+    starts("shop-3", "mail", "a2")
+    (changed,) = planted(desk.settings, EventKind.RELEASE_CHANGED)
+    assert dict(changed.fields) == {"from": "a1", "to": "a2", "worker": "shop-3", "queues": "mail"}
 
 
 def test_a_restart_of_redis_is_recorded_by_one_of_three(

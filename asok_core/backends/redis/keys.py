@@ -79,7 +79,7 @@ class Keys(NamedTuple):
 
     @property
     def server(self) -> str:
-        """Hash: the Redis server and the release that workers saw last, and the bounds of the events."""
+        """Hash: the Redis server and, by queue, the release workers saw last; the bounds of events."""
         return f"{self.namespace}:server"
 
     @property

@@ -23,14 +23,29 @@ local function see_server(ask, known, last, now)
   return run
 end
 
--- note_release(release, worker): a worker starts on this release ('': not known); whether it is another than that of
---   the worker that started before it.
-local function note_release(release, worker)
-  if release == '' then return end
-  local last = redis.pcall('HGET', server_key, 'release')
-  if last == release then return end
-  if type(last) == 'string' then add_event('release_changed', { 'from', last, 'to', release, 'worker', worker }) end
-  redis.pcall('HSET', server_key, 'release', release)
+-- note_release(release, queues, worker): a worker of these queues (with commas between) starts on this release ('': not
+--   known); whether it is another than that of the worker of one of them that started before it. Applications that
+--   share a namespace serve different queues, and each has a release of its own.
+local MOST_RELEASES, LONGEST_QUEUES = 1000, 65536
+local function note_release(release, queues, worker)
+  local fields, written = {}, {}
+  for queue in string.gmatch(string.sub(queues, 1, LONGEST_QUEUES), '[^,]+') do
+    if #fields < MOST_RELEASES then fields[#fields + 1] = 'release:' .. queue end
+  end
+  if release == '' or #fields == 0 then return end
+  local known, last = redis.pcall('HMGET', server_key, unpack(fields)), nil
+  -- Queues may have any names, and a worker of a queue with a new one must not make the hash longer each time.
+  local size = redis.pcall('HLEN', server_key)
+  local room = MOST_RELEASES - (type(size) == 'number' and size or MOST_RELEASES)
+  for i, field in ipairs(fields) do
+    local before = known[i]
+    if type(before) == 'string' and before ~= release then last = last or before end
+    if type(before) == 'string' or #written < 2 * room then
+      written[#written + 1], written[#written + 2] = field, release
+    end
+  end
+  if last then add_event('release_changed', { 'from', last, 'to', release, 'worker', worker, 'queues', queues }) end
+  if #written > 0 then redis.pcall('HSET', server_key, unpack(written)) end
 end
 
 -- note_memory(): whether the memory of the server is nearly full. It is read here: of samples that workers took before,

@@ -32,7 +32,7 @@ if whole == 0 then
   local about = { 'worker', worker, 'host', known[1], 'version', known[2], 'release', known[3], 'queues', known[4], 'slots', known[5] }
   if not former and first then
     add_event('worker_started', about)
-    note_release(known[3] or '', worker)
+    note_release(known[3] or '', known[4] or '', worker)
   elseif not former or redis.call('HGET', key, 'lost') then
     add_event('worker_returned', about)
   end
