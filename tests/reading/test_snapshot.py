@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -354,6 +357,32 @@ def test_a_worker_of_which_only_the_lease_is_left_is_unreadable(
     redis_client.delete(KEYS.worker("w1"))
     (worker,) = reader.snapshot().workers
     assert worker.trouble == "unreadable: its key asok:worker:w1 names no queue"
+
+
+def test_a_worker_that_stops_while_it_is_read_is_not_unreadable(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    ended = threading.Event()
+
+    def start_and_stop() -> None:
+        for number in itertools.count():
+            name = f"w{number}"
+            with redis_client.pipeline() as at_once:
+                at_once.zadd(KEYS.workers, {name: 9e15})
+                at_once.hset(KEYS.worker(name), "queues", "default")
+                at_once.execute()
+                at_once.zrem(KEYS.workers, name)
+                at_once.delete(KEYS.worker(name))
+                at_once.execute()
+            if ended.is_set():
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(start_and_stop)
+        found = [worker for _ in range(300) for worker in reader.snapshot().workers]
+        ended.set()
+        running.result()
+    assert not [each for each in found if each.problem]
 
 
 def test_queues_of_a_worker_beyond_those_that_are_read_are_not_known(
