@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 import redis
 
-from asok_core.backends.redis.reading.queries import Order
+from asok_core.backends.redis.reading.queries import Order, Window
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.backends.redis.reading.sampling import joined
 from asok_core.backends.redis.reading.search import search_list
 from asok_core.backends.roles import Reader
 from asok_core.inspection.filters import parse
@@ -126,6 +127,31 @@ class TestWalks:
         push(redis_client, *(job(n, args=("x" * 5_000_000,)) for n in range(4)), job(4))
         met, _ = walked(reader, lambda: None)
         assert met == [f"job-{n}" for n in range(5)]
+
+    @pytest.mark.parametrize("taken", [0, 3, 30])
+    def test_a_short_list_is_read_whole_only_if_each_window_follows_the_one_before(
+        self, reader: RedisReader, redis_client: redis.Redis, taken: int
+    ) -> None:
+        push(redis_client, *(job(n) for n in range(500)))
+
+        def read(round_trips: RoundTrips) -> dict[int, Window]:
+            windows = {}
+            for start, end in ((0, 250), (242, 500)):
+                query = round_trips.queries.window(QUEUE, "right", start, end - start)
+                windows[start] = round_trips.ask(query)
+                # Workers take the oldest, and as many are enqueued.
+                for n in range(taken):
+                    redis_client.rpop(QUEUE)
+                    push(redis_client, job(1_000 + n))
+            return windows
+
+        items = joined(reader._session.run(read), (250, 500))
+        if taken == 30:
+            assert items is None
+        else:
+            met = [peek(item.text).id for item in items or ()]
+            assert met[:500] == [f"job-{n}" for n in range(500)]
+            assert len(met) == 500 + taken
 
     def test_a_filter_lists_each_match_while_workers_take_jobs(
         self, reader: RedisReader, redis_client: redis.Redis

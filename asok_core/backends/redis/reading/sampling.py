@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ UNTIMED = 0.002
 """Seconds that a window counts for a user who may not ask for the time (ACL)."""
 ENOUGH = 16 << 20
 """Bytes of jobs after which no more windows are read."""
+OVERLAP, TRIES = 8, 3
+"""Jobs that windows of a short list have in common, and how often it is tried to read it."""
 AT_ENDS = 20
 SMALL, LARGEST_STEP = 8_192, 64
 """Bytes of a job up to which a whole window is read at once, and the jobs of a window."""
@@ -104,6 +106,8 @@ def sample_list(
     sizes = [item.size for item in (*ends.first.items, *ends.last.items)] or [0]
     at_once = 1 if max(sizes) > SMALL else LARGEST_STEP
     is_short = total <= EXACT
+    if is_short and (items := _read_short(round_trips, key, order, total, at_once)) is not None:
+        return SampledList(len(items), (ListPart(len(items), items),) if items else (), ends.now)
     left = _parts(total) if is_short else _in_turn(_parts(total), chance)
     read: dict[_Part, tuple[Item, ...]] = {}
     done, taken, size, seconds = 0, 0, 0, 0.0
@@ -133,6 +137,42 @@ def sample_list(
                 taken += len(found.items)
                 size += sum(item.size for item in found.items)
     return SampledList(total, tuple(_whole(total, read)), ends.now)
+
+
+def _read_short(
+    round_trips: RoundTrips, key: str, order: Order, total: int, at_once: int
+) -> tuple[Item, ...] | None:
+    """All of a short list; None where its jobs are too large, or change too fast, to be read at once."""
+    starts = [max(0, part.begin - OVERLAP) for part in _parts(total)]
+    ends = [part.end for part in _parts(total)]
+    for _ in range(TRIES):
+        queries = {
+            start: round_trips.queries.window(key, order, start, end - start, at_once=at_once)
+            for start, end in zip(starts, ends, strict=True)
+        }
+        windows = round_trips.ask(by_key(queries))
+        if (items := joined(windows, ends)) is not None:
+            return items
+    return None
+
+
+def joined(windows: Mapping[int, Window], ends: Sequence[int]) -> tuple[Item, ...] | None:
+    """The items of windows by where they begin, each of which overlaps with the one before.
+
+    Others take and push jobs between two commands of a round trip, so positions alone do not show what a
+    window follows. None: one has ended before its end, or follows none.
+    """
+    items: list[Item] = []
+    for (start, window), end in zip(windows.items(), ends, strict=True):
+        if start + window.taken < min(end, window.total or 0):
+            return None
+        if items and items[-1] in window.items:
+            items += window.items[window.items.index(items[-1]) + 1 :]
+        elif items and window.items:
+            return None
+        elif not items:
+            items += window.items
+    return tuple(items)
 
 
 def windows_of_all(done: int, seconds: float) -> int:
