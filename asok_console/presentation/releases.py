@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 
 from asok_console.presentation.numbers import UNKNOWN, age, duration, milliseconds, share
+from asok_core.inspection import release_comparison
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import FEW
 
 
 def since(change: ReleaseChange, now: float) -> str:
     """``since 4f2a1c (12 min)``. Not safe for a terminal yet."""
     return f"since {change.release} ({age(change.at, now)})"
+
+
+def marked_since(change: ReleaseChange, snapshot: Snapshot | None, now: float) -> str:
+    """The same, and whether the figures since then are of other releases as well.
+
+    Figures are divided by time: while workers run several releases they are of all of these.
+    """
+    mixed = release_comparison.mixture(snapshot.workers, change, now) if snapshot else ""
+    return ", ".join(filter(None, (since(change, now), mixed)))
 
 
 def comparison_line(comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import rate, spark
 from asok_console.presentation.numbers import count, milliseconds, share, size
 from asok_console.presentation.prose import plural
-from asok_console.presentation.releases import since
+from asok_console.presentation.releases import marked_since
 from asok_console.presentation.task_pages import RANGE_NAMES
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
@@ -24,7 +24,7 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
 from asok_core.inspection.filters import word
-from asok_core.inspection.release_comparison import Comparison, mixture, present_change
+from asok_core.inspection.release_comparison import Comparison, present_change
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.task_figures import OTHER, RANGES, Figures, TaskRange, TaskRow, TaskTable
 from asok_core.inspection.uncounted import uncounted_queues
@@ -269,13 +269,8 @@ class TasksView(NamedView):
     def _worse(self, now: float) -> str:
         """How many tasks are worse since the present release."""
         worse = [each for each in self._compared.values() if each.is_worse]
-        if not worse:
-            return ""
-        change, snapshot = worse[0].change, self.console.snapshot
-        # The figures are divided by time: while workers run several releases they are of all of these.
-        mixed = mixture(snapshot.workers, change, now) if snapshot is not None else ""
-        then = safe(since(change, now), 80)
-        return f"{WORSE} {len(worse)} worse {then}{', ' * bool(mixed)}{mixed}"
+        then = marked_since(worse[0].change, self.console.snapshot, now) if worse else ""
+        return f"{WORSE} {len(worse)} worse {safe(then, 120)}" if worse else ""
 
     def action_range(self, by: int) -> None:
         """Show another range."""
