@@ -226,12 +226,8 @@ def _abandon(future: RemoteFuture[Any]) -> None:
 def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
     """Give a future the outcome of a final record; None says that the record is gone."""
     if record is None:
-        future.set_exception(
-            JobNotFound(
-                f"job {future.job_id} has no record: it ended and its record has expired "
-                "(ASOK_RECORD_TTL), or its record or its queue was deleted"
-            )
-        )
+        gone = "it ended and its record has expired (ASOK_RECORD_TTL), or its record or queue was deleted"
+        future.set_exception(JobNotFound(f"job {future.job_id} has no record: {gone}"))
     elif is_too_large(record):
         future.set_exception(
             RecordTooLarge(f"whether job {record.id} has ended is unknown: {record.error}")
@@ -247,7 +243,7 @@ def settle(future: RemoteFuture[Any], record: JobRecord | None) -> None:
 def _cancelled(record: JobRecord) -> str:
     if (record.error or "").startswith(LOST):
         return f"job {record.id} was lost, and cancelled: {record.error}"
-    # A worker of the framework keeps no start, and a retry or a requeue removes that of an attempt before.
+    # A worker of the framework keeps no start, and a retry removes that of the attempt before.
     never_ran = record.started_at is None and not record.foreign and not record.retry_count
     return f"job {record.id} was cancelled before it {'started' if never_ran else 'finished'}"
 

@@ -107,9 +107,10 @@ class StackAnswersDuty(Duty):
             request.asked_at = now
         if request.sampling is not None and request.sampling.look():
             if request.sampling.stacks:
-                request.asked_at = None
+                # Whether Python code runs is what the newest sample shows.
+                request.asked_at, request.held = None, request.sampling.held
+            request.held = request.held or request.sampling.held
             request.stacks += request.sampling.stacks.values()
-            request.held = request.sampling.held
             request.sampling = None
         running = [each for each in process.running() if same_run(job, each)]
         if running and not late and len(request.stacks) < request.samples:
