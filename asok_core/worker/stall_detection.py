@@ -132,6 +132,11 @@ class Watch:
         return StallReason.HELD if self._pulseless >= NO_PULSE else StallReason.LOOP
 
 
+def is_stopped(pid: int | None) -> bool:
+    """Whether a signal or a debugger has stopped a process; false where the system does not show it."""
+    return _state(pid) in ("T", "t")
+
+
 def _state(pid: int | None) -> str:
     """The state of a process as the kernel names it, or '' where it does not say."""
     try:

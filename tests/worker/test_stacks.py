@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import threading
@@ -172,6 +173,27 @@ def test_a_process_whose_handler_a_task_removed_is_not_ended_by_the_signal(
     assert found["problem"] == "its process did not answer in time"
     assert worker.processes() == [process]
     worker.kill()
+
+
+def test_a_process_that_a_signal_has_stopped_holds_no_interpreter_and_continues(
+    desk: Desk, stacked: RunWorker, asok: Asok
+) -> None:
+    """The signal for its stacks would be handled as it is continued: its threads run then."""
+    worker = stacked(ASOK_WORKER_HANG_LIMIT=0)
+    job = desk.hold("job")
+    process = worker.only_process()
+    os.kill(process, signal.SIGSTOP)
+    worker.wait_for_log("hangs: a signal has stopped the process")
+    found = ask(asok, job)
+    assert (found["interpreter_held"], found["samples"]) == (False, [])
+    assert found["problem"] == "its process did not answer in time"
+    pending = Path(f"/proc/{process}/status").read_text().partition("ShdPnd:")[2].split()[0]
+    assert not int(pending, 16) >> (signal.SIGUSR1 - 1) & 1
+    os.kill(process, signal.SIGCONT)
+    worker.wait_for_log("works again, after it hung for")
+    desk.release("job")
+    desk.reaches(job, "completed")
+    assert worker.processes() == [process]
 
 
 def test_samples_are_merged_by_the_innermost_function(

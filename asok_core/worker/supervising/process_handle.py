@@ -19,6 +19,7 @@ from asok_core.worker.presence import Presence
 from asok_core.worker.shared_state import SharedState, shared_file
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile, StackRequests, fatal_error_in, handles_signal
+from asok_core.worker.stall_detection import is_stopped
 from asok_core.worker.supervising.command_pipe import CommandPipe
 from asok_core.worker.supervising.process_health import exit_reason
 from asok_core.worker.supervising.process_watch import ProcessWatch
@@ -167,6 +168,11 @@ class ProcessHandle:
         """Request the stacks of its threads; ``stacks`` returns them a little later."""
         if self.alive and self._stack_dump is None:
             self._stack_dump = StackDump(self)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no code of it runs until it is continued."""
+        return self.alive and is_stopped(self.pid)
 
     def write_stacks(self) -> None:
         """Have it write the stacks of its threads by a signal; ``stacks`` returns them a little later.

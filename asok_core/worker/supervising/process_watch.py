@@ -11,10 +11,9 @@ from asok_core.inspection.stacks import Stack
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.job_slots import SlotJob
 from asok_core.worker.shared_state import SharedState
-from asok_core.worker.stacks import StackRequests
 from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Hang, StallReason, Watch
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
-from asok_core.worker.supervising.stack_sampling import HELD_BEFORE_END, StackSampling
+from asok_core.worker.supervising.stack_sampling import HELD_BEFORE_END, Sampled, StackSampling
 
 logger = safe_logger("asok.worker")
 
@@ -22,13 +21,8 @@ LONGEST_SAMPLING = 1.0
 """Seconds that the end of a process waits at most for the stacks of its jobs."""
 
 
-class Watched(Protocol):
+class Watched(Sampled, Protocol):
     """A process, as far as its watch uses it."""
-
-    shared: SharedState
-    stack_requests: StackRequests
-    dump: str
-    """The last stacks that it wrote on a signal."""
 
     @property
     def process_id(self) -> str:
@@ -38,15 +32,8 @@ class Watched(Protocol):
     def pid(self) -> int | None:
         """Its process id in the system."""
 
-    @property
-    def alive(self) -> bool:
-        """Whether it was started and has not ended."""
-
     def kill(self) -> None:
         """End it at once."""
-
-    def write_stacks(self) -> None:
-        """Have it write the stacks of its threads."""
 
     def request_stacks(self) -> None:
         """Have the stacks of its threads logged."""

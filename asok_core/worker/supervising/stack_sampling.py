@@ -35,8 +35,15 @@ class Sampled(Protocol):
     def alive(self) -> bool:
         """Whether it was started and has not ended."""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether no code of it runs until it is continued."""
+
     def write_stacks(self) -> None:
-        """Have it write the stacks of its threads."""
+        """Have it write the stacks of its threads. Not while it is ``stopped``.
+
+        It would write them once it is continued, while its threads change what is read for that.
+        """
 
 
 class StackSampling:
@@ -72,7 +79,8 @@ class StackSampling:
         if not self._left or not self._process.alive or waited >= self._patience:
             return True
         if not self.held:
-            if waited >= self._held_after and self._process.shared.pulses == self._pulses:
+            pulseless = self._process.shared.pulses == self._pulses
+            if waited >= self._held_after and pulseless and not self._process.stopped:
                 self.held, self._process.dump = True, ""
                 self._process.write_stacks()
         elif self._process.dump:
@@ -116,7 +124,8 @@ class StackDump:
         if text or not self._process.alive or waited >= LONGEST_DUMP:
             return text
         if waited >= HELD_AFTER and self._process.shared.pulses == self._pulses:
-            self._process.write_stacks()
+            if not self._process.stopped:
+                self._process.write_stacks()
             return ""
         return None
 
