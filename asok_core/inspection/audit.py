@@ -62,6 +62,12 @@ class Activity:
     """Of an edit: whether the edited job has ended, so that the original cannot take its place."""
 
     @property
+    def commanded(self) -> str:
+        """The worker that it commanded, with an effect; '' where it did not."""
+        kind, _, name = self.words.partition(":")
+        return name if kind == "worker" and self.applied and self.action in COMMANDS else ""
+
+    @property
     def target(self) -> str:
         """What the action was about, by its name: a queue, a worker, or which jobs where."""
         kind, _, name = self.words.partition(":")

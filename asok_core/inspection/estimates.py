@@ -21,7 +21,7 @@ from asok_core.inspection.phrases import counted, named
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.task_figures import FEW
-from asok_core.inspection.workers import WorkerInfo
+from asok_core.inspection.workers import HEARTBEAT, WorkerInfo
 
 FEWEST = 3
 """Buckets below which a rate is not known."""
@@ -29,8 +29,6 @@ GROUP = 3
 """Successive buckets that are added up to see how slowly a rate changes."""
 LONG, FAR = 120.0, 3600.0
 """Seconds of counters that a high confidence requires, and seconds ahead that it reaches."""
-HEARTBEAT = 5.0
-"""Seconds between two heartbeats of a worker."""
 _EXPECTED = 3.0
 """Attempts that must be expected in the last minute for their absence to mean anything."""
 _MINUTE = 6
@@ -164,9 +162,9 @@ def _workers_changed(case: Case, workers: AbstractSet[str]) -> dict[str, float]:
     """When each of some workers last began or ceased to claim, as operators and warnings show it."""
     # A worker follows an order with its next heartbeat.
     found = [
-        (each.words.removeprefix("worker:"), each.at and each.at + HEARTBEAT)
+        (each.commanded, each.at and each.at + HEARTBEAT)
         for each in case.activities
-        if each.applied and each.words.startswith("worker:")
+        if each.commanded
     ]
     found += [
         (each.fields.get("worker", ""), each.at)

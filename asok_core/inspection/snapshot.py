@@ -16,9 +16,9 @@ from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.memory_growth import Filling, filling
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.workers import STALE_AFTER, WorkerInfo
+from asok_core.inspection.workers import HEARTBEAT, STALE_AFTER, WorkerInfo
 
-CLOCKS_AGREE = STALE_AFTER - 5
+CLOCKS_AGREE = STALE_AFTER - HEARTBEAT
 """Seconds since the newest heartbeat up to which the clock of a replica is trusted.
 
 No worker that sends one every 5 s is held to be stalled then.

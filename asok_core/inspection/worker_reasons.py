@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from asok_core.clock import elapsed
-from asok_core.inspection.audit import COMMANDS, Activity
+from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.phrases import NAMED, be, named
 from asok_core.inspection.reason import Reason
@@ -175,14 +175,7 @@ def _by(
 ) -> tuple[float | None, Mapping[str, str | int | float]]:
     """Since when a worker follows a command, and who gave it, as far as the audit shows that."""
     # A repeated command has changed nothing. One that a signal gave, or another program, has no entry.
-    newest = next(
-        (
-            each
-            for each in activities
-            if each.action in COMMANDS and each.applied and each.words == f"worker:{worker}"
-        ),
-        None,
-    )
+    newest = next((each for each in activities if each.commanded == worker), None)
     if newest is None or newest.action != action:
         return None, {"by": "not known"}
     return newest.at, {"by": newest.who}

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from asok_core.jobs.envelope import Payload
 
+HEARTBEAT = 5.0
+"""Seconds between two heartbeats of a worker whose lease is not set to be long."""
 STALE_AFTER = 12.0
 """Seconds after the last heartbeat from which a worker is stalled, which sends one every 5 s."""
 _STALE_PART = 0.4

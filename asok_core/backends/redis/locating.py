@@ -78,17 +78,7 @@ def holds(connection: Connection, key: str, order: str, job_id: str, until: floa
     text, at = json.dumps(json.dumps(job_id)[1:-1])[1:-1], SearchPosition()
     while time.monotonic() <= until:
         try:
-            found = connection.run(
-                Find(
-                    elements=parsing.raw(key),
-                    order=order,
-                    start=at.start,
-                    count=STEP,
-                    back=at.back,
-                    anchor=at.anchor,
-                    text=text,
-                )
-            )
+            found = connection.run(Find.after(at, parsing.raw(key), order, STEP, text))
         except ErrorReply:
             # A key of another type holds no job.
             return False

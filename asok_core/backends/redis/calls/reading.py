@@ -13,6 +13,7 @@ from asok_core.backends.redis.calls.call import (
     ScriptCall,
     script_call,
 )
+from asok_core.backends.redis.search_position import SearchPosition
 
 
 @script_call
@@ -52,6 +53,21 @@ class Find(ScriptCall[FindReply]):
     back: int
     anchor: bytes
     text: str | bytes
+
+    @classmethod
+    def after(
+        cls, at: SearchPosition, elements: str | bytes, order: str, count: int, text: str | bytes
+    ) -> Find:
+        """The call that continues a search."""
+        return cls(
+            elements=elements,
+            order=order,
+            start=at.start,
+            count=count,
+            back=at.back,
+            anchor=at.anchor,
+            text=text,
+        )
 
 
 @script_call

@@ -15,6 +15,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys, process_numbers
 from asok_core.backends.redis.parsing import LONGEST_FIELD
+from asok_core.backends.redis.search_position import SearchPosition
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Status
 from asok_core.runtime.logs import safe_logger
@@ -87,9 +88,7 @@ def is_missing(connection: Connection, keys: Keys, job: JobRecord) -> bool:
 
 
 def _search(key: str, order: str, job: JobRecord) -> Find:
-    return Find(
-        elements=key, order=order, start=0, count=MOST_JOBS, back=0, anchor=b"", text=job.id
-    )
+    return Find.after(SearchPosition(), key, order, MOST_JOBS, job.id)
 
 
 def _active_lists(connection: Connection, keys: Keys, queue: str) -> list[str] | None:

@@ -278,15 +278,7 @@ class ScriptQueries:
             )
             return Found(found.looked, location, found.item, due, found.start, found.last)
 
-        call = Find(
-            elements=parsing.raw(key),
-            order=order,
-            start=at.start,
-            count=count,
-            back=at.back,
-            anchor=at.anchor,
-            text=parsing.raw(words),
-        )
+        call = Find.after(at, parsing.raw(key), order, count, parsing.raw(words))
         return Query((call.command(),), read)
 
 

@@ -106,11 +106,12 @@ class StackAnswersDuty(Duty):
             request.next_at = now + min(INTERVAL, ALL_WITHIN / request.samples)
             request.asked_at = now
         if request.sampling is not None and request.sampling.look():
-            if request.sampling.stacks:
-                # Whether Python code runs is what the newest sample shows.
-                request.asked_at, request.held = None, request.sampling.held
-            request.held = request.held or request.sampling.held
-            request.stacks += request.sampling.stacks.values()
+            sampling = request.sampling
+            # Whether Python code runs is what the newest sample shows, unless it was cut short.
+            request.held = sampling.held or (request.held and not sampling.stacks)
+            if sampling.stacks:
+                request.asked_at = None
+            request.stacks += sampling.stacks.values()
             request.sampling = None
         running = [each for each in process.running() if same_run(job, each)]
         if running and not late and len(request.stacks) < request.samples:
