@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ pytest_plugins = [
     "tests.fixtures.worker",
 ]
 """Fixtures that are used by several folders. Those of one folder are in its conftest.py."""
+
+TESTS = Path(__file__).parent
 
 SECRET_KEY = "5e7b220d" * 8
 
@@ -66,6 +69,30 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs under nohup inherit an ignored SIGHUP.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the tests of each folder over the whole run, file by file.
+
+    Those of the console compute and those of the worker wait: if one follows the other, the cores
+    are first too few and then idle.
+    """
+    files: defaultdict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+    sizes = Counter(_folder(item.path) for item in items)
+    before: Counter[Path] = Counter()
+    position = {}
+    for path, tests in files.items():
+        folder = _folder(path)
+        position[path] = (before[folder] + len(tests) / 2) / sizes[folder]
+        before[folder] += len(tests)
+    items[:] = [item for path in sorted(files, key=position.__getitem__) for item in files[path]]
+
+
+def _folder(path: Path) -> Path:
+    """The folder in ``tests/`` that the file belongs to."""
+    return TESTS / path.relative_to(TESTS).parts[0]
 
 
 @pytest.hookimpl(trylast=True)
