@@ -4,8 +4,8 @@ Elsewhere: a backlog in memory at SIGTERM (tests/worker/test_stopping.py), signa
     envelopes, SystemExit, overflow of backoff, async def (tests/worker/test_outcomes.py), a missing
     key and an unbounded dead-letter queue (tests/worker/test_options.py), WRONGTYPE
     (tests/worker/test_claiming.py), record and push (tests/model/test_crash_points.py), two
-    operators (tests/operator/test_together.py), unsigned dead jobs
-    (tests/operator/test_requeue.py), `executor` and calls without arguments (tests/api,
+    operators (tests/backends/redis/operating/test_together.py), unsigned dead jobs
+    (tests/backends/redis/operating/test_requeue.py), `executor` and calls without arguments (tests/api,
     tests/jobs)."""
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def test_any_field_of_the_hash_is_read_as_far_as_it_can_be() -> None:
         QueuePause("ann", 2.0, 1.0, "", 3.0, "op")
     )
     assert pause_of(b'{"by": 1, "at": [], "until": "1e999", "reason": null}') == QueuePause()
-    # No worker ends a pause with such an end (``tests/operator/test_pauses.py``).
+    # No worker ends a pause with such an end (``tests/backends/redis/operating/test_pauses.py``).
     assert pause_of(b'{"at": 2, "since": 1, "until": 3}') == QueuePause(at=2.0, since=1.0)
     long = json.dumps({"reason": "x" * 1000}).encode()
     found = pause_of(long)

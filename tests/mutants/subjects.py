@@ -21,8 +21,12 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "tests/settings/test_kinds.py",
     ),
     "asok_core/settings/durations.py": ("tests/settings/test_durations.py",),
-    "asok_core/backends/redis/operating/scopes.py": ("tests/operator/test_scopes.py",),
-    "asok_core/backends/redis/operating/verdicts.py": ("tests/operator/test_verdicts.py",),
+    "asok_core/backends/redis/operating/scopes.py": (
+        "tests/backends/redis/operating/test_scopes.py",
+    ),
+    "asok_core/backends/redis/operating/verdicts.py": (
+        "tests/backends/redis/operating/test_verdicts.py",
+    ),
 }
 """Each module with its tests. Running more tests would kill more mutants, and take hours."""
 

@@ -22,6 +22,7 @@ from asok_console.tui.views.shared.job_columns import job_id
 from asok_core.clock import iso
 from asok_core.operations.explain import Kind
 from asok_core.settings.settings import Settings
+from tests.backends.redis.reading.seed import job, push, work
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import Bench
 from tests.fixtures.command_line import Ran
@@ -29,7 +30,6 @@ from tests.fixtures.console import Open
 from tests.fixtures.worker import Desk, RunWorker
 from tests.peer.conftest import APP
 from tests.programs import ROOT, environment, python, running, wait_until
-from tests.reading.seed import job, push, work
 
 Asok = Callable[..., Ran]
 TASKS = "tests.situations.tasks"

@@ -15,9 +15,9 @@ from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.views.shared.error_groups import ErrorGroupList
 from asok_core.inspection.error_groups import normalised_error
+from tests.backends.redis.operating.workers import well, worker
 from tests.fixtures.bench import Bench
 from tests.fixtures.console import Hand, Open
-from tests.operator.workers import well, worker
 from tests.tui import seed
 from tests.tui.seed import KEYS
 

@@ -13,9 +13,9 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import EditArguments
 from asok_console.tui.screens.quit import Quitting
 from asok_core.operations.catalog.entry import Danger
+from tests.backends.redis.operating.workers import well, worker
 from tests.fixtures.bench import Bench
 from tests.fixtures.console import Hand, Open
-from tests.operator.workers import well, worker
 from tests.tui import seed
 from tests.tui.seed import KEYS
 

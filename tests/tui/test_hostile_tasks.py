@@ -10,9 +10,9 @@ from textual.message import Message
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.screens.task import TaskScreen
 from asok_console.tui.views.tasks import TaskList
+from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.console import Hand, Open
 from tests.hidden import hidden_in
-from tests.reading.test_tasks import Tasks
 from tests.tui import hostile
 from tests.tui.seed import KEYS
 

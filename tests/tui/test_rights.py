@@ -9,8 +9,8 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.settings.settings import Settings
+from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.console import Hand, Open, settled
-from tests.reading.test_tasks import Tasks
 from tests.tui import seed
 from tests.users import user_url
 

@@ -16,11 +16,11 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.inspection.notes import on_job, on_queue
 from asok_core.operations.explain import ENTRIES, NEWEST, RecentOperations
+from tests.backends.redis.reading.seed import job, push, work
 from tests.fixtures.bench import Bench
 from tests.fixtures.command_line import Ran
 from tests.fixtures.console import Hand, Open, settled
 from tests.fixtures.worker import Desk, RunWorker
-from tests.reading.seed import job, push, work
 from tests.tui import seed
 
 KEYS = Keys()

@@ -16,10 +16,10 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.clock import iso
 from asok_core.inspection.workers import STALE_AFTER
 from asok_core.jobs.envelope import seal
-from tests.cli.test_explain import Asok, explained, first
+from tests.backends.redis.reading.seed import KEYRING, hold, job, push, record, server_time, work
+from tests.commands.test_explain import Asok, explained, first
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.reading.seed import KEYRING, hold, job, push, record, server_time, work
 from tests.users import assert_all_allowed, user_url
 
 KEYS = Keys()

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.redis.operating.workers import as_before, well, worker
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import Bench, dead_job, foreign_dead_job, job_id
 from tests.fixtures.command_line import Ran
-from tests.operator.workers import as_before, well, worker
 from tests.programs import PATIENCE, wait_until
 
 Asok = Callable[..., Ran]

@@ -20,7 +20,7 @@ from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.operations.preview import preview, resolved
-from tests.reading.seed import KEYRING, KEYS, job, push, server_time, work
+from tests.backends.redis.reading.seed import KEYRING, KEYS, job, push, server_time, work
 
 BIG = "x" * 42_000
 TRACEBACK = '  File "shop.py", line 1, in send\n    pay("\u00e9\\n")\n' * 300

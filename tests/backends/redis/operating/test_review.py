@@ -34,8 +34,8 @@ from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, Verdict
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
+from tests.backends.redis.operating.workers import well, worker
 from tests.fixtures.bench import KEYRING, STRANGER, Bench, dead_job, foreign_dead_job, job_id
-from tests.operator.workers import well, worker
 from tests.reviewing import DEAD, review_at
 
 RETRIED = ' with {"retries": 3}'

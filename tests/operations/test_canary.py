@@ -12,8 +12,8 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import Canary, Verdict
+from tests.backends.redis.operating.workers import as_before, well, worker
 from tests.fixtures.bench import Bench, job_id
-from tests.operator.workers import as_before, well, worker
 from tests.programs import PATIENCE, wait_until
 
 ALL = Scope(Location.DEAD, words="everything")

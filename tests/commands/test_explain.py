@@ -20,11 +20,20 @@ from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.clock import iso
 from asok_core.jobs.envelope import Keyring, seal
 from asok_core.operations.stacks import A_WHILE
+from tests.backends.redis.reading.seed import (
+    HOUR,
+    KEYRING,
+    job,
+    push,
+    record,
+    server_time,
+    tally,
+    work,
+)
 from tests.fixtures.bench import Bench, dead_job
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.reading.seed import HOUR, KEYRING, job, push, record, server_time, tally, work
 from tests.users import assert_all_allowed, user_url
 
 Asok = Callable[..., Ran]

@@ -30,8 +30,18 @@ from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.states import Location
 from asok_core.operations import explain, search
 from asok_core.operations.search import SearchProgress, by_id, find, listed
+from tests.backends.redis.reading.seed import (
+    HOUR,
+    KEYRING,
+    KEYS,
+    hold,
+    job,
+    push,
+    record,
+    server_time,
+    work,
+)
 from tests.programs import PATIENCE
-from tests.reading.seed import HOUR, KEYRING, KEYS, hold, job, push, record, server_time, work
 
 QUEUE = KEYS.queue("default")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
+from tests.backends.redis.reading.seed import record
 from tests.fixtures.command_line import Ran
-from tests.reading.seed import record
 from tests.users import assert_all_allowed, make_user, user_url
 
 Asok = Callable[..., Ran]

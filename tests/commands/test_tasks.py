@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from asok_core.jobs.envelope import seal
+from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.command_line import Ran
 from tests.hidden import hidden_in
-from tests.reading.test_tasks import Tasks
 from tests.tui import hostile, seed
 from tests.tui.seed import KEYS
 

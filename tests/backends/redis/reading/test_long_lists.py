@@ -11,8 +11,8 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.scripts import source
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
+from tests.backends.redis.reading.seed import KEYRING, KEYS, job, record
 from tests.programs import PATIENCE
-from tests.reading.seed import KEYRING, KEYS, job, record
 
 COUNT = 20_000
 

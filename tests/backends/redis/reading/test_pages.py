@@ -10,7 +10,17 @@ from asok_core.backends.redis.records import UNREADABLE
 from asok_core.inspection.rows import Page
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.states import Location, Status
-from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, work
+from tests.backends.redis.reading.seed import (
+    KEYRING,
+    KEYS,
+    die,
+    hold,
+    job,
+    push,
+    record,
+    server_time,
+    work,
+)
 
 
 def ids(page: Page) -> list[str]:

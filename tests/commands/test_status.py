@@ -12,9 +12,9 @@ import redis
 
 from asok_console.cli.main import main
 from asok_core.jobs.envelope import seal
+from tests.backends.redis.reading.seed import KEYRING, KEYS, die, hold, job, push, server_time, work
 from tests.conftest import SECRET_KEY
 from tests.programs import PATIENCE
-from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, server_time, work
 
 
 @pytest.fixture

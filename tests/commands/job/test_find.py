@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 import redis
 
+from tests.backends.redis.reading.seed import KEYS, die, hold, job, push, record, server_time, work
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import Bench
 from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE, environment
-from tests.reading.seed import KEYS, die, hold, job, push, record, server_time, work
 
 Asok = Callable[..., Ran]
 

@@ -24,7 +24,7 @@ from asok_core.jobs.states import Location
 from tests.concurrently import run_together
 from tests.connections import connections, wait_until_closed
 from tests.fixtures.bench import KEYRING, Bench, job_id, number
-from tests.programs import PATIENCE
+from tests.programs import PATIENCE, ROOT
 
 ALL = Scope(Location.DEAD)
 
@@ -150,7 +150,7 @@ def test_an_operator_killed_in_the_middle_loses_and_doubles_nothing(
     victim = subprocess.Popen(
         [sys.executable, str(program), bench.url, KEYRING.secret.decode(), verb],
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert victim.stdout is not None
     for _ in range(3):

@@ -9,8 +9,8 @@ import redis
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import seal
+from tests.backends.redis.reading.seed import KEYRING, die, job, push, server_time
 from tests.fixtures.command_line import Ran
-from tests.reading.seed import KEYRING, die, job, push, server_time
 
 Asok = Callable[..., Ran]
 KEYS = Keys()

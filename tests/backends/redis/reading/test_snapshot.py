@@ -19,8 +19,19 @@ from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.jobs.envelope import seal
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
+from tests.backends.redis.reading.seed import (
+    KEYRING,
+    KEYS,
+    die,
+    hold,
+    job,
+    push,
+    record,
+    server_time,
+    tally,
+    work,
+)
 from tests.conftest import SECRET_KEY
-from tests.reading.seed import KEYRING, KEYS, die, hold, job, push, record, server_time, tally, work
 
 
 def queue_of(reader: RedisReader, name: str) -> QueueStats:

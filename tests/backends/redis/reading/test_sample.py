@@ -16,7 +16,7 @@ from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
-from tests.reading.seed import KEYRING, KEYS, job, push, server_time
+from tests.backends.redis.reading.seed import KEYRING, KEYS, job, push, server_time
 
 MANY = 12_000
 
