@@ -201,11 +201,25 @@ def test_the_calls_are_found_whether_or_not_garbage_was_collected() -> None:
 def test_a_fragment_of_many_scripts_is_worked_through_once() -> None:
     """Again for each script, that took most of the time in which a worker started."""
     program = (
-        "from asok_core.backends.redis import calls, lua_names; calls.load_scripts();"
+        "from asok_core.backends.redis import calls, lua_names\n"
+        "for each in calls.all_calls().values(): each.script()\n"
         "print(lua_names._resolved.cache_info().misses)"
     )
     done = run_program(sys.executable, "-c", program)
     assert (done.stderr, int(done.stdout)) == ("", len(SCRIPTS) + len(FRAGMENTS))
+
+
+def test_scripts_that_are_called_later_need_no_file() -> None:
+    """A worker that has no file descriptors left settles and returns its jobs."""
+    program = (
+        "import resource\n"
+        "from asok_core.backends.redis import calls\n"
+        "calls.load_scripts()\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "print(sum(bool(each.script().text) for each in calls.all_calls().values()))"
+    )
+    done = run_program(sys.executable, "-c", program)
+    assert (done.stderr, int(done.stdout)) == ("", len(SCRIPTS))
 
 
 def test_every_call_has_a_script() -> None:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from asok_core.backends.redis.calls.call import ScriptCall, script_name
-from asok_core.backends.redis.scripts import names
+from asok_core.backends.redis.scripts import names, source
 
 
 @cache
@@ -33,6 +33,11 @@ def _declared() -> Iterator[type[ScriptCall[Any]]]:
 
 
 def load_scripts() -> None:
-    """Load every script: a worker that runs out of file descriptors later can read none."""
-    for call in all_calls().values():
-        call.script()
+    """Read every file that a script needs: a worker that runs out of file descriptors can read none later.
+
+    A script is put together when it is first called. A process calls few of them.
+    """
+    all_calls()
+    for folder in ("scripts", "fragments"):
+        for name in names(folder):
+            source(folder, name)
