@@ -10,12 +10,12 @@ from typing import Any
 
 import redis
 
-from asok_core.backends.redis.calls import all_calls
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.jobs.calls import make_call
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
+from tests.lua_calls import all_calls
 from tests.poison.poisons import TASK, Target
 from tests.programs import PATIENCE, wait_until
 from tests.worker import jobs

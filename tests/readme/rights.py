@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from asok_core.backends.redis.calls import all_calls
+from tests.lua_calls import all_calls
 
 CORE = Path(__file__).parents[2] / "asok_core"
 REDIS = CORE / "backends" / "redis"

@@ -12,7 +12,6 @@ import redis
 
 import asok_core.backends.redis
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.calls import all_calls
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
@@ -28,6 +27,7 @@ from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import KEYRING, Desk, RunWorker
+from tests.lua_calls import all_calls
 from tests.programs import wait_until
 from tests.worker.jobs import note
 

@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import sha1
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 from asok_core.backends.redis.lua_names import resolved
 
+_LUA = Path(__file__).parent / "lua"
 _NEEDS = re.compile(r"^-- needs: (.+)$", re.MULTILINE)
 _OFFSET = re.compile(r"\b([A-Z][A-Z_]+)\.(\w+)\b")
 
@@ -83,7 +84,7 @@ def with_offsets(text: str, rows: Mapping[str, tuple[str, ...]]) -> str:
 @cache
 def source(folder: str, name: str) -> str:
     """The text of ``lua/{folder}/{name}.lua``. Raises ValueError where there is none."""
-    file = files(__package__) / "lua" / folder / f"{name}.lua"
+    file = _LUA / folder / f"{name}.lua"
     if not file.is_file():
         raise ValueError(f"no Lua file {name!r} in lua/{folder}")
     return file.read_text(encoding="utf-8")
@@ -92,5 +93,11 @@ def source(folder: str, name: str) -> str:
 @cache
 def names(folder: str) -> tuple[str, ...]:
     """The names of the Lua files in a folder."""
-    found = (files(__package__) / "lua" / folder).iterdir()
-    return tuple(sorted(file.name.removesuffix(".lua") for file in found))
+    return tuple(sorted(file.stem for file in (_LUA / folder).iterdir()))
+
+
+def read_sources() -> None:
+    """Read all Lua files: a worker that runs out of file descriptors later can read none."""
+    for folder in ("scripts", "fragments"):
+        for name in names(folder):
+            source(folder, name)

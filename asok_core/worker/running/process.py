@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from asok_core.backends.redis.calls import load_scripts
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.scripts import read_sources
 from asok_core.errors import Refused, Unreachable
 from asok_core.execution.import_path import add_application_folder
 from asok_core.jobs import waiting
@@ -275,7 +275,7 @@ def _load_what_tasks_may_use() -> None:
 
     load_converter()
     load_decoder()
-    load_scripts()
+    read_sources()
 
 
 def _handle_signals(alarm: Alarm, stacks: int) -> None:

@@ -12,11 +12,11 @@ import secrets
 import socket
 import time
 
-from asok_core.backends.redis.calls import load_scripts
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.wake_channel import Wakes
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.scripts import read_sources
 from asok_core.runtime.logs import safe_logger, written_elsewhere
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
@@ -168,7 +168,7 @@ class Supervisor:
             return self._run()
 
     def _run(self) -> int:
-        load_scripts()
+        read_sources()
         self._requests.listen()
         self._wait_for_redis()
         if not self._requests.stop:
