@@ -8,12 +8,11 @@ not dataclasses only because those take a tenth of the time to make, and a statu
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asok_core.inspection.events import SystemEvent
-from asok_core.inspection.memory_growth import Filling, filling
+from asok_core.inspection.memory_growth import Filling, filling, median
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.workers import HEARTBEAT, STALE_AFTER, WorkerInfo
@@ -233,5 +232,5 @@ class Snapshot:
         """How soon Redis is full, as live workers saw it grow; None: no trouble, or not known."""
         live = (each for each in self.workers if each.is_alive(self.taken_at))
         rates = [each.memory_rate for each in live if each.memory_rate is not None]
-        rate = statistics.median(rates) if rates else None
+        rate = median(rates) if rates else None
         return filling(rate, self.server.used_memory, self.server.max_memory)

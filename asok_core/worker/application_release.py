@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,8 +111,13 @@ def _packed(shared: Path, name: str) -> str:
 
 def _version(folder: Path) -> str:
     """The version that the pyproject.toml of ``folder`` states; '' where it states none."""
+    text = _text(folder / "pyproject.toml", _LARGEST_PROJECT)
+    if not text:
+        return ""
+    import tomllib
+
     try:
-        read: Any = tomllib.loads(_text(folder / "pyproject.toml", _LARGEST_PROJECT))
+        read: Any = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         return ""
     for path in (("project",), ("tool", "poetry")):
