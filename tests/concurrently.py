@@ -28,6 +28,12 @@ def run_together(*calls: Callable[[], T]) -> list[T]:
         return [each.result(PATIENCE) for each in [threads.submit(run, call) for call in calls]]
 
 
+def wait_for_end(thread: threading.Thread, what: str) -> None:
+    """Wait for the end of a thread; ``what`` names it where it does not come."""
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), f"{what} does not end"
+
+
 @contextmanager
 def beside(run: Callable[[threading.Event], None]) -> Iterator[None]:
     """Run a function in a thread during the body; it must return once the event is set."""

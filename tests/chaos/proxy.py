@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+from tests.concurrently import wait_for_end
+
 
 class Proxy:
     """Passes bytes between clients of ``path`` and the server's socket, in a thread of its own."""
@@ -46,7 +48,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._soon(self._stop.set)
-        self._thread.join(10)
+        wait_for_end(self._thread, "the proxy")
 
     def _soon(self, do: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(do)

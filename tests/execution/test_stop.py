@@ -10,6 +10,7 @@ import pytest
 from asok_core.errors import JobCancelled
 from asok_core.execution import attempt, cancellation
 from asok_core.execution.cancellation import Stop
+from tests.concurrently import wait_for_end
 from tests.programs import PATIENCE
 
 ROUNDS = 200
@@ -39,7 +40,7 @@ def test_the_exception_is_raised_in_the_body_alone() -> None:
         thread.start()
         assert inside.wait(PATIENCE)
         stop.insist()
-        thread.join(PATIENCE)
+        wait_for_end(thread, "the task")
         assert ends[-1] == "after", ends
         assert {"completed", "cancelled"} & set(ends)
 
@@ -73,7 +74,7 @@ def test_a_coroutine_that_waits_is_cancelled() -> None:
     thread.start()
     assert began.wait(PATIENCE)
     stop.insist()
-    thread.join(PATIENCE)
+    wait_for_end(thread, "the task")
     assert ends == ["an operator cancelled it"]
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+from tests.concurrently import wait_for_end
+
 
 class Cut(StrEnum):
     """What happens at the chosen command."""
@@ -80,7 +82,7 @@ class Cutter:
         for each in self._sockets:
             _end(each)
         for thread in self._threads:
-            thread.join(5)
+            wait_for_end(thread, "a thread of the proxy")
         for each in self._sockets:
             each.close()
 

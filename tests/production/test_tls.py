@@ -22,10 +22,11 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.errors import Unreachable
+from tests.concurrently import wait_for_end
 from tests.fixtures.servers import servers
 from tests.production.conftest import Application
 from tests.production.test_cluster import bus_port
-from tests.programs import PATIENCE, wait_until
+from tests.programs import wait_until
 
 PASSWORD = "under-seal"
 
@@ -76,7 +77,7 @@ class Terminator:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(PATIENCE)
+            wait_for_end(thread, "a thread of the proxy")
         for each in self._open:
             each.close()
 

@@ -24,6 +24,7 @@ from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.jobs.calls import make_call
 from asok_core.runtime.failures import failure_of
 from asok_core.runtime.process_exit import REFUSES_THREADS
+from tests.concurrently import wait_for_end
 from tests.programs import PATIENCE, environment, exit_code, python, wait_until
 from tests.samples import sample_tasks
 
@@ -89,8 +90,7 @@ class TestThePartsExist:
         waiting.start()
         wait_until(lambda: len(noted) == 1, "wait() to append to our list")
         future.set_result(1)
-        waiting.join(PATIENCE)
-        assert not waiting.is_alive()
+        wait_for_end(waiting, "concurrent.futures.wait")
 
     def test_threading_calls_functions_before_it_refuses_threads(self) -> None:
         code = (

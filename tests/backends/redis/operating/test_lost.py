@@ -22,6 +22,7 @@ from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
+from tests.concurrently import wait_for_end
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
@@ -260,7 +261,6 @@ def test_a_job_that_a_worker_takes_and_gives_back_all_the_time_is_never_lost(
             assert not bench.operator.cancel_lost(future.job_id).applied
     finally:
         stopped.set()
-        thread.join(WAIT)
-        assert not thread.is_alive()
+        wait_for_end(thread, "what moves the job")
     scope = Scope(Location.PENDING, queue="default", ids=frozenset((future.job_id,)))
     assert bench.operator.cancel(scope).applied == 1

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.concurrently import wait_for_end
 from tests.fixtures.bench import Bench, job_id
-from tests.programs import PATIENCE
 
 
 @contextmanager
@@ -37,8 +37,7 @@ def worker(bench: Bench, outcome: Callable[[int], dict[str, str]]) -> Iterator[l
         yield taken
     finally:
         stopped.set()
-        thread.join(PATIENCE)
-        assert not thread.is_alive(), "the worker does not end"
+        wait_for_end(thread, "the worker")
 
 
 def well(_taken: int) -> dict[str, str]:
