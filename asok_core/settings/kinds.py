@@ -24,6 +24,9 @@ _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
 _LONGEST_QUEUE_NAME = 200
 
+FEWEST_EVENTS, SHORTEST_EVENTS_AGE = 200, 3_600
+"""The least bounds of the events (entries, seconds): what changed lately is always among them."""
+
 
 def is_text(value: str) -> bool:
     """Whether ``value`` can be encoded as UTF-8: it may have lone surrogates."""
@@ -133,6 +136,13 @@ def _parse_kept(text: str) -> float:
     return seconds
 
 
+def _parse_events_age(text: str) -> float:
+    seconds = _parse_kept(text)
+    if seconds < SHORTEST_EVENTS_AGE:
+        raise ValueError
+    return seconds
+
+
 def _parse_redis_url(text: str) -> str:
     redis_url.parse_redis_url(text)
     return text
@@ -204,6 +214,7 @@ def _shown_url(text: str) -> str:
 
 
 BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_unset=True)
+EVENTS_AGE = Kind(_parse_events_age, "from 1h to 3650d, as in 2h or 7d")
 DURATION = Kind(_parse_duration, durations.ALLOWED)
 ENVELOPE_FORM: Kind[EnvelopeForm] = Kind(
     _parse_envelope_form, "both, v1 or v2", blank_is_unset=True

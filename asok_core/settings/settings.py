@@ -233,14 +233,14 @@ class Settings:
     )
     events_max: int = setting(
         "ASOK_EVENTS_MAX",
-        whole_number(1, 100_000),
+        whole_number(kinds.FEWEST_EVENTS, 100_000),
         default="10000",
         description="Largest number of events (asok events) that are kept; set it alike for all "
         "workers, as the last heartbeat counts",
     )
     events_max_age: float = setting(
         "ASOK_EVENTS_MAX_AGE",
-        kinds.KEPT,
+        kinds.EVENTS_AGE,
         default="14d",
         description="How long events are kept; an older one is removed with the next event",
     )

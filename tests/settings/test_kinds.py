@@ -36,6 +36,8 @@ CASES: list[tuple[Kind[Any], str, object]] = [
     *((kinds.HANG_LIMIT, each, INVALID) for each in ("9.9", "1", "x")),
     *((kinds.KEPT, each, value) for each, value in (("1", 1.0), ("3650d", 315_360_000.0))),
     *((kinds.KEPT, each, INVALID) for each in ("0.9", "3651d", "x")),
+    *((kinds.EVENTS_AGE, each, value) for each, value in (("1h", 3600.0), ("3650d", 315_360_000.0))),
+    *((kinds.EVENTS_AGE, each, INVALID) for each in ("59m", "3651d", "x")),
     (kinds.DURATION, "1.5m", 90.0),
     (kinds.DURATION, "x", INVALID),
     *((kinds.NAMESPACE, each, each) for each in ("a", "{a}", "{Team-1.x:y_z}", "9")),
@@ -81,7 +83,8 @@ def test_a_kind_accepts_what_it_allows_and_nothing_else(
         (kinds.NAME_PATTERNS, "a,b.c", "'b.c' is not a name or a pattern with * and ?"),
         # What is allowed says enough of these.
         *((each, "", "") for each in (kinds.QUEUES, kinds.TASK_MODULES, kinds.NAMESPACE)),
-        *((each, "x", "") for each in (kinds.DURATION, kinds.LEASE, kinds.KEPT, kinds.SIZE)),
+        *((each, "x", "") for each in (kinds.DURATION, kinds.LEASE, kinds.KEPT)),
+        *((each, "x", "") for each in (kinds.EVENTS_AGE, kinds.SIZE)),
         *((each, "x", "") for each in (kinds.FLAG, kinds.FRACTION, kinds.HANG_LIMIT)),
         *((each, "x", "") for each in (kinds.BACKEND, kinds.RECORD_FORM, kinds.ENVELOPE_FORM)),
         (kinds.SECRET, "\udcff", ""),

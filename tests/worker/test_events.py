@@ -304,21 +304,33 @@ def test_users_with_the_permissions_of_a_former_release_work_and_record_events(
 
 
 def test_bounds_by_length_and_by_age(desk: Desk, redis_url: str) -> None:
-    registry = Registry(Endpoint(redis_url), KEYS, events_max=5, events_age=100)
-    old = int((time.time() - 200) * 1000)
+    registry = Registry(Endpoint(redis_url), KEYS, events_max=200, events_age=3600)
+    old = int((time.time() - 3700) * 1000)
     desk.client.xadd(KEYS.events, {"kind": "worker_started", "at": "1"}, id=f"{old}-0")
     registry.heartbeat("w", ["default"], {"queues": "default"})
     operator = open_operator(desk.settings)
     assert [each.kind for each in events(desk.settings)] == ["worker_started"], (
         "the old one is gone"
     )
-    for _ in range(4):
+    for _ in range(100):
         operator.pause("mail")
         operator.resume("mail")
-    assert desk.client.xlen(KEYS.events) == 5
-    assert 0 < desk.client.ttl(KEYS.events) <= 100
+    assert desk.client.xlen(KEYS.events) == 200
+    assert 0 < desk.client.ttl(KEYS.events) <= 3600
     operator.close()
     registry.close()
+
+
+def test_no_bound_removes_what_readers_hold_to_be_all(desk: Desk) -> None:
+    desk.client.hset(KEYS.server, mapping={"events_max": "1", "events_age": "1"})
+    desk.client.expire(KEYS.server, 600)
+    operator = open_operator(desk.settings)
+    for _ in range(2):
+        operator.pause("mail")
+        operator.resume("mail")
+    operator.close()
+    assert desk.client.xlen(KEYS.events) == 4
+    assert desk.client.ttl(KEYS.events) > 3000
 
 
 def test_a_heartbeat_that_is_sent_again_reports_no_event_again(desk: Desk, redis_url: str) -> None:

@@ -10,6 +10,7 @@ from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
 from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, LONGEST_PAUSE, MOST_PAUSES
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
 from asok_core.jobs.oversized import MOST_READ, OVERSIZED_TTL
+from asok_core.settings.kinds import FEWEST_EVENTS, SHORTEST_EVENTS_AGE
 
 FINE_TTL = 3_600
 COARSE_TTL = 86_400
@@ -78,6 +79,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "EVENTS_AGE": EVENTS_AGE,
     "EVENTS_LENGTH": EVENTS_LENGTH,
     "EVENT_TEXT": EVENT_TEXT,
+    "FEWEST_EVENTS": FEWEST_EVENTS,
     "FINE": FINE,
     "FINE_TTL": FINE_TTL,
     "LARGEST_NOTE": LARGEST_NOTE,
@@ -106,6 +108,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "MEMORY_ENOUGH": MEMORY_ENOUGH,
     "MEMORY_SHORT": MEMORY_SHORT,
     "SERVER_TTL": SERVER_TTL,
+    "SHORTEST_EVENTS_AGE": SHORTEST_EVENTS_AGE,
     "TRASH_TTL": TRASH_TTL,
     "UNFINISHED_TTL": UNFINISHED_TTL,
     "WAITS_TTL": WAITS_TTL,

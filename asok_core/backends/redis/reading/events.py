@@ -14,13 +14,14 @@ from asok_core.backends.redis.reading.query import Query, known, named, required
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.inspection.events import Events, SystemEvent
 from asok_core.jobs.numbers import number
+from asok_core.settings.kinds import FEWEST_EVENTS, SHORTEST_EVENTS_AGE
 
 LONGEST_FIELD = 1_024
 """Bytes of a field that are read: ours are no longer."""
 LAST_ID = "18446744073709551615-18446744073709551615"
 """The largest id of a stream, after which Redis accepts no range."""
-KEPT = 200
-"""Events that a reader of snapshots remembers."""
+KEPT = FEWEST_EVENTS
+"""Events that a reader of snapshots remembers: no bound of the stream is below it."""
 
 
 def events_between(
@@ -66,8 +67,14 @@ class EventMemory:
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._known: tuple[SystemEvent, ...] = ()
-        self.since = 0.0
-        """From when on every event is known; infinite where they cannot be read."""
+        self._since = 0.0
+
+    def since(self, now: float) -> float:
+        """From when on every event is known; infinite where they cannot be read.
+
+        What is older than the stream's least age may have been removed before this reader saw it.
+        """
+        return max(self._since, now - SHORTEST_EVENTS_AGE)
 
     def query(self, queries: Queries) -> Query[Events]:
         """Those after the newest known; none for a user who has no right to read them."""
@@ -84,9 +91,9 @@ class EventMemory:
     def note(self, found: Events) -> tuple[SystemEvent, ...]:
         """All that are known now, newest first."""
         self._known = (*found, *self._known)[:KEPT]
-        self.since = 0.0 if found.is_read else math.inf
+        self._since = 0.0 if found.is_read else math.inf
         if found.is_read and len(self._known) == KEPT:
-            self.since = self._known[-1].at or math.inf
+            self._since = self._known[-1].at or math.inf
         return self._known
 
 

@@ -194,7 +194,7 @@ class SnapshotBuilder:
             unread=unread,
             workers_unread=found.workers_unread,
             events=self._events.note(events),
-            events_since=self._events.since,
+            events_since=self._events.since(now),
             notes=notes,
             cost=round_trips.cost(),
         )

@@ -9,6 +9,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.events import LAST_ID
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import Refused
+from asok_core.settings.kinds import SHORTEST_EVENTS_AGE
 
 KEYS = Keys()
 
@@ -72,6 +73,15 @@ def test_a_snapshot_reads_each_event_once_and_in_no_round_trip_of_its_own(
     assert (second.cost.reply_bytes or 0) < (first.cost.reply_bytes or 0) - 10_000
     assert second.cost.round_trips == before.round_trips
     assert reader.snapshot(rates=False).events == second.events
+
+
+def test_what_may_have_been_removed_before_the_first_snapshot_is_not_known(
+    reader: RedisReader, redis_client: redis.Redis
+) -> None:
+    """Workers keep events for an hour at least, and not forever."""
+    add(redis_client, 1)
+    snapshot = reader.snapshot()
+    assert snapshot.events_since == snapshot.taken_at - SHORTEST_EVENTS_AGE
 
 
 def test_the_largest_id_that_there_can_be_ends_no_snapshot(

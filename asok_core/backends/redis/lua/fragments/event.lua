@@ -9,7 +9,7 @@ local function event_bounds()
   local found = redis.pcall('HMGET', server_key, 'events_max', 'events_age')
   local most = math.floor(finite(found[1]) or EVENTS_LENGTH)
   local age = math.floor(finite(found[2]) or EVENTS_AGE)
-  return math.max(1, math.min(most, 1e6)), math.max(1, math.min(age, LONGEST_WAIT))
+  return math.max(FEWEST_EVENTS, math.min(most, 1e6)), math.max(SHORTEST_EVENTS_AGE, math.min(age, LONGEST_WAIT))
 end
 
 local function add_event(kind, fields, at)
