@@ -9,8 +9,11 @@ def uncounted_queues(snapshot: Snapshot) -> tuple[str, ...]:
     """Queues that no registered worker serves, and that jobs left in the last five minutes.
 
     A worker of the framework has no lease. Where one serves a queue beside a registered worker, nothing
-    shows that, nor where what enqueues the jobs counts none: such a queue is missing here.
+    shows that, nor where what enqueues the jobs counts none: such a queue is missing here. None is
+    reported where a registered worker may serve it that is not known.
     """
+    if not snapshot.knows_serving:
+        return ()
     found = []
     for queue in snapshot.queues:
         if queue.consumers or queue.problem or queue.paused:

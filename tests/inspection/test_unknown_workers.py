@@ -10,10 +10,11 @@ import pytest
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job
-from asok_core.inspection.queues import QueueStats
+from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import Reason, ranked
 from asok_core.inspection.reasons import of_queue
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.uncounted import uncounted_queues
 from asok_core.inspection.worker_reasons import impediment, of_worker, unregistered
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
@@ -278,3 +279,19 @@ def test_a_quiet_worker_was_quieted_by_the_newest_command_with_an_effect(
     reason = impediment(QUIET, NOW, entries)
     assert reason is not None
     assert (reason.code, reason.evidence, reason.since) == ("worker_quiet", {"by": by}, since)
+
+
+@pytest.mark.parametrize(
+    ("unread", "server", "found"),
+    [
+        ("", MASTER, ("mail",)),
+        (UNREAD, MASTER, ()),
+        ("", REPLICA._replace(master_link="down"), ()),
+    ],
+)
+def test_jobs_are_not_counted_only_where_no_registered_worker_can_run_them(
+    unread: str, server: ServerInfo, found: tuple[str, ...]
+) -> None:
+    left = QueueStats("mail", 0, recent=(Bucket(int(NOW) - 60, 10, enqueued=5),))
+    whole = replace(snapshot(unread=unread, server=server), queues=(left,))
+    assert uncounted_queues(whole) == found

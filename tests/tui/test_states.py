@@ -174,6 +174,10 @@ async def test_the_workers_say_how_many_accept_version_1_and_how_many_such_jobs_
         seed.worker(redis_client, name, queues=("high",), concurrency=6, running=0, first=900)
     redis_client.hset(KEYS.worker("web-1"), "envelopes", "v1 v2")
     redis_client.hset(KEYS.worker("web-2"), "envelopes", "v2")
+    # One that has gone accepts none, whatever it said.
+    seed.worker(redis_client, "web-4", queues=("high",), concurrency=6, running=0, first=900)
+    redis_client.hset(KEYS.worker("web-4"), "envelopes", "v1 v2")
+    redis_client.zadd(KEYS.workers, {"web-4": 1000})
     redis_client.lpush(
         KEYS.queue("high"),
         seal(job(0, "high"), KEYRING, 1),

@@ -187,8 +187,9 @@ class WorkersView(NamedView):
         return ((f"{len(found)} releases: {', '.join(parts)}", "warn"),)
 
     def _accepting_v1(self, snapshot: Snapshot) -> str:
-        """How many workers say that they run jobs of version 1, and how many such jobs wait."""
-        accepting = sum(worker.accepts_v1 is True for worker in snapshot.workers)
+        """How many live workers say that they run jobs of version 1, and how many such jobs wait."""
+        live = (each for each in snapshot.workers if each.is_alive(snapshot.taken_at))
+        accepting = sum(each.accepts_v1 is True for each in live)
         if not accepting:
             return ""
         check = self.console.state.key_check
