@@ -13,7 +13,7 @@ from asok_core.inspection.history import NOT_KNOWN, Event
 from asok_core.jobs.numbers import number
 
 LONGEST = 300
-"""Characters of what stands beside an event."""
+"""Characters of what is written beside an event."""
 
 _WORDS = {
     "enqueued": ("enqueued", ""),
@@ -29,7 +29,7 @@ _WORDS = {
     "requeued": ("↺ requeued", "calm"),
     "edited": ("↺ edited, requeued", "calm"),
     "promoted": ("↺ promoted", "calm"),
-    "put back": ("↺ put back", "calm"),
+    "queued again": ("↺ queued again", "calm"),
     "moved": ("→ moved", "calm"),
     "moved to front": ("→ moved to the front", "calm"),
     "cancelled": ("⊘ cancelled", "dim"),
@@ -51,13 +51,13 @@ _RESTORED = {
     "delayed": "to its due time",
 }
 _BY_OPERATORS = (
-    *("requeued", "edited", "promoted", "put back", "moved", "moved to front"),
+    *("requeued", "edited", "promoted", "queued again", "moved", "moved to front"),
     *("cancelled", "cancel requested", "purged", "restored", "imported"),
 )
 
 
 class HistoryLine(NamedTuple):
-    """One line: time (UTC), words, their tone, and what stands beside them. All are safe to show."""
+    """One line: time (UTC), words, their tone, and what is written beside them. All are safe to show."""
 
     time: str
     words: str

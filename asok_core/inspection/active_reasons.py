@@ -23,7 +23,7 @@ SET_BACK = (
     "not known: by the clock of Redis it began later than now, so that this clock was set back"
 )
 MOVED = 10.0
-"""Seconds within which a report of progress shows that a job does not stand still."""
+"""Seconds within which a report of progress shows that a job is not stuck."""
 NEARLY = 0.8
 """Share of its timeout from which a job is near it."""
 
@@ -146,12 +146,12 @@ def _hanging(worker: WorkerInfo, case: Case) -> Reason:
 
 
 def _of_stacks(case: Case) -> Iterator[Reason]:
-    """What its stack shows: that no Python code runs, or that it and another job may stand still.
+    """What its stack shows: that no Python code runs, or that it and another job may be stuck.
 
-    All samples at one call is what a loop that sleeps shows as well: whether it stands still is not known.
+    All samples at one call is what a loop that sleeps shows as well: whether it is stuck is not known.
     """
     own = _stack(case)
-    if own is None or not (own.held or own.stands):
+    if own is None or not (own.held or own.unchanged):
         return
     advice = f"asok job stack {operands(case.detail.id)}"
     if own.held:
@@ -163,9 +163,9 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
             f"code{where}", evidence={"process": own.process}, remedy=advice,
         )  # fmt: skip
         return
-    # Jobs that stand at the same call wait for the same thing, which is none of them.
+    # Jobs that are in the same call wait for the same thing, which is none of them.
     other = next(
-        (each for each in case.stacks[1:] if each.stands and _call(each) != _call(own)), None
+        (each for each in case.stacks[1:] if each.unchanged and _call(each) != _call(own)), None
     )
     if other is not None and not _has_moved(case):
         yield Reason(
@@ -280,7 +280,7 @@ def _running(case: Case) -> Reason:
     if compared:
         code, text = "running_long", f"{text}, {compared}"
     evidence.update(_unread_stack(case))
-    if (own := _stack(case)) is not None and own.stands:
+    if (own := _stack(case)) is not None and own.unchanged:
         evidence["all_samples_in"] = _call(own)
     if record is not None and record.cancel is not None:
         evidence["cancellation_requested_by"] = record.cancel.by

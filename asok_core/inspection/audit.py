@@ -28,7 +28,7 @@ class Activity:
     """One action of an operator. Times are epoch seconds of the Redis server's clock.
 
     ``state`` is ``done``, ``cancelled`` (stopped by the operator), ``failed`` or ``running``, which
-    it stays when the operator's process died: the counts are true all the same.
+    it stays when the operator's process died: the counts are still true.
     """
 
     operation: str
@@ -53,7 +53,7 @@ class Activity:
     skipped: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     in_trash: int = 0
-    """How many jobs a restore would put back now."""
+    """How many jobs a restore would return now."""
     trash_until: float | None = None
     """When the trash is emptied; None when there is none."""
     trash_problem: str = ""
@@ -88,7 +88,7 @@ class Activity:
         """Seconds for which it can be undone; 0 where it cannot, or the trash holds nothing of it."""
         if not self.in_trash or self.has_ended:
             return 0.0
-        # A trash without an end was given none by this program; it is there all the same.
+        # A trash without an end was given none by this program; it still exists.
         return TRASH_TTL if self.trash_until is None else max(0.0, self.trash_until - now)
 
 

@@ -89,7 +89,7 @@ def _brief(value: Sequence[Any]) -> str:
 def _visible(text: str) -> str:
     """JSON text without a character that an editor would not show, would obey, or could not write.
 
-    Those stand only in strings, where JSON reads an escape as the character.
+    Those occur only in strings, where JSON reads an escape as the character.
     """
     if text.isascii() and "\x7f" not in text:
         return text

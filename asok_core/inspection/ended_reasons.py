@@ -106,7 +106,7 @@ def _note(case: Case) -> str:
 
 
 def _ran_again(case: Case, attempt: Attempt) -> bool:
-    """Whether it was put back, or taken from a process that died, after an attempt."""
+    """Whether it was queued again, or taken from a process that died, after an attempt."""
     began = attempt.started_at
     return began is not None and any(
         each.verb in _NEXT_RUNS and each.at is not None and each.at > began

@@ -115,7 +115,7 @@ class ErrorGroup:
 
     Its words do not show it: an error may have the same."""
     noted: bool = False
-    """Whether an operator wrote a note on it; whoever lists the groups sets it."""
+    """Whether an operator wrote a note on it; set where the groups are listed."""
 
     @property
     def key(self) -> str:

@@ -241,7 +241,7 @@ def _by_rate(flow: _Flow, ahead: int, slots: int, stats: QueueStats) -> Estimate
 
 
 def _range(counts: Sequence[int], ahead: int) -> tuple[float, float | None]:
-    """The buckets after which so many jobs are consumed, from the earliest to the latest (95 %).
+    """The buckets after which this number of jobs is consumed, from the earliest to the latest (95 %).
 
     In ``k`` buckets ``m k`` jobs are consumed, with a variance of ``v k`` for what changes from one to
     the next, and of ``v k k / n`` since the mean is known from ``n`` buckets only.

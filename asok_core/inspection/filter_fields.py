@@ -40,7 +40,7 @@ def attempt_test(value: str, word: str) -> Test:
 
 
 def size_test(value: str, word: str) -> Test:
-    """The bytes of a job's envelope; without a sign at least so many."""
+    """The bytes of a job's envelope; a number without a sign is a minimum."""
     sign, text = _signed(value, ">=")
     try:
         bound, compare = SIZE.parse(text), _SIGNS[sign]

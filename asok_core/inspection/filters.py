@@ -76,7 +76,7 @@ _FIELD = re.compile(r"([A-Za-z_]+):")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a filter. ``field`` is empty for a word that may stand anywhere."""
+    """One word of a filter. ``field`` is empty for a word that may occur in any field."""
 
     field: str
     value: str

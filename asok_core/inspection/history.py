@@ -73,7 +73,7 @@ _REQUEUES = ("requeued", "edited")
 _UNSURVIVED = ("crashed", "interrupted")
 _RUNS = (*_ATTEMPTS.values(), *_UNSURVIVED)
 _ENDS = ("completed", "failed", "rejected", "died", "stopped", "cancelled", "purged", "imported")
-"""Events after which a job waits for nothing, until it is put back."""
+"""Events after which a job waits for nothing, until it is queued again."""
 _WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
 
 
@@ -82,7 +82,7 @@ class Event(NamedTuple):
 
     ``by``: an operator, or the process that ran it. ``detail`` of an attempt: why it was retried or not,
     beyond the number of retries. ``waited``: seconds to the start of an attempt, since the job was
-    enqueued, was put back or ended the attempt before. ``ran``: seconds of an attempt.
+    enqueued, was queued again or ended the attempt before. ``ran``: seconds of an attempt.
     ``progress``: what the attempt reported last.
     """
 
@@ -141,7 +141,7 @@ def known_attempts(detail: JobDetail) -> list[Attempt]:
 
 
 def taken_out(moves: Sequence[Move]) -> Move | None:
-    """Who took a job out of its queue and when, if nobody has put it back since."""
+    """Who took a job out of its queue and when, if no operation has returned it since."""
     last = next((each for each in reversed(moves) if each.verb in (*_REMOVALS, *_RETURNS)), None)
     return last if last is not None and last.verb in _REMOVALS else None
 
@@ -182,7 +182,7 @@ def _died(detail: JobDetail) -> list[Event]:
     if detail.location is not Location.DEAD or payload is None:
         return []
     at = payload.failed_at
-    # Whoever made the dead job took the time from its copy of Redis's clock, which may be a little behind
+    # The maker of the dead job took the time from its copy of Redis's clock, which may be a little behind
     # the time that the script noted of the last crash.
     crash = next((each.at for each in reversed(detail.moves) if each.verb == "crash"), None)
     if at is not None and crash is not None:
@@ -226,13 +226,13 @@ def _with_gaps(events: Sequence[Event], detail: JobDetail) -> list[Event]:
     ended = removed = False
     for event in events:
         if ended and event.what in (*_ATTEMPTS.values(), *_UNSURVIVED, "moved", "moved to front"):
-            filled.append(Event(None, "put back"))
+            filled.append(Event(None, "queued again"))
         filled.append(event)
         if event.what not in ("moved", "moved to front"):
             ended = event.what in _ENDS or (event.what, event.detail) == ("restored", "dead")
             removed = event.what in ("purged", "cancelled")
     if detail.location in _WAITS and ended:
-        filled.append(Event(None, "put back"))
+        filled.append(Event(None, "queued again"))
     elif detail.location is Location.DEAD and removed:
         filled.append(Event(None, "restored", detail="dead"))
     return filled

@@ -51,7 +51,7 @@ NOT_ALL_LISTS = "not all lists of queues and workers were looked for"
 
 
 def earlier_trash(operations: int) -> str:
-    """The same where the trash of so many newest operations was searched."""
+    """The same where only the trash of this number of newest operations was searched."""
     return f"the trash of operations before the last {operations:,} was not searched"
 
 

@@ -18,7 +18,7 @@ _CUT = re.compile(r"(\.\.\. \(cut\)\n| … |…\Z)")
 """What is written where a traceback, a text that is read from Redis, or a note was cut."""
 _LONGEST_CUT = 65_536
 """Characters of a value that are looked for where a text may have been cut."""
-_MISPLACED = f"{MASK} stands where nothing was hidden"
+_MISPLACED = f"{MASK} is used where no value was hidden"
 _PAIR = re.compile(
     r"""(?P<name>[A-Za-z_][\w-]{0,63})(?P<between>\\*["']?\s{0,3}[=:]\s{0,3})"""
     r"""(?P<value>\\+"[^"\\]*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""

@@ -98,7 +98,7 @@ def _read(value: str, now: float, *, local: bool) -> float:
 
 
 def _on_day(now: float, before: int, clock: float) -> float:
-    """A time of day, so many days before today, by UTC."""
+    """A time of day, a number of days before today, by UTC."""
     # In seconds: a datetime has no days before the year 1, to which a moment may be relative.
     return now - now % DAY - DAY * before + clock
 

@@ -176,7 +176,7 @@ def decoded(value: bytes) -> Mapping[str, object] | None:
 
 
 def text_in(known: Mapping[str, object], name: str, most: int) -> str:
-    """The text of a field, at most so many characters of it; '' where it is none."""
+    """The text of a field, cut to ``most`` characters; '' where it is not a text."""
     value = known.get(name)
     return value[:most] if isinstance(value, str) else ""
 

@@ -106,7 +106,7 @@ def pauses(
             begun, end = None, None
             continue
         if begun is not None and each.changed:
-            # It has the reason that it got last, or none, from whoever changed it.
+            # It has the reason that it got last, or none, from its last change.
             begun = begun._replace(reason=each.reason, changed_by=each.who or "not known")
         else:
             begun = PastPause(each.at, each.who, each.at, "", each.reason)

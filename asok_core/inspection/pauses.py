@@ -75,7 +75,7 @@ def cleaned_reason(text: str) -> str:
 
 
 def length_problem(seconds: float) -> str:
-    """Why a pause cannot last so many seconds, or an empty string."""
+    """Why a pause cannot last this number of seconds, or an empty string."""
     if 0 < seconds <= LONGEST_PAUSE:
         return ""
     most = f"at most {LONGEST_PAUSE / DAY:.0f} days; without an end it lasts until it is resumed"

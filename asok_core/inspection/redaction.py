@@ -1,8 +1,8 @@
 """What is hidden of a job wherever it is shown: arguments by their names, and their values in its errors.
 
 Names are those that ``ASOK_REDACT`` lists where a job is shown, and those that its task declares
-(``@task(redact=("card",))``), which travel with the job. Whoever shows, logs, exports or records a job
-gets it from here; what runs it does not.
+(``@task(redact=("card",))``), which are part of the job. Code that shows, logs, exports or records a job
+gets it from here; code that runs it does not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMES, HIDE = "names", "hide"
 def mark(
     function: Callable[..., Any], count: int, declared: Sequence[str], *, always: bool
 ) -> dict[str, Any] | None:
-    """What travels with a job about hidden arguments; None where nothing has to.
+    """What a job carries about hidden arguments; None where it carries nothing.
 
     The names of its ``count`` positional arguments are known only where the task can be imported, so they
     are written here if anything is to be hidden: the task declares it, or ``always``.
@@ -215,7 +215,7 @@ def is_believed(payload: Payload) -> bool:
 
 
 def shown_raw(payload: Payload) -> str:
-    """What is shown of an element as it stands in Redis: its text, or what may be shown of it."""
+    """What is shown of an element as Redis holds it: its text, or what may be shown of it."""
     if not payload.redacted:
         return payload.raw.decode(errors="replace")
     if payload.job is None or payload.size is not None:
@@ -232,7 +232,7 @@ _EDITED = ("args", "kwargs")
 
 
 def _words(job: Job, key: str) -> list[str]:
-    """What ``mark`` wrote under a key; nothing of what somebody else may have written there."""
+    """What ``mark`` wrote under a key; nothing of what another program may have written there."""
     words = job.redact.get(key)
     if isinstance(words, list) and all(isinstance(each, str) for each in words):
         return words

@@ -31,7 +31,7 @@ SIGNED_JOB = "(a job with a good signature)"
 _USUAL_BACKOFF = 2
 
 MOST_TEXT = 16 * 1024 * 1024
-"""Characters of the distinct calls of one review. Nobody reads as much, and all of it is in memory."""
+"""Characters of the distinct calls of one review. A person cannot read more, and it is in memory."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -206,7 +206,7 @@ def entry_digest(raw: bytes) -> bytes:
 
 
 def call_text(job: Job) -> str:
-    """A job as a call in printable ASCII, with all that travels beside its arguments."""
+    """A job as a call in printable ASCII, with all that it holds beside its arguments."""
     arguments = [*map(_json, job.args)]
     arguments += (f"{_name(key)}={_json(value)}" for key, value in job.kwargs.items())
     beside = _beside(job)

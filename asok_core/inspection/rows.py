@@ -38,7 +38,7 @@ class Row:
 
     Whether the job still runs is not known then."""
     noted: bool = False
-    """Whether an operator wrote a note on it; whoever lists the rows sets it."""
+    """Whether an operator wrote a note on it; set where the rows are listed."""
 
     @property
     def ran_on(self) -> str:

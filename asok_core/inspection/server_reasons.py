@@ -36,7 +36,7 @@ def of_server(snapshot: Snapshot) -> Iterator[Reason]:
             remedy="connect its replicas again, or lower min-replicas-to-write", blocking=few is True,
         )  # fmt: skip
     if server.is_full:
-        # Workers claim and settle all the same: only what adds data is refused.
+        # Workers still claim and settle: only what adds data is refused.
         yield Reason(
             "redis_full", "Redis is out of memory: it refuses new jobs, and registered workers run those "
             "that it has",

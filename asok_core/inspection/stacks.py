@@ -75,7 +75,7 @@ class JobStack:
         return sum(each.times for each in self.samples)
 
     @property
-    def stands(self) -> bool:
+    def unchanged(self) -> bool:
         """Whether several samples, and all of them, have the same stack."""
         return self.taken > 1 and len(self.samples) == 1 and bool(self.samples[0].stack)
 

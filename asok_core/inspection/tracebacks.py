@@ -1,6 +1,6 @@
 """What a traceback says: the exceptions of its chain, each with the line that raised it.
 
-It is read from text, as it stands in Redis, and the text may be anybody's: what does not look like a
+It is read from text, as Redis holds it, and anyone may have written the text: what does not look like a
 traceback is one exception without frames. Nothing here raises.
 """
 
@@ -84,7 +84,7 @@ def _raised(lines: Sequence[str]) -> Raised | None:
 
 
 def _alone(text: str) -> Raised | None:
-    """What stands behind the last frame, or the last line."""
+    """What follows the last frame, or the last line."""
     lines = text.splitlines()
     frames = [at for at, line in enumerate(lines) if _FRAME.match(line)]
     if not frames:

@@ -89,7 +89,7 @@ def delayed(case: Case) -> Iterator[Reason]:
 
 def _releases(case: Case) -> Iterator[Reason]:
     """That its next attempt may run on another release than the last, where workers run several."""
-    # A worker that postpones a job for its signature has not run it, and writes its release all the same.
+    # A worker that postpones a job for its signature has not run it, but still writes its release.
     ran = case.record is not None and case.record.started_at is not None
     last = case.record.release if case.record is not None and ran else None
     found = releases(reasons.claiming(case.queue, case.snapshot), case.now)

@@ -137,7 +137,7 @@ class WorkerInfo:
         return "busy" if self.running else "idle"
 
     def claims(self, now: float) -> bool:
-        """Whether it takes new jobs: its lease holds at ``now``, and nobody ordered it not to."""
+        """Whether it takes new jobs: its lease holds at ``now``, and no command forbids it."""
         refrains = self.quiet or self.stopping or self.command in ("quiet", "stop")
         return self.runs_jobs and not refrains and self.is_alive(now)
 

@@ -33,7 +33,7 @@ PATIENCE = 60.0
 RATE = 50.0
 WATCHED = 200
 OF_EACH = 25
-"""Of the jobs that were sent on, so many are watched, and of each batch so many of them."""
+"""Of the jobs that were sent on, at most WATCHED are watched, and at most OF_EACH of each batch."""
 _PAUSE = 0.25
 
 

@@ -42,7 +42,7 @@ def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> 
 
 
 def export_result(written: int, redacted: int, notes: Notes) -> CommandResult:
-    """The result of an export of so many jobs, some of them with hidden values, with these notes."""
+    """The result of an export of ``written`` jobs, ``redacted`` of them with hidden values."""
     skipped = {_NOT_FOR_IMPORT: redacted} if redacted else {}
     lacks = f"notes: {notes.problem}" if written and notes.problem else ""
     return CommandResult("export", written - redacted, skipped, lacks=lacks)

@@ -26,7 +26,7 @@ def hazards(
 
 
 def hazards_of_unknown_queues(snapshot: Snapshot, number: int) -> tuple[str, ...]:
-    """The same of so many jobs whose queues are not known before they are read."""
+    """The same for a number of jobs whose queues are not known before they are read."""
     return tuple(_of_unknown_queues(snapshot, number))
 
 

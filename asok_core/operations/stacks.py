@@ -17,7 +17,7 @@ PATIENCE = 5.0
 A_WHILE = 3.0
 """Seconds from which a job has run for a while."""
 SAMPLES, BESIDE = 3, 3
-"""Stacks that show whether a job stands still, and other jobs of its process of which they are taken."""
+"""Stacks that show whether a job is stuck, and other jobs of its process of which they are taken."""
 
 
 def unaskable(detail: JobDetail) -> str:
@@ -68,13 +68,13 @@ def explains(detail: JobDetail, now: float) -> bool:
 def stacks_beside(
     operator: Operator, detail: JobDetail, snapshot: Snapshot
 ) -> tuple[JobStack, ...]:
-    """The stack of a job that it ``explains``. If it stands still, those of others in its process follow.
+    """The stack of a job that it ``explains``. If it is stuck, those of others in its process follow.
 
     The problem of the first one says why there is none.
     """
     try:
         own = stack_of_job(operator, detail, samples=SAMPLES)
-        if not own.stands or own.held:
+        if not own.unchanged or own.held:
             return (own,)
         beside = [
             running.payload.id

@@ -150,7 +150,7 @@ def _line(path: Path) -> str:
 
 
 def _text(path: Path, most: int) -> str:
-    """The text of a file of at most so many bytes; '' where it is larger or cannot be read."""
+    """The text of a file of at most ``most`` bytes; '' where it is larger or cannot be read."""
     try:
         # To open a pipe would block the start until another program writes to it.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -37,7 +37,7 @@ class _Module:
 
 
 class ImportDeaths:
-    """What the supervisor knows of such modules. Times are those of ``clock``, which nobody sets."""
+    """What the supervisor knows of such modules. Times are those of ``clock``, which is never set."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

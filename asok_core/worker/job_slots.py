@@ -68,7 +68,7 @@ _AT_END = {_ENDED: Phase.RUNNING}
 
 
 class JobSlots:
-    """The slots of a process with so many threads, at the start of ``memory``. One process writes.
+    """The slots of a process, one for each thread, at the start of ``memory``. One process writes.
 
     The first ones are the threads' own; number ``threads`` is that of the thread which calls hooks for
     notices. Each other one is a job's from its start until its outcome is settled.
@@ -187,7 +187,7 @@ class JobSlots:
 
 
 def write_text(memory: mmap.mmap, at: int, size: int, line: str) -> None:
-    """Write a text as one line, cut to so many bytes."""
+    """Write a text as one line, cut to ``size`` bytes."""
     text = " ".join(line.split()).encode("utf-8", "backslashreplace")[: size - 1]
     memory[at : at + size] = text.ljust(size, b"\0")
 

@@ -77,7 +77,7 @@ def _shown(name: str, value: object) -> str:
 
 
 def _indented(text: str) -> str:
-    # A text of several lines has line breaks that somebody else may have chosen: no line of theirs may
+    # A text of several lines has line breaks that its author has chosen: none of its lines may
     # pass for one of the log.
     return text.replace("\n", "\n  ")
 
@@ -212,7 +212,7 @@ def log_failure(
     arguments: Redaction | None = None,
     **extra: object,
 ) -> None:
-    """Log a failed attempt, once its outcome is handed over. ``retry_in`` is in seconds.
+    """Log a failed attempt, once its outcome is submitted. ``retry_in`` is in seconds.
 
     What a task ``asked`` for by ``Retry`` is not an error, and has no traceback in the log.
     """
@@ -244,7 +244,7 @@ def log_cancelled(job: Job, error: str, **extra: Any) -> None:
 def log_rejected(
     job: Job | None, queue: str, error: Exception, retry_in: float | None = None
 ) -> None:
-    """Log that a job must not run, once its outcome is handed over. None: it cannot be read.
+    """Log that a job must not run, once its outcome is submitted. None: it cannot be read.
 
     With ``retry_in`` (seconds) it is tried again.
     """
@@ -267,7 +267,7 @@ def log_set_aside(found: Iterable[OversizedEntry]) -> None:
 
 
 def warn_of_dropped(dead_jobs: int) -> None:
-    """Log that so many of the oldest dead jobs were dropped for new ones."""
+    """Log how many of the oldest dead jobs were dropped for new ones."""
     if dead_jobs:
         logger.warning("Dropped the %d oldest dead jobs (ASOK_DLQ_MAX)", dead_jobs)
 
@@ -288,7 +288,7 @@ def set_up_logging(level: str = "info", form: str = "text") -> None:
 def _warn_of_unread(number: int, lines: int, seconds: float) -> None:
     name = "output" if number == 1 else "error"
     logger.warning(
-        "Dropped %d lines: nobody read standard %s for %.0f s (process %d)",
+        "Dropped %d lines: standard %s was not read for %.0f s (process %d)",
         lines,
         name,
         seconds,

@@ -31,7 +31,7 @@ class Requests:
         self.stop = ""
         self.at_once = False
         self.stack = ""
-        """Where the supervisor was at the last SIGUSR1, until somebody takes it."""
+        """Where the supervisor was at the last SIGUSR1, until it is taken."""
         self.unknown = 0
         """How many SIGUSR2 have come, to be logged."""
         self._ring = ring

@@ -254,7 +254,7 @@ def test_an_edit_keeps_what_it_did_not_see(
 ) -> None:
     made = job("4111", 1, names=["card", "n"], a={"card": [1, 2]})
     if filled is None:
-        with pytest.raises(UsageError, match="stands where nothing was hidden"):
+        with pytest.raises(UsageError, match="is used where no value was hidden"):
             REDACTION.filled({"args": args, "kwargs": kwargs}, made)
     else:
         found = REDACTION.filled({"args": args, "kwargs": kwargs}, made)

@@ -122,10 +122,10 @@ def test_a_traceback_in_the_log_keeps_its_lines() -> None:
 @pytest.mark.parametrize(
     ("function", "dubious", "expected"),
     [
-        ("dig", False, ["handed over", "settled", "hook"]),
-        ("mark", True, ["handed over", "settled", "hook"]),
+        ("dig", False, ["submitted", "settled", "hook"]),
+        ("mark", True, ["submitted", "settled", "hook"]),
         # One that completes has no reason to wait a round trip to Redis.
-        ("mark", False, ["handed over", "hook"]),
+        ("mark", False, ["submitted", "hook"]),
     ],
 )
 def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
@@ -138,8 +138,8 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
         assert held.settled is not None
         held.settled.set()
 
-    def hand_over(held: HeldJob, _outcome: Outcome) -> None:
-        story.append("handed over")
+    def submit(held: HeldJob, _outcome: Outcome) -> None:
+        story.append("submitted")
         if held.settled is not None:
             threading.Thread(target=settle, args=(held,)).start()
 
@@ -154,7 +154,7 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
     hooks.failure(hook)
     hooks.after(hook)
     try:
-        runner.run(held, hand_over)
+        runner.run(held, submit)
     finally:
         hooks.remove(hook)
     assert story == expected

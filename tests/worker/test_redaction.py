@@ -159,7 +159,7 @@ def test_an_edit_does_not_write_the_mask(
     assert PASSWORD not in history
     capsys.readouterr()
     assert main(["dlq", "requeue", "--id", other, "--args", json.dumps([MASK, MASK]), "--yes"]) == 1
-    assert "stands where nothing was hidden" in "".join(capsys.readouterr())
+    assert "is used where no value was hidden" in "".join(capsys.readouterr())
     assert len(desk.dead()) == 2
 
 

@@ -89,8 +89,8 @@ def test_its_jobs_run_and_the_lines_that_are_missing_are_counted(desk: Desk, kin
             desk.reaches(desk.enqueue("talk", module=SILENCING), "completed")
             desk.reaches(desk.enqueue("fail"), "failed")
         desk.outlives_its_lease()
-        wait_until(lambda: worker.holds(b" lines: nobody read standard error for "), "the count")
-        wait_until(lambda: worker.holds(b" lines: nobody read standard output for "), "the count")
+        wait_until(lambda: worker.holds(b" lines: standard error was not read for "), "the count")
+        wait_until(lambda: worker.holds(b" lines: standard output was not read for "), "the count")
         # What was written before it was full is whole and in order.
         numbers = [int(each) for each in re.findall(rb"line-(\d+) x{10000}\r?\n", worker.text)]
         assert numbers[:100] == list(range(100))

@@ -104,7 +104,7 @@ OPERATIONS = (
                    "put the dead job back into its queue, with all its retries",
                    views=DEAD | {"jobs"}, operation=RequeueDead, reach=Reach.CHOSEN),
     OperatorAction("requeue_all", "R", "requeue all",
-                   "put back all dead jobs that are shown, or those of the error group",
+                   "requeue all dead jobs that are shown, or those of the error group",
                    views=DEAD, operation=RequeueDead, reach=Reach.MATCHING),
     OperatorAction("purge", "d,delete", "purge", "move the dead job to the trash",
                    views=DEAD, operation=PurgeDead, reach=Reach.CHOSEN),

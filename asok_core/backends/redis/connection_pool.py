@@ -20,7 +20,7 @@ class ConnectionPool:
         self._lock = threading.Lock()
 
     def borrow(self) -> _Borrowed:
-        """A connection for the body of a ``with``; a broken one is not put back."""
+        """A connection for the body of a ``with``; a broken one is not returned to the pool."""
         if self._pid != os.getpid():
             # The parent's sockets: used from two processes their replies would mix. And its lock:
             # one of its threads may have held it when it forked.

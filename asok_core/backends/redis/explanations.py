@@ -38,7 +38,7 @@ _REFUSALS = {
     "CLUSTERDOWN": "the cluster is down",
     "MOVED": "the slot is on another node (a cluster needs a redis+cluster:// URL)",
 }
-"""Error codes of Redis in words. What stays so until somebody changes it comes first."""
+"""Error codes of Redis in words. Those that last until an operator acts come first."""
 _PASSING = {"READONLY", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN"}
 """Codes that end by connecting again: a failover, a restart or a long script under way."""
 _CODES = {
@@ -55,7 +55,7 @@ _CODES = {
 }
 """redis-py strips the code from the message of the errors that it has a class for."""
 _IN_SCRIPTS = {
-    # Names of queues stand in errors too, so a code counts only where Redis writes it.
+    # Errors contain names of queues too, so a code counts only where Redis writes it.
     **{code: re.compile(rf"(?:^|\s-?){code}\b") for code in (*_REFUSALS, "NOAUTH", "WRONGPASS")},
     "NOPERM": re.compile("user executing the script can't|ACL failure in script"),
     "MOVED": re.compile("non local key"),

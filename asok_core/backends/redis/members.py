@@ -6,9 +6,9 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 
 STEP = 4096
-"""Members of one step: a set of up to so many is read in one, in about a millisecond."""
+"""Members of one step: a set of at most this size is read in one, in about a millisecond."""
 MOST = 100_000
-"""Members that are read of any set; beyond that they are not the names of queues that somebody uses."""
+"""Members that are read of any set; beyond that they are not the names of queues in use."""
 
 
 def members(connection: Connection, key: str, most: int = MOST) -> list[bytes]:

@@ -124,7 +124,7 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
             continue
         value = head + _CUT + tail if tail else head
         if size > len(head) and not tail:
-            # What stands in its place says why it was not read.
+            # What was read instead says why it was not read.
             if kind == b"string":
                 why = f"its record is {text(head)}"
                 return JobRecord(job_id, UNREADABLE, error=why, ttl=ttl, foreign=True)
@@ -141,7 +141,7 @@ def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | Non
 def _scalars(head: bytes, tail: bytes) -> bytes:
     """What the two ends of the framework's record of a huge result show of the job itself.
 
-    The result may have the same names in it: of the beginning only what stands before it counts, and of
+    The result may have the same names in it: of the beginning only what comes before it counts, and of
     the end only what is the end of an object as it is.
     """
     found = _leading(head.decode("utf-8", "replace")) | _trailing(tail.decode("utf-8", "replace"))

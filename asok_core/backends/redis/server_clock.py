@@ -17,9 +17,9 @@ STEP = 1.0
 class ServerClock:
     """Epoch seconds by the server's clock, learnt from replies that have the server's time.
 
-    Between them it follows a clock of this machine that nobody sets, so a wrong or changed local time
+    Between them it follows a clock of this machine that is never set, so a wrong or changed local time
     does not matter. It is exact to the round trip of the best reply, and does not go back unless
-    somebody sets the server's clock back: what happened later has no earlier time. For any number of
+    the server's clock is set back: what happened later has no earlier time. For any number of
     threads.
     """
 

@@ -1,6 +1,6 @@
 """What is asked before an operation, and what is warned of: once for the console and the command line.
 
-The texts may hold names from Redis: whoever prints them makes them safe for a terminal.
+The texts may hold names from Redis: the code that prints them makes them safe for a terminal.
 """
 
 from __future__ import annotations

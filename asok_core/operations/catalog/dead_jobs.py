@@ -25,7 +25,7 @@ from asok_core.operations.export import export_dead_jobs
 
 @dataclass(frozen=True)
 class RequeueDead(CatalogOperation):
-    """Put dead jobs back into their queues, with all retries. ``rate``: at most so many a second."""
+    """Requeue dead jobs, with all their retries. ``rate``: at most this number a second."""
 
     rate: float | None = None
 

@@ -143,5 +143,5 @@ class CatalogOperation:
         return ()
 
     def destinations(self, queues: Mapping[str, int]) -> Mapping[str, int]:
-        """How many jobs it puts into which queue, of so many jobs of each queue."""
+        """How many jobs it puts into each queue, for the number of its jobs in each queue now."""
         return queues if self.enqueues else {}

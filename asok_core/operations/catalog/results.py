@@ -1,6 +1,6 @@
 """What an operation did, in one line: the same in the console and on the command line.
 
-The texts may hold names from Redis: whoever prints them makes them safe for a terminal.
+The texts may hold names from Redis: the code that prints them makes them safe for a terminal.
 """
 
 from __future__ import annotations

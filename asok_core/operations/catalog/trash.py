@@ -17,7 +17,7 @@ from asok_core.operations.catalog.entry import (
 
 @dataclass(frozen=True)
 class RestoreTrash(CatalogOperation):
-    """Put back what an earlier operation moved to the trash, by the id of that operation."""
+    """Restore what an earlier operation moved to the trash, by the id of that operation."""
 
     operation: str = ""
 

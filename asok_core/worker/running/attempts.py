@@ -1,4 +1,4 @@
-"""One attempt of one claimed job: its envelope is opened, its task called, and its outcome handed over."""
+"""One attempt of one claimed job: its envelope is opened, its task called, and its outcome submitted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from asok_core.worker.log import is_logged, log_job, log_rejected
 from asok_core.worker.running.circuit_breaker import Breaker, Check
 from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.running.failed_attempts import FailedAttempts
-from asok_core.worker.running.held_job import EnterPhase, HandOver, HeldJob, hand_over_and_wait
+from asok_core.worker.running.held_job import EnterPhase, HeldJob, SubmitOutcome, submit_and_wait
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.progress_reports import ProgressReports
 
@@ -53,7 +53,7 @@ def _ignore(_held: HeldJob, _phase: Phase) -> None:
 
 @dataclass(slots=True)
 class AttemptRunner:
-    """Runs claimed jobs and hands over how each ended. Shared by all threads of a process.
+    """Runs claimed jobs and submits the outcome of each. Shared by all threads of a process.
 
     ``breaker`` knows whether a fault is the job's own, ``avoided`` which modules are not imported now.
     """
@@ -98,27 +98,27 @@ class AttemptRunner:
             return self.outcomes.rejected(held, error)
         return None
 
-    def run(self, held: HeldJob, hand_over: HandOver, enter: EnterPhase = _ignore) -> None:
-        """Run an opened job to its end. Never raises, unless ``hand_over`` or ``enter`` does.
+    def run(self, held: HeldJob, submit: SubmitOutcome, enter: EnterPhase = _ignore) -> None:
+        """Run an opened job to its end. Never raises, unless ``submit`` or ``enter`` does.
 
         ``enter`` is called with ``Phase.PREPARING`` once its module is imported, and with
         ``Phase.RUNNING`` right before the code of the task, where the time limits of the job begin.
-        ``hand_over`` is called once, as soon as the outcome is known. Log lines and hooks come after
+        ``submit`` is called once, as soon as the outcome is known. Log lines and hooks come after
         that: they run code of the application, which may raise, exit or never return.
         """
         job = held.job
         assert job is not None, "its envelope is opened first"
         held.started_at = self.outcomes.now()
         # A context of its own: what a task sets in it is not there for the next job of the thread.
-        Context().run(self._run, held, job, hand_over, enter)
+        Context().run(self._run, held, job, submit, enter)
 
-    def _run(self, held: HeldJob, job: Job, hand_over: HandOver, enter: EnterPhase) -> None:
+    def _run(self, held: HeldJob, job: Job, submit: SubmitOutcome, enter: EnterPhase) -> None:
         cancellation.running.set(held.stop)
         current_job.running.set((job, self.reports.report, held))
         generation = forks.generation
         imported = job.module in sys.modules
         if not imported and (why := self.avoided.why(job.module)):
-            self.failed.import_avoided(held, why, hand_over)
+            self.failed.import_avoided(held, why, submit)
             return
         try:
             function = resolve(job.module, job.function, self.allowed)
@@ -127,27 +127,27 @@ class AttemptRunner:
             # A context manager that does nothing is entered and left for each job, so there is none.
             request = None if job.request is None else restored(job.request)
         except TaskNotFound as error:
-            self.failed.not_found(held, error, hand_over)
+            self.failed.not_found(held, error, submit)
         except TaskImportFailed as error:
-            self.failed.import_failed(held, error, hand_over)
+            self.failed.import_failed(held, error, submit)
         except BaseException as error:  # noqa: BLE001 - the application's own code, as the task is
-            self.failed.raised(held, error, 0.0, hand_over)
+            self.failed.raised(held, error, 0.0, submit)
         else:
             if not self.breaker.clean:
                 self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
             with nullcontext() if self.slots is None else Slot(self.slots, job.id):
                 if request is None:
-                    self._call(held, job, function, hand_over, enter, generation=generation)
+                    self._call(held, job, function, submit, enter, generation=generation)
                 else:
                     with request:
-                        self._call(held, job, function, hand_over, enter, generation=generation)
+                        self._call(held, job, function, submit, enter, generation=generation)
 
     def _call(
         self,
         held: HeldJob,
         job: Job,
         function: Callable[..., Any],
-        hand_over: HandOver,
+        submit: SubmitOutcome,
         enter: EnterPhase,
         *,
         generation: int,
@@ -169,14 +169,14 @@ class AttemptRunner:
                 error.args = (cancellation.BY_OPERATOR,)
             if result is not _NOTHING and stop.insisted and type(error) is JobCancelled:
                 # The task had returned when the exception was raised.
-                self._complete(held, function, result, ran, hand_over)
+                self._complete(held, function, result, ran, submit)
             elif stop.insisted or (stop.asked and stopped_by(error)):
-                self.failed.cancelled(held, error, ran, hand_over)
+                self.failed.cancelled(held, error, ran, submit)
             else:
-                self.failed.raised(held, error, ran, hand_over)
+                self.failed.raised(held, error, ran, submit)
             return
         ran = time.perf_counter() - before
-        self._complete(held, function, result, ran, hand_over)
+        self._complete(held, function, result, ran, submit)
 
     def _complete(
         self,
@@ -184,7 +184,7 @@ class AttemptRunner:
         function: Callable[..., Any],
         result: Any,
         ran: float,
-        hand_over: HandOver,
+        submit: SubmitOutcome,
     ) -> None:
         job = held.job
         assert job is not None, "it ran"
@@ -198,9 +198,9 @@ class AttemptRunner:
         outcome.kept = job.keep_result or settings.record_ttl
         if held.dubious and hooks.has_after():
             # All jobs would wait a round trip. This one's process died often, maybe of these hooks.
-            hand_over_and_wait(held, outcome, hand_over)
+            submit_and_wait(held, outcome, submit)
         else:
-            hand_over(held, outcome)
+            submit(held, outcome)
         if kept.problem:
             event = "Job completed, result not stored"
             self._log(logging.WARNING, event, job, duration=ran, error=kept.problem)
@@ -210,7 +210,7 @@ class AttemptRunner:
             hooks.call_after(self.outcomes.as_sent(held), result)
 
     def log_rejected(self, held: HeldJob, outcome: Outcome) -> None:
-        """Log that a job must not run, at least not now, once its outcome was handed over."""
+        """Log that a job must not run, at least not now, once its outcome was submitted."""
         error = held.rejected
         assert error is not None, "open() has set it"
         retry_in = outcome.delay if outcome.verb == "postpone" else None

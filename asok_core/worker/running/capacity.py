@@ -5,7 +5,7 @@ from __future__ import annotations
 from asok_core.jobs.waiting import Slots
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.running.circuit_breaker import Breaker
-from asok_core.worker.running.jobs_in_hand import JobsInHand
+from asok_core.worker.running.claimed_jobs import ClaimedJobs
 from asok_core.worker.running.max_jobs import Quota
 from asok_core.worker.running.mode import ProcessMode
 from asok_core.worker.running.prefetch import Prefetch
@@ -24,7 +24,7 @@ class Capacity:
         slots: int,
         *,
         mode: ProcessMode,
-        in_hand: JobsInHand,
+        jobs: ClaimedJobs,
         breaker: Breaker,
         waits: Slots | None,
     ) -> None:
@@ -33,12 +33,12 @@ class Capacity:
         self.quota = Quota(config.max_jobs)
         self.prefetch = Prefetch()
         self._mode = mode
-        self._in_hand = in_hand
+        self._jobs = jobs
         self._breaker = breaker
         self._waits = waits
 
     def resize(self, slots: int) -> None:
-        """Run so many jobs at once from here on."""
+        """Run this number of jobs at once from now on."""
         self.slots = slots
         if self._waits is not None:
             self._waits.size = slots
@@ -56,9 +56,9 @@ class Capacity:
     @property
     def free(self) -> int:
         """Slots in which a job could start now."""
-        in_hand = self._in_hand
-        held = len(in_hand) - in_hand.dubious.without_slot
-        return self.slots - held - in_hand.threads.late
+        jobs = self._jobs
+        held = len(jobs) - jobs.dubious.without_slot
+        return self.slots - held - jobs.threads.late
 
     @property
     def to_claim(self) -> int:
@@ -71,13 +71,13 @@ class Capacity:
         else:
             # What is claimed starts at once where there are more threads than slots.
             room = free if self._shares_slots else free + self.prefetch.size
-        return int(min(room, self.quota.left(len(self._in_hand))))
+        return int(min(room, self.quota.left(len(self._jobs))))
 
     def of_arrivals(self, count: int) -> int:
         """How many of the jobs that an idle wait has brought may run here."""
         if not self.claiming:
             return 0
-        room = min(count, self.quota.left(len(self._in_hand)))
+        room = min(count, self.quota.left(len(self._jobs)))
         if self._shares_slots:
             room = min(room, self.free)
         return max(0, int(room))

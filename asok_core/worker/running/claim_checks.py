@@ -36,7 +36,7 @@ def expect_unspent(claim: Claim) -> None:
     """Raise an EnvelopeError where the job of a claim has ended before, or may have."""
     if claim.spent == 1:
         raise Replayed("the record of this job says that it has ended")
-    # The framework writes arguments that Redis cannot decode. Somebody who copies an envelope could
+    # The framework writes arguments that Redis cannot decode. A client that copies an envelope could
     # write it so that Redis cannot: then it is not as the framework writes it.
     if claim.spent == 2 and not is_canonical(claim.envelope):
         raise Replayed("it is written so that Redis cannot read its id, as only a copy would be")

@@ -10,10 +10,10 @@ from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.jobs.envelope import peek
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
+from asok_core.worker.running.claimed_jobs import ClaimedJobs
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.idle_wait import IdleWait
-from asok_core.worker.running.jobs_in_hand import JobsInHand
 from asok_core.worker.running.state_report import StateReport
 
 
@@ -29,7 +29,7 @@ class ClaimCycle:
         consumer: Consumer,
         runner: AttemptRunner,
         *,
-        in_hand: JobsInHand,
+        jobs: ClaimedJobs,
         capacity: Capacity,
         idle_wait: IdleWait,
         notices: Notices,
@@ -39,7 +39,7 @@ class ClaimCycle:
         self._consumer = consumer
         self._runner = runner
         self._breaker = runner.breaker
-        self._in_hand = in_hand
+        self._jobs = jobs
         self._capacity = capacity
         self._idle_wait = idle_wait
         self._notices = notices
@@ -54,10 +54,10 @@ class ClaimCycle:
         during: Callable[[], object] | None = None,
     ) -> Turn:
         """Settle every outcome, and claim up to ``slots`` jobs; see ``UnsettledOutcomes.cycle``."""
-        breaker, unsettled = self._breaker, self._in_hand.unsettled
+        breaker, unsettled = self._breaker, self._jobs.unsettled
         probe = 0 if breaker.closed else breaker.probe
         reply = unsettled.cycle(slots, noting, arrived, during, probe=probe)
-        self._in_hand.threads.runs_until = unsettled.leased_until
+        self._jobs.threads.runs_until = unsettled.leased_until
         confirmed = (held.claim for held in arrived if not held.gone)
         self._consumer.look_up((*reply.claims, *confirmed))
         if slots > 0 and reply.lease_left > 0:
@@ -77,7 +77,7 @@ class ClaimCycle:
             ids = [peek(held.claim.envelope).id for held in batch]
             for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
                 held.dubious = crashes >= self._last_chance
-        return self._in_hand.start(batch, few=self._capacity.prefetch.few)
+        return self._jobs.start(batch, few=self._capacity.prefetch.few)
 
     def start_arrived(self, claims: list[Claim], *, wait_again: bool = True) -> None:
         """Start jobs that an idle wait has brought, once a cycle has confirmed that they may start.
@@ -97,7 +97,7 @@ class ClaimCycle:
                     rejected[held] = outcome
 
         slots = min(self._capacity.free, self._capacity.to_claim) - len(arrived)
-        reply = self.run(slots, self._in_hand.to_note(), arrived, open_all)
+        reply = self.run(slots, self._jobs.to_note(), arrived, open_all)
         sound: list[HeldJob] = []
         for held in arrived:
             if held.gone:
@@ -106,7 +106,7 @@ class ClaimCycle:
             if refused is None:
                 sound.append(held)
             else:
-                self._in_hand.unsettled.add(held, refused)
+                self._jobs.unsettled.add(held, refused)
                 self._runner.log_rejected(held, refused)
         self.start(reply, sound)
         if wait_again:
@@ -116,7 +116,7 @@ class ClaimCycle:
         """Those that may run here now; the others are given back."""
         room = self._capacity.of_arrivals(len(arrived))
         for held in reversed(arrived[room:]):
-            self._in_hand.give_back(held)
+            self._jobs.give_back(held)
         return arrived[:room]
 
     def wait_for_more(self, reply: Turn, slots: int) -> None:

@@ -16,10 +16,10 @@ from asok_core.worker.log import log_set_aside
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claim_cycle import ClaimCycle
+from asok_core.worker.running.claimed_jobs import NOTE_AFTER, ClaimedJobs
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.figures import TaskFigures
 from asok_core.worker.running.idle_wait import IDLE, IdleWait
-from asok_core.worker.running.jobs_in_hand import NOTE_AFTER, JobsInHand
 from asok_core.worker.running.mode import ProcessMode
 from asok_core.worker.running.prefetch import PATIENCE
 from asok_core.worker.running.state_report import StateReport
@@ -37,7 +37,7 @@ LEASE_PAUSE = 0.2
 class Dispatcher:
     """Call ``turn`` while it is ``open``, and after that until it is ``empty``.
 
-    ``turn`` raises Unreachable or Refused when Redis is away; nothing in hand is lost by it, and
+    ``turn`` raises Unreachable or Refused when Redis is away; no job is lost by it, and
     ``reconcile`` comes before the next turn. ``slots`` is how many jobs it may run at once, until a
     command changes that. ``notify_supervisor`` has the supervisor look at the shared state.
     """
@@ -68,13 +68,13 @@ class Dispatcher:
         self._reports = runner.reports
         self._reports.ring = alarm.ring
         self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports)
-        self._in_hand = JobsInHand(self._threads, self._unsettled, runner.outcomes)
+        self._jobs = ClaimedJobs(self._threads, self._unsettled, runner.outcomes)
         self.figures = TaskFigures(consumer, self._unsettled.counts)
         self._capacity = Capacity(
             config,
             slots,
             mode=self.mode,
-            in_hand=self._in_hand,
+            jobs=self._jobs,
             breaker=self._breaker,
             waits=runner.slots,
         )
@@ -84,7 +84,7 @@ class Dispatcher:
         self._cycle = ClaimCycle(
             consumer,
             runner,
-            in_hand=self._in_hand,
+            jobs=self._jobs,
             capacity=self._capacity,
             idle_wait=self._idle_wait,
             notices=notices,
@@ -105,13 +105,13 @@ class Dispatcher:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is in hand: no job, no outcome to settle, no hook that is being called."""
-        return self._in_hand.settled and not self._threads.closing
+        """Whether nothing is left: no job, no outcome to settle, no hook that is being called."""
+        return self._jobs.settled and not self._threads.closing
 
     @property
     def only_hooks(self) -> bool:
         """Whether nothing is left but hooks and log lines of jobs whose outcomes are settled."""
-        return self._in_hand.settled and self._threads.closing
+        return self._jobs.settled and self._threads.closing
 
     @property
     def leased_until(self) -> float:
@@ -152,36 +152,36 @@ class Dispatcher:
 
     def _collect(self) -> None:
         """Take what the threads have finished; the next cycle settles it."""
-        self._capacity.quota.done += self._in_hand.collect()
+        self._capacity.quota.done += self._jobs.collect()
         self._start_next_dubious()
 
     def _settle_and_claim(self, slots: int) -> Turn | None:
         """One cycle, if there is anything to settle, to note, to report or to claim."""
-        noting = self._in_hand.to_note()
+        noting = self._jobs.to_note()
         claims = slots > 0 and not self._blocked.whole
         if self._unsettled or noting or claims or self._reports.wait <= 0:
             return self._cycle.run(slots, noting)
         return None
 
     def _note_lost_lease(self) -> None:
-        if not self._in_hand.uncertain:
+        if not self._jobs.uncertain:
             logger.warning("Lease expired; waiting for a new one")
-        self._in_hand.uncertain = True
+        self._jobs.uncertain = True
 
     # Start
 
     def _start(self, reply: Turn, slots: int) -> bool:
         """Start what a cycle has claimed. Returns whether others may be claimed in place of some."""
         some_wait = self._cycle.start(reply)
-        if self._in_hand.uncertain:
+        if self._jobs.uncertain:
             self.reconcile()
         self._cycle.wait_for_more(reply, slots)
         self._start_next_dubious()
         return some_wait
 
     def _start_next_dubious(self) -> None:
-        self._threads.notify_of_all = bool(self._in_hand.dubious) or not self.open
-        self._in_hand.start_next_dubious()
+        self._threads.notify_of_all = bool(self._jobs.dubious) or not self.open
+        self._jobs.start_next_dubious()
 
     # Wait
 
@@ -211,14 +211,14 @@ class Dispatcher:
             seconds = min(seconds, pause)
         if waiting:
             return min(seconds, PATIENCE)
-        return min(seconds, NOTE_AFTER) if self._in_hand.unnoted else seconds
+        return min(seconds, NOTE_AFTER) if self._jobs.unnoted else seconds
 
     def _adjust_prefetch(self, waited: int) -> None:
         """Claim more or fewer jobs ahead, by how long they had to wait for a thread."""
         left = self._threads.waiting
         if left >= waited and not self._threads.finished:
             self._prefetch.stalled()
-            self._in_hand.give_back_late()
+            self._jobs.give_back_late()
         elif left <= self._threads.notify_at:
             self._prefetch.flowed(time.monotonic() - self._cycle.claimed_at)
 
@@ -226,11 +226,11 @@ class Dispatcher:
 
     def _note_retirement(self) -> None:
         """Report that a successor is needed soon and, once no job is claimed, the slots it may have."""
-        held, quota = len(self._in_hand), self._capacity.quota
+        held, quota = len(self._jobs), self._capacity.quota
         if self._breaker.closed and not self._threads.waiting:
             # What runs makes the number full: no need to wait for its end. What waits may be given back.
             full = quota.left(held) <= 0
-            self.mode.retiring = self.mode.retiring or (full and not self._in_hand.dubious)
+            self.mode.retiring = self.mode.retiring or (full and not self._jobs.dubious)
         if self.open and quota.nearly_used_up(held):
             self._report.retires_soon()
         if self.open or self.mode.draining:
@@ -267,23 +267,23 @@ class Dispatcher:
         self._blocked.unread = False
         holding = self._consumer.held()
         log_set_aside(holding.aside)
-        self._in_hand.reconcile(holding.claims)
+        self._jobs.reconcile(holding.claims)
         self._reconcile_at = time.monotonic() + self._lease
 
     def give_back_waiting(self) -> None:
         """Give back every job that has not started, in order; the next turn settles that."""
         self._threads.notify_of_all = not self.open
-        self._in_hand.give_back_waiting()
+        self._jobs.give_back_waiting()
 
     def give_back_running(self) -> list[str]:
         """Give back what still runs without charging it, as the process is about to end: the tasks."""
-        return self._in_hand.give_back_running()
+        return self._jobs.give_back_running()
 
     def settle(self) -> None:
-        """Settle every outcome in hand, without claiming or waiting."""
+        """Settle every known outcome, without claiming or waiting."""
         self._collect()
         if self._unsettled:
-            self._cycle.run(0, self._in_hand.to_note())
+            self._cycle.run(0, self._jobs.to_note())
 
     # Commands
 
@@ -300,6 +300,6 @@ class Dispatcher:
             elif verb == "avoid":
                 self._runner.avoided.add(value)
             elif verb == "cancel":
-                self._in_hand.ask_to_stop(value)
+                self._jobs.ask_to_stop(value)
             elif verb == "stop":
-                self._in_hand.ask_to_stop(value, by_operator=True)
+                self._jobs.ask_to_stop(value, by_operator=True)

@@ -25,7 +25,7 @@ from asok_core.worker.running.circuit_breaker import (
     is_exhausted_still,
     postponement,
 )
-from asok_core.worker.running.held_job import HandOver, HeldJob, hand_over_and_wait
+from asok_core.worker.running.held_job import HeldJob, SubmitOutcome, submit_and_wait
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
 
@@ -33,7 +33,7 @@ from asok_core.worker.running.outcomes import OutcomeBuilder
 class FailedAttempts:
     """Ends attempts that failed. A job is charged only for a fault of its own; see ``Breaker``.
 
-    Each method hands over the outcome first: log lines and hooks run code of the application.
+    Each method submits the outcome first: log lines and hooks run code of the application.
     """
 
     outcomes: OutcomeBuilder
@@ -52,21 +52,21 @@ class FailedAttempts:
         line = f"{type(error).__name__}: {error}"
         return self.outcomes.postponed_unsigned(held, job, line, postponement(min(count, LIMIT)))
 
-    def not_found(self, held: HeldJob, error: TaskNotFound, hand_over: HandOver) -> None:
+    def not_found(self, held: HeldJob, error: TaskNotFound, submit: SubmitOutcome) -> None:
         """End an attempt whose function does not exist."""
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
         self.breaker.passes(Check.SIGNATURE)
         invalid = isinstance(error, InvalidTaskName)
         if not (invalid or self.breaker.fails(Check.IMPORT, str(error))):
-            self._postpone(held, error, failure, 0.0, hand_over)
+            self._postpone(held, error, failure, 0.0, submit)
             return
         outcome = self.outcomes.failed(failure, held, held.opened, 0.0, dead="reject")
         if outcome.verb == "reject" and not hooks.has_failure():
             # Nothing of the application may be imported here yet, so another process calls its hooks.
             outcome.notice = DEAD_JOB
-        self._fail(held, error, failure, outcome, hand_over)
+        self._fail(held, error, failure, outcome, submit)
 
-    def import_failed(self, held: HeldJob, error: TaskImportFailed, hand_over: HandOver) -> None:
+    def import_failed(self, held: HeldJob, error: TaskImportFailed, submit: SubmitOutcome) -> None:
         """End an attempt whose module raised when it was imported."""
         cause = error.__cause__ or error
         line, trace = failure_of(cause, self.outcomes.settings.max_traceback)
@@ -76,17 +76,19 @@ class FailedAttempts:
             self.breaker.fails(Check.RESOURCES, line, certain=True)
         else:
             self.breaker.fails(Check.IMPORT, f"{error}: {line}")
-        self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, hand_over)
+        self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, submit)
 
-    def import_avoided(self, held: HeldJob, why: str, hand_over: HandOver) -> None:
+    def import_avoided(self, held: HeldJob, why: str, submit: SubmitOutcome) -> None:
         """End an attempt whose module is not imported now: a process died of that."""
         error = TaskImportFailed(postponed_for(held.opened.module, why))
         self.breaker.passes(Check.SIGNATURE)
         self.breaker.fails(Check.IMPORT, str(error))
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
-        self._postpone(held, error, failure, 0.0, hand_over)
+        self._postpone(held, error, failure, 0.0, submit)
 
-    def raised(self, held: HeldJob, error: BaseException, ran: float, hand_over: HandOver) -> None:
+    def raised(
+        self, held: HeldJob, error: BaseException, ran: float, submit: SubmitOutcome
+    ) -> None:
         """End an attempt that raised."""
         job = held.opened
         rules, now = declared_rules(job), self.outcomes.now()
@@ -99,17 +101,17 @@ class FailedAttempts:
             reason = failure_of(found, self.outcomes.settings.max_traceback).line
             charged = self.breaker.fails(Check.RESOURCES, reason, certain=certain)
             if not charged or type(error) is LimitNotWatched:
-                self._postpone(held, error, failure, ran, hand_over)
+                self._postpone(held, error, failure, ran, submit)
                 return
         outcome = self.outcomes.failed(failure, held, job, ran, decision=decision)
-        self._fail(held, error, failure, outcome, hand_over, asked=decision.asked)
+        self._fail(held, error, failure, outcome, submit, asked=decision.asked)
 
     def cancelled(
-        self, held: HeldJob, error: BaseException, ran: float, hand_over: HandOver
+        self, held: HeldJob, error: BaseException, ran: float, submit: SubmitOutcome
     ) -> None:
         """End an attempt that stopped as it was asked to."""
         job = held.opened
-        hand_over(held, self.outcomes.outcome("cancel", held, job, ran))
+        submit(held, self.outcomes.outcome("cancel", held, job, ran))
         why = self._failure_of(error, job).line
         shown = self.shown_arguments
         log_job(logging.INFO, "Job cancelled", job, arguments=shown, duration=ran, error=why)
@@ -131,15 +133,15 @@ class FailedAttempts:
         error: BaseException,
         failure: Failure,
         outcome: Outcome,
-        hand_over: HandOver,
+        submit: SubmitOutcome,
         *,
         asked: bool = False,
     ) -> None:
         ran, has_hooks = outcome.run_us / 1e6, hooks.has_failure()
         if has_hooks:
-            hand_over_and_wait(held, outcome, hand_over)
+            submit_and_wait(held, outcome, submit)
         else:
-            hand_over(held, outcome)
+            submit(held, outcome)
         if outcome.verb == "cancel":
             # It was cancelled before this process knew, and does not run again.
             return
@@ -158,7 +160,7 @@ class FailedAttempts:
         error: BaseException,
         failure: Failure,
         ran: float,
-        hand_over: HandOver,
+        submit: SubmitOutcome,
     ) -> None:
         """End an attempt that failed through no fault of the job: later again, at no charge."""
         outcome = self.outcomes.postponed(held, failure, ran)
@@ -166,9 +168,9 @@ class FailedAttempts:
             if outcome.verb == "reject" and not hooks.has_failure():
                 outcome.notice = DEAD_JOB
             ended = Failure(outcome.error_line, failure.traceback)
-            self._fail(held, error, ended, outcome, hand_over)
+            self._fail(held, error, ended, outcome, submit)
             return
-        hand_over(held, outcome)
+        submit(held, outcome)
         log_postponed(
             held.opened,
             failure.line,

@@ -1,7 +1,7 @@
 """Failures that were settled where the application's hooks are not: they are called for them here.
 
 The supervisor settles jobs whose processes died or ran past a hard limit, and it never imports the
-application. Nor may a process have imported it that rejects a job. Whoever settles such a failure leaves
+application. Nor may a process have imported it that rejects a job. What settles such a failure leaves
 a *notice* in Redis in the same step (``failure_notices.lua``). A process takes notices, calls the hooks
 for them and then removes them: each is called at least once, also if a process dies meanwhile.
 """

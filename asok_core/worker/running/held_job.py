@@ -47,7 +47,7 @@ class HeldJob:
         return self.job
 
 
-HandOver = Callable[[HeldJob, Outcome], None]
+SubmitOutcome = Callable[[HeldJob, Outcome], None]
 """Takes the outcome of a job, to be settled. Returns at once."""
 EnterPhase = Callable[[HeldJob, Phase], None]
 """Called when a job enters a phase."""
@@ -55,8 +55,8 @@ SETTLED_WITHIN = 5.0
 """Seconds that hooks wait at most until the outcome of their job is settled; Redis may be away."""
 
 
-def hand_over_and_wait(held: HeldJob, outcome: Outcome, hand_over: HandOver) -> None:
-    """Hand over an outcome before hooks are called that may end the process: settled, it is not lost."""
+def submit_and_wait(held: HeldJob, outcome: Outcome, submit: SubmitOutcome) -> None:
+    """Submit an outcome before hooks are called that may end the process: settled, it is not lost."""
     held.settled = threading.Event()
-    hand_over(held, outcome)
+    submit(held, outcome)
     held.settled.wait(SETTLED_WITHIN)

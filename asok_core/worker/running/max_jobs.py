@@ -27,7 +27,7 @@ class Quota:
 
     @property
     def used_up(self) -> bool:
-        """Whether so many jobs have ended that no other may begin."""
+        """Whether the limit of jobs is reached, so that no other may begin."""
         return self._most is not None and self.done >= self._most
 
     def left(self, held: int) -> float:

@@ -194,7 +194,7 @@ class Process:
         return f" after {self._grace:g} s"
 
     def _end_with_lease(self) -> float:
-        """See to it that this process has ended when the lease ends, which nobody renews now.
+        """See to it that this process has ended when the lease ends, which is not renewed now.
 
         Others run its jobs from then on. Returns the monotonic time until which they may run here.
         """
@@ -214,7 +214,7 @@ class Process:
 
 def main() -> int:
     """Entry point: ``start.py STATE_FD STACKS_FD REQUESTS_FD BELL_FD SLOTS PROCESS_ID [PRESENCE_FD]``."""
-    # A task's print() must not fail because nobody reads the worker's output.
+    # A task's print() must not fail because the worker's output is not read.
     streams.prepare(drop_output=True)
     supervisor = os.getppid()
     shared_file, stacks, requests, bell, slots = map(int, sys.argv[1:6])
@@ -262,7 +262,7 @@ def main() -> int:
     call_within(EXIT_PATIENCE, sys.stdout.flush, None)
     output.flush(EXIT_PATIENCE)
     if os.getppid() != supervisor:
-        # It is gone, and with it whoever would end what the tasks have started.
+        # It is gone, and nothing else would end the programs that the tasks have started.
         os.killpg(0, signal.SIGKILL)
     # Threads that still run belong to jobs that were returned: nothing may wait for them.
     os._exit(code)

@@ -60,7 +60,7 @@ class ProgressReports:
                     taken.append(held)
         return taken
 
-    def put_back(self, taken: Iterable[HeldJob]) -> None:
+    def keep(self, taken: Iterable[HeldJob]) -> None:
         """Keep reports that could not be written."""
         for held in taken:
             held.progress_waits = True

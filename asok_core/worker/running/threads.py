@@ -78,7 +78,7 @@ class Threads:
         self.notify_of_all = False
         """Whether it is news that a thread has come to the end of hooks, however quickly."""
         self.in_a_hurry = False
-        """Whether a thread waits until an outcome is settled that it has handed over."""
+        """Whether a thread waits until an outcome is settled that it has submitted."""
         self._runner = runner
         self._generation = forks.generation
         self._shared = shared
@@ -122,7 +122,7 @@ class Threads:
             self._calls.put(False)
 
     def _call(self, count: int) -> None:
-        # Who is awake looks for more by itself: calls that nobody needs would pile up.
+        # A thread that is awake looks for more by itself: calls that are not needed would pile up.
         for _ in range(min(count, len(self._threads) - len(self._awake))):
             self._calls.put(True)
 
@@ -132,7 +132,7 @@ class Threads:
         return len(self._ready)
 
     def has_news(self) -> bool:
-        """Whether outcomes are worth a cycle: few jobs wait, or somebody waits for one of them."""
+        """Whether outcomes are worth a cycle: few jobs wait, or a thread waits for one of them."""
         return bool(self.finished) and (self.in_a_hurry or len(self._ready) <= self.notify_at)
 
     def running(self) -> list[HeldJob]:
@@ -145,7 +145,7 @@ class Threads:
 
     @property
     def closing(self) -> bool:
-        """Whether threads still log or call hooks for jobs whose outcomes are handed over."""
+        """Whether threads still log or call hooks for jobs whose outcomes are submitted."""
         return bool(self._closing)
 
     @property
@@ -221,7 +221,7 @@ class Threads:
         held.slot = slot
         rejected = self._runner.open(held) if held.job is None else None
         if rejected is not None:
-            self._hand_over(held, rejected)
+            self._submit(held, rejected)
             self._runner.log_rejected(held, rejected)
         else:
             job = held.job
@@ -234,7 +234,7 @@ class Threads:
                 slot, job.id, now, deadline, phase=phase, module=job.module
             )
             self._running[slot] = held
-            self._runner.run(held, self._hand_over, self._note_phase)
+            self._runner.run(held, self._submit, self._note_phase)
             # One that a hook has forked.
             if forks.generation != self._generation:
                 forks.end_process(job.task)
@@ -253,7 +253,7 @@ class Threads:
             times = (now, now + held.limit)
         self._shared.note_phase(held.shared_slot, phase, times)
 
-    def _hand_over(self, held: HeldJob, outcome: Outcome) -> None:
+    def _submit(self, held: HeldJob, outcome: Outcome) -> None:
         # One that a module which the job imported has forked: the shared state is its parent's.
         if forks.generation != self._generation:
             forks.end_process(held.job.task if held.job else "")

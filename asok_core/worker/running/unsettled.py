@@ -124,7 +124,7 @@ class UnsettledOutcomes:
                 progress=self._reports.rows(reported),
             )
         except BaseException:
-            self._reports.put_back(reported)
+            self._reports.keep(reported)
             raise
         self._outcomes.clock.learn(turn.server_time, asked_at)
         # Counted from before the request was sent: never later than the server's own end of it.

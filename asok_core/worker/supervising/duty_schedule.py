@@ -65,7 +65,7 @@ class DutySchedule:
             self._note_error(duty, error)
             return False
         except Exception as error:
-            # Such as over a value that nobody foresaw in Redis: the lease must not be lost for it.
+            # Such as over an unforeseen value in Redis: the lease must not be lost for it.
             self._reset()
             if not duty.failed:
                 duty.failed = True

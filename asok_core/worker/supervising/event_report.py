@@ -25,7 +25,7 @@ class _Noted(NamedTuple):
 
 
 class EventReport:
-    """Collects events of one supervisor. Times are those of ``clock``, which nobody sets."""
+    """Collects events of one supervisor. Times are those of ``clock``, which is never set."""
 
     def __init__(self, worker: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._worker = worker

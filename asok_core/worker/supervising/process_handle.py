@@ -73,7 +73,7 @@ class ProcessHandle:
         return self._popen.pid if self._popen else None
 
     def start(self, slots: int) -> None:
-        """Start the process on an empty shared state. It may run so many jobs at once: see ``grant``."""
+        """Start the process on an empty shared state. It may run ``slots`` jobs at once: see ``grant``."""
         self.commands.close()
         self.shared.clear()
         self.watch = ProcessWatch(self, self.shared)
@@ -136,7 +136,7 @@ class ProcessHandle:
         return self.slots if left is None else left
 
     def grant(self, slots: int) -> None:
-        """Let it run so many jobs at once."""
+        """Let it run ``slots`` jobs at once."""
         if slots != self.slots:
             self.slots = slots
             self.commands.send(f"slots {slots}")
@@ -184,7 +184,7 @@ class ProcessHandle:
             self._popen.send_signal(signal.SIGUSR1)
 
     def stacks(self) -> str:
-        """Stacks that have come since the last call, also where somebody else sent it SIGUSR1."""
+        """Stacks that have come since the last call, also where another program sent it SIGUSR1."""
         stacks = self._stacks.take()
         self.dump = stacks or self.dump
         answered = None if self._stack_dump is None else self._stack_dump.look()

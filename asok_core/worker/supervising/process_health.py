@@ -126,7 +126,7 @@ class HealthReport:
 
 @dataclass(slots=True)
 class Lives:
-    """The lives of all processes. Times are those of ``clock``, which nobody sets."""
+    """The lives of all processes. Times are those of ``clock``, which is never set."""
 
     lives: Sequence[Life]
     clock: Callable[[], float] = time.monotonic

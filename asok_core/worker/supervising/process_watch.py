@@ -155,7 +155,7 @@ class ProcessWatch:
         """See whether its loop turns, and log when that changes.
 
         End it when it has hung for ``limit`` seconds and no job may be the reason. In an outage of Redis
-        a loop that alone stands still waits for that, as far as is known, and does not hang.
+        a loop that does not advance waits for Redis, as far as is known, and does not hang.
         """
         before, alive = self.hang, self._process.alive
         hang = self._watch.look(self._process.pid) if alive else None

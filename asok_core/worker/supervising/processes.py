@@ -35,7 +35,7 @@ class Processes:
     A process that retires (``--max-jobs``, ``--max-memory``) has a successor while it drains: another
     process of the same position, with a number of its own, as each has its own active lists in Redis. The
     successor gets the slots that its predecessors no longer take, so that no more jobs run at once than
-    were configured. It starts when a heartbeat has published its number: whoever recovers this worker
+    were configured. It starts when a heartbeat has published its number: a worker that recovers this one
     finds its lists by that.
 
     A process that expects to retire soon has a *standby*: a successor that is started before it is
@@ -164,7 +164,7 @@ class Processes:
         if newest.retires_soon and not newest.prepared and position not in self._standbys:
             newest.prepared = True
             self._prepare(newest)
-        # One that has died is started again under its own number where none stands by.
+        # One that has died is started again under its own number where it has no standby.
         gone = newest.exit_code() is not None and position in self._standbys
         if newest.retiring is not None or gone:
             if position not in self._standbys:
@@ -194,7 +194,7 @@ class Processes:
         self._all.append(standby)
         self._standbys[newest.position] = standby
         self._start_at[number] = time.monotonic() + RETRY
-        # Also a number that was another's: it may no longer be published.
+        # Also the number of an earlier process: it may no longer be published.
         self._published.discard(number)
         self._news = True
 

@@ -1,4 +1,4 @@
-"""Recovery of what dead processes held: of this worker's at once, of another's once it is known dead.
+"""Recovery of what dead processes held: those of this worker at once, others once they are known dead.
 
 That is when its lease has expired, or as soon as the kernel and Redis agree that nothing of it is left.
 """

@@ -163,7 +163,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until a signal or a command says to stop: see ``Requests`` and README."""
-        # Whoever reads standard error may have stopped reading: that must not cost the lease.
+        # The reader of standard error may have stopped: that must not cost the lease.
         with written_elsewhere():
             return self._run()
 
@@ -232,7 +232,7 @@ class Supervisor:
             elif late:
                 self._processes.end_for_stop(f"it did not stop within {grace + MARGIN:g} s")
             else:
-                # Whoever cancels a job need not wait for the deadline.
+                # The operator who cancels a job need not wait for the deadline.
                 self._processes.end_for_jobs(limits=False)
             self._follow_messages()
             self._processes.note_deaths()
@@ -273,7 +273,7 @@ class Supervisor:
             reason=self._requests.stop,
         )
         # A second time for a claim that Redis got before the end of a process and served after
-        # ``rest_of``, and for a connection that broke. Whoever stops this worker waits.
+        # ``rest_of``, and for a connection that broke. The operator who stops this worker waits.
         for _ in range(RELEASE_ATTEMPTS):
             self._schedule.run(release)
             if release.released:

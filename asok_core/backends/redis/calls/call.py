@@ -52,7 +52,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def script_call(declared: type[T]) -> type[T]:
     """A dataclass of the arguments that a class declares.
 
-    Nobody compares or prints calls. Without the methods for that, the declarations of all scripts take
+    Calls are never compared or printed. Without the methods for that, the declarations of all scripts take
     half the time, which is part of the start of each process of a worker.
     """
     return dataclass(slots=True, kw_only=True, eq=False, repr=False)(declared)

@@ -12,7 +12,7 @@ class CompletedGroup(NamedTuple):
     """What completed jobs have in common: ``jobs`` rows of ``CompletedJob`` follow.
 
     ``kept`` is for how many seconds their records stay. ``started_at`` is '' at the first attempt, where
-    nobody needs it.
+    it is not needed.
     """
 
     verb: str

@@ -127,7 +127,7 @@ class AnswerStack(NamespacedCall[None]):
 class RecoveredJob(NamedTuple):
     """A job that a dead process held.
 
-    ``limit``: its process died while running it, and after so many times it is dead; 0: not charged.
+    ``limit``: it is dead once its processes have died this often while running it; 0: not charged.
     """
 
     envelope: bytes

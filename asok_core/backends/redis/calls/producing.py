@@ -1,4 +1,4 @@
-"""Calls of producers and of whoever waits for a result."""
+"""Calls of producers and of clients that wait for a result."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ REPLY_TIMEOUT = BLOCK + 10.0
 UNBLOCK_AGAIN = 0.05
 """Seconds after which a wait that was asked to end, and did not, is asked again."""
 SHARE = 2
-"""One in so many of the files that a process may open is for waits at most; tasks have the others."""
+"""Waits use at most one in this number of the files that a process may open; tasks have the others."""
 
 
 class BlockedClaims:

@@ -187,7 +187,7 @@ class Consumer:
         """Ids of those among outcomes in doubt that are settled, by their jobs' records.
 
         The verb of each is then the one that was settled. A job without a record counts as settled:
-        whoever takes one over writes a record.
+        a worker that takes one over writes a record.
         """
         if not outcomes:
             return set()

@@ -25,7 +25,7 @@ from asok_core.settings.settings import LARGEST_ENVELOPE
 BATCH = 200
 BATCH_BYTES = 1024 * 1024
 IN_DOUBT = 3
-"""So many times the crash limit is the limit of a job that ran while hooks were called each time its
+"""The factor of the crash limit for a job that ran while hooks were called each time its
 process died. It may be innocent, but there must be an end of it."""
 
 

@@ -1,7 +1,7 @@
 """The history of queues: how many jobs are pending, each minute, and what was counted, each hour.
 
 Scripts count what happens in a queue by the minute, and that is kept for a day. A supervisor takes
-samples of what nobody counts, how many jobs there are, and makes the figures of an hour out of those of
+samples of the number of jobs, which no script counts, and makes the figures of an hour out of those of
 its minutes, which are kept for two weeks. No job costs anything for it. A minute without a worker has no
 sample.
 """

@@ -136,7 +136,7 @@ class Registry:
             try:
                 found.append(Expired(name.decode(), score(until) / 1000, length / 1000))
             except UnicodeDecodeError:
-                # No worker has such a name, and leases that nobody can end would hide the real ones.
+                # No worker has such a name, and leases that cannot be ended would hide the real ones.
                 self.connection.call("ZREM", self.keys.workers, name)
         neighbours = [each.decode() for each in reply.neighbours if each.isascii()]
         return Look(reply.server_time / 1000, reply.leased == 1, found, neighbours)
@@ -165,7 +165,7 @@ class Registry:
         return self.connection.run(call) == 1
 
     def end_lease(self, worker: str) -> bool:
-        """End the lease of a worker that is dead: whether this call did it, and not another's."""
+        """End the lease of a worker that is dead: whether this call did it, not another worker."""
         return self.connection.run(EndLease(ns=self.keys.namespace, worker=worker)) == 1
 
     def kill_waiters(self, *processes: str) -> None:

@@ -1,7 +1,7 @@
 """Renewal: the records and unique keys of unfinished jobs live as long as the jobs do.
 
-They have a TTL of 30 days, so that none stays forever when its job disappears without an end: somebody
-deletes a list, a foreign worker takes the job and keeps no record. While a job waits, its TTL is renewed:
+They have a TTL of 30 days, so that none stays forever when its job disappears without an end: a list is
+deleted, or a foreign worker takes the job and keeps no record. While a job waits, its TTL is renewed:
 the supervisors share one slow walk over all that waits, some jobs a second, at most one round an
 hour. After its walk a round looks at all keys. What neither this walk nor the one before has met, nor
 any move has written since, belongs to a job that is in no location: it gets the 24 h of a finished one.

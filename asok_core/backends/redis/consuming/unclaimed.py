@@ -1,4 +1,4 @@
-"""What is oversized in queues from which no worker claims: paused ones, and those that nobody serves.
+"""What is oversized in queues from which no worker claims: paused ones, and those without a worker.
 
 Each snapshot of a console that includes such an entry blocks Redis. The slow walk of ``renewal.py`` reads
 every queue to its end, but begins once an hour; this checks the next jobs of each, which are those shown.

@@ -283,7 +283,7 @@ class Sweep:
         if scope.queue is not None and row.queue != scope.queue:
             return False
         born = born_at(row)
-        if born is not None and born > self.resolved.before and not self._stands():
+        if born is not None and born > self.resolved.before and not self._is_before_bound():
             return False
         if scope.match is None:
             return True
@@ -291,7 +291,7 @@ class Sweep:
         record = row.record and self.redaction.record(row.record, row.payload.job)
         return scope.match(replace(row, payload=self.redaction.payload(row.payload), record=record))
 
-    def _stands(self) -> bool:
+    def _is_before_bound(self) -> bool:
         # Asked only when an element claims to be too young: its machine's clock may be wrong.
         if self._bounded is None:
             bound = self.resolved.bound

@@ -2,9 +2,9 @@
 
 Its record would say that it waits, and hold its unique key, for up to 30 days. That it is nowhere is
 proved, for each location by what a move leaves behind. Moves to and from the delayed set and the dead jobs
-write the job's record; between its queue and the workers a job moves without a word, so these are looked
-through in one step, twice, and the record must not change meanwhile. Everything else is looked through in
-between: also the trash, into which a purge moves a whole queue before it writes the records.
+write the job's record; between its queue and the workers a job moves and its record stays as it is. These
+locations are looked through in one step, twice, and the record must not change. All else is looked through
+between the two: also the trash, into which a purge moves a whole queue before it writes the records.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
     Raises Unreachable or Refused.
     """
     until = time.monotonic() + LONGEST
-    # As it stands in the JSON text of a job, which is a string in the JSON text of its envelope.
+    # As it is written in the JSON text of a job, which is a string in the JSON text of its envelope.
     text = json.dumps(json.dumps(job_id)[1:-1])[1:-1]
 
     def step(names: _Names, mark: bytes = b"") -> tuple[str, bytes, str]:

@@ -70,8 +70,8 @@ NOT_STOPPED = {
 class RedisOperator(OperatorSession):
     """Acts on jobs and queues. For any number of threads; raises Unreachable or Refused.
 
-    ``keyring`` may be None: then whatever needs a signature raises SettingsError. ``who`` is what the
-    audit says, ``user@host`` by default. ``records`` is the form of the records of jobs that are put back.
+    ``keyring`` may be None: then what needs a signature raises SettingsError. ``who`` is what the
+    audit says, ``user@host`` by default. ``records`` is the form of records that are written.
     """
 
     def requeue(

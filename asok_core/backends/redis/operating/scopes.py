@@ -52,7 +52,7 @@ class IdFilter:
         named = _ID.findall(raw)
         if not named or not self._ids.isdisjoint(named):
             return True
-        # What is not a job may have an id in it all the same.
+        # An element that is not a job may still have an id in it.
         return bool(self._digests) and digest(raw) in self._digests
 
 

@@ -32,7 +32,7 @@ from asok_core.jobs.oversized import is_alias
 from asok_core.settings.settings import LARGEST_ENVELOPE
 
 LONGEST_ERROR = 300
-"""Characters of an earlier error that travel with a job."""
+"""Characters of an earlier error that are kept with a job."""
 
 
 class Skipped(str):
@@ -133,7 +133,7 @@ def _noted(payload: Payload, changes: Mapping[str, Any], note: str, redaction: R
 
 
 def earlier_error(payload: Payload) -> str | None:
-    """The error of a dead job in one line, which travels with it, should a worker reject it.
+    """The error of a dead job in one line, which stays with it in case a worker rejects it.
 
     Of a job that was rejected it is the error that it had before.
     """

@@ -121,7 +121,7 @@ class RedisBackend:
         )
 
     def _holder(self, job: Job) -> str:
-        # When it has finished this very moment, nobody runs the call: its record says so.
+        # When it has finished this very moment, the call does not run: its record says so.
         return self._producer.holder(job.unique or "") or job.id
 
     def watch(self, future: RemoteFuture[Any]) -> None:

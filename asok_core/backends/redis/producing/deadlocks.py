@@ -2,9 +2,9 @@
 
 A process whose every slot waits says so in Redis (``report_waits.lua``), with the queues in which
 those jobs are. Once all processes that could run them report it twice in a row, nothing can continue:
-what they wait for stands in its queue, and whoever could take it waits. One of the waits is then ended
-by Deadlock. (The framework's worker takes jobs from a queue also while it is busy: what stands
-there is not served by one.) Where that is not certain, nothing is raised; a warning is logged once.
+what they wait for is in its queue, and every slot that could take it waits. One of the waits is then ended
+by Deadlock. (The framework's worker takes jobs from a queue also while it is busy, so it serves no
+queue in which they stay.) Where that is not certain, nothing is raised; a warning is logged once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ WAYS_OUT = (
 class Mark:
     """What a process said: the jobs in its slots, and what they wait for.
 
-    ``queues`` are those in which it stands; ``elsewhere`` are the ids of jobs that are in no queue.
+    ``queues`` are those in which these jobs are; ``elsewhere`` are the ids of jobs that are in no queue.
     """
 
     at: float
@@ -114,14 +114,14 @@ class Deadlocks:
         for wait in waits:
             if wait.job_id in jobs:
                 continue
-            if self._stands(connection, wait):
+            if self._is_queued(connection, wait):
                 queues.add(wait.queue)
             else:
                 elsewhere.add(wait.job_id)
         return {"jobs": sorted(jobs), "queues": sorted(queues), "elsewhere": sorted(elsewhere)}
 
-    def _stands(self, connection: Connection, wait: Wait) -> bool:
-        """Whether a job stands in its queue, or will when its time comes."""
+    def _is_queued(self, connection: Connection, wait: Wait) -> bool:
+        """Whether a job is in its queue, or will be when its time comes."""
         until = time.monotonic() + SEARCH
         # The newest first: it was enqueued by a task that runs.
         return holds(connection, self.keys.queue(wait.queue), "left", wait.job_id, until) or holds(
@@ -159,7 +159,7 @@ def stuck(marks: Mapping[str, Mark], workers: Workers) -> set[str]:
             for name, each in workers.items()
             if not each[1] or not all(f"{name}.{number}" in left for number in each[1])
         }
-        # What stands in a queue of no worker waits for one that is to come.
+        # A job in a queue of no worker waits for a worker that is still to start.
         hopeless = served(workers) - served(free)
         freed = {
             name

@@ -86,7 +86,7 @@ class ResultWatcher:
     def watch(self, future: RemoteFuture[Any]) -> None:
         """Resolve ``future`` when its job ends. Returns at once."""
         if self._pid != os.getpid():
-            # The thread stayed in the parent, and so did whoever holds the lock.
+            # The thread stayed in the parent, and so did the holder of the lock.
             self._begin()
         with self._lock:
             if not self._closed:
@@ -105,7 +105,7 @@ class ResultWatcher:
         self._bell = bell
 
     def close(self) -> None:
-        """End the thread. Futures whose jobs are not finished say so: nobody watches them."""
+        """End the thread. Futures whose jobs are not finished say so: they are no longer watched."""
         with self._lock:
             self._closed = True
             if self._bell is not None:
@@ -116,7 +116,7 @@ class ResultWatcher:
         try:
             with ear:
                 self._watch_all(ear, futures)
-        except BaseException as error:  # noqa: BLE001 - whoever waits must not wait forever
+        except BaseException as error:  # noqa: BLE001 - no caller may wait forever
             self._give_up(futures, error)
 
     def _watch_all(self, ear: socket.socket, futures: Futures) -> None:
@@ -212,7 +212,7 @@ def _resolve(future: RemoteFuture[Any], how: Callable[..., None], *args: object)
     try:
         how(future, *args)
     except BaseException as error:  # noqa: BLE001 - nothing must end the watching
-        # Whoever waits for the future must not wait forever.
+        # A caller that waits for the future must not wait forever.
         with contextlib.suppress(InvalidStateError):
             future.set_exception(error)
 
@@ -282,7 +282,7 @@ class _InWorker(Exception):
 
 
 def _ring(bell: socket.socket) -> None:
-    with contextlib.suppress(BlockingIOError):  # so many rings wait that one more says nothing
+    with contextlib.suppress(BlockingIOError):  # its buffer is full: another byte would add nothing
         bell.send(b"!")
 
 

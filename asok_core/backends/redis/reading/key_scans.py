@@ -18,7 +18,7 @@ SCANNED = 1500
 def ids_that_begin(
     round_trips: RoundTrips, keys: Keys, beginning: str, most: int
 ) -> tuple[str, ...] | None:
-    """The ids of records that begin so, at least ``most`` where there are so many.
+    """The ids of records that begin so: at least ``most`` of them, or all.
 
     It scans all keys of the database in small steps. None for a user who has no right to do that.
     """

@@ -73,7 +73,7 @@ class RoundTrips:
         loading = load_commands() if scripted and not self._known[0] else []
         replies = self._pipeline([*loading, *commands])[len(loading) :]
         if any(isinstance(each, redis.exceptions.NoScriptError) for each in replies):
-            # Another server answers now, or somebody flushed the scripts.
+            # Another server answers now, or its scripts were flushed.
             loading = load_commands()
             replies = self._pipeline([*loading, *commands])[len(loading) :]
         self._known[0] = self._known[0] or scripted

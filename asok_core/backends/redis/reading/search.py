@@ -250,7 +250,7 @@ def search_list(
 ) -> Iterator[Found]:
     """Each element of a part of a list that holds the text of an id.
 
-    An element that stays in the list is met whatever others take and put back in between. ``gaps`` get
+    An element that stays in the list is found, whatever others take and return in between. ``gaps`` get
     what may have been missed.
     """
     start, most = part

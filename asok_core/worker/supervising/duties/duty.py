@@ -37,5 +37,5 @@ class Duty(ABC):
         """
 
     def hasten(self, seconds: float = 0.0) -> None:
-        """Have it done in so many seconds at the latest."""
+        """Make it due within this number of seconds."""
         self.next_due = min(self.next_due, time.monotonic() + seconds)

@@ -22,7 +22,7 @@ from asok_core.worker.supervising.recovery import Recovery
 from asok_core.worker.supervising.systemd import ALIVE, notify
 
 HEARTBEATS = 6
-"""Heartbeats in the length of a lease: so many may be late or lost before it expires."""
+"""Heartbeats in the length of a lease: it expires when all of them are late or lost."""
 RETRY = 1.0
 """Seconds after which a heartbeat that did not succeed is sent again."""
 
@@ -65,7 +65,7 @@ class HeartbeatDuty(Duty):
 
     def run(self) -> float | None:
         """Send one. It is due again at once where it has brought a command that changes the state."""
-        # A process that hangs and could not be replaced: whoever watches this worker ends it whole. One
+        # A process that hangs and could not be replaced: the service manager ends the whole worker. One
         # that a job holds is at work, as far as is known.
         if not self._processes.stuck:
             notify(ALIVE)
@@ -121,6 +121,6 @@ class HeartbeatDuty(Duty):
         for process, size in zip(self._processes, memory, strict=True):
             if most is None or size is None or size <= most:
                 continue
-            # Where each process is too large from its start, each runs a job all the same.
+            # Where each process is too large from its start, each still runs a job.
             if process.shared.proven:
                 process.retire(f"has grown to {size} bytes")

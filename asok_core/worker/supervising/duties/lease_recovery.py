@@ -22,5 +22,5 @@ class LeaseRecoveryDuty(Duty):
     def run(self) -> None:
         """Look at all leases once."""
         if not self._recovery.others():
-            # The clock of Redis was set forward, or somebody took the lease away.
+            # The clock of Redis was set forward, or the lease was removed.
             self._heartbeat.hasten()

@@ -1,4 +1,4 @@
-"""The check of this worker's processes: hard limits of jobs, loops that stand still, and their health."""
+"""The check of this worker's processes: hard limits of jobs, loops that hang, and their health."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ ALL_WITHIN = 2.5
 LOOK = 0.02
 """Seconds between two checks for a sample."""
 PATIENCE = 4.0
-"""Seconds after which an answer has the samples that there are: whoever asks waits 5 s."""
+"""Seconds after which an answer has the samples that there are: the client waits 5 s."""
 AT_ONCE = 4
 """Requests that are answered at the same time: samples of a process that is held take seconds each, and a
 process walks its stacks so often at most."""

@@ -21,7 +21,7 @@ local function expect_audit(op)
   expect('hash', operation_key(op))
 end
 
--- placed(undo, ...): whether the write ... was done. Where it was not, `undo` puts back what the caller
+-- placed(undo, ...): whether the write ... was done. Where it was not, `undo` returns what the caller
 -- has taken; the reply for a key of another type is false, and any other refusal is an error.
 local function placed(undo, ...)
   local answer = redis.pcall(...)

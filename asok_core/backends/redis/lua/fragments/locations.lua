@@ -38,7 +38,7 @@ local function push_dead(dead_job, dlq_max)
 end
 
 -- holder(unique): the id of the job that holds a unique key, or false. A key of another type is
--- held by nobody: an error here would leave a batch half moved.
+-- held by no job: an error here would leave a batch half moved.
 local function holder(unique)
   local id = redis.pcall('GET', unique_key(unique))
   return type(id) == 'string' and id

@@ -1,8 +1,8 @@
 -- needs: event finite
 -- A worker whose lease is over, and which others recover.
 -- note_lost(worker, by): the event that it is lost, once: its hash shows that there was one. A list that no lease
---   covers is of a worker that was recovered before, or whose lease somebody deleted: nothing is known of it.
--- count_recovered(worker, returned, dead): add to what was recovered of it, whoever did it.
+--   covers is of a worker that was recovered before, or whose lease was deleted: nothing is known of it.
+-- count_recovered(worker, returned, dead): add to what was recovered of it, by any worker.
 -- note_recovered(worker, by): the event that all of it is. Called before the lease is removed.
 local function note_lost(worker, by)
   local key, lease = worker_key(worker), finite(redis.call('ZSCORE', workers_key, worker) or nil)

@@ -5,7 +5,7 @@
 --   Too large to be read: its alias, '' and ''.
 --   Returns how many bytes of work this was, for a script that limits its time.
 -- An outline is the same JSON with empty arguments, no traceback and an error of at most ERROR bytes, so that
--- whoever reads envelopes reads outlines too. Cutting the text takes 30 microseconds for 100 kB, decoding it
+-- a reader of envelopes reads outlines too. Cutting the text takes 30 microseconds for 100 kB, decoding it
 -- takes 400: so the text is decoded only where it could be cut in more than one way.
 local ERROR, OUTLINE, BEGINNING, LONGEST_ID, LONGEST_HEAD = 2000, 16384, 1024, 128, 400
 local SCALARS = { 'v', 'sig', 'failed_at', 'error', 'id', 'module', 'function', 'queue', 'retries',
@@ -22,7 +22,7 @@ local function clip(text, most)
   return slashes % 2 == 1 and string.sub(text, 1, -2) or text
 end
 
--- Where `words` stand, if they stand there once.
+-- The position of `words`, if they occur exactly once from there on.
 local function only(text, words, from)
   local first, last = string.find(text, words, from, true)
   if first and not string.find(text, words, last, true) then return first end
@@ -76,8 +76,8 @@ local function is_job(fields)
     and (fields.backoff == nil or type(fields.backoff) == 'number')
 end
 
--- Whether what was cut is JSON still, with a job in it.
-local function stands(text)
+-- Whether a text is still JSON with a job in it, after it was cut.
+local function is_outline(text)
   local fields = text and #text <= OUTLINE and decoded(text)
   while fields and type(fields.args) ~= 'table' do
     local inner = fields.raw or fields.job
@@ -112,9 +112,9 @@ local function outline(out, item, whole, sum)
     text = alias(item)
   elseif size > whole then
     text, rest = cut(item)
-    if not stands(text) then
+    if not is_outline(text) then
       text, rest, work = summed_up(item), string.sub(item, 1, BEGINNING), 16 * size
-      if not stands(text) then text, sum = '', true end
+      if not is_outline(text) then text, sum = '', true end
     end
     if sum then sha1 = redis.sha1hex(item) end
   end

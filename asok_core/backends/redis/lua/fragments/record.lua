@@ -92,7 +92,7 @@ local function write_json(key, fields, ttl, names)
   local old, all, gone = redis.pcall('GET', key), {}, {}
   for _, name in ipairs(names or {}) do gone[name] = true end
   if type(old) == 'table' then
-    -- A hash of ours is turned into JSON. Any other type is nobody's record: it is left alone.
+    -- A hash of ours is turned into JSON. Any other type is not a record: it is left alone.
     local known = redis.pcall('HGETALL', key)
     if known.err then return end
     for i = 1, #known, 2 do

@@ -8,8 +8,8 @@
 --   Reply: its SHA-1; nil where the key of the dead jobs is not a list, or this script has set aside MOST_ASIDE bytes
 --   already and is to be called again (has_done_enough), and nothing has moved. Each megabyte takes about 5 ms.
 -- The record of a job that has not ended says `failed` and why. Which job it is, is known where the text is ours
--- and begins with its id; of another text it is not, and the dead job says so. Nothing verifies the signature: whoever
--- can write an entry can write the record as well.
+-- and begins with its id; of another text it is not, and the dead job says so. Nothing verifies the signature: a
+-- client that can write an entry can write the record as well.
 -- It frees its unique key, which would outlive that record by weeks: in our text it is the last of the job.
 -- The script calls write_recent afterwards.
 -- The key lasts OVERSIZED_TTL from its newest element. The dead job is one that was rejected: it makes no room for
@@ -19,7 +19,7 @@ local bytes_aside = 0
 
 local function has_done_enough() return bytes_aside >= MOST_ASIDE end
 
--- The id, where it can stand in JSON and in a line as it is.
+-- The id, where it can be written into JSON and into a line as it is.
 local function plain_id(item)
   local id = head_id(item)
   return id and #id <= 128 and not string.find(id, '[^%w_.:-]') and id or nil

@@ -4,11 +4,11 @@
 --   counted from the consuming end, which pushes do not shift). A mark is the SHA-1 of an element (of its
 --   alias, see alias.lua) and, right
 --   behind it, how many it was away from hi. It is looked for there, then between lo and hi, then a
---   little further, for others may have taken from that end or put back to it. How much further is
---   bounded by bytes as well: jobs may be large, and nobody else is served while this looks.
+--   little further, for others may have taken from that end or returned to it. How much further is
+--   bounded by bytes as well: jobs may be large, and Redis serves no other client while this looks.
 --   Returns, by number of the mark, index and element; nothing where it is gone.
 -- LREM by value would search the list once for each of them. Instead each is overwritten with a
--- tombstone (swap), which nobody sees, and one LREM from the nearer end takes all of those (sweep).
+-- tombstone (swap), which no client sees, and one LREM from the nearer end takes all of those (sweep).
 local SLACK, SLACK_BYTES = 1000, 8388608
 
 local function find(list, lo, hi, marks)

@@ -3,12 +3,12 @@
 --   What is oversized of them, or is the first of all, is set aside (see set_aside.lua): delayed ->
 --   asok:oversized:{SHA-1}, with a dead job instead of it.
 -- Pauses that are over end here as well: of all scripts of a supervisor this one runs at the next due time.
--- `asok:promoting` names the supervisor that promotes for so many ms more, so that the others leave it to that
+-- `asok:promoting` names the supervisor that promotes until the key expires (ms), so that the others leave it to that
 -- one; it is absent when nothing is due. It is not a lock: each job is moved once in any case.
 local now, time, second = server_time()
 local aside, stuck = {}, false
 
--- Mostly nobody promotes and no queue is paused, which one command shows. It comes before anything that fails where the
+-- Mostly no supervisor promotes and no queue is paused, which one command shows. It comes before anything that fails where the
 -- delayed jobs are of another type.
 local exist = redis.call('EXISTS', promoting_key, pauses_key)
 local promoter = exist > 0 and redis.pcall('GET', promoting_key)

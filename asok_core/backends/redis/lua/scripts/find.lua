@@ -6,7 +6,7 @@
 -- `anchor`, the last that was passed, which is looked for from `back` elements before `start` on.
 local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES, NAMED_BY = 4194304, 32, 512, 1048576, 1024
 
--- In the order of the search: whoever continues after a match must have passed all before it.
+-- In the order of the search: a search that continues after a match must have passed all before it.
 local function read(from, n)
   if order == 'left' then return redis.call('LRANGE', elements, from, from + n - 1) end
   if order == 'score' then return redis.call('ZRANGE', elements, from, from + n - 1) end

@@ -1,6 +1,6 @@
 -- needs: alias list_range
 -- The next elements of a list for a walk from its consuming end that must keep its position, whatever
---   others push, take or put back at the same time. Writes nothing.
+--   others push, take or return at the same time. Writes nothing.
 local length = redis.call('LLEN', elements)
 local last = passed > 0 and redis.call('LINDEX', elements, -passed)
 if passed > 0 and (not last or alias(last) ~= anchor) then

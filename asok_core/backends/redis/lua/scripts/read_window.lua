@@ -18,7 +18,7 @@ LONGEST_STEP = math.max(LONGEST_STEP, at_once)
 -- Each command walks through the list to its index, from the nearer end since Redis 7. Where that is far, and many items are
 -- asked for, it is faster to ask for the size of the list, which takes as long as three walks to its middle, and to read
 -- as many items at a time as their average size allows. Of a larger list than MOST_BYTES that may be too much.
--- A page of a screen is read in a few walks, so asking for the size first would take longer than it saves. Whoever
+-- A page of a screen is read in a few walks, so asking for the size first would take longer than it saves. A caller that
 -- goes through all of a list states what the last window allows (at_once).
 if at_once == 1 and order ~= 'score' and count > MANY and math.min(start, out[1] - start) > math.max(DEEP, out[1] / 10) then
   local size = redis.pcall('MEMORY', 'USAGE', elements, 'SAMPLES', 0)

@@ -2,8 +2,8 @@
 -- Dead jobs -> pending (queue list) with all their retries. One batch, one step.
 -- mode `keep` (an edit): the dead job itself -> trash; beside it, in `:at`, the envelope that replaced it, for the undo.
 -- Reply: per job 1 requeued; 0 it is not there; 2 its queue's key is of another type; 3 its unique
---   key is held by another job; 4 its record says that it has completed, or 10 that it was cancelled, and nobody
---   reviewed the entry: a copy of a job that has run, or that must not run, would run, and its record would be
+--   key is held by another job; 4 its record says that it has completed, or 10 that it was cancelled, and the entry was
+--   not reviewed: a copy of a job that has run, or that must not run, would run, and its record would be
 --   overwritten
 local keep, push = mode == 'keep', mode == 'front' and 'RPUSH' or 'LPUSH'
 local trash, positions = trash_key(op), trash_positions_key(op)

@@ -36,7 +36,7 @@ local function swap_edited(original, edited, i)
   return 1
 end
 
-local function put_back(element, at, i)
+local function restore_job(element, at, i)
   if location == 'edited' then return swap_edited(element, at, i) end
   local id, queue, unique = ARGV[i + RESTORED_JOB.id], ARGV[i + RESTORED_JOB.queue], ARGV[i + RESTORED_JOB.unique]
   local held_by = unique ~= '' and holder(unique)
@@ -71,7 +71,7 @@ for i = jobs_first, jobs_last, RESTORED_JOB.SIZE do
   local flag = 0
   if element and redis.sha1hex(alias(element)) == ARGV[i + RESTORED_JOB.sha1] then
     local at = redis.call('LINDEX', positions, 0)
-    flag = put_back(element, at, i)
+    flag = restore_job(element, at, i)
     if flag == 1 then
       redis.call('LPOP', trash)
       redis.call('LPOP', positions)

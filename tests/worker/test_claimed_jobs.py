@@ -15,8 +15,8 @@ from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.claimed_jobs import ClaimedJobs
 from asok_core.worker.running.held_job import HeldJob
-from asok_core.worker.running.jobs_in_hand import JobsInHand
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
@@ -26,7 +26,7 @@ from tests.programs import wait_until
 
 
 @pytest.fixture
-def in_hand(redis_url: str) -> Iterator[JobsInHand]:
+def claimed_jobs(redis_url: str) -> Iterator[ClaimedJobs]:
     consumer = Consumer(
         Endpoint(redis_url), Keys(), worker="w", process="w.1", queues=["default"], dlq_max=10
     )
@@ -34,7 +34,7 @@ def in_hand(redis_url: str) -> Iterator[JobsInHand]:
     with tempfile.TemporaryFile() as file:
         shared = SharedState(file, 1)
         threads = Threads(1, runner, shared, Alarm())
-        yield JobsInHand(
+        yield ClaimedJobs(
             threads,
             UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports),
             runner.outcomes,
@@ -47,8 +47,8 @@ def claim(*args: object) -> Claim:
     return Claim("default", seal(Job(new_id(), "tests.worker.jobs", "give", args), KEYRING))
 
 
-def given_back(in_hand: JobsInHand) -> list[Claim]:
-    return list(in_hand.unsettled.claims())
+def given_back(claimed_jobs: ClaimedJobs) -> list[Claim]:
+    return list(claimed_jobs.unsettled.claims())
 
 
 def test_two_jobs_with_equal_claims_are_two() -> None:
@@ -58,44 +58,48 @@ def test_two_jobs_with_equal_claims_are_two() -> None:
     assert len({first, second}) == 2
 
 
-def test_each_of_two_equal_claims_is_settled(in_hand: JobsInHand) -> None:
+def test_each_of_two_equal_claims_is_settled(claimed_jobs: ClaimedJobs) -> None:
     """A program may push one envelope twice: each copy is claimed, and each has an outcome."""
     same = claim(1)
-    in_hand.threads.runs_until = float("inf")
-    in_hand.start([HeldJob(same), HeldJob(same)], few=False)
-    assert len(in_hand) == 2
-    wait_until(lambda: len(in_hand.threads.finished) == 2, "both to end")
-    assert in_hand.collect() == 2
-    assert len(in_hand) == 0
-    assert given_back(in_hand) == [same, same]
+    claimed_jobs.threads.runs_until = float("inf")
+    claimed_jobs.start([HeldJob(same), HeldJob(same)], few=False)
+    assert len(claimed_jobs) == 2
+    wait_until(lambda: len(claimed_jobs.threads.finished) == 2, "both to end")
+    assert claimed_jobs.collect() == 2
+    assert len(claimed_jobs) == 0
+    assert given_back(claimed_jobs) == [same, same]
 
 
-def test_a_dubious_copy_does_not_pass_for_the_one_that_waits(in_hand: JobsInHand) -> None:
+def test_a_dubious_copy_does_not_pass_for_the_one_that_waits(claimed_jobs: ClaimedJobs) -> None:
     same = claim(1)
     first, second = HeldJob(same, dubious=True), HeldJob(same, dubious=True)
-    in_hand.start([first, second], few=False)
-    assert first not in in_hand.dubious
-    assert second in in_hand.dubious
+    claimed_jobs.start([first, second], few=False)
+    assert first not in claimed_jobs.dubious
+    assert second in claimed_jobs.dubious
 
 
-def test_what_waits_is_given_back_with_the_oldest_last(in_hand: JobsInHand) -> None:
+def test_what_waits_is_given_back_with_the_oldest_last(claimed_jobs: ClaimedJobs) -> None:
     claims = [claim(number) for number in range(3)]
     batch = [HeldJob(each, dubious=True) for each in claims]
     for held in batch:
         # None starts: the lease is over.
-        in_hand.start([held], few=False)
-    wait_until(lambda: len(in_hand.threads.finished) == 1, "the first to be refused a start")
-    in_hand.collect()
-    assert in_hand.uncertain
-    in_hand.give_back_waiting()
-    assert given_back(in_hand) == [claims[2], claims[1]]
+        claimed_jobs.start([held], few=False)
+    wait_until(lambda: len(claimed_jobs.threads.finished) == 1, "the first to be refused a start")
+    claimed_jobs.collect()
+    assert claimed_jobs.uncertain
+    claimed_jobs.give_back_waiting()
+    assert given_back(claimed_jobs) == [claims[2], claims[1]]
 
 
-def test_a_comparison_with_redis_gives_back_what_is_not_known_here(in_hand: JobsInHand) -> None:
+def test_a_comparison_with_redis_gives_back_what_is_not_known_here(
+    claimed_jobs: ClaimedJobs,
+) -> None:
     known, unknown, lost = claim(1), claim(2), claim(3)
     # The first starts, and the others wait for its end.
-    in_hand.start([HeldJob(each, dubious=True) for each in (known, known, lost)], few=False)
-    in_hand.reconcile([known, known, unknown])
-    assert [peek(each.envelope).id for each in given_back(in_hand)] == [peek(unknown.envelope).id]
-    assert len(in_hand) == 2, "what Redis gave to another worker is dropped"
-    assert len(in_hand.dubious) == 1
+    claimed_jobs.start([HeldJob(each, dubious=True) for each in (known, known, lost)], few=False)
+    claimed_jobs.reconcile([known, known, unknown])
+    assert [peek(each.envelope).id for each in given_back(claimed_jobs)] == [
+        peek(unknown.envelope).id
+    ]
+    assert len(claimed_jobs) == 2, "what Redis gave to another worker is dropped"
+    assert len(claimed_jobs.dubious) == 1

@@ -18,7 +18,7 @@ NOTE_AFTER = 0.02
 """Seconds after which Redis records that a job runs, where it has not ended by then."""
 
 
-class JobsInHand:
+class ClaimedJobs:
     """Every job from its claim until its outcome is settled. ``len``: those without an outcome.
 
     ``uncertain`` is whether Redis may have given some to another worker, as a lease ran out: they are to
