@@ -150,7 +150,7 @@ def _found(module: str, function: str, allowed: TaskModules) -> tuple[Callable[.
         return _imported(module, function, allowed)
     except AsokError as error:
         if module in sys.modules:
-            raise UsageError(f"{error}; to enqueue it all the same, add --no-import") from None
+            raise UsageError(f"{error}; to enqueue it nevertheless, add --no-import") from None
         why, cause = str(error), error.__cause__
         if cause is not None and str(cause) not in why:
             why = f"{why}: {type(cause).__name__}: {cause}"
@@ -184,7 +184,7 @@ def _check_names(function: Callable[..., Any], named: dict[str, Any]) -> None:
 
 
 def _not_here(**_: object) -> None:
-    """Stand in a call for a task that cannot be imported here."""
+    """Take the place of a task that cannot be imported here."""
 
 
 def _imported(

@@ -15,7 +15,7 @@ from asok_core.settings.settings import Settings
 
 FILE = Path(".env")
 GIVEN = {"ASOK_QUEUE_BACKEND": "redis"}
-"""What a project with workers sets; everything else stands there as a comment."""
+"""What a project with workers sets; all other settings are comments."""
 HEAD = """\
 # Settings of the background jobs. Environment variables take precedence. Nothing in a value is
 # replaced, ${...} neither. systemd reads the same if there is no `export`, no comment behind a

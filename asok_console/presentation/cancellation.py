@@ -30,7 +30,7 @@ def cancel_state(record: JobRecord) -> CancelState | None:
 
 
 def cancel_line(record: JobRecord, now: float) -> str:
-    """Who requested it and how far it is, in one line; '' where nobody did.
+    """Who requested it and how far it is, in one line; '' where it was not requested.
 
     How long ago, and when the process is ended, is left out where Redis's clock was set back since.
     """

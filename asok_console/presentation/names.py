@@ -73,7 +73,7 @@ def _from_difference(alike: list[str], width: int) -> dict[str, str]:
     first, last = min(alike), max(alike)
     pairs = zip(first, last, strict=False)
     differs = next((at for at, (one, other) in enumerate(pairs) if one != other), len(first))
-    # So many characters before it, even of two cells each, leave room for the one that differs.
+    # With this many characters before it, even of two cells each, there is room for the one that differs.
     start = differs - (width - 4) // 2
     forms = {}
     for text in alike:

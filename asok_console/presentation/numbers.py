@@ -73,7 +73,7 @@ def between(low: float, high: float) -> str:
 
 
 def milliseconds(number: float | None) -> str:
-    """A ``duration`` of so many milliseconds; below one, tenths of it: ``0.4 ms``."""
+    """A ``duration``, from milliseconds; below one, tenths of it: ``0.4 ms``."""
     if number is not None and 0 < number < 0.95:
         return f"{max(number, 0.1):.1f} ms"
     return duration(None if number is None else number / 1000)

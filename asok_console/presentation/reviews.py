@@ -11,7 +11,7 @@ from asok_core.inspection.phrases import counted
 from asok_core.inspection.review import Review, ReviewedCall
 
 SIGNED, LEFT = " × ", " ✗ "
-"""Stand between number and call. No call has these characters, so none can look like a line of ours."""
+"""Separators of number and call. No call has these characters, so none can look like a line of ours."""
 
 
 class ReviewLine(NamedTuple):

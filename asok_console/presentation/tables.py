@@ -18,7 +18,7 @@ _NARROWEST = 40
 class TextColumn(NamedTuple):
     """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit.
 
-    ``names``: its texts are names. They take at most so many cells, and stay distinct where they are cut.
+    ``names``: its texts are names. They take this many cells at most, and stay distinct where cut.
     """
 
     title: str

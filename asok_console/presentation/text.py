@@ -97,7 +97,7 @@ def safe(text: str, limit: int | None = None) -> str:
 
     C0 controls become their pictures (``ESC`` is ``␛``), a line break ``↵``, the rest an escape as
     Python writes it. So does what terminals draw wider or narrower than Rich counts, or the columns
-    beside it would be out of line; :func:`safe_block` keeps that. ``limit`` cuts to so many characters
+    beside it would be out of line; :func:`safe_block` keeps that. ``limit`` cuts to that many characters
     *before* all this, so that a text of megabytes costs nothing; a cut text ends in an ellipsis.
     """
     if limit is not None and len(text) > limit:
@@ -117,7 +117,7 @@ def safe_block(text: str, limit: int | None = None) -> str:
 def framed(block: str) -> str:
     """A safe block inside a frame: what would move it becomes an escape, as in :func:`safe`.
 
-    Vowel signs stay: without them nobody could read the text.
+    Vowel signs stay: without them the text could not be read.
     """
     return block if block.isascii() else block.translate(_disputed_forms())
 

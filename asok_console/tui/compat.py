@@ -18,9 +18,9 @@ from textual.worker import Worker, WorkerFailed
 class CompatApp(App[None]):
     """An app that keeps errors to itself: Textual's report prints the local variables of every frame.
 
-    Secrets are among those. What Textual prints at its end is dropped, whoever made it; ``failure`` is the
+    Secrets are among those. What Textual prints at its end is dropped in any case; ``failure`` is the
     first error that nothing handled. Where a release of Textual calls other methods than the private ones
-    below, the error is not known and ``return_code`` is 1 all the same, and an error of a screen that is
+    below, the error is not known and ``return_code`` is still 1, and an error of a screen that is
     closed ends the console.
     """
 

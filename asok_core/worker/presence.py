@@ -1,7 +1,7 @@
 """Proof by the kernel that no process of a worker lives, long before its lease ends.
 
 A supervisor takes a lock on a file in a directory of its user's own, and each process inherits the file
-descriptor: the lock is free again when the last process of the worker has ended, however it ended. One that
+descriptor: the lock is free again when the last process of the worker has ended, however it ended. What
 can take the lock has proved that death. Where there is no such directory (RUNTIME_DIRECTORY of a systemd
 unit, XDG_RUNTIME_DIR of a session), an abstract unix socket name does the same. Any user of the machine
 could take that as well: then nothing is proved, and the lease decides.

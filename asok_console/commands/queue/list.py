@@ -1,4 +1,4 @@
-"""``asok queue list``: every queue and how it stands."""
+"""``asok queue list``: every queue, its jobs and its state."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def warn(
 
 
 def refuse_without_yes(args: argparse.Namespace) -> None:
-    """Raise UsageError where nobody can be asked."""
+    """Raise UsageError where no person can be asked."""
     if not args.yes and not args.dry_run and not sys.stdin.isatty():
         raise UsageError("not interactive; pass --yes, or --dry-run for a preview")
 
@@ -204,7 +204,7 @@ def exit_code(result: CommandResult) -> int:
 
 
 def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview | None:
-    # With --yes nobody reads the count, and the operation counts by itself.
+    # With --yes the count is not shown, and the operation counts by itself.
     if args.yes and not args.dry_run:
         return None
     with Meter("matching") as meter:

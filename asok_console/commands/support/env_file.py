@@ -38,7 +38,7 @@ def read_otherwise(text: str, path: Path) -> list[str]:
 def systemd_values(text: str) -> dict[str, str]:
     r"""The variables that systemd sets, by the rules of ``parse_env_file`` in its source.
 
-    A comment begins a line, ``export`` is not known, quoted parts may stand beside each other, a backslash
+    A comment begins a line, ``export`` is not known, quoted parts may follow each other, a backslash
     escapes in plain text and before ``" \\ ` $`` in double quotes, and nothing is replaced.
     """
     found = {}

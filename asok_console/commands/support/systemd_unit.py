@@ -51,7 +51,7 @@ RestartPreventExitStatus=2
 # A worker sends a heartbeat six times in ASOK_WORKER_LEASE ({lease:g} s).
 WatchdogSec={watchdog:g}
 
-# The first process asks the others to finish. Whoever is left at the end is killed, and other
+# The first process asks the others to finish. What is left at the end is killed, and other
 # workers take over its jobs. ASOK_WORKER_SHUTDOWN_TIMEOUT ({shutdown:g} s) has to be shorter.
 KillSignal=SIGTERM
 KillMode=mixed

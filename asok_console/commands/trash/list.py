@@ -11,7 +11,7 @@ from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 
 LATELY = 10_000
-"""Entries of the audit that are looked through; it is capped at about so many."""
+"""Entries of the audit that are looked through; it is capped at about this number."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

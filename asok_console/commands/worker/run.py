@@ -93,7 +93,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
     ).run()
     if not (flush() and output.flush(EXIT_PATIENCE)):
-        # Nobody reads standard error, and the interpreter's own end would wait for that.
+        # Standard error is not read, and the interpreter's own end would wait for that.
         os._exit(code)
     return code
 

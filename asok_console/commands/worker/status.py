@@ -1,4 +1,4 @@
-"""``asok worker status``: how queues, jobs and workers stand, as a page, as JSON, or as a check."""
+"""``asok worker status``: the state of queues, jobs and workers, as a page, as JSON, or as a check."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="one JSON document (with --watch: one a line)"
     )
-    parser.add_argument(
-        "--watch", metavar="SECONDS", help="again every so many seconds, until Ctrl+C"
-    )
+    parser.add_argument("--watch", metavar="SECONDS", help="repeat at this interval, until Ctrl+C")
     parser.add_argument(
         "--limit", metavar="N", default="10", help="how many next jobs of each queue to show [10]"
     )

@@ -102,7 +102,7 @@ class Acting:
         if self.only_reads:
             line = "This session is read-only."
             if any(each.reach is Reach.SUBJECT for each in bound):
-                # Where a note cannot be changed, all of it can be read all the same.
+                # Where a note cannot be changed, all of it can still be read.
                 line = note_sentence(self._host, here.noted()) + line
         self._app.notify(line, timeout=10 if len(line) > 100 else 5, markup=False)
         return True

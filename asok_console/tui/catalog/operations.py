@@ -101,7 +101,7 @@ class OperatorAction(Action):
 
 OPERATIONS = (
     OperatorAction("requeue", "r", "requeue",
-                   "put the dead job back into its queue, with all its retries",
+                   "requeue the dead job, with all its retries",
                    views=DEAD | {"jobs"}, operation=RequeueDead, reach=Reach.CHOSEN),
     OperatorAction("requeue_all", "R", "requeue all",
                    "requeue all dead jobs that are shown, or those of the error group",

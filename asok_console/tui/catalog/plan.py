@@ -75,5 +75,5 @@ class Plan:
 
     @property
     def large(self) -> bool:
-        """Whether it is about so many jobs that a yes alone could be a slip."""
+        """Whether it changes more than ``MANY`` jobs, so that a yes alone could be a slip."""
         return (self.count or 0) > MANY and self.operation.changes

@@ -1,4 +1,4 @@
-"""Which job each slot of a worker has, so that a list of slots stands still while jobs come and go."""
+"""Which job each slot of a worker has: the lines of its slots do not move while jobs come and go."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Use(Enum):
     JOB = "job"
     IDLE = "idle"
     UNNAMED = "runs a job"
-    """It has a job that the snapshot does not name: it names so many of a worker, and no more."""
+    """It has a job that the snapshot does not name: it names a limited number of a worker."""
     MISSING = "no process"
     """The process that it belongs to does not run jobs."""
 

@@ -137,7 +137,7 @@ def trend(queue: QueueStats, now: float, *, knows_serving: bool = True) -> Trend
 
 
 def _unserved(queue: QueueStats, now: float, *, flows: bool) -> Trend | None:
-    """The trend of a queue from which nobody takes jobs, or None."""
+    """The trend of a queue from which no worker takes jobs, or None."""
     if queue.problem:
         return _plain(TrendKind.UNREADABLE, "✗ unreadable")
     if queue.paused:

@@ -304,7 +304,7 @@ class JobScreen(Operates, Screen[None]):
         self.console.copy(self.job.id, "id")
 
     def action_copy_json(self) -> None:
-        """Copy the job as it stands in Redis."""
+        """Copy the job as Redis holds it."""
         if self.job.payload is not None:
             self.console.with_whole(
                 self.job.fresh_row,

@@ -20,7 +20,7 @@ SHOWN = 10_000
 LINES = 200
 """Characters and lines of a text that are shown among the others; WholeTexts shows all."""
 WRAPPED = 4
-"""Lines of what was raised that stand before the whole traceback."""
+"""Lines of what was raised that come before the whole traceback."""
 _FRAME = re.compile(r'^ *File "(.*)", line (\d+)(?:, in (.*))?$')
 LABEL = 13
 """Cells for what an exception is: the root cause, or what was raised in the end."""
@@ -37,7 +37,7 @@ def rendered(name: str, source: object, width: int) -> Content:
     if name == "stack":
         return Content(_bounded(plain(source)))
     if name == "traceback":
-        # What was raised stands at the end.
+        # What was raised is at the end.
         return _coloured(_bounded(framed(safe_block(str(source))).rstrip(), end=True), "pytb")
     text = plain(source)
     shown = _bounded(text)

@@ -29,7 +29,7 @@ class Quitting(Dialog[bool]):
         self._titles = running
 
     def compose(self) -> ComposeResult:
-        """What runs, what becomes of it, and the buttons."""
+        """What runs, what will happen to it, and the buttons."""
         number = len(self._titles)
         noun = "1 operation runs" if number == 1 else f"{number} operations run"
         with Vertical(id="question"):

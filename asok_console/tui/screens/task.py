@@ -287,6 +287,6 @@ def fit_name(name: str, room: int) -> str:
 
 
 def _half(lines: list[PageLine], at: int, width: int) -> tuple[str, str]:
-    """A line of one of two histograms in so many cells, and its style."""
+    """A line of one of two histograms in ``width`` cells, and its style."""
     text, tone = lines[at] if at < len(lines) else PageLine("")
     return text + " " * max(width - cell_len(text), 0), f"$tone-{tone}" if tone else ""

@@ -1,4 +1,4 @@
-"""What stands behind the widgets that cover it."""
+"""The background of the widgets that cover it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Backdrop:
     Textual draws a covered container as well, line by line. All lines of this one are the same strip,
     so that they are drawn, and cut where other widgets begin, only once.
 
-    A mixin that stands before a container's own class; it is not a DOM node itself, since Textual takes
+    A mixin, listed before a container's own class; it is not a DOM node itself, since Textual takes
     styles from the first base that is one.
     """
 

@@ -31,7 +31,7 @@ Cell = str | tuple[str, str]
 class Column(Generic[T]):
     """One column, ``width`` cells wide or more: ``grow`` is its share of what is left over.
 
-    It takes at ``most`` so many, since on a wide screen the eye has to find its way to the next.
+    It is never wider than ``most``, since on a wide screen the eye has to find its way to the next.
     Where the screen is too narrow, the column with the highest ``rank`` goes first; rank 0 stays.
     ``cell`` gets a row and the time of the snapshot (epoch seconds), from which ages are calculated.
     """

@@ -125,7 +125,7 @@ class Plot(Widget):
             self.refresh()
 
     def move_cursor(self, by: int) -> float | None:
-        """The time so many values away, from the newest where there is no cursor."""
+        """The time ``by`` values away, from the newest where there is no cursor."""
         count = len(self._bands[0]) if self._bands else 0
         if not count:
             return None

@@ -195,11 +195,11 @@ class RowList(RowView[T]):
         return super().check_action(action, parameters)
 
     def action_move(self, by: int) -> None:
-        """Move the cursor by so many rows; it stops at the ends."""
+        """Move the cursor by a number of rows; it stops at the ends."""
         self.move_to(self.cursor.position + by)
 
     def action_page(self, by: int) -> None:
-        """Move the cursor by so many screens."""
+        """Move the cursor by a number of screens."""
         self.action_move(by * max(self._page - 1, 1))
 
     def action_first(self) -> None:

@@ -24,7 +24,7 @@ class RowWindow(Generic[T]):
         self.start = 0
         self.loaded: Sequence[T] = ()
         self.is_read = False
-        """Whether the list has been read since it was made or cleared; it may be empty all the same."""
+        """Whether the list has been read since it was made or cleared; it may be empty nevertheless."""
 
     def row_at(self, position: int) -> T | None:
         """The row at a position, if it is loaded."""

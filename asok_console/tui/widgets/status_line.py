@@ -33,7 +33,7 @@ BAR = 12
 class StatusLine(Static):
     """A line for each operation that runs, then for its outcome; a lost connection; else what is the case.
 
-    It is always there, and stands below the lists, so that nothing moves when any of that comes or
+    It is always there, and is below the lists, so that nothing moves when any of that comes or
     goes. While a filter is typed, the filter's line takes its place.
     """
 
@@ -148,7 +148,7 @@ class StatusLine(Static):
 
 
 def alert_line(alert: Alert, room: int, more: str = "") -> Content:
-    """A warning in one line: too long a one is cut in its middle, since a count stands at its end."""
+    """A warning in one line: too long a one is cut in its middle, since a count is at its end."""
     text = f"⚠ {safe(alert.line, 300)}"
     room -= cell_len(more)
     if cell_len(text) > room:

@@ -70,7 +70,7 @@ class View(Operates, Backdrop, Vertical):
             rows.follow(self.refresh_heading)
 
     def compose_body(self) -> ComposeResult:
-        """What stands under the heading."""
+        """The widgets under the heading."""
         raise NotImplementedError
 
     def page(self, reader: Reader, snapshot: Snapshot) -> object:  # noqa: ARG002 - for lists

@@ -162,7 +162,7 @@ class JobListView(SearchingView):
             self.console.copy(job_id(self.rows.row), "id")
 
     def action_copy_json(self) -> None:
-        """Copy the cursor's job as it stands in Redis."""
+        """Copy the cursor's job as Redis holds it."""
         if self.rows.row is not None:
             self.console.with_whole(
                 self.rows.row,

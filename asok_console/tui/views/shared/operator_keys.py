@@ -20,7 +20,7 @@ from asok_core.inspection.rows import Row
 class Operates:
     """Something on the screen that the keys of operations are about: it says what they would do here.
 
-    A mixin that stands before a widget's or screen's own class; it is not a DOM node itself, since
+    A mixin, listed before a widget's or screen's own class; it is not a DOM node itself, since
     Textual takes styles from the first base that is one.
     """
 
