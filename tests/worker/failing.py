@@ -19,7 +19,7 @@ def in_lines() -> None:
     raise ValueError("first\n  second\nthird")
 
 
-def without_a_word() -> None:
+def without_message() -> None:
     raise KeyError
 
 

@@ -89,7 +89,7 @@ def fail(words: str = "no luck") -> None:
 
 
 def say_and_fail(words: str) -> None:
-    """Log words of somebody else, and fail with them."""
+    """Log words of a client, and fail with them."""
     logging.getLogger("shop").warning("no such user: %s", words)
     raise ValueError(words)
 
@@ -171,7 +171,7 @@ def end_by_fault_on_stop(word: str) -> None:
 
 
 def write_to_its_stacks() -> None:
-    """Write to the file for the stacks of this process without a pause until somebody empties it."""
+    """Write to the file for the stacks of this process without a pause until it is emptied."""
     # As ``start.py`` gets it.
     file = int(sys.argv[2])
     os.write(file, b"x" * (8 << 20))

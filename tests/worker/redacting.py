@@ -1,4 +1,4 @@
-"""Tasks of the tests that get what nobody is to see."""
+"""Tasks of the tests that get values which no reader may see."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ WRONG = "a key that nobody else has"
 
 
 def waiting(desk: Desk) -> int:
-    """Jobs that are pending, postponed or in hand: neither dead nor finished."""
+    """Jobs that are pending, postponed or claimed: neither dead nor finished."""
     return len(desk.pending()) + len(desk.delayed()) + len(desk.active())
 
 
@@ -201,7 +201,7 @@ def test_one_broken_module_is_retried_and_keeps_no_other_job_waiting(
     desk: Desk, run_worker: RunWorker, app: Path
 ) -> None:
     (app / "broken.py").write_text("def note( half of a file\n")
-    broken = desk.enqueue("note", "mended", module="broken")
+    broken = desk.enqueue("note", "repaired", module="broken")
     good = [desk.enqueue("note", f"{n}") for n in range(20)]
     worker = run_worker(cwd=app)
     for job in good:

@@ -21,7 +21,7 @@ from asok_core.worker.running.circuit_breaker import (
 
 
 class Clock:
-    """Stands still until a test moves it on."""
+    """Its time is fixed until a test moves it on."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -144,7 +144,7 @@ def test_a_job_that_neither_passes_nor_fails_does_not_end_the_trials(
 def test_after_a_stop_it_looks_for_a_job_now_and_then_and_does_not_wait_for_one(
     breaker: Breaker, clock: Clock
 ) -> None:
-    """Whoever waits would get it before a worker that can run it."""
+    """A process that waits would get it before a worker that can run it."""
     breaker.found_nothing()
     for _ in range(LIMIT - 1):
         probe(breaker, clock, Check.IMPORT)

@@ -64,7 +64,7 @@ def return_when_cancelled(word):
         while True:
             time.sleep(0.01)
     except JobCancelled:
-        return "done all the same"
+        return "done nevertheless"
 
 def fail_when_released(word):
     hold(word)
@@ -241,7 +241,7 @@ def test_two_operators_cancel_one_job_once(desk: Desk, start: RunWorker) -> None
 
 
 @pytest.mark.parametrize("order", ["quiet", "stop"])
-def test_a_worker_that_is_quiet_or_stops_cancels_all_the_same(
+def test_a_worker_that_is_quiet_or_stops_still_cancels(
     desk: Desk, start: RunWorker, asok: Asok, order: str
 ) -> None:
     worker = start("--concurrency", "2")
@@ -271,13 +271,13 @@ def test_a_task_that_forks_is_cancelled_with_what_it_started(
     nothing_is_left(desk)
 
 
-def test_a_task_that_completes_all_the_same_is_completed(
+def test_a_task_that_completes_nevertheless_is_completed(
     desk: Desk, start: RunWorker, asok: Asok
 ) -> None:
     start()
     job = running(desk, "return_when_cancelled", "job")
     cancel(asok, job)
-    assert desk.reaches(job, "completed").result == '"done all the same"'
+    assert desk.reaches(job, "completed").result == '"done nevertheless"'
     nothing_is_left(desk)
 
 

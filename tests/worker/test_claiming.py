@@ -140,7 +140,7 @@ def test_a_claim_that_waits_already_takes_nothing_from_a_paused_queue(
 ) -> None:
     run_worker()
     desk.idle()
-    # Without a word on the channel: the wait on the queue is armed and will take the job.
+    # Without a message on the channel: the wait on the queue is armed and will take the job.
     desk.client.sadd("asok:paused", "default")
     first, second = desk.enqueue("note", "first"), desk.enqueue("note", "second")
     desk.enqueue("note", "low", queue="low")
@@ -173,7 +173,7 @@ def test_jobs_that_come_while_a_queue_is_paused_and_resumed_run_once_each(
         desk.reaches(job, "completed")
     assert sorted(desk.journal()) == sorted(str(job.args[0]) for job in jobs)
     assert desk.counted("completed") == 120
-    wait_until(lambda: not desk.active(), "nothing in hand")
+    wait_until(lambda: not desk.active(), "no job to be claimed")
     operator.close()
 
 

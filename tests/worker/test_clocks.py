@@ -26,7 +26,7 @@ Shifted = Callable[[int], dict[str, str]]
 
 @pytest.fixture
 def shifted(desk: Desk) -> Shifted:
-    """The environment of a program whose clock is wrong by so many seconds."""
+    """The environment of a program whose clock is wrong by a number of seconds."""
 
     def make(shift: int) -> dict[str, str]:
         return environment(

@@ -166,7 +166,7 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_is_taken_over_and_c
     wait_until(lambda: desk.counted("completed") == 3, "three completed jobs")
     assert desk.client.lrange("asok:recent", 0, -1).count(jobs[0].id.encode()) == 1
     assert (desk.counted("failed"), desk.counted("dead")) == (0, 0)
-    wait_until(lambda: not desk.active(), "nothing in hand")
+    wait_until(lambda: not desk.active(), "no job to be claimed")
     assert desk.pending() == []
     # What its runs of the jobs did is recorded nowhere, but the log reports that there were such.
     suspended.wait_for_log("Outcome dropped", times=2)

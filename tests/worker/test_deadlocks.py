@@ -40,7 +40,7 @@ def test_the_only_slot_waits_for_a_job_of_its_queue(desk: Desk, run_worker: RunW
     assert "more concurrency" in record.error_line
     wait_until(lambda: desk.counted("completed") == 1, "the end of the other job")
     assert "which may be a deadlock" not in worker.log
-    wait_until(lambda: not desk.client.hlen("asok:waits"), "nobody to say that it waits")
+    wait_until(lambda: not desk.client.hlen("asok:waits"), "no process to report a wait")
 
 
 @pytest.mark.parametrize("task", ["parent_of_a_later_one", "nested"])
@@ -107,7 +107,7 @@ def test_a_job_that_runs_elsewhere_is_waited_for(desk: Desk, run_worker: RunWork
     job = desk.enqueue("parent_of_held", "word", module=WAITERS, queue="first")
     helper = run_worker("--queues", "default")
     desk.wait_for_lines("begin word")
-    # Whoever runs it serves the queue no longer as far as Redis knows.
+    # The worker that runs it serves the queue no longer as far as Redis knows.
     helper_id = next(
         key.decode().removeprefix("asok:worker:")
         for key in desk.client.scan_iter(match="asok:worker:*")
@@ -122,13 +122,13 @@ def test_a_job_that_runs_elsewhere_is_waited_for(desk: Desk, run_worker: RunWork
 
 def test_a_queue_without_a_worker_is_warned_of_once(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker()
-    job = parent(desk, "of-nobody")
+    job = parent(desk, "unserved")
     worker.wait_for_log(
-        "Every slot of this process waits for a job of queue of-nobody, which may be a deadlock"
+        "Every slot of this process waits for a job of queue unserved, which may be a deadlock"
     )
     still_waits(desk, job)
     assert worker.log.count("which may be a deadlock") == 1
-    run_worker("--queues", "of-nobody")
+    run_worker("--queues", "unserved")
     assert desk.reaches(job, "completed").result == '"a result"'
 
 
@@ -162,7 +162,7 @@ class TestRule:
         assert stuck({}, ONE) == set()
         assert stuck({"a.1": self.mark("q")}, {}) == set()
 
-    def test_a_queue_that_nobody_serves_waits_for_a_worker(self) -> None:
+    def test_a_queue_without_a_worker_waits_for_one(self) -> None:
         assert stuck({"a.1": self.mark("q", "r")}, ONE) == set()
 
     def test_each_process_of_each_worker_of_the_queue_counts(self) -> None:

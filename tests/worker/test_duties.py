@@ -219,7 +219,7 @@ def test_in_an_outage_a_refusal_counts_only_of_the_heartbeat(
 def test_a_fault_of_ours_is_logged_once_and_its_connection_closed(
     log: pytest.LogCaptureFixture,
 ) -> None:
-    duty = Counted(*[ValueError("nobody foresaw this")] * 2)
+    duty = Counted(*[ValueError("this was not foreseen")] * 2)
     plan = Plan(duty)
     plan.schedule.run(duty)
     plan.schedule.run(duty)

@@ -69,7 +69,7 @@ def test_the_time_begins_again_with_each_other_end_of_it() -> None:
     assert looks.pass_time(9, {"one": NOW - 90}) == []
 
 
-def test_when_the_clock_is_set_forward_nobody_is_dead() -> None:
+def test_when_the_clock_is_set_forward_no_worker_is_dead() -> None:
     looks = Looks()
     leases = {"one": NOW + 10, "two": NOW + 29}
     assert looks.pass_time(4, leases) == []
@@ -107,7 +107,7 @@ def test_a_connection_that_is_cut_every_few_seconds_delays_nothing() -> None:
     assert looks.server < NOW + 28
 
 
-def test_who_has_no_lease_itself_judges_nobody_and_begins_again() -> None:
+def test_a_worker_without_a_lease_calls_no_other_dead_and_begins_again() -> None:
     looks = Looks()
     assert looks.pass_time(4, {"one": NOW + 10}) == []
     assert looks.pass_time(5.6, {"one": NOW + 10}) == []

@@ -67,7 +67,7 @@ def test_a_hook_is_called_for_what_is_rejected_once_there_are_hooks(
     bare = json.loads(json.loads(seal(desk.job("note", "never"), KEYRING))["job"])
     desk.client.lpush("asok:queue", json.dumps(bare))
     wait_until(lambda: len(desk.dead()) == 3, "the dead jobs")
-    assert desk.journal() == [], "nothing is imported because a job says so that nobody signed"
+    assert desk.journal() == [], "nothing is imported because an unsigned job says so"
     desk.reaches(desk.enqueue("good", module=HOOKED), "completed")
     desk.wait_for_lines(
         "default: die BadSignature: the signature does not match SECRET_KEY; was the key changed?",
@@ -142,9 +142,7 @@ def test_a_notice_waits_for_a_worker_of_its_queue(desk: Desk, run_worker: RunWor
     )
 
 
-def test_a_notice_that_nobody_signed_is_believed_in_no_other_way(
-    desk: Desk, run_worker: RunWorker
-) -> None:
+def test_an_unsigned_notice_is_believed_in_no_other_way(desk: Desk, run_worker: RunWorker) -> None:
     dead_job = {"v": 1, "job": "{}", "sig": "00", "error": "WorkerCrashed: made up"}
     job = json.dumps({"id": "x", "module": "os", "function": "remove", "args": [], "kwargs": {}})
     for text in (json.dumps(dead_job), json.dumps(dead_job | {"job": job}), "{"):

@@ -23,7 +23,7 @@ WAIT = 50.0
 CASES: dict[Callable[..., Any], str] = {
     failing.plainly: "ValueError: no luck",
     failing.in_lines: "ValueError: first second third",
-    failing.without_a_word: "KeyError",
+    failing.without_message: "KeyError",
     failing.with_notes: "ValueError: noted",
     failing.by_exit: "SystemExit: 3",
     failing.in_a_group: "ExceptionGroup: several (2 sub-exceptions)",

@@ -68,7 +68,7 @@ def test_a_hook_that_forks_runs_its_task_once(desk: Desk, run_worker: RunWorker)
 
 def test_no_job_runs_in_a_forked_process(desk: Desk, run_worker: RunWorker) -> None:
     worker = run_worker()
-    # Fast jobs first, so that many are in hand when one forks.
+    # Fast jobs first, so that many are claimed when one forks.
     jobs = [desk.job("note", f"{n}") for n in range(300)]
     jobs[150:150] = [desk.job("fork_and_continue", module=FORKING) for _ in range(3)]
     desk.producer.enqueue(jobs)

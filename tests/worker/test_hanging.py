@@ -179,7 +179,7 @@ def test_a_job_that_holds_the_interpreter_is_shown_and_not_ended(
     worker.wait_for_log("is not ended for it: ")
     assert worker.only_process() == pid
     assert desk.journal() == ["begin neighbour", "search"]
-    # It can be stopped all the same, and what it ran goes back at no charge.
+    # It can still be stopped, and what it ran goes back at no charge.
     assert worker.stop() == 0
     assert len(desk.pending()) == 2
     assert not desk.client.keys("asok:crashes:*")
@@ -278,7 +278,7 @@ def test_systemd_is_notified_that_a_worker_is_alive_while_its_processes_work(
     desk.reaches(desk.enqueue("note", "on"), "completed")
 
 
-def test_nobody_is_ended_because_everything_was_suspended(
+def test_no_process_is_ended_because_everything_was_suspended(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     worker = run_worker("--concurrency", "2", ASOK_WORKER_HANG_LIMIT=LIMIT)

@@ -1,4 +1,4 @@
-"""A worker whose processes die or cannot run jobs says so, wherever somebody looks."""
+"""A worker whose processes die or cannot run jobs says so, wherever its state is shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WRONG = "a key that nobody else has"
 DIES_AT_START = """\
 import os, sys
 if any(each.endswith(("start.py", "worker.process")) for each in sys.orig_argv):
-    if not os.path.exists(os.path.join(os.environ["ASOK_TEST_FOLDER"], "mended")):
+    if not os.path.exists(os.path.join(os.environ["ASOK_TEST_FOLDER"], "repaired")):
         os._exit(9)
 """
 """A ``sitecustomize.py`` that no process of a worker survives, until a file is there."""
@@ -81,7 +81,7 @@ def test_a_worker_of_which_no_process_lives_is_not_ready_and_not_counted(
     assert "no worker claims jobs of default (1)" in [each.line for each in alerts(snapshot, 1000)]
     assert {queue.name: queue.consumers for queue in snapshot.queues}["default"] == 0
     assert set(received(notifications)) == {ALIVE}
-    desk.release("mended")
+    desk.release("repaired")
     desk.reaches(job, "completed")
     wait_until(lambda: READY in received(notifications), "READY")
     wait_until(lambda: status("--require-workers", "1")[0] == 0, "a worker that counts")
@@ -146,7 +146,7 @@ def test_a_worker_that_does_not_claim_says_why_and_does_not_count(
     assert status("--require-workers", "2")[0] == 1
 
 
-def test_processes_that_end_after_few_jobs_find_out_all_the_same_that_they_cannot_run_any(
+def test_processes_that_end_after_few_jobs_still_find_out_that_they_cannot_run_any(
     desk: Desk, run_worker: RunWorker, status: Any
 ) -> None:
     """Jobs that were postponed do not count for ``--max-jobs``."""

@@ -1,4 +1,4 @@
-"""A worker on a release of redis-py that hides the socket of a connection polls, and does all the same."""
+"""A worker on a release of redis-py that hides the socket of a connection polls, and does the same."""
 
 from __future__ import annotations
 

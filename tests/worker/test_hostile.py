@@ -147,7 +147,7 @@ def test_a_thread_that_dies_takes_its_process_along_at_once(
 
 @pytest.fixture
 def unread(redis_url: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker whose standard error is a full pipe that nobody reads."""
+    """A worker whose standard error is a full pipe that is not read."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
@@ -179,7 +179,7 @@ def unread(redis_url: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     os.close(writing)
 
 
-def test_a_worker_whose_log_nobody_reads_keeps_its_lease_and_settles(
+def test_a_worker_whose_log_is_not_read_keeps_its_lease_and_settles(
     desk: Desk, unread: subprocess.Popen[bytes]
 ) -> None:
     desk.reaches(desk.enqueue("fail"), "failed")

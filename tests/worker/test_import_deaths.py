@@ -32,13 +32,13 @@ def app(tmp_path: Path) -> Path:
 
 
 def lines(text: str) -> str:
-    """A module that dies when it is imported, until there is a file ``mended``."""
+    """A module that dies when it is imported, until there is a file ``repaired``."""
     indented = "".join(f"    {line}\n" for line in text.splitlines())
-    return f"import pathlib\nif not pathlib.Path('mended').exists():\n{indented}{NOTE}"
+    return f"import pathlib\nif not pathlib.Path('repaired').exists():\n{indented}{NOTE}"
 
 
 @pytest.mark.parametrize("way", DEATHS)
-def test_jobs_of_a_module_that_kills_its_process_are_postponed_until_it_is_mended(
+def test_jobs_of_a_module_that_kills_its_process_are_postponed_until_it_is_repaired(
     desk: Desk, run_worker: RunWorker, app: Path, way: str
 ) -> None:
     (app / "poisoned.py").write_text(lines(DEATHS[way]))
@@ -55,7 +55,7 @@ def test_jobs_of_a_module_that_kills_its_process_are_postponed_until_it_is_mende
     wait_until(lambda: words in worker_of(desk).trouble, "the reason in the heartbeat")
     assert worker_of(desk).condition == "crash-looping"
     assert not desk.client.keys("asok:crashes:*")
-    (app / "mended").touch()
+    (app / "repaired").touch()
     for job in jobs:
         desk.reaches(job, "completed")
     assert desk.dead() == []

@@ -199,7 +199,7 @@ def test_what_is_no_duration(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, False, 60.0])
-def test_it_travels_with_the_job(value: Any) -> None:
+def test_it_is_part_of_the_job(value: Any) -> None:
     job = Job("id", "m", "f", enqueued_at=1.0, keep_result=value)
     assert from_text(to_text(job)).keep_result == value
     assert ("keep_result" in json.loads(to_text(job))) == (value is not None)

@@ -26,7 +26,7 @@ def filled(client: Any) -> AbstractContextManager[None]:
     def fill(done: threading.Event) -> None:
         number = 0
         while not done.wait(0.25):
-            client.set(f"somebody:{number}", bytes(100_000), ex=600)
+            client.set(f"foreign:{number}", bytes(100_000), ex=600)
             number += 1
 
     return beside(fill)

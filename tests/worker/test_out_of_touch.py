@@ -24,14 +24,14 @@ class Line:
         self._client = client
         self._connection = server.folder / "line"
         self.url = f"unix://{self._connection}"
-        self.mend()
+        self.repair()
 
     def cut(self) -> None:
         self._connection.unlink()
         for kind in ("normal", "pubsub"):
             self._client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         self._connection.symlink_to(self._server.socket)
 
 
@@ -46,7 +46,7 @@ def pass_time(seconds: float) -> None:
 
 
 def heartbeats_on(desk: Desk, name: str, times: int) -> None:
-    """Wait for so many more heartbeats of a worker."""
+    """Wait for ``times`` more heartbeats of a worker."""
     seen: set[bytes] = set()
 
     def with_heartbeat() -> bool:
@@ -74,7 +74,7 @@ def test_a_process_whose_lease_is_lost_claims_nothing_and_what_it_holds_counts_o
     desk.idle()
     jobs = [desk.enqueue("hold", word) for word in ("one", "two")]
     desk.wait_for_lines("begin one", "begin two")
-    # Nobody renews the lease. The process itself, which has a thread to spare, continues.
+    # The lease is not renewed. The process itself, which has a thread to spare, continues.
     losing.signal(signal.SIGSTOP)
     other = run_worker("--concurrency", "3", **given)
     other.wait_for_log("whose lease expired")
@@ -134,7 +134,7 @@ def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
     worker.wait_for_log("waiting for it", times=2)
     operator = open_operator(desk.settings)
     assert operator.quiet(name).applied == 1
-    line.mend()
+    line.repair()
     worker.wait_for_log("Redis is back", times=2)
     worker.wait_for_log("Worker quieted")
 

@@ -1,4 +1,4 @@
-"""A Redis that is away, stands still, restarts or refuses: the worker waits, says so once, and resumes."""
+"""A Redis that is away, hangs, restarts or refuses: the worker waits, says so once, and resumes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_yet(
     assert worker.log.count("waiting for it") == 1
 
 
-def test_a_redis_that_stands_still_is_an_outage_and_nothing_is_left_behind(
+def test_a_redis_that_hangs_is_an_outage_and_nothing_is_left_behind(
     desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
     worker = run_worker("--concurrency", "2", ASOK_REDIS_URL=server.url, ASOK_WORKER_LEASE="60s")

@@ -1,4 +1,4 @@
-"""What becomes of a job: its record, its retry, its dead job."""
+"""The outcome of a job: its record, its retry, its dead job."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ def test_a_record_that_the_framework_wrote_stays_a_string(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_whose_record_has_expired_is_run_all_the_same(desk: Desk) -> None:
+def test_a_job_whose_record_has_expired_is_run_nevertheless(desk: Desk) -> None:
     job = desk.job("give", 5)
     desk.client.lpush("asok:queue", foreign_envelope(job))
     assert desk.reaches(job, "completed").result == "5"

@@ -174,7 +174,7 @@ def test_a_limit_that_is_raised_lets_larger_jobs_run(desk: Desk, run_worker: Run
 def test_what_waits_where_no_worker_claims_is_set_aside(
     desk: Desk, run_worker: RunWorker, queue: str
 ) -> None:
-    """The queue is not served, or paused: an operator looks at it all the same."""
+    """The queue is not served, or paused: an operator can still look at it."""
     entry = nul()
     worker = run_worker()
     desk.reaches(desk.enqueue("give"), "completed")

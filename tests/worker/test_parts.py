@@ -90,7 +90,7 @@ class TestPrefetch:
 
 
 class TestThreads:
-    def test_a_thread_that_ended_without_a_word_is_noticed(self, threads: Threads) -> None:
+    def test_a_thread_that_ended_without_a_report_is_noticed(self, threads: Threads) -> None:
         threads.check()
         ended = threading.Thread(target=lambda: None, name="asok-1")
         ended.start()
@@ -181,7 +181,7 @@ def _held(function: str, *args: object) -> HeldJob:
 
 
 class TestSharedState:
-    def test_it_shows_what_runs_to_whoever_has_the_file(self) -> None:
+    def test_it_shows_what_runs_to_a_program_that_has_the_file(self) -> None:
         with tempfile.TemporaryFile() as file:
             mine, theirs = SharedState(file, 3), SharedState(file, 3)
             first = mine.begin(0, "a" * 36, 1.5)
@@ -256,7 +256,7 @@ class TestAlarm:
         assert list(alarm.commands()) == ["resume"]
         os.close(write)
         alarm.sleep(5, ())
-        assert list(alarm.commands()) == ["orphaned"], "whoever gave the orders is gone"
+        assert list(alarm.commands()) == ["orphaned"], "the supervisor is gone"
         began = time.monotonic()
         alarm.sleep(0.05, ())
         assert time.monotonic() - began >= 0.04, "the closed pipe must not keep it awake"

@@ -120,7 +120,7 @@ def test_one_that_started_last_is_known_to_those_beside_it(desk: Desk, start: St
     assert [payload.id for payload in desk.pending("of-job")] == [job.id]
 
 
-def test_one_that_stands_still_keeps_what_it_holds(desk: Desk, start: Start) -> None:
+def test_one_that_is_suspended_keeps_what_it_holds(desk: Desk, start: Start) -> None:
     suspended, job = busy(desk, start, "suspended")
     dead, lost = busy(desk, start, "dead")
     suspended.signal(signal.SIGSTOP, to_all=True)
@@ -292,7 +292,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_folder: None)
     return folder
 
 
-def test_a_name_that_somebody_else_has_taken_delays_no_recovery(
+def test_a_name_that_another_user_has_taken_delays_no_recovery(
     desk: Desk, start: Start, own_folder: Path
 ) -> None:
     killed, job = busy(desk, start, "job")
@@ -364,7 +364,7 @@ def test_a_name_that_cannot_be_tried_proves_nothing() -> None:
     assert Presence("x" * 200).machine == ""
 
 
-def test_a_worker_whose_name_is_taken_by_somebody_makes_no_promise() -> None:
+def test_a_worker_whose_name_is_taken_makes_no_promise() -> None:
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind("\0asok:host-2-abcd")
         presence = Presence("host-2-abcd")

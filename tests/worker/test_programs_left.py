@@ -14,7 +14,7 @@ FORKING = "tests.worker.forking"
 
 
 def programs(desk: Desk, count: int = 3) -> list[int]:
-    """The process ids of so many programs, which live."""
+    """The process ids of ``count`` programs, which live."""
     found: list[int] = []
 
     def started() -> bool:

@@ -23,20 +23,20 @@ def test_a_supervisor_does_not_grow_with_the_jobs_that_it_promotes(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     for number in range(120):
-        job = desk.job("measure", "x" * LARGE, queue="of-nobody")
+        job = desk.job("measure", "x" * LARGE, queue="unserved")
         desk.client.zadd(desk.keys.delayed, {seal(job, KEYRING): number})
     worker = run_worker()
-    wait_until(lambda: desk.client.llen(desk.keys.queue("of-nobody")) == 120, "every job")
+    wait_until(lambda: desk.client.llen(desk.keys.queue("unserved")) == 120, "every job")
     assert peak_memory(worker.process.pid) < 120_000_000
     assert worker.stop() == 0
 
 
 def test_nor_with_the_jobs_that_it_recovers(desk: Desk, run_worker: RunWorker) -> None:
     for _ in range(120):
-        job = desk.job("measure", "x" * LARGE, queue="of-nobody")
-        desk.client.lpush("asok:active:gone-1-ab.1:of-nobody", seal(job, KEYRING))
+        job = desk.job("measure", "x" * LARGE, queue="unserved")
+        desk.client.lpush("asok:active:gone-1-ab.1:unserved", seal(job, KEYRING))
     worker = run_worker(ASOK_WORKER_LEASE="3s")
-    wait_until(lambda: desk.client.llen(desk.keys.queue("of-nobody")) == 120, "every job")
+    wait_until(lambda: desk.client.llen(desk.keys.queue("unserved")) == 120, "every job")
     assert peak_memory(worker.process.pid) < 120_000_000
     assert worker.stop() == 0
 

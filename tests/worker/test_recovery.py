@@ -81,7 +81,7 @@ def subscribers(desk: Desk) -> int:
 def cut_again_and_again(
     desk: Desk, proxy: Proxy, seconds: float, name: str
 ) -> AbstractContextManager[None]:
-    """Cut a worker's connections each time it has sent a heartbeat, after so many seconds at least.
+    """Cut a worker's connections each time it has sent a heartbeat, after ``seconds`` at least.
 
     On a busy machine a worker may need longer than that to connect again, and no heartbeat would arrive.
     """

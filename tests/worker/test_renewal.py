@@ -58,7 +58,7 @@ def test_a_worker_renews_what_waits_and_what_runs(desk: Desk, run_worker: RunWor
     waiting = [
         desk.enqueue("note", "paused", queue="low", unique="paused"),
         desk.enqueue("note", "delayed", due_at=due, unique="delayed"),
-        desk.enqueue("note", "of a queue that nobody serves", queue="rare", unique="unserved"),
+        desk.enqueue("note", "of a queue without a worker", queue="rare", unique="unserved"),
     ]
     foreign = desk.job("note", "foreign", queue="low")
     desk.client.set(KEYS.job(foreign.id), json.dumps({"status": "pending"}), ex=DAY)

@@ -22,7 +22,7 @@ def slots(desk: Desk) -> dict[int, int]:
 
 
 def has_slots(desk: Desk, **expected: int) -> None:
-    """Wait until processes ``pN`` have so many slots, as the heartbeat says."""
+    """Wait until each process ``pN`` has this number of slots, as the heartbeat says."""
     numbers = {int(name[1:]): number for name, number in expected.items()}
     wait_until(lambda: slots(desk) == numbers, f"slots {numbers}")
 

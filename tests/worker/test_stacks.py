@@ -236,7 +236,7 @@ def test_a_supervisor_that_does_not_answer_is_named(
         f"no answer from worker {name} within 5 s (its supervisor may be down)"
     )
     worker.signal(signal.SIGCONT)
-    # A request that nobody waits for any longer harms nothing, and the next one is answered.
+    # A request whose client no longer waits harms nothing, and the next one is answered.
     assert functions(ask(asok, job)) == ["hold", "inner", "outer"]
     desk.release("job")
     desk.reaches(job, "completed")

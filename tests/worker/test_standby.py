@@ -115,7 +115,7 @@ def test_a_standby_ends_when_its_supervisor_is_killed(
     desk.wait_for_lines("begin one")
     os.kill(pair.worker.process.pid, signal.SIGKILL)
     wait_until(lambda: pair.standby not in family(pair.worker.name), "the end of the standby")
-    # Nobody renews the lease: the job is returned, or recovered by another worker.
+    # The lease is not renewed: the job is returned, or recovered by another worker.
     run_worker("--concurrency", "1")
     wait_until(lambda: pair.process not in family(pair.worker.name), "the end of the process")
     desk.release("one")

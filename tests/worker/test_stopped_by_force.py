@@ -86,9 +86,7 @@ def test_a_process_that_is_killed_while_its_worker_stops_charges_nothing(
     assert charges(desk) == []
 
 
-def test_a_worker_that_was_not_stopping_is_charged_all_the_same(
-    desk: Desk, run_worker: RunWorker
-) -> None:
+def test_a_worker_that_was_not_stopping_is_still_charged(desk: Desk, run_worker: RunWorker) -> None:
     job = desk.enqueue("hold", "job")
     for times in range(1, 4):
         worker = held_by(desk, run_worker, job, times)

@@ -125,7 +125,7 @@ def test_a_job_does_not_see_that_streams_are_closed_or_full(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_worker_continues_when_nobody_reads_its_log(desk: Desk, form: str) -> None:
+def test_a_worker_continues_when_its_log_is_not_read(desk: Desk, form: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with worker(desk, f"--log-format {form}", output=writer):

@@ -65,7 +65,7 @@ ENDLESS = """\
 import pathlib, time
 from tests.worker.jobs import note, write_line
 write_line("importing")
-while not pathlib.Path("mended").exists():
+while not pathlib.Path("repaired").exists():
     time.sleep(0.01)
 """
 
@@ -105,7 +105,7 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
     )
     assert record.retry_count == 0
     desk.wait_for_lines("begin beside", "begin beside")
-    (app / "mended").touch()
+    (app / "repaired").touch()
     desk.reaches(job, "completed")
     desk.release("beside")
     desk.reaches(beside, "completed")

@@ -1,4 +1,4 @@
-"""A worker whose output nobody reads works on, and reports later how many lines are missing."""
+"""A worker whose output is not read works on, and reports later how many lines are missing."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_its_jobs_run_and_the_lines_that_are_missing_are_counted(desk: Desk, kin
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_stops_in_order_though_nobody_reads_that(desk: Desk, kind: str) -> None:
+def test_it_stops_in_order_though_its_output_is_not_read(desk: Desk, kind: str) -> None:
     with unread(desk, kind) as worker:
         desk.reaches(desk.enqueue("talk", module=SILENCING), "completed")
         desk.enqueue("hold", "word")

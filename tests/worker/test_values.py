@@ -1,6 +1,6 @@
 """Values on every backend: what arrives is what was sent, or it is refused.
 
-On Redis they travel to a real worker; threads and eager jobs follow the same rules.
+On Redis they are sent to a real worker; threads and eager jobs follow the same rules.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ on_redis = pytest.mark.parametrize("application", ["redis"], indirect=True)
 
 @pytest.fixture
 def served(application: str, run_worker: RunWorker) -> None:
-    """Somebody runs what ``background`` enqueues."""
+    """A worker runs what ``background`` enqueues."""
     if application == "redis":
         run_worker()
 

@@ -1,4 +1,4 @@
-"""Tasks of tests about values: each returns what it was given, so that a value travels both ways."""
+"""Tasks of tests about values: each returns what it was given, so that a value is sent both ways."""
 
 from __future__ import annotations
 
