@@ -187,7 +187,7 @@ async def test_a_failure_is_raised_where_it_is_awaited() -> None:
     assert await EagerBackend(Settings()).enqueue(make_call(sample_tasks.add, 1, b=1)) == 2
 
 
-def test_a_loop_that_ends_first_disturbs_nobody(waiting: Waiting) -> None:
+def test_a_loop_that_ends_first_disturbs_no_other_waiter(waiting: Waiting) -> None:
     future = waiting.job()
 
     async def leave() -> None:

@@ -204,7 +204,7 @@ def test_a_wait_that_may_have_an_end_is_warned_of_once(
     assert "BG_WORKERS" in line.getMessage()
 
 
-def test_nobody_is_warned_of_waits_that_end(
+def test_waits_that_end_are_not_warned_of(
     pool: Callable[[int], LocalBackend],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

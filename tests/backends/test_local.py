@@ -52,7 +52,7 @@ def gate() -> Iterator[Gate]:
 
 
 def failing(times: int) -> Callable[[], int]:
-    """A task that fails so many times, and then returns which attempt it was."""
+    """A task that fails ``times`` times, and then returns which attempt it was."""
     attempts = []
 
     def flaky() -> int:

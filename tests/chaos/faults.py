@@ -23,7 +23,7 @@ from tests.programs import wait_until
 FREEZE = LEASE + 1.5
 """Seconds for which processes or Redis are stopped: longer than a lease."""
 SUSPENDED = 120.0
-"""Seconds for which everything stands still in the long form of a suspension."""
+"""Seconds for which everything is suspended in the long form of a suspension."""
 FULL = 6.0
 """Seconds for which Redis has no memory left, or is a replica without a master."""
 HOUR = 3_600_000

@@ -24,7 +24,7 @@ KINDS = {"quick": 52, "nap": 26, "dream": 6, "flaky": 6, "doomed": 3, "later": 7
 """Of a hundred jobs."""
 POISON = ("leave", "crash", "greedy")
 POISON_EVERY = 800
-"""One job in so many harms its process."""
+"""One job in this number harms its process."""
 QUEUES = ("high", "default", "default", "low")
 BATCH = 50
 

@@ -108,7 +108,7 @@ def report(client: redis.Redis, run: Run) -> Report:
     if settled > completed and not run.deleted:
         # The counter is written by the script that removes the job from an active list.
         wrong.append(f"{settled} jobs were settled as completed, of which there are {completed}")
-    wrong += [f"{job_id} is a dead job that nobody enqueued" for job_id in dead_jobs]
+    wrong += [f"{job_id} is a dead job that was not enqueued" for job_id in dead_jobs]
     interrupted = list(_interrupted(journal, run.blows))
     first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
     return Report(

@@ -33,7 +33,7 @@ QUEUES = "high,default,low,shared"
 UNHARMED = "unharmed"
 """Name of the worker that no fault is aimed at; what is injected into Redis reaches it as well."""
 SHARED = "shared"
-"""The queue that the framework's worker serves as well, until somebody begins to harm Redis: when it or
+"""The queue that the framework's worker serves as well, until the first fault of Redis: when it or
 Redis goes down it loses what it holds by design, and this is about ours."""
 
 
@@ -130,7 +130,7 @@ class Chaos:
     def _make_workers(self) -> Iterator[Worker]:
         for name, options, url in (
             ("two", ("-p", "2", "-c", "4"), self._server.url),
-            # Its processes retire now and then, and have successors that stand by.
+            # Its processes retire now and then, and have successors as standbys.
             ("wide", ("-p", "1", "-c", "8", "--max-jobs", "60"), self._server.url),
             ("far", ("-p", "1", "-c", "3"), self._proxy.url),
         ):

@@ -72,7 +72,7 @@ class Worker:
         os.kill(self.pid, signal.SIGTERM)
 
     def freeze(self, *, whole: bool) -> None:
-        """Stop all its processes, or the supervisor alone, where they stand."""
+        """Suspend all its processes, or the supervisor alone, wherever they are."""
         self.suspended = True
         self._stopped = self._pids() if whole else [self.pid]
         self._signal(signal.SIGSTOP, self._stopped)

@@ -69,7 +69,7 @@ def test_how_a_dead_job_failed(payload: Payload, text: str) -> None:
             NOW - 5,
         ),
         (
-            # What was cancelled first was put back, and then cancelled while it ran.
+            # It was cancelled, restored, and then cancelled while it ran.
             {"cancel": CancelRequest(NOW - 7, "bob@host")},
             (
                 Move(NOW - 20, "cancel", "ann@host"),
@@ -102,7 +102,7 @@ def test_who_cancelled_it(
     assert (reason.code, reason.evidence["by"], reason.since) == ("cancelled", by, at)
 
 
-def test_a_job_that_was_cancelled_after_it_was_put_back_keeps_its_run() -> None:
+def test_a_job_that_was_cancelled_after_it_was_restored_keeps_its_run() -> None:
     moves = (Move(NOW - 20, "cancel", "ann@host"), Move(NOW - 18, "restore", "ann@host"))
     record = JobRecord("j", Status.CANCELLED, started_at=NOW - 8, finished_at=NOW - 5, worker="w.1")
     detail = JobDetail("j", record, Location.FINISHED, moves=moves)

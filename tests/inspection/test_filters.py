@@ -355,7 +355,7 @@ def test_the_location_of_a_job_decides_its_status_unless_only_the_record_is_left
     assert not parse("status:completed").matches(dead, NOW)
 
 
-def test_a_queue_may_have_any_character_where_a_star_stands() -> None:
+def test_a_star_matches_any_character_of_a_queue() -> None:
     assert parse("queue:a*b").matches(row(queue="a\n b"), NOW)
 
 

@@ -66,7 +66,7 @@ def stack(name: str, line: int, *, times: int = 3, also: bool = False) -> JobSta
     return JobStack(name, "w1.1", "running", 50.0, samples=tuple(samples))
 
 
-def test_a_worker_without_heartbeat_is_named_with_when_its_jobs_are_put_back() -> None:
+def test_a_worker_without_heartbeat_is_named_with_when_its_jobs_are_returned() -> None:
     reason = first(held(replace(WORKER, beat_at=NOW - 29, lease_until=NOW + 1)))
     assert (reason.code, reason.evidence["put_back_after_at"]) == ("worker_no_heartbeat", NOW + 1)
     assert "not known" in reason.text
@@ -104,7 +104,7 @@ def test_another_job_that_hangs_does_not_explain_this_one() -> None:
     assert [each.code for each in held(hangs).reasons] == ["running", "worker_in_trouble"]
 
 
-def test_two_jobs_of_a_process_that_stand_still_may_wait_for_each_other() -> None:
+def test_two_stuck_jobs_of_a_process_may_wait_for_each_other() -> None:
     reason = first(held(WORKER, RUNNING, stack("j", 10), stack("k", 20)))
     assert reason.code == "jobs_stand_still"
     assert "all samples of its stack are in transfer (shop.py:10)" in reason.text
@@ -114,9 +114,7 @@ def test_two_jobs_of_a_process_that_stand_still_may_wait_for_each_other() -> Non
 @pytest.mark.parametrize(
     ("seconds", "code"), [(2.0, "running"), (60.0, "jobs_stand_still"), (-60.0, "jobs_stand_still")]
 )
-def test_a_job_that_reported_progress_just_now_does_not_stand_still(
-    seconds: float, code: str
-) -> None:
+def test_a_job_that_reported_progress_just_now_is_not_stuck(seconds: float, code: str) -> None:
     record = replace(RUNNING, progress=JobProgress(3, 10, at=NOW - seconds))
     assert first(held(WORKER, record, stack("j", 10), stack("k", 20))).code == code
 

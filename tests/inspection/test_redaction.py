@@ -76,7 +76,7 @@ def test_what_is_nested_is_hidden_by_its_keys() -> None:
     assert shown(made) == ([{"order": [{"card": MASK, "id": 7}]}], {"o": {"a": {"Token": MASK}}})
 
 
-def test_a_task_declares_its_own_names_and_they_travel() -> None:
+def test_a_task_declares_its_own_names_and_jobs_have_them() -> None:
     @task(redact=("card",))
     def pay(user: str, card: str, *rest: str, **more: str) -> None:
         """Nothing."""
@@ -132,7 +132,7 @@ def test_errors_do_not_have_the_value(secret: Any) -> None:
         ("nothing of the kind", "nothing of the kind"),
     ],
 )  # fmt: skip
-def test_errors_do_not_have_what_stands_under_a_hidden_name(text: str, found: str) -> None:
+def test_errors_do_not_have_the_value_of_a_hidden_name(text: str, found: str) -> None:
     assert REDACTION.text(text, None) == found
 
 
@@ -213,7 +213,7 @@ def test_what_cannot_be_read_is_not_shown() -> None:
     assert shown_raw(payload) == MASK
 
 
-def test_nobody_hides_what_an_unsigned_job_does_by_saying_so_in_it() -> None:
+def test_an_unsigned_job_cannot_hide_what_it_does() -> None:
     made = job("touch /tmp/x", names=["card"], hide=["*"], token="t0ken")
     unsigned = json.dumps({"v": 1, "job": to_text(made)}).encode()
     for raw in (unsigned, seal(made, Keyring(b"another"))):
@@ -273,7 +273,7 @@ def environ(query: str) -> dict[str, Any]:
     return {"REQUEST_METHOD": "GET", "PATH_INFO": "/reset", "QUERY_STRING": query}
 
 
-def test_a_request_travels_without_its_query() -> None:
+def test_a_request_is_sent_without_its_query() -> None:
     with context.request_context(WSGIRequest(environ("token=abc&page=2"))):
         values = context.snapshot()
     assert values is not None
@@ -284,7 +284,7 @@ def test_a_request_travels_without_its_query() -> None:
 
 
 @pytest.mark.usefixtures("request_hooks")
-def test_a_query_travels_where_a_hook_asks_for_it_without_what_looks_secret() -> None:
+def test_a_query_is_sent_where_a_hook_adds_it_without_what_looks_secret() -> None:
     @context.dump
     def dump(request: Any) -> dict[str, Any]:
         more = {"user": "ada", "auth": {"API-Key": "k", "session_id": "s", "scheme": "basic"}}

@@ -59,11 +59,11 @@ class Cutter:
         return self.at is not None and len(self.commands) > self.at
 
     def deliver(self) -> None:
-        """Let Redis have what was late, if its connection still stands on that side."""
+        """Let Redis have what was late, if its connection is still open on that side."""
         for upstream, request in self._late:
             with suppress(OSError):
                 upstream.sendall(request)
-            # Until there is the reply, or the end that somebody has made of this connection.
+            # Until there is the reply, or this connection is closed.
             self._readers[upstream].join(5)
         self._late.clear()
 

@@ -155,7 +155,7 @@ def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: Bench) -> N
 
 
 @pytest.mark.parametrize("verb", ["return", "recover"])
-def test_a_copy_of_one_that_completed_all_the_same_ends_nothing(bench: Bench, verb: str) -> None:
+def test_a_copy_of_one_that_completed_nevertheless_ends_nothing(bench: Bench, verb: str) -> None:
     """The record keeps who cancelled it, and how it ended."""
     job = Job("work-0", __name__, "work", ("x",), retries=3)
     envelope = _held(bench, job)
@@ -175,7 +175,7 @@ def test_a_copy_of_one_that_completed_all_the_same_ends_nothing(bench: Bench, ve
     assert bench.locations() == {"queue": [job.id]}, "what claims it finds that it is a copy"
 
 
-def test_what_an_operator_puts_back_after_a_review_is_not_cancelled(bench: Bench) -> None:
+def test_what_an_operator_requeues_after_a_review_is_not_cancelled(bench: Bench) -> None:
     job = Job("work-0", __name__, "work", ("x",))
     bench.client.lpush("asok:dlq", dead_entry(seal(job, KEYRING), failed_at=1.0, error="no"))
     fields = {"status": "failed", "cancel_asked": "1.0", "cancel_by": "ann@host"}
@@ -205,7 +205,7 @@ def test_one_that_completes_or_fails_for_good_does_so(bench: Bench, verb: Verb) 
         assert bench.status(job) == {"complete": "completed", "fail": "failed"}[verb]
         assert bench.locations() == ({"dlq": [job.id]} if verb == "fail" else {})
         if verb == "fail":
-            # What an operator puts back is not cancelled.
+            # What an operator requeues is not cancelled.
             assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
         assert _heartbeat(cutter) == {}
 

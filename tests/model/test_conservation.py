@@ -226,7 +226,7 @@ class Conservation(RuleBasedStateMachine):
         self._moved("enqueue", 1)
 
     @rule(queue=st.sampled_from(QUEUES), delayed=st.booleans(), next_to_run=st.booleans())
-    def somebody_pushes_what_is_oversized(
+    def a_client_pushes_what_is_oversized(
         self, queue: str, delayed: bool, next_to_run: bool
     ) -> None:
         self.number += 1
@@ -254,7 +254,7 @@ class Conservation(RuleBasedStateMachine):
         self._moved("claim", len(expected) + self._set_aside(len(turn.aside)))
 
     def _set_aside(self, count: int) -> int:
-        """How many moves it is that so many entries were set aside."""
+        """The moves of ``count`` entries that were set aside."""
         self._count("dead", count)
         self._count("failed", count)
         return 2 * count
@@ -597,7 +597,7 @@ class Conservation(RuleBasedStateMachine):
     @rule(chosen=st.data())
     def edit(self, chosen: st.DataObject) -> None:
         dead = sorted(each for each, location in self.locations.items() if location == "dead")
-        job_id = chosen.draw(st.sampled_from(dead)) if dead else "nobody"
+        job_id = chosen.draw(st.sampled_from(dead)) if dead else "no-such-job"
         raws = self.client.lrange("asok:dlq", 0, -1)
         raw = next((each for each in raws if peek(each).id == job_id), b"nothing")
         result = self.operator.edit(raw, [1], {})
@@ -654,7 +654,7 @@ class Conservation(RuleBasedStateMachine):
     @precondition(lambda self: any(location in UNFINISHED for location in self.locations.values()))
     @rule(chosen=st.data())
     def a_job_is_lost(self, chosen: st.DataObject) -> None:
-        """Somebody deletes it where it is; an operator ends it."""
+        """A client deletes it where it is; an operator ends it."""
         living = sorted(each for each, location in self.locations.items() if location in UNFINISHED)
         job_id = chosen.draw(st.sampled_from(living))
         for key in self.client.scan_iter(match="asok:*", count=1000, _type="list"):
@@ -728,7 +728,7 @@ class Conservation(RuleBasedStateMachine):
         self.operator.resume(queue)
         self._moved("resume", 0)
 
-    # Whoever can write to Redis
+    # Clients that can write to Redis
 
     @precondition(lambda self: self.locations)
     @rule(
@@ -737,7 +737,7 @@ class Conservation(RuleBasedStateMachine):
         detours=st.lists(st.sampled_from(["cancel", "purge", "purge all", "move"]), max_size=2),
     )
     def a_copy_of_an_ended_job(self, chosen: st.DataObject, where: str, detours: list[str]) -> None:
-        """Somebody plants an envelope that the job once had; it is a dead job in the end."""
+        """A client plants an envelope that the job once had; it is a dead job in the end."""
         ended = self._ended()
         if not ended:
             return

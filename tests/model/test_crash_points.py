@@ -478,7 +478,7 @@ def test_a_shortage_of_memory_and_its_end_are_events_once(bench: Bench) -> None:
 
 @pytest.mark.parametrize("way", ["claim", "held", "recover", "promote", "renew"])
 def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
-    """By whoever meets it first, beside a job that is not touched by that or goes its usual way."""
+    """By the first that finds it, beside a job that is not touched by that or goes its usual way."""
     (job,) = bench.jobs(1)
     entry = bytes(LARGEST + 1)
     key = "asok:queue" if way in ("claim", "renew") else "asok:active:w.1:default"
@@ -607,7 +607,7 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
         called: Counter[str] = Counter()
 
         def note(job: Job, _error: BaseException, _will_retry: bool) -> None:
-            # What is in hand stays in Redis until the hook has returned.
+            # The notice stays in Redis until the hook has returned.
             assert any(each.endswith(f" {job.id}") for each in bench.notices())
             called[job.id] += 1
 

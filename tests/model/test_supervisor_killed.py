@@ -52,7 +52,7 @@ def killer(redis_server: EmbeddedRedis) -> Iterator[Killer]:
     ("at", "cut"),
     [(0, Cut.REQUEST_LOST), (0, Cut.REPLY_LOST), (2, Cut.REPLY_LOST), (9, Cut.REQUEST_LOST)],
 )
-def test_its_job_ends_once_and_the_job_beside_it_is_put_back(  # noqa: PLR0917 - its fixtures
+def test_its_job_ends_once_and_the_job_beside_it_is_returned(  # noqa: PLR0917 - its fixtures
     desk: Desk, start: RunWorker, asok: Callable[..., Ran], killer: Killer, at: int, cut: Cut
 ) -> None:
     worker = start("--concurrency", "2", ASOK_WORKER_LEASE="3s", ASOK_REDIS_URL=killer.url)

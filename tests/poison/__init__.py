@@ -1,1 +1,1 @@
-"""Attacks of somebody who can write to Redis: whatever a key holds, programs continue."""
+"""Attacks by a client that can write to Redis: whatever a key holds, programs continue."""

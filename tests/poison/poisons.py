@@ -1,4 +1,4 @@
-"""What somebody can write into each key: values of the wrong form, and keys of the wrong type."""
+"""What a client can write into each key: values of the wrong form, and keys of the wrong type."""
 
 from __future__ import annotations
 
@@ -391,6 +391,6 @@ def restore(client: Any, kept: dict[bytes, tuple[bytes | None, int]]) -> None:
         if key not in kept:
             client.delete(key)
     for key, (dump, ttl) in kept.items():
-        # What nobody touched stays: a lease may have been renewed since.
+        # What was not touched stays: a lease may have been renewed since.
         if dump is not None and (key != KEYS.workers.encode() or client.type(key) != b"zset"):
             client.restore(key, max(ttl, 0), dump, replace=True)

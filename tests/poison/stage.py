@@ -1,4 +1,4 @@
-"""A worker, an application and the command line, on a Redis that somebody else writes to."""
+"""A worker, an application and the command line, on a Redis that another program writes to."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ALL = sorted(
 )
 """Every key that ``Keys`` names, so that no new one is left out."""
 GATES = {"workers"}
-"""Without leases no worker may run a job: all it can do is to wait until somebody mends the key."""
+"""Without leases no worker may run a job: all it can do is to wait until the key is repaired."""
 
 
 @pytest.fixture

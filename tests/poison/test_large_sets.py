@@ -1,4 +1,4 @@
-"""Sets that somebody filled with a million names: reading them is bounded, and what matters is found."""
+"""Sets with a million names that a client added: reading them is bounded, and what matters is found."""
 
 from __future__ import annotations
 

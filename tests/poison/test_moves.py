@@ -146,7 +146,7 @@ def test_a_sum_that_is_not_a_number_leaves_no_batch_half_moved(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("at", [b"nan", b"inf", b"9" * 5000, b"word", b"-1e999"])
-def test_what_has_no_location_now_is_restored_all_the_same(bench: Bench, at: bytes) -> None:
+def test_what_has_no_location_now_is_restored_nevertheless(bench: Bench, at: bytes) -> None:
     dead_jobs = bench.add_dead(*(bench.job() for _ in range(3)))
     ids = frozenset({"job-000000", "job-000001"})
     purged = bench.operator.purge(Scope(Location.DEAD, ids=ids))
@@ -183,7 +183,7 @@ def test_a_renewal_that_began_in_the_future_begins_again(
 
 
 @pytest.mark.parametrize("ttl", [None, 10**9])
-def test_a_lock_on_the_renewal_that_nobody_ends_is_taken(
+def test_a_lock_on_the_renewal_that_is_not_released_is_taken(
     redis_url: str, redis_client: redis.Redis, ttl: int | None
 ) -> None:
     redis_client.set(KEYS.renewing, "word", ex=ttl)
@@ -202,7 +202,7 @@ def test_one_poisoned_record_keeps_no_other_result_from_arriving(
     assert not spoiled.done()
     assert not other.done()
     for future in (other, spoiled):
-        # At once: whoever looks in between finds no record, and gives the result up.
+        # At once: a reader in between would find no record, and give the result up.
         with redis_client.pipeline() as together:
             together.delete(KEYS.job(future.job_id))
             together.hset(KEYS.job(future.job_id), mapping={"status": "completed", "result": "1"})

@@ -21,7 +21,7 @@ def no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_audit_does_not_believe_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.setenv(name, "somebody")
+        monkeypatch.setenv(name, "another-user")
     assert operator_name() == f"{USER}@{socket.gethostname()}"
 
 

@@ -144,7 +144,7 @@ def test_a_password_alone(
     assert secretive(app.reported() + status.stdout + status.stderr)
 
 
-@pytest.mark.parametrize("userinfo", ["", ":wr0ng@", "nobody:wr0ng@"])
+@pytest.mark.parametrize("userinfo", ["", ":wr0ng@", "no-such-user:wr0ng@"])
 def test_a_wrong_password_is_one_line(
     application: Callable[..., Application],
     embedded_redis: Callable[..., EmbeddedRedis],

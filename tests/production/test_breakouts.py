@@ -91,7 +91,7 @@ def every_command(send: Callable[..., Any]) -> Iterator[tuple[list[str], bool]]:
     """Each command of the server with as many arguments as it needs, and whether they are keys."""
     for name, arity, flags, first_key, *_, subcommands in map(_padded, send("COMMAND")):
         if b"no_auth" in flags:
-            continue  # AUTH and its like: whoever is connected may log in.
+            continue  # AUTH and its like: any client that is connected may log in.
         listed = {each[0].decode(): each[1] for each in subcommands}
         known = {f"{name.decode()}|{each}": -2 for each in SUBCOMMANDS.get(name.decode(), ())}
         for each, least in (listed or known or {name.decode(): arity}).items():
@@ -131,11 +131,11 @@ def test_a_user_can_use_no_other_command_and_no_other_key(
     assert tried > 200
     assert root.get("other:x") == SECRET.encode()
     assert root.keys("*") == [b"other:x"]
-    assert root.client_id() == here, "the connection of somebody else was ended"
+    assert root.client_id() == here, "the connection of another client was ended"
 
 
 def is_denied(reply: Any) -> bool:
-    # Redis itself allows some to nobody, and refuses EXEC as a part of a transaction.
+    # Redis itself allows some to no user, and refuses EXEC as a part of a transaction.
     words = ("no permissions", "command not allowed", "NOPERM")
     refused = isinstance(reply, redis.ResponseError) and any(each in str(reply) for each in words)
     return refused or isinstance(reply, redis.exceptions.NoPermissionError)

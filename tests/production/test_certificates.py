@@ -56,7 +56,7 @@ def test_a_certificate_expires_while_a_worker_is_connected(
             ids = app.enqueue(5)
             app.wait_for_all()
             wait_until(lambda: datetime.now(UTC) > papers.expires, "the certificate to expire")
-            # What is connected stays connected; whoever enqueues needs a new connection.
+            # What is connected stays connected; to enqueue requires a new connection.
             refused = app.asok("worker", "status")
             assert refused.returncode == 3
             assert "certificate has expired" in refused.stderr

@@ -59,7 +59,7 @@ def test_a_worker_notices_that_its_master_became_a_replica(
     with app.worker("-c", "2"), redis.Redis.from_url(master.url) as client:
         app.enqueue(1)
         app.wait_for_all()
-        # Nobody cuts the connections of an idle worker, as a sentinel would.
+        # The connections of an idle worker are not cut, as a sentinel would do.
         client.replicaof("127.0.0.1", str(other.port))
         wait_until(
             lambda: app.reported().count("read-only replica; waiting") == 2, "both to notice"

@@ -148,7 +148,7 @@ def test_a_host_that_is_cut_off_and_one_that_dies(
         wait_until(lambda: desk.counted("outcomes_dropped") == 1, "the outcome to be dropped")
         assert desk.counted("completed") == 1
         assert sorted(desk.journal()) == ["begin job", "begin job", "end job", "end job"]
-        # The kernel proves no death to another host: the lease decides, and nobody recovers too soon.
+        # The kernel proves no death to another host: the lease decides, and no worker recovers too soon.
         again = desk.hold("again")
         holder = desk.record(again).worker or ""
         dead, alive = (first, second)

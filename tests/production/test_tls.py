@@ -172,7 +172,7 @@ def test_a_reply_that_is_too_large_is_not_read(tls_port: int, papers: Papers) ->
 
 
 @pytest.mark.parametrize("authority", ["another", "the system's"])
-def test_a_server_that_nobody_vouches_for_is_one_line(
+def test_a_server_without_a_trusted_certificate_is_one_line(
     application: Callable[..., Application], tls_port: int, tmp_path: Path, authority: str
 ) -> None:
     option = ""
@@ -207,7 +207,7 @@ def test_a_server_without_tls_is_one_line(
 
 
 if CAPABLE:
-    # A sentinel reports the port that it watches itself, so no terminator can stand in for TLS here.
+    # A sentinel reports the port that it watches itself, so no terminator can provide TLS here.
 
     def test_sentinel_and_master_by_tls(
         application: Callable[..., Application],

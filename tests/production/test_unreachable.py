@@ -24,7 +24,7 @@ PASSWORD = "hush-hush"
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port of ours on which nobody answers."""
+    """A port of ours on which no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Whatever stands after the ? of a Redis URL: it is refused by a clear line, or the connection works."""
+"""Whatever follows the ? of a Redis URL: it is refused by a clear line, or the connection works."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def real(words: list[bytes], env: dict[bytes, bytes], cwd: Path) -> Ran:
 
 
 def test_a_real_program_writes_utf_8_and_nothing_else(redis_url: str, tmp_path: Path) -> None:
-    """With the bytes that an operating system hands over, also as a setting and as a folder's name."""
+    """With the bytes that an operating system passes, also as a setting and as a folder's name."""
     settings = {
         "ASOK_QUEUE_BACKEND": "redis",
         "ASOK_REDIS_URL": redis_url,

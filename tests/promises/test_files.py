@@ -1,4 +1,4 @@
-"""Files with secrets in them: readable by their owner alone, and never written over another's."""
+"""Files with secrets in them: readable by their owner alone, and never written over those of others."""
 
 from __future__ import annotations
 

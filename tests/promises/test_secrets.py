@@ -123,7 +123,7 @@ def test_a_worker_reports_no_secret_to_anybody(guarded: Desk, tmp_path: Path) ->
             each.kill()
 
 
-@pytest.mark.parametrize("fault", ["wrong password", "nobody listens", "no host", "unknown option"])
+@pytest.mark.parametrize("fault", ["wrong password", "no listener", "no host", "unknown option"])
 @pytest.mark.parametrize("debug", [(), ("--debug",)], ids=["plain", "debug"])
 def test_no_error_of_a_command_has_a_secret(
     fault: str,
@@ -135,7 +135,7 @@ def test_no_error_of_a_command_has_a_secret(
     url = guarded.settings.redis_url
     broken = {
         "wrong password": url.replace(PASSWORD, PASSWORD + "x"),
-        "nobody listens": f"redis://me:{PASSWORD}@127.0.0.1:1/0",
+        "no listener": f"redis://me:{PASSWORD}@127.0.0.1:1/0",
         "no host": f"redis://me:{PASSWORD}@no-such-host.invalid:6379/0",
         "unknown option": f"{url}?passwd={PASSWORD}&colour=red",
     }[fault]

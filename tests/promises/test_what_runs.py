@@ -117,7 +117,7 @@ def attacks(desk: Desk) -> dict[str, bytes]:
 
 
 def packed() -> dict[str, bytes]:
-    """Jobs whose signature is good, compressed: nobody unpacks them."""
+    """Jobs whose signature is good, compressed: they are not unpacked."""
     found = {}
     for name, pack in (
         ("zlib", zlib.compress),

@@ -1,4 +1,4 @@
-"""Keys that somebody broke, or a user may not read: no job is lost by it, and nothing is made up."""
+"""Keys that are broken, or that a user may not read: no job is lost by it, and nothing is made up."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_it_is_left_to_the_one_that_is_at_it(
     assert pending(redis_client) == names * 2
 
 
-def test_one_that_died_of_it_holds_nobody_up(
+def test_one_that_died_of_it_delays_no_other(
     connection: Connection, redis_client: redis.Redis
 ) -> None:
     delay(redis_client, 3)

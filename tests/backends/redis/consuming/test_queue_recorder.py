@@ -69,7 +69,7 @@ class Supervisors:
         return found
 
     def count(self, queue: str, ago: int, **fields: int) -> int:
-        """Count in the minute that was so many seconds ago; the start of its hour."""
+        """Count in the minute that was ``ago`` seconds ago; the start of its hour."""
         start = (self.now - ago) // MINUTE * MINUTE
         self.client.hset(KEYS.coarse(queue, start), mapping=fields)
         self.client.expire(KEYS.coarse(queue, start), 600)
@@ -200,7 +200,7 @@ def test_no_connection_is_an_error_of_the_duty(supervisors: Supervisors) -> None
         supervisors.make("one").step(supervisors.connection)
 
 
-def test_so_many_queues_have_figures_of_their_own_and_all_are_in_the_sum(
+def test_a_number_of_queues_have_figures_of_their_own_and_all_are_in_the_sum(
     supervisors: Supervisors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_recorder, "MOST_QUEUES", 1)

@@ -18,7 +18,7 @@ ALL = Scope(Location.DEAD)
 
 
 def purged(bench: Bench, count: int, **fields: object) -> str:
-    """Purge so many dead jobs; return the id of the operation."""
+    """Purge ``count`` dead jobs; return the id of the operation."""
     bench.add_dead(*(bench.job(**fields) for _ in range(count)))
     operation = bench.operator.purge(ALL).operation
     assert operation is not None

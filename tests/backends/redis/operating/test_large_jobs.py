@@ -1,4 +1,4 @@
-"""Operations on large jobs hold up nobody: a script looks at few of them, however many there are."""
+"""Operations on large jobs delay no other client: a script reads few of them, however many there are."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_purge_of_a_whole_queue_looks_at_each_job_but_once(bench: Bench) -> No
     with watched_scripts(bench) as asked:
         assert bench.operator.purge(Scope(Location.PENDING, queue="default")).applied == COUNT
     assert asked
-    # Each is read once for its record and once more to change that, a few at a time.
+    # Each is read once for its record and again to change that, a few at a time.
     assert max(asked) <= 16
 
 

@@ -106,7 +106,7 @@ def test_a_job_without_a_record_is_found_in_a_queue_whose_name_is_not_utf_8(
     assert bench.trash(entry[1][b"operation"].decode()) == [envelope]
 
 
-def test_whoever_waits_is_reported(backend: RedisBackend, bench: Bench) -> None:
+def test_a_caller_that_waits_is_notified(backend: RedisBackend, bench: Bench) -> None:
     future, reported = enqueue(backend), threading.Event()
     future.add_done_callback(lambda _: reported.set())
     lose(bench.client, future, "pending")
@@ -143,7 +143,7 @@ def test_a_record_of_the_framework_is_closed_unless_it_runs(
 
 
 def put(bench: Bench, where: str, job: Job) -> None:
-    """Put a job where it stands, with a record that says something else."""
+    """Put a job into a location, with a record that says something else."""
     envelope, client = seal(job, KEYRING), bench.client
     client.hset(
         f"asok:job:{job.id}", mapping={"status": "pending", "ts": "1.5", "queue": "default"}

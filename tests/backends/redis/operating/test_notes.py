@@ -150,7 +150,7 @@ def test_notes_are_bounded_in_number_and_size(bench: Bench, reader: RedisReader)
     )
     assert bench.client.hlen("asok:notes") == MOST_NOTES
     assert reader.activity(1)[0].refused == dict(refused.refused)
-    # One that there is can be changed and removed all the same.
+    # One that exists can still be changed and removed.
     first = reader.notes().ordered()[0].subject
     assert bench.operator.write_note(first, "y").applied == 1
     assert bench.operator.write_note(first, "").applied == 1

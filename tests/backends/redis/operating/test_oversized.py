@@ -141,7 +141,7 @@ def test_it_is_purged_and_restored(
     assert bench.dead() == before
 
 
-def test_what_waits_unread_is_one_row_and_costs_nobody_its_bytes(
+def test_what_waits_unread_is_one_row_and_its_bytes_are_not_sent(
     bench: Bench, reader: RedisReader
 ) -> None:
     """No worker has met it: its queue is paused, or not served."""
@@ -332,7 +332,7 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
             queues=("default",),
         )
         asides = [len(registry.connection.run(call).aside) // 3]
-        # Whoever asks for it calls the script until nothing is left.
+        # A worker that asks for it calls the script until nothing is left.
         holding = consumer.held()
         assert (len(holding.aside), len(holding.claims)) == (5 - asides[0], 1)
         assert bench.client.lrange("asok:active:one.1:default", 0, -1) == [envelope]
@@ -457,7 +457,7 @@ def test_the_record_of_a_job_that_has_ended_is_kept_when_a_copy_is_set_aside(
     before = bench.record(job.id)
     find(bench, seal(job, KEYRING))
     assert bench.record(job.id) == before
-    # And where there is none, none is made: whoever writes entries could make any number.
+    # And where there is none, none is made: a client that writes entries could make any number.
     held(bench, seal(gone, KEYRING))
     assert not bench.client.exists(bench.keys.job(gone.id))
     assert not bench.client.exists(bench.keys.recent)

@@ -140,7 +140,7 @@ class TestMade:
         bench.operator.pause(name, reason="\ud800 \x1b[31m", lasts=1800)
         pause = shown(bench, name).pause
         assert pause is not None
-        assert pause.reason == "? \x1b[31m", "whoever prints it makes it safe"
+        assert pause.reason == "? \x1b[31m", "the code that prints it makes it safe"
         bench.client.hset(KEYS.pauses, b"caf\xe9", json.dumps({"until": "1"}))
         supervise(bench)
         assert not bench.client.exists(KEYS.paused, KEYS.pauses)

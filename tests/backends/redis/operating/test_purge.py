@@ -111,7 +111,7 @@ def test_restore_refuses_a_job_whose_unique_key_another_has_by_now(bench: Bench)
     one, other = bench.job(unique="u"), bench.job()
     envelopes = bench.add_pending(one, other)
     result = bench.operator.purge(Scope(Location.PENDING, queue="default"))
-    bench.client.set("asok:unique:u", "somebody", ex=60)
+    bench.client.set("asok:unique:u", "another-job", ex=60)
     undone = bench.operator.restore(result.operation or "")
     assert undone.refused == {"its unique key is held by another job": 1}
     assert bench.pending() == envelopes[1:]

@@ -115,7 +115,7 @@ def test_requeue_of_chosen_ids_leaves_the_others_in_their_order(bench: Bench) ->
     jobs = [bench.job() for _ in range(1000)]
     dead_jobs = bench.add_dead(*jobs)
     chosen = {job.id for job in jobs[::7]}
-    result = bench.operator.requeue(ids(*chosen, "nobody"))
+    result = bench.operator.requeue(ids(*chosen, "no-such-job"))
     assert (result.applied, result.skipped) == (len(chosen), {"no longer there": 1})
     assert bench.dead() == [raw for raw in dead_jobs if job_id(raw) not in chosen]
     assert [job_id(raw) for raw in bench.pending()] == [job.id for job in jobs[::7]]

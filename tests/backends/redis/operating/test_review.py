@@ -47,7 +47,7 @@ def ids(*names: str) -> Scope:
 
 
 def evil(job: Job) -> Job:
-    """Another job of the same id, as somebody who can write to Redis would add it."""
+    """Another job of the same id, as a client that can write to Redis would add it."""
     return replace(job, module="os", function="system", args=("touch /tmp/pwned",))
 
 
@@ -281,7 +281,7 @@ def test_a_job_of_which_only_the_beginning_is_known_is_not_signed() -> None:
     assert (builder.finish().signs, builder.finish().refused) == (0, {TOO_LARGE: 1})
 
 
-def test_a_call_shows_all_that_travels_with_it() -> None:
+def test_a_call_shows_all_that_the_job_holds() -> None:
     job = Job("1", "shop", "mail", ("a",), {"to": 1, "two words": None}, "high", timeout=5.0,
               unique="u", request={"user": "root"}, typed=("a",), extra={"tenant": 7})  # fmt: skip
     assert call_text(job) == (

@@ -101,7 +101,7 @@ def test_dead_jobs_that_arrive_and_are_capped_meanwhile_do_not_lead_astray(bench
     assert not pending & left
 
 
-def test_two_restores_of_the_same_trash_put_back_each_dead_job_once(bench: Bench) -> None:
+def test_two_restores_of_the_same_trash_restore_each_dead_job_once(bench: Bench) -> None:
     dead_jobs = bench.add_dead(*(bench.job() for _ in range(900)))
     chosen = frozenset(job_id(raw) for raw in dead_jobs[::2])
     operation = bench.operator.purge(Scope(Location.DEAD, ids=chosen)).operation or ""

@@ -1,4 +1,4 @@
-"""A stand-in for a worker: takes jobs and writes their records as the test specifies."""
+"""A simulated worker: takes jobs and writes their records as the test specifies."""
 
 from __future__ import annotations
 

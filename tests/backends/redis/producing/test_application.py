@@ -57,7 +57,7 @@ def pop(client: redis.Redis, settings: Settings, key: str = "asok:queue") -> Job
 
 
 def finish(client: redis.Redis, job_id: str, *, notify: bool = True, **fields: str) -> None:
-    # In one step, as a worker does: somebody may read between two.
+    # In one step, as a worker does: a client may read between two.
     client.hset(f"asok:job:{job_id}", items=[*itertools.chain.from_iterable(fields.items())])
     if notify:
         client.publish(f"asok:done:{job_id}", fields["status"])
@@ -228,7 +228,7 @@ class TestResults:
         finish(redis_client, future.job_id, status="completed", result="null")
         assert future.result(WAIT) is None
 
-    def test_nothing_is_watched_before_somebody_asks(self, backend: RedisBackend) -> None:
+    def test_nothing_is_watched_before_a_result_is_requested(self, backend: RedisBackend) -> None:
         before = {each.name for each in threading.enumerate()}
         backend.enqueue(make_call(sample_tasks.add, 1))
         assert {each.name for each in threading.enumerate()} == before
@@ -250,7 +250,7 @@ class TestResults:
         with pytest.raises(JobNotFound, match=future.job_id):
             future.result(WAIT)
 
-    def test_a_worker_that_notifies_nobody_is_found_by_looking(
+    def test_the_end_of_a_job_without_a_notification_is_found_by_looking(
         self, backend: RedisBackend, redis_client: redis.Redis
     ) -> None:
         # The framework's worker overwrites the record with a JSON string and publishes nothing.
@@ -396,7 +396,7 @@ class TestRequest:
         language, remote_user, request_id = "fr", "ada", "abc-1"
         cookies, authorization = "session=secret", "Bearer secret"
 
-    def test_a_snapshot_travels_and_secrets_do_not(
+    def test_a_snapshot_is_sent_and_secrets_are_not(
         self, backend: RedisBackend, settings: Settings, redis_client: redis.Redis
     ) -> None:
         with context.request_context(self.Request()):
@@ -411,7 +411,7 @@ class TestRequest:
             assert sample_tasks.path_of_request() == "/orders"
             assert context.current_request.remote_user == "ada"
 
-    def test_outside_a_request_nothing_travels(
+    def test_outside_a_request_nothing_is_sent(
         self, backend: RedisBackend, settings: Settings, redis_client: redis.Redis
     ) -> None:
         backend.enqueue(make_call(sample_tasks.path_of_request))

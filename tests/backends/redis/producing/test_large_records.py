@@ -162,7 +162,7 @@ def test_a_unique_key_of_any_size_is_not_received(
 
 
 @pytest.mark.keeps_keys("asok:worker:w")
-def test_the_search_for_a_job_that_nobody_has_receives_nothing_that_is_held(
+def test_the_search_for_a_job_that_is_nowhere_receives_nothing_that_is_held(
     backend: RedisBackend, redis_client: redis.Redis, redis_url: str
 ) -> None:
     lost, held = enqueued(backend), enqueued(backend)
@@ -184,7 +184,7 @@ def test_the_search_for_a_job_that_nobody_has_receives_nothing_that_is_held(
 
 @pytest.mark.keeps_keys("asok:worker:w")
 @pytest.mark.parametrize("name", ["slots", "processes", "many"])
-def test_the_search_for_a_job_that_nobody_has_receives_nothing_large_of_workers(
+def test_the_search_for_a_job_that_is_nowhere_receives_nothing_large_of_workers(
     backend: RedisBackend, redis_client: redis.Redis, redis_url: str, name: str
 ) -> None:
     lost = enqueued(backend)

@@ -124,7 +124,7 @@ def test_a_future_that_is_dropped_is_freed_without_the_garbage_collector(
         gc.enable()
 
 
-def test_a_shutdown_lets_nobody_wait_forever(backend: RedisBackend) -> None:
+def test_no_caller_waits_forever_after_a_shutdown(backend: RedisBackend) -> None:
     watched, unwatched = backend.enqueue_many([make_call(sample_tasks.add, n) for n in range(2)])
     assert not watched.done()
     backend.shutdown(wait=True, timeout=None)

@@ -204,7 +204,7 @@ def test_a_filter_finds_large_jobs_by_their_arguments(
 def test_the_newest_of_a_snapshot_freezes_what_all_dead_jobs_are(
     reader: RedisReader, operator: RedisOperator, redis_client: redis.Redis
 ) -> None:
-    # The clock of whoever buried them is ahead, so that only the newest element says where to end.
+    # The clock of the program that added them is ahead, so that only the newest element says where to end.
     now = server_time(redis_client)
     for size in (10, 10_000, 100_000):
         early = [

@@ -97,7 +97,7 @@ class TestWalks:
         assert missed
         assert set(met) == names(range(10)) | names(range(15, 25)) | names(range(30, 200))
 
-    def test_jobs_that_are_put_back_or_removed_do_not_shift_a_walk(
+    def test_jobs_that_are_returned_or_removed_do_not_shift_a_walk(
         self, reader: RedisReader, redis_client: redis.Redis
     ) -> None:
         push(redis_client, *(job(n) for n in range(200)))

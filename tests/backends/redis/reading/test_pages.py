@@ -166,7 +166,7 @@ def test_a_finished_job_is_its_record_and_an_unknown_one_is_none(
     assert (detail.location, detail.payload) == (Location.FINISHED, None)
     assert detail.record is not None
     assert detail.record.result == "[1, 2]"
-    assert reader.job("nobody") is None
+    assert reader.job("no-such-job") is None
 
 
 @pytest.mark.keeps_keys(r"asok:job:.*")
@@ -284,7 +284,7 @@ def test_a_huge_record_is_cut_and_keeps_both_its_ends(
 def test_a_large_result_does_not_state_the_state_of_its_job(
     reader: RedisReader, redis_client: redis.Redis, pad: str, wrap: int
 ) -> None:
-    inner = {"status": "failed", "function": "shop:other", "ts": 7.5, "worker": "nobody"}
+    inner = {"status": "failed", "function": "shop:other", "ts": 7.5, "worker": "no-such-worker"}
     large = {"pad": "x" * 40_000}
     value: object = {**large, **inner} if pad == "before" else {**inner, **large}
     result = [value] if wrap else value

@@ -27,7 +27,7 @@ def last(seconds: float) -> Callable[[float], tuple[float, float]]:
     return lambda now: (now - seconds, now)
 
 
-def test_what_no_supervisor_sampled_and_nobody_counted_is_not_recorded(
+def test_what_was_neither_sampled_nor_counted_is_not_recorded(
     reader: RedisReader, past: Past
 ) -> None:
     past.sample("mail", 4, 7)
@@ -40,7 +40,7 @@ def test_what_no_supervisor_sampled_and_nobody_counted_is_not_recorded(
     assert recorded in ([2, 4], [1, 3])
     sampled, counted = (ago[at] for at in recorded[::-1])
     assert (sampled.pending.last, sampled.counters.enqueued) == (7, 0)
-    # That nobody took a sample does not mean that there was no job.
+    # That no supervisor took a sample does not mean that there was no job.
     assert (counted.pending.minutes, counted.counters.enqueued) == (0, 3)
 
 

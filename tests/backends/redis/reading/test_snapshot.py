@@ -79,7 +79,7 @@ def test_it_counts_every_location(reader: RedisReader, redis_client: redis.Redis
 
 
 @pytest.mark.only_form("scripts")  # What workers hold takes plain commands one more.
-def test_it_takes_three_round_trips_whatever_stands_there(
+def test_it_takes_three_round_trips_whatever_is_there(
     reader: RedisReader, redis_client: redis.Redis
 ) -> None:
     now = server_time(redis_client)

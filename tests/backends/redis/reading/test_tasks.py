@@ -226,7 +226,7 @@ def test_a_release_of_long_ago_is_compared_for_no_table(reader: RedisReader, tas
 def test_of_a_redis_that_was_emptied_nothing_is_remembered(
     tasks: Tasks, reader: RedisReader, redis_client: Any
 ) -> None:
-    """A console stays open while another server takes over, or somebody empties this one."""
+    """A console stays open while another server takes over, or this one is emptied."""
     for name in ("m.one", "m.two", "m.three"):
         tasks.minute(name, 5, 30)
     past = Past(redis_client)
