@@ -37,7 +37,7 @@ TEXTS = {
     "long": "x" * 5000,
     "categories": " ".join(samples()),
 }
-"""Texts that must come through as something visible and harmless wherever they stand."""
+"""Texts that must come through as something visible and harmless wherever they are shown."""
 
 GROUPS = {
     "markup": ("markup", "long"),
@@ -98,7 +98,7 @@ def text_everywhere(client: redis.Redis, text: str) -> None:
 
 
 def record(client: redis.Redis, job_id: str, fields: dict[str, Any]) -> None:
-    """A record as somebody else may have written it."""
+    """A record as another program may have written it."""
     client.hset(KEYS.job(job_id), mapping=cast("Any", fields))
     client.expire(KEYS.job(job_id), DAY)
 

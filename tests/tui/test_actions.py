@@ -345,7 +345,7 @@ async def test_dead_jobs_are_exported_to_a_new_file(
         await hand.press("E")
         await fill(hand, path=str(file))
         await hand.sees("never overwritten")
-        await fill(hand, path="~nobody-has-this-name/file")
+        await fill(hand, path="~no-user-has-this-name/file")
         await hand.sees("home directory")
 
 

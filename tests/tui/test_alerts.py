@@ -76,7 +76,7 @@ async def test_an_outcome_hides_no_grave_alert(
         assert hand.shows(alone)
 
 
-async def test_an_outcome_stands_alone_where_nothing_is_grave(
+async def test_an_outcome_is_shown_alone_where_nothing_is_grave(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 3))

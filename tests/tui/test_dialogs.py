@@ -337,7 +337,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(now, 6))
     redis_client.sadd(KEYS.paused, "default", "high", "low")
     seed.pending(redis_client, "default", 3, first=50, age=5)
-    seed.pending(redis_client, "nobody", 1, first=60, age=5)
+    seed.pending(redis_client, "unserved", 1, first=60, age=5)
     async with open_console(size=(120, 36)) as hand:
         await hand.open_list("6", of=6)
         screen = await asked(hand, "r")
@@ -355,7 +355,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
         await hand.sees("1 of 3")
         await hand.press("M")
         await hand.until(lambda: isinstance(hand.app.screen, Ask))
-        hand.app.screen.query_one("#to", Input).value = "nobody"
+        hand.app.screen.query_one("#to", Input).value = "unserved"
         await hand.pilot.pause()
         await hand.press("enter")
-        await hand.sees("no worker takes jobs from queue 'nobody'")
+        await hand.sees("no worker takes jobs from queue 'unserved'")

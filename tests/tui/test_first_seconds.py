@@ -133,7 +133,7 @@ async def test_every_screen_says_which_redis_and_which_mode_this_is(
         assert ":6379/0" in first
 
 
-async def test_whoever_is_new_is_pointed_to_the_help_once(
+async def test_a_new_user_is_pointed_to_the_help_once(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     async with open_console(new_here=True) as hand:

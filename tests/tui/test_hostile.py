@@ -22,7 +22,7 @@ SIZE = (100, 30)
 
 
 def looks_whole(hand: Hand) -> None:
-    """The bars stand where they belong, every line has the width, and nothing hidden is there."""
+    """The bars are where they belong, every line has the width, and nothing hidden is there."""
     strips = hand.app.screen._compositor.render_strips()
     assert [strip.cell_length for strip in strips] == [SIZE[0]] * SIZE[1]
     lines = hand.screen().split("\n")

@@ -26,7 +26,7 @@ def large(n: int, word: str, enqueued_at: float = 1.0) -> Job:
 
 
 def die(client: redis.Redis, count: int) -> None:
-    """Let so many large jobs die, the newest of the highest number."""
+    """Let ``count`` large jobs die, the newest of the highest number."""
     now = seed.server_time(client)
     for n in range(count):
         job = large(n, f"order-{n}", enqueued_at=now - 90)

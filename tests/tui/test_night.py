@@ -36,7 +36,7 @@ def night(redis_url: str, tmp_path: Path) -> dict[str, str]:
     )
 
 
-def test_the_queue_that_hurts_is_found_mended_and_looked_after(
+def test_the_failing_queue_is_found_repaired_and_watched(
     redis_client: Any, night: dict[str, str], open_terminal: OpenTerminal, tmp_path: Path
 ) -> None:
     down, charged = tmp_path / "gateway-is-down", tmp_path / "charged"

@@ -1,6 +1,6 @@
 """Every view as a picture, at the smallest, an ordinary and a large screen.
 
-The clock stands still, so the pictures are the same wherever and whenever they are drawn. After a
+The clock is fixed, so the pictures are the same wherever and whenever they are drawn. After a
 change that is meant: ``pytest tests/tui/test_pictures.py --snapshot-update``, and look at them.
 """
 
@@ -86,7 +86,7 @@ def counted(shop: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def unsigned(fixed_time: None, redis_client: redis.Redis) -> None:
-    """Dead jobs that nobody of us has signed."""
+    """Dead jobs that no key of ours has signed."""
     seed.unsigned(redis_client)
 
 
@@ -122,7 +122,7 @@ async def test_every_view(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
-async def test_what_stands_over_a_view(
+async def test_what_covers_a_view(
     shop: None, open_console: Open, snapshot: SnapshotAssertion, size: tuple[int, int],
     tmp_path: Path,
 ) -> None:  # fmt: skip

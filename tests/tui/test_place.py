@@ -12,7 +12,7 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 
-def stands(hand: Hand) -> tuple[str | None, int]:
+def cursor_of(hand: Hand) -> tuple[str | None, int]:
     """The job under the cursor, and the line of the list that it is on."""
     return hand.rows.cursor.key, hand.rows.cursor.position - round(hand.rows.scroll_y)
 
@@ -20,7 +20,7 @@ def stands(hand: Hand) -> tuple[str | None, int]:
 async def go_to(hand: Hand, downs: int) -> tuple[str | None, int]:
     await hand.press("g", *(["pagedown"] * (downs // 15)), *(["j"] * (downs % 15)))
     await hand.until(lambda: hand.rows.row is not None, "the row")
-    return stands(hand)
+    return cursor_of(hand)
 
 
 async def test_a_list_is_where_it_was_although_it_grew(
@@ -36,7 +36,7 @@ async def test_a_list_is_where_it_was_although_it_grew(
             await hand.press("6")
             await hand.until(lambda: hand.rows.total == grown, "the new ones")  # noqa: B023 - at once
             await settled(hand)
-            await hand.until(lambda: stands(hand) == before, "the same job on the same line")
+            await hand.until(lambda: cursor_of(hand) == before, "the same job on the same line")
 
 
 async def test_a_filter_begins_at_its_first_row_and_leads_back(open_dead: Open) -> None:
@@ -48,7 +48,7 @@ async def test_a_filter_begins_at_its_first_row_and_leads_back(open_dead: Open) 
         assert (hand.rows.cursor.position, round(hand.rows.scroll_y)) == (0, 0)
         await hand.press("j", "j")
         await hand.press("escape")
-        await hand.until(lambda: stands(hand) == before, "the job where it was")
+        await hand.until(lambda: cursor_of(hand) == before, "the job where it was")
 
 
 async def test_a_group_begins_at_its_first_row(open_dead: Open) -> None:
@@ -86,7 +86,7 @@ async def test_each_queue_has_its_own_position(
         for key in ("left_square_bracket", "right_square_bracket"):
             await hand.press(*[key] * 3)
             queue = hand.app.view.queue  # type: ignore[attr-defined]
-            await hand.until(lambda: stands(hand) == seen[queue], "its position")  # noqa: B023 - at once
+            await hand.until(lambda: cursor_of(hand) == seen[queue], "its position")  # noqa: B023 - at once
 
 
 async def test_a_visit_from_a_queue_leaves_the_view_as_it_was(
@@ -98,14 +98,14 @@ async def test_a_visit_from_a_queue_leaves_the_view_as_it_was(
         await hand.press("6", "slash", *"error:Timeout", "enter")
         await hand.sees("12 found")
         await hand.press("j", "j", "j")
-        before = stands(hand)
+        before = cursor_of(hand)
         await hand.press("1", "g", "j", "F")
         await hand.sees("⌕ queue:")
         await hand.press("escape")
         await hand.sees("all queues")
         await hand.press("6")
         await hand.sees("⌕ error:Timeout")
-        await hand.until(lambda: stands(hand) == before, "the same job of the same filter")
+        await hand.until(lambda: cursor_of(hand) == before, "the same job of the same filter")
 
         # Of the groups, too; and the visit is to the jobs.
         await hand.press("escape", "v")

@@ -69,7 +69,7 @@ def test_nothing_is_requested_while_the_next_page_is_loaded() -> None:
     assert requests.next(0, 20, 80) is None
     assert requests.next(60, 80, 80) is None
     assert requests.next(70, 90, 80) == RowRange(0, 170)
-    # What a refresh reads is known all the same.
+    # What a refresh reads is still known.
     assert requests.needed == RowRange(0, 170)
 
 

@@ -20,7 +20,7 @@ from tests.tui.seed import KEYS
 
 
 @pytest.mark.parametrize("view", actions.VIEW_TITLES)
-def test_a_blank_stands_between_the_keys_of_a_help_line_and_what_they_do(view: str) -> None:
+def test_a_blank_is_between_the_keys_of_a_help_line_and_what_they_do(view: str) -> None:
     topic = topic_of(view, ())
     lines = help_text(topic, read_only=False).plain.split("\n")
     for action in topic.actions:

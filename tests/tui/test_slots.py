@@ -1,4 +1,4 @@
-"""The slots of workers: rows that stand still while jobs come and go."""
+"""The slots of workers: rows that do not move while jobs come and go."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def listed(hand: Hand) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-async def test_the_rows_of_a_worker_stand_still_when_a_job_ends(
+async def test_the_rows_of_a_worker_do_not_move_when_a_job_ends(
     redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
 ) -> None:
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=3, first=200)

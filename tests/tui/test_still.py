@@ -1,4 +1,4 @@
-"""Nothing jumps by a line: the lists stand still while operations, trouble and filters come and go."""
+"""Nothing jumps by a line: the lists do not move while operations, trouble and filters come and go."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def lines(hand: Hand) -> tuple[int, int, str]:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("view", VIEWS)
-async def test_a_list_stands_still_through_an_incident(
+async def test_a_list_does_not_move_in_an_incident(
     server: EmbeddedRedis, open_console: Open, view: str, size: tuple[int, int]
 ) -> None:
     with redis.Redis.from_url(server.url) as client:
@@ -74,7 +74,7 @@ async def test_a_list_stands_still_through_an_incident(
             await hand.until(lambda: not app.state.alerts, "nothing wrong")
             still = lines(hand)
 
-            # Trouble comes: a queue that nobody serves, then a second, and goes.
+            # Alerts come: a queue without a worker, then a second, and go.
             for name in ("orphans", "foundlings"):
                 seed.pending(client, name, 3, first=8000, age=5)
                 await hand.until(lambda: name in str(app.state.alerts), "the warning")  # noqa: B023 - at once
@@ -103,7 +103,7 @@ async def test_a_list_stands_still_through_an_incident(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_a_list_stands_still_while_operations_run_and_end(
+async def test_a_list_does_not_move_while_operations_run_and_end(
     redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
 ) -> None:
     seed.shop(redis_client)
@@ -120,7 +120,7 @@ async def test_a_list_stands_still_while_operations_run_and_end(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_the_end_of_a_list_stands_still_too(
+async def test_the_end_of_a_list_does_not_move_either(
     redis_client: redis.Redis, open_dead: Open, size: tuple[int, int]
 ) -> None:
     async with open_dead(100, size=size) as hand:
@@ -136,7 +136,7 @@ async def test_the_end_of_a_list_stands_still_too(
         assert lines(hand) == still
 
 
-async def test_the_list_of_delayed_jobs_stands_still_when_the_first_comes(
+async def test_the_list_of_delayed_jobs_does_not_move_when_the_first_comes(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     async with open_console(view="delayed") as hand:
@@ -149,7 +149,7 @@ async def test_the_list_of_delayed_jobs_stands_still_when_the_first_comes(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_dialogs_stand_still_while_they_are_typed_in(
+async def test_dialogs_do_not_move_while_they_are_typed_in(
     redis_client: redis.Redis, open_console: Open, size: tuple[int, int]
 ) -> None:
     seed.shop(redis_client)
@@ -172,7 +172,7 @@ async def test_dialogs_stand_still_while_they_are_typed_in(
         assert question.region == before
 
 
-async def test_columns_stand_still_when_the_scrollbar_comes_and_goes(
+async def test_columns_do_not_move_when_the_scrollbar_comes_and_goes(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "default", 5, first=1, age=60)

@@ -47,7 +47,7 @@ def test_it_ends(console: tuple[int, int], drawing: bool) -> None:
     while b"Overview" not in seen:
         seen += os.read(terminal, 65536)
     if drawing:
-        # Nobody reads: what is drawn piles up, as on a connection that hangs before it breaks.
+        # The terminal is not read: what is drawn piles up, as on a connection that hangs before it breaks.
         for _ in range(10):
             os.write(terminal, b"12345671234567")
             time.sleep(0.2)

@@ -29,7 +29,7 @@ from tests.tui.seed import KEYS
 
 
 class Attack:
-    """Dead jobs of the framework, and somebody else who can write to Redis."""
+    """Dead jobs of the framework, and another client that can write to Redis."""
 
     def __init__(self, client: redis.Redis, folder: Path) -> None:
         self.client, self.folder = client, folder
@@ -201,12 +201,12 @@ async def test_long_lines_break_at_the_width_of_the_terminal(
                 calls.render_line(y).cell_length == calls.size.width
                 for y in range(calls.size.height)
             )
-            shown = "".join(line[12:].rstrip() for line in hand_lines(calls))
+            shown = "".join(line[12:].rstrip() for line in drawn_lines(calls))
             assert "x" * 400 in shown
             assert "\\u001b]52;c;AAAA\\u0007" in shown
 
 
-def hand_lines(calls: LongLines) -> list[str]:
+def drawn_lines(calls: LongLines) -> list[str]:
     return [calls.render_line(y).text for y in range(calls.virtual_size.height)]
 
 
@@ -311,7 +311,7 @@ async def test_an_edit_is_of_the_entry_that_was_edited(
         hand.app.screen.query_one(TextArea).text = '{"args": ["edited"], "kwargs": {}}'
         await hand.press("ctrl+s")
         await hand.sees("Requeue 1 dead job with changed arguments?")
-        # It failed once more in between, with the same id.
+        # It failed again in between, with the same id.
         attack.client.delete(KEYS.dead)
         attack.client.rpush(KEYS.dead, dead_job(job, now - 30))
         await hand.press("tab", "enter")

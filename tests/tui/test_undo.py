@@ -104,7 +104,7 @@ async def test_a_full_redis_is_named_and_gets_its_memory_back(
         redis_client.config_set("maxmemory", 0)
 
 
-async def test_whoever_only_reads_cannot_empty_the_trash(
+async def test_a_read_only_session_cannot_empty_the_trash(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 2))

@@ -1,4 +1,4 @@
-"""Whether the columns of a list stay in line whatever stands in them."""
+"""Whether the columns of a list stay in line whatever they show."""
 
 from __future__ import annotations
 
