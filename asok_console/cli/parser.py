@@ -24,7 +24,7 @@ class Command(NamedTuple):
     help: str
 
 
-class Group(NamedTuple):
+class CommandGroup(NamedTuple):
     """Commands that share a first word. ``default`` is the second word when there is none."""
 
     word: str
@@ -33,13 +33,15 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group("worker", "run a worker, show the status, quiet, resume or stop workers", default="run"),
-    Group("queue", "list, pause, resume or purge queues", default="list"),
-    Group("job", "show, list, cancel, promote or move jobs"),
-    Group("task", "list tasks, show what one did", default="list"),
-    Group("dlq", "list, requeue, purge, export or import dead jobs"),
-    Group("note", "list or write notes on jobs, queues and errors", default="list"),
-    Group("trash", "list, restore or delete purged jobs", default="list"),
+    CommandGroup(
+        "worker", "run a worker, show the status, quiet, resume or stop workers", default="run"
+    ),
+    CommandGroup("queue", "list, pause, resume or purge queues", default="list"),
+    CommandGroup("job", "show, list, cancel, promote or move jobs"),
+    CommandGroup("task", "list tasks, show what one did", default="list"),
+    CommandGroup("dlq", "list, requeue, purge, export or import dead jobs"),
+    CommandGroup("note", "list or write notes on jobs, queues and errors", default="list"),
+    CommandGroup("trash", "list, restore or delete purged jobs", default="list"),
 )
 
 COMMANDS = (
@@ -143,7 +145,7 @@ class CommandParser(argparse.ArgumentParser):
         *,
         module: str | None = None,
         default: str | None = None,
-        commands: Mapping[str, Command | Group] | None = None,
+        commands: Mapping[str, Command | CommandGroup] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(allow_abbrev=False, **options)
@@ -247,7 +249,7 @@ def with_default_words(words: Sequence[str]) -> list[str]:
     return list(words)
 
 
-def _options_of(command: Command | Group) -> dict[str, Any]:
+def _options_of(command: Command | CommandGroup) -> dict[str, Any]:
     """What its parser is made of."""
     description = _sentence(command.help)
     if isinstance(command, Command):

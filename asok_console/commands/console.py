@@ -116,7 +116,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         app.run()
         sys.stderr.writelines(f"{line}\n" for line in app.last_lines())
         if not args.demo:
-            kept = preferences.Remembered(app.poller.interval, app.theme, app.view_name)
+            kept = preferences.Preferences(app.poller.interval, app.theme, app.view_name)
             preferences.remember(kept)
         return app.exit_code
 

@@ -21,7 +21,7 @@ from asok_core.jobs.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, m
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.job import MAX_RETRIES, new_id
 from asok_core.operations.inspector import on_redis
-from asok_core.settings.declaration import Kind, parse_option, shown
+from asok_core.settings.declaration import SettingKind, parse_option, shown
 from asok_core.settings.kinds import DURATION, KEPT, parse_queue_name, whole_number
 from asok_core.settings.settings import Settings
 
@@ -45,9 +45,9 @@ def _kept(text: str) -> bool | float:
     return words[word] if word in words else KEPT.parse(text)
 
 
-_QUEUE = Kind(parse_queue_name, "the name of a queue")
-_NUMBER = Kind(_number, "a number of seconds such as 2 or 1.5")
-_KEPT = Kind(_kept, f"yes, no, or {KEPT.allowed}")
+_QUEUE = SettingKind(parse_queue_name, "the name of a queue")
+_NUMBER = SettingKind(_number, "a number of seconds such as 2 or 1.5")
+_KEPT = SettingKind(_kept, f"yes, no, or {KEPT.allowed}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -213,7 +213,7 @@ def _options(own: Options, given: dict[str, Any]) -> Options:
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     """The options of the command line, by their names in ``Options``."""
-    kinds: dict[str, Kind[Any]] = {
+    kinds: dict[str, SettingKind[Any]] = {
         "queue": _QUEUE,
         "retries": whole_number(0, MAX_RETRIES),
         "backoff": _NUMBER,

@@ -86,12 +86,12 @@ def _stacks(settings: Settings, detail: JobDetail, snapshot: Snapshot) -> tuple[
         operator.close()
 
 
-def _lines(found: explain.Explained) -> Iterator[str]:
+def _lines(found: explain.DatedExplanation) -> Iterator[str]:
     yield title_of(found)
     yield from (f"{' ' * line.indent}{line.text}" for line in lines_of(found))
 
 
-def _document(found: explain.Explained) -> dict[str, Any]:
+def _document(found: explain.DatedExplanation) -> dict[str, Any]:
     estimate = found.explanation.estimate
     return {
         found.kind: found.name,

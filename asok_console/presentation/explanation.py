@@ -14,7 +14,7 @@ from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.events import EventKind
 from asok_core.inspection.pauses import moment
 from asok_core.inspection.reason import Reason
-from asok_core.operations.explain import Explained
+from asok_core.operations.explain import DatedExplanation
 
 LONGEST = 300
 """Characters of one line."""
@@ -57,7 +57,7 @@ _COMMAND = re.compile(r"(?:^|: )(asok .*)$", re.DOTALL)
 """The command at the end of an advice."""
 
 
-class Line(NamedTuple):
+class ExplanationLine(NamedTuple):
     """A line of an explanation. All are safe to show."""
 
     text: str
@@ -67,7 +67,7 @@ class Line(NamedTuple):
     indent: int = 2
 
 
-def title_of(found: Explained) -> str:
+def title_of(found: DatedExplanation) -> str:
     """What is explained, and how it is."""
     payload = found.detail.payload if found.detail else None
     task = f" of {safe(payload.job.task, 100)}" if payload and payload.job else ""
@@ -75,27 +75,27 @@ def title_of(found: Explained) -> str:
     return f"{what}{safe(found.name, 100)}{task}: {safe(found.explanation.state, 200)}"
 
 
-def lines_of(found: Explained) -> Iterator[Line]:
+def lines_of(found: DatedExplanation) -> Iterator[ExplanationLine]:
     """The notes on it, the reasons in their order with their evidence, and when a pending job starts."""
     for note in found.notes:
         words = safe(note.subject.words, 100)
-        yield Line(f"{MARK} note on {words}: {note_line(note, found.at)}", "info")
+        yield ExplanationLine(f"{MARK} note on {words}: {note_line(note, found.at)}", "info")
     if found.notes_problem:
-        yield Line(
+        yield ExplanationLine(
             f"whether there are notes is not known: {safe(found.notes_problem, LONGEST)}", "dim"
         )
     for number, reason in enumerate(found.explanation.reasons, 1):
-        yield Line(f"{number}. {what_holds(reason, found.at)}", tone_of(reason), number)
+        yield ExplanationLine(f"{number}. {what_holds(reason, found.at)}", tone_of(reason), number)
         if evidence := ", ".join(_evidence(reason, found.at)):
-            yield Line(evidence, "dim", indent=5)
+            yield ExplanationLine(evidence, "dim", indent=5)
         if reason.remedy:
             label = TO_LOOK if reason.remedy.startswith("asok job stack ") else TO_CHANGE
             remedy = f"{label}{safe(reason.remedy, LONGEST_REMEDY)}"
-            yield Line(remedy, "title" if command_of(reason) else "dim", indent=5)
+            yield ExplanationLine(remedy, "title" if command_of(reason) else "dim", indent=5)
     if not found.explanation.reasons:
-        yield Line(NOTHING, "good")
+        yield ExplanationLine(NOTHING, "good")
     if (estimate := found.explanation.estimate) is not None:
-        yield Line(estimate_line(estimate), "dim" if estimate.low is None else "info")
+        yield ExplanationLine(estimate_line(estimate), "dim" if estimate.low is None else "info")
 
 
 def what_holds(reason: Reason, now: float) -> str:

@@ -10,10 +10,10 @@ from asok_console.presentation import local_time, numbers
 from asok_console.presentation.tables import GAP, TextColumn, cells
 from asok_core.clock import HOUR
 from asok_core.inspection.histograms import percentile
-from asok_core.inspection.queue_history import Depth, Period, QueueHistory
+from asok_core.inspection.queue_history import Period, QueueDepth, QueueHistory
 
 
-class Table(NamedTuple):
+class HistoryTable(NamedTuple):
     """Columns, and the cells of each line."""
 
     columns: Sequence[TextColumn]
@@ -28,7 +28,7 @@ class _Figure(NamedTuple):
     cell: Callable[[Period], str]
 
 
-def table_of(history: QueueHistory, width: int) -> Table:
+def table_of(history: QueueHistory, width: int) -> HistoryTable:
     """The table in at most ``width`` cells, with as many of its columns as these have room for."""
     figures = [each for each in _FIGURES if history.name is None or each not in _OF_ALL]
     while True:
@@ -41,7 +41,7 @@ def table_of(history: QueueHistory, width: int) -> Table:
         widths = [max(map(cells, column)) for column in zip(_titles(columns), *rows, strict=True)]
         last = max(figures, key=lambda each: each.drop)
         if sum(widths) + len(GAP) * (len(widths) - 1) <= width or not last.drop:
-            return Table(columns, rows)
+            return HistoryTable(columns, rows)
         figures.remove(last)
 
 
@@ -87,11 +87,11 @@ def _counted(name: str) -> Callable[[Period], str]:
     return lambda period: numbers.count(getattr(period.counters, name))
 
 
-def _last(depth: Depth) -> str:
+def _last(depth: QueueDepth) -> str:
     return numbers.count(depth.last if depth.minutes else None)
 
 
-def _highest(depth: Depth) -> str:
+def _highest(depth: QueueDepth) -> str:
     return numbers.count(depth.highest if depth.minutes else None)
 
 

@@ -6,14 +6,21 @@ from typing import Any
 
 from asok_console.presentation import numbers
 from asok_console.presentation.text import safe
-from asok_core.inspection.stacks import Frame, JobStack, KeptStack, Sample, Stack, by_innermost
+from asok_core.inspection.stacks import (
+    JobStack,
+    KeptStack,
+    Stack,
+    StackFrame,
+    StackSample,
+    by_innermost,
+)
 
 LONGEST_PATH, LONGEST_FUNCTION = 300, 120
 HELD = "no Python code runs in the process: a thread holds the interpreter in C code"
 _PHASES = {"importing": "importing its module", "preparing": "in its before hooks"}
 
 
-def frame_line(frame: Frame) -> str:
+def frame_line(frame: StackFrame) -> str:
     """One call: its function, and where that is."""
     line = f":{frame.line}" if frame.line else ""
     where = f"{safe(frame.file, LONGEST_PATH)}{line}"
@@ -49,7 +56,7 @@ def answer_lines(found: JobStack) -> list[str]:
     return lines
 
 
-def share(sample: Sample, total: int) -> str:
+def share(sample: StackSample, total: int) -> str:
     """How many of all samples end in the innermost function of a stack."""
     where = safe(sample.stack[0].function, LONGEST_FUNCTION) if sample.stack else "not known"
     return f"{sample.times} of {total} in {where}"

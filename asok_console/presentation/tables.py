@@ -79,7 +79,7 @@ def terminal_width(stream: TextIO | None = None) -> int:
     return max(shutil.get_terminal_size(fallback).columns, _NARROWEST)
 
 
-class Ink:
+class TextStyles:
     """Bold and dim on a terminal that shows them (no NO_COLOR, no pipe); else plain text."""
 
     def __init__(self, stream: TextIO | None = None) -> None:

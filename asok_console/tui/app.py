@@ -19,13 +19,13 @@ from asok_console.tui.actions.palette import commands
 from asok_console.tui.actions.runner import Finished, Progressed
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
-from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.data.whole_jobs import with_whole
 from asok_console.tui.navigation import BaseScreen, NavigatingApp, Views
 from asok_console.tui.options import Session
-from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
+from asok_console.tui.runtime.stray_keys import LOOKED_FOR, StrayKeyGuard
 from asok_console.tui.theme import THEMES
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.bars import Header, Tabs
@@ -61,7 +61,7 @@ class ConsoleApp(NavigatingApp):
         )
         self.programs = OperatorPrograms(self, self)
         self.acting = Acting(self, self, Access(session.reader, session.operator), self.here)
-        self.hush = Hush()
+        self.hush = StrayKeyGuard()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = session.theme
@@ -168,15 +168,15 @@ class ConsoleApp(NavigatingApp):
         location: Location,
         queue: str | None = None,
         whole: bool = False,
-    ) -> Scan:
+    ) -> LocationScan:
         """Begin to read all jobs of a location; the lists of jobs receive the progress."""
         reader, post = self.session.reader, self.post_message
-        walk = Scan(reader, post, take, location=location, queue=queue, whole=whole)
+        walk = LocationScan(reader, post, take, location=location, queue=queue, whole=whole)
         walk.start()
         return walk
 
-    @on(Scanned)
-    def _scanned(self, event: Scanned) -> None:
+    @on(ScanProgress)
+    def _scanned(self, event: ScanProgress) -> None:
         for view in self.views.values():
             if isinstance(view, JobListView) and self.is_running:
                 view.scanned(event)

@@ -41,7 +41,7 @@ class LocalJob:
         self.ts = self.job.enqueued_at
         self.started_at: float | None = None
         self.finished_at: float | None = None
-        self.stop = cancellation.Stop()
+        self.stop = cancellation.StopRequest()
         self.result = Result()
         self.failure: Failure | None = None
         self.progress: JobProgress | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from asok_core.inspection.audit import Activities, Trash
-from asok_core.inspection.elsewhere import Elsewhere, FoundLists
+from asok_core.inspection.elsewhere import FoundLists, RecordSearch
 from asok_core.inspection.events import Events
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.notes import Notes, NoteSubject
@@ -15,7 +15,7 @@ from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.release_comparison import Comparison, ReleaseChange
-from asok_core.inspection.review import Reviewed
+from asok_core.inspection.review import ReviewedEntries
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.sample import JobSample
 from asok_core.inspection.snapshot import KeyCheck, Snapshot
@@ -177,7 +177,7 @@ class Reader(Protocol):
     def lists(self) -> FoundLists:
         """The lists of all queues and processes, by a SCAN of all keys in small steps."""
 
-    def elsewhere(self, job_id: str, most: int) -> Elsewhere:
+    def elsewhere(self, job_id: str, most: int) -> RecordSearch:
         """Where else than here a record has this id: in other namespaces and databases of the server.
 
         ``most``: keys that are scanned for other namespaces, at least.
@@ -231,7 +231,7 @@ class Operator(Protocol):
         self,
         scope: Scope,
         *,
-        trust: Reviewed | None = None,
+        trust: ReviewedEntries | None = None,
         watch: Watch | None = None,
         rate: float | None = None,
         front: bool = False,

@@ -23,7 +23,7 @@ from asok_core.runtime.deadline import raise_in, withdraw
 BY_OPERATOR = "an operator cancelled it"
 
 
-class Stop:
+class StopRequest:
     """Whether one running job has been cancelled. ``insisted``: by an operator, not only asked.
 
     The code of the task is between ``enter`` and ``leave``: ``try: enter(); ... finally: leave()``. These
@@ -73,7 +73,7 @@ class Stop:
             cancel()
 
 
-running: ContextVar[Stop | None] = ContextVar("asok_stop", default=None)
+running: ContextVar[StopRequest | None] = ContextVar("asok_stop", default=None)
 """The stop flag of the job that runs in this context; set by the backend."""
 
 

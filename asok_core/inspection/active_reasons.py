@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from asok_core.clock import HOUR, elapsed
 from asok_core.inspection import reasons
 from asok_core.inspection.command_lines import operands
-from asok_core.inspection.job_case import Case
+from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.release_comparison import mixture
@@ -28,7 +28,7 @@ NEARLY = 0.8
 """Share of its timeout from which a job is near it."""
 
 
-def state(case: Case) -> str:
+def state(case: JobCase) -> str:
     """Whether it has begun, as far as its record or its stack shows it."""
     if case.record is not None and case.record.started_at is not None and is_running(case):
         return "running"
@@ -37,28 +37,28 @@ def state(case: Case) -> str:
     return "claimed by a worker" if case.record is not None else "held by a worker"
 
 
-def _is_seen(case: Case) -> bool:
+def _is_seen(case: JobCase) -> bool:
     """Whether its stack shows that it runs."""
     own = _stack(case)
     return own is not None and bool(own.samples)
 
 
-def _stack(case: Case) -> JobStack | None:
+def _stack(case: JobCase) -> JobStack | None:
     """Its stack, if it still ran when that was taken."""
     own = case.stacks[0] if case.stacks else None
     return own if own is not None and own.phase else None
 
 
-def _worker(case: Case) -> WorkerInfo | None:
+def _worker(case: JobCase) -> WorkerInfo | None:
     return next((w for w in case.snapshot.workers if w.id == case.detail.worker), None)
 
 
-def is_running(case: Case) -> bool:
+def is_running(case: JobCase) -> bool:
     """Whether its record says that a process runs it."""
     return case.record is not None and case.record.status == Status.RUNNING
 
 
-def active(case: Case) -> Iterator[Reason]:
+def active(case: JobCase) -> Iterator[Reason]:
     """What a job does that a worker holds."""
     if case.snapshot.server.role == "slave" or case.snapshot.refuses_heartbeats:
         yield from of_server(case.snapshot)
@@ -135,7 +135,7 @@ def _without_heartbeat(worker: WorkerInfo, now: float) -> Iterator[Reason]:
         )  # fmt: skip
 
 
-def _hanging(worker: WorkerInfo, case: Case) -> Reason:
+def _hanging(worker: WorkerInfo, case: JobCase) -> Reason:
     """That its process claims and settles nothing, and that it may be the cause."""
     reported = worker.beat_at if worker.beat_at is not None else case.now
     return Reason(
@@ -145,7 +145,7 @@ def _hanging(worker: WorkerInfo, case: Case) -> Reason:
     )  # fmt: skip
 
 
-def _of_stacks(case: Case) -> Iterator[Reason]:
+def _of_stacks(case: JobCase) -> Iterator[Reason]:
     """What its stack shows: that no Python code runs, or that it and another job may be stuck.
 
     All samples at one call is what a loop that sleeps shows as well: whether it is stuck is not known.
@@ -176,13 +176,13 @@ def _of_stacks(case: Case) -> Iterator[Reason]:
         )  # fmt: skip
 
 
-def _beside(case: Case, process: str) -> int:
+def _beside(case: JobCase, process: str) -> int:
     """How many other jobs a process holds, also those that have not reported that they have begun."""
     jobs = [job for worker in case.snapshot.workers for job in worker.jobs]
     return sum(each.process == process and each.payload.id != case.detail.id for each in jobs)
 
 
-def _has_moved(case: Case) -> bool:
+def _has_moved(case: JobCase) -> bool:
     """Whether it reported progress just now."""
     progress = case.record.progress if case.record is not None else None
     since = elapsed(progress.at, case.now) if progress is not None else None
@@ -194,7 +194,7 @@ def _call(stack: JobStack) -> str:
     return f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
 
 
-def _longer_than(case: Case, ran: float | None, evidence: dict[str, str | int | float]) -> str:
+def _longer_than(case: JobCase, ran: float | None, evidence: dict[str, str | int | float]) -> str:
     """That it runs longer than others, or ''. What they took is added to the evidence.
 
     Others are those of its task, where enough of these are counted, else those of its queue.
@@ -222,7 +222,7 @@ def _longer_than(case: Case, ran: float | None, evidence: dict[str, str | int | 
 
 
 def _since_release(
-    case: Case, ran: float | None, longer: str, evidence: dict[str, str | int | float]
+    case: JobCase, ran: float | None, longer: str, evidence: dict[str, str | int | float]
 ) -> str:
     """That its task is slower since the present release, as far as that is known; else ``longer``.
 
@@ -257,14 +257,14 @@ def _since_release(
     return longer
 
 
-def _unread_stack(case: Case) -> dict[str, str]:
+def _unread_stack(case: JobCase) -> dict[str, str]:
     """Why its stack is not known, where that was looked for."""
     own = _stack(case)
     why = case.stacks[0].problem if case.stacks else ""
     return {"stack": why} if why and (own is None or not own.samples) else {}
 
 
-def _running(case: Case) -> Reason:
+def _running(case: JobCase) -> Reason:
     record = case.record
     process = (record.worker if record else None) or case.detail.worker or "not known"
     evidence: dict[str, str | int | float] = {"process": process}

@@ -41,7 +41,7 @@ class Dimension(StrEnum):
         return self in (Dimension.WORKER, Dimension.RELEASE)
 
 
-class By(NamedTuple):
+class Breakdown(NamedTuple):
     """By what jobs are counted; ``path`` of ``Dimension.ARGUMENT``."""
 
     dimension: Dimension
@@ -51,7 +51,7 @@ class By(NamedTuple):
         return f"arg:{self.path}" if self.path is not None else self.dimension.value
 
 
-TASK = By(Dimension.TASK)
+TASK = Breakdown(Dimension.TASK)
 NOT_READ = "not read: large"
 UNREADABLE = "unreadable"
 OVERSIZED = "too large to be read"
@@ -71,7 +71,7 @@ _SIZE_BYTES = (512, 1024, 4096, 16_384, 65_536, 262_144, 1 << 20, 16 << 20)
 class Composition(NamedTuple):
     """The lines, the largest first (ages and sizes in their order), and how many jobs were read."""
 
-    by: By
+    by: Breakdown
     lines: tuple[CompositionLine, ...]
     total: int
     read: int
@@ -88,20 +88,20 @@ class Composition(NamedTuple):
         return max((line.error for line in self.lines), default=0.0)
 
 
-def parse_by(text: str) -> By:
+def parse_by(text: str) -> Breakdown:
     """Read what ``str(By)`` gives, such as ``task`` or ``arg:PATH``. Raises UsageError."""
     name, colon, rest = text.partition(":")
     if name == "arg" and colon:
-        return By(Dimension.ARGUMENT, argument_paths.parse(rest))
+        return Breakdown(Dimension.ARGUMENT, argument_paths.parse(rest))
     if name in set(map(str, Dimension)) and not colon:
-        return By(Dimension(name))
+        return Breakdown(Dimension(name))
     raise UsageError(
         f"--by {text!r} is invalid; it must be task, arg, arg:PATH, age, size, worker or release, as in "
         "arg:kwargs.tenant"
     )
 
 
-def compose(sample: JobSample, by: By = TASK, *, queue: str | None = None) -> Composition:
+def compose(sample: JobSample, by: Breakdown = TASK, *, queue: str | None = None) -> Composition:
     """Count the jobs of a sample. ``queue``: only those of a queue, beside all the others."""
     groups_of = _GROUPS[by.dimension]
     counts = GroupCounts(len(sample.parts))

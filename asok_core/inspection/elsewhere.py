@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Elsewhere(NamedTuple):
+class RecordSearch(NamedTuple):
     """Where a record with exactly this id was looked for, and what was found."""
 
     database: int

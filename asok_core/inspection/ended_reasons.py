@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from asok_core.clock import elapsed
 from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.history import taken_out
-from asok_core.inspection.job_case import Case
+from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.job_detail import Attempt
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.tracebacks import last_line
@@ -16,7 +16,7 @@ from asok_core.jobs.states import Location, Status
 _NEXT_RUNS = ("requeue", "edit", "crash", "interrupt")
 
 
-def state(case: Case) -> str:
+def state(case: JobCase) -> str:
     """How it ended, as far as that is known."""
     if case.detail.location is Location.DEAD:
         return "failed (a dead job)"
@@ -27,7 +27,7 @@ def state(case: Case) -> str:
     return str(case.record.status) if case.record.finished else f"{case.record.status}, not found"
 
 
-def ended(case: Case) -> Iterator[Reason]:
+def ended(case: JobCase) -> Iterator[Reason]:
     """How it ended, who removed it, and whether it can be restored."""
     detail, record = case.detail, case.record
     if detail.location is Location.TRASH:
@@ -64,7 +64,7 @@ def ended(case: Case) -> Iterator[Reason]:
     yield from case.past()
 
 
-def _dead(case: Case) -> Reason:
+def _dead(case: JobCase) -> Reason:
     payload = case.detail.payload
     error = last_line(payload.error) if payload else ""
     evidence: dict[str, str | int | float] = {}
@@ -79,11 +79,11 @@ def _dead(case: Case) -> Reason:
     )  # fmt: skip
 
 
-def _is_rejected(case: Case) -> bool:
+def _is_rejected(case: JobCase) -> bool:
     return case.detail.payload is not None and case.detail.payload.rejected
 
 
-def _how_it_failed(case: Case) -> str:
+def _how_it_failed(case: JobCase) -> str:
     if case.job is None:
         return "a worker did not run it" if _is_rejected(case) else "it failed for good"
     attempt = f"attempt {case.job.attempt} of {case.job.attempts}"
@@ -97,7 +97,7 @@ def _how_it_failed(case: Case) -> str:
     return f"{which}; {'no retries are left' if case.job.retries else 'it has no retries'}"
 
 
-def _note(case: Case) -> str:
+def _note(case: JobCase) -> str:
     """Why its last attempt was not retried, beyond the number of retries; '' where nothing says so."""
     last = case.attempts[-1] if case.attempts else None
     if last is None or last.verb not in ("fail", "reject") or _ran_again(case, last):
@@ -105,7 +105,7 @@ def _note(case: Case) -> str:
     return "" if case.record is not None and case.record.later_attempt else last.note
 
 
-def _ran_again(case: Case, attempt: Attempt) -> bool:
+def _ran_again(case: JobCase, attempt: Attempt) -> bool:
     """Whether it was queued again, or taken from a process that died, after an attempt."""
     began = attempt.started_at
     return began is not None and any(
@@ -114,7 +114,7 @@ def _ran_again(case: Case, attempt: Attempt) -> bool:
     )
 
 
-def _finished(case: Case, status: Status | str) -> Reason:
+def _finished(case: JobCase, status: Status | str) -> Reason:
     record = case.record
     at = record.finished_at if record else None
     if status == Status.COMPLETED:
@@ -139,7 +139,7 @@ def _finished(case: Case, status: Status | str) -> Reason:
     return Reason("failed", text, at, _of_record(case))
 
 
-def _of_record(case: Case) -> dict[str, str | int | float]:
+def _of_record(case: JobCase) -> dict[str, str | int | float]:
     """How long it ran, and how long its record is kept."""
     record, evidence = case.record, dict[str, str | int | float]()
     if record is None:
@@ -151,7 +151,7 @@ def _of_record(case: Case) -> dict[str, str | int | float]:
     return evidence
 
 
-def _in_trash(case: Case) -> Reason:
+def _in_trash(case: JobCase) -> Reason:
     entry = next((a for a in case.activities if a.operation == case.detail.operation), None)
     if entry is None:
         return Reason(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from asok_core.inspection import reasons
 from asok_core.inspection.events import EventKind
-from asok_core.inspection.job_case import AT_ONCE, Case
+from asok_core.inspection.job_case import AT_ONCE, JobCase
 from asok_core.inspection.phrases import counted, named
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import Reason
@@ -81,7 +81,7 @@ class _Flow(NamedTuple):
     """Whether more jobs waited when a bucket began than finished in it: no worker waited for jobs."""
 
 
-def estimate(case: Case, found: Sequence[Reason]) -> Estimate:
+def estimate(case: JobCase, found: Sequence[Reason]) -> Estimate:
     """When a pending job starts, or why that is not known. ``found``: the reasons why it waits."""
     stats, ahead = reasons.queue_of(case.queue, case.snapshot), case.detail.position
     if stats is None or ahead is None:
@@ -103,7 +103,7 @@ def estimate(case: Case, found: Sequence[Reason]) -> Estimate:
 
 
 def _obstacle(
-    case: Case,
+    case: JobCase,
     found: Sequence[Reason],
     before: Sequence[QueueStats],
     able: Sequence[WorkerInfo],
@@ -123,7 +123,7 @@ def _not_known(why: str) -> Estimate:
     return Estimate(None, None, why, Confidence.NOT_KNOWN)
 
 
-def _shared(case: Case, before: Sequence[QueueStats], able: Sequence[WorkerInfo]) -> list[str]:
+def _shared(case: JobCase, before: Sequence[QueueStats], able: Sequence[WorkerInfo]) -> list[str]:
     """Queues with jobs ahead of it that workers consume which do not serve its queue."""
     ids = {each.id for each in able}
     others = [
@@ -138,7 +138,7 @@ def _shared(case: Case, before: Sequence[QueueStats], able: Sequence[WorkerInfo]
     ]
 
 
-def _steady_since(case: Case, able: Sequence[WorkerInfo], before: Sequence[QueueStats]) -> float:
+def _steady_since(case: JobCase, able: Sequence[WorkerInfo], before: Sequence[QueueStats]) -> float:
     """Since when the same workers have claimed from the same queues; infinite where it is not known."""
     names = {case.queue, *(each.name for each in before)}
     serving = [each for each in case.snapshot.workers if case.queue in each.queues]
@@ -158,7 +158,7 @@ def _steady_since(case: Case, able: Sequence[WorkerInfo], before: Sequence[Queue
     return max(moments)
 
 
-def _workers_changed(case: Case, workers: AbstractSet[str]) -> dict[str, float]:
+def _workers_changed(case: JobCase, workers: AbstractSet[str]) -> dict[str, float]:
     """When each of some workers last began or ceased to claim, as operators and warnings show it."""
     # A worker follows an order with its next heartbeat.
     found = [

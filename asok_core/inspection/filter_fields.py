@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from asok_core.errors import UsageError
 from asok_core.inspection.argument_paths import parse_condition, value_text
-from asok_core.inspection.moments import DAY, Form, form_of, read_moment
+from asok_core.inspection.moments import DAY, MomentForm, form_of, read_moment
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.settings.durations import parse_duration
@@ -119,7 +119,7 @@ def between_test(value: str, word: str, time_of: TimeOf) -> Test:
         )
     form = _form(first, word)
     # Of two forms, and of times of day, it depends on the day which of the two is later.
-    alike = form is _form(last, word) and form is not Form.CLOCK
+    alike = form is _form(last, word) and form is not MomentForm.CLOCK
     if alike and read_moment(last, 0.0) <= read_moment(first, 0.0):
         raise UsageError(f"filter word {word!r}: {last!r} must be after {first!r}")
 
@@ -132,17 +132,17 @@ def between_test(value: str, word: str, time_of: TimeOf) -> Test:
 
 def _range(first: str, last: str, now: float) -> tuple[float, float]:
     """Where a range begins and ends. Of a time of day it depends on the other end which day is meant."""
-    if form_of(last) is Form.CLOCK:
+    if form_of(last) is MomentForm.CLOCK:
         # 15:00..16:30 at 16:00: the end is to come. 23:00..01:00: it is on the next day.
         begin = read_moment(first, now)
         return begin, read_moment(last, begin) + DAY
     end = read_moment(last, now)
-    if form_of(first) is Form.CLOCK:
+    if form_of(first) is MomentForm.CLOCK:
         return read_moment(first, min(now, end - 0.001)), end
     return read_moment(first, now), end
 
 
-def _form(value: str, word: str) -> Form:
+def _form(value: str, word: str) -> MomentForm:
     try:
         return form_of(value)
     except ValueError as error:

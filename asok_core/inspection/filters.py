@@ -75,7 +75,7 @@ _FIELD = re.compile(r"([A-Za-z_]+):")
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class FilterWord:
     """One word of a filter. ``field`` is empty for a word that may occur in any field."""
 
     field: str
@@ -94,14 +94,14 @@ class Filter:
     """A parsed filter; one without words matches every row. ``text`` is as it was typed."""
 
     text: str
-    groups: tuple[tuple[Word, ...], ...] = ()
+    groups: tuple[tuple[FilterWord, ...], ...] = ()
     """The words between two ``or``."""
 
     def __bool__(self) -> bool:
         return bool(self.groups)
 
     @property
-    def words(self) -> tuple[Word, ...]:
+    def words(self) -> tuple[FilterWord, ...]:
         """All its words."""
         return tuple(word for group in self.groups for word in group)
 
@@ -123,7 +123,7 @@ def parse(text: str) -> Filter:
     Raises:
         UsageError: A word is invalid; the line names it and says what is allowed.
     """
-    groups: list[list[Word]] = [[]]
+    groups: list[list[FilterWord]] = [[]]
     for each in _words(text):
         if each is not None:
             groups[-1].append(each)
@@ -144,7 +144,7 @@ def word(name: str, value: str) -> str:
     return f'{name}:"{escaped}"'
 
 
-def _words(text: str) -> Iterator[Word | None]:
+def _words(text: str) -> Iterator[FilterWord | None]:
     """The words; None stands for ``or``."""
     at = 0
     while at < len(text):
@@ -171,7 +171,7 @@ def _words(text: str) -> Iterator[Word | None]:
         if not value:
             problem = f"{name}: must be followed by a value" if name else "it holds nothing"
             raise UsageError(f"filter word {typed!r}: {problem}")
-        yield Word(name, value, negated, _test(name, value.casefold(), typed))
+        yield FilterWord(name, value, negated, _test(name, value.casefold(), typed))
 
 
 def _value(text: str, at: int) -> tuple[str, int]:

@@ -55,14 +55,14 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     return None
 
 
-class Bar(NamedTuple):
+class HistogramBar(NamedTuple):
     """How many durations are longer than the bar before and at most ``up_to_ms``; inf: of any length."""
 
     up_to_ms: float
     times: int
 
 
-def bars(histogram: Mapping[int, int], most: int) -> list[Bar]:
+def bars(histogram: Mapping[int, int], most: int) -> list[HistogramBar]:
     """A histogram in at most ``most`` bars, shortest first, each of one or several quarter octaves."""
     if not histogram:
         return []
@@ -74,7 +74,7 @@ def bars(histogram: Mapping[int, int], most: int) -> list[Bar]:
         at = _end(bucket, together)
         counts[at] = counts.get(at, 0) + times
     return [
-        Bar(bound(at) if at < BUCKETS - 1 else float("inf"), counts.get(at, 0))
+        HistogramBar(bound(at) if at < BUCKETS - 1 else float("inf"), counts.get(at, 0))
         for at in range(min(counts), max(counts) + 1, together)
     ]
 

@@ -34,7 +34,7 @@ _NOT_RUN = {
 }
 
 
-class Case:
+class JobCase:
     """One job with all that is known of it."""
 
     def __init__(

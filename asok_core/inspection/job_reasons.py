@@ -12,9 +12,9 @@ from typing import NamedTuple
 from asok_core.inspection import active_reasons, ended_reasons, estimates, waiting_reasons
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, shell_word
-from asok_core.inspection.elsewhere import Elsewhere
+from asok_core.inspection.elsewhere import RecordSearch
 from asok_core.inspection.estimates import Estimate
-from asok_core.inspection.job_case import Case
+from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.reason import Reason, ranked
 from asok_core.inspection.snapshot import Snapshot
@@ -44,7 +44,7 @@ def explain_job(
     ``stacks``: of a running job that of its code, then those of others in its process. ``figures``: what
     its task did in the last day, by the minute.
     """
-    case = Case(detail, snapshot, activities, stacks, figures)
+    case = JobCase(detail, snapshot, activities, stacks, figures)
     if detail.location is Location.PENDING:
         found = ranked(waiting_reasons.pending(case))
         estimate = estimates.estimate(case, found)
@@ -61,7 +61,7 @@ def explain_unknown(
     name: str,
     namespace: str,
     database: str,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: RecordSearch | None = None,
     gaps: Sequence[str] = (),
 ) -> Explanation:
     """Why nothing is found of an id: what that can mean, since nothing is known of it here.
@@ -84,7 +84,7 @@ def explain_unknown(
     return Explanation("not known here" if found else "not known", (*found, reason))
 
 
-def _elsewhere(name: str, elsewhere: Elsewhere) -> Iterator[Reason]:
+def _elsewhere(name: str, elsewhere: RecordSearch) -> Iterator[Reason]:
     for namespace in elsewhere.namespaces:
         yield Reason(
             "other_namespace",
@@ -101,7 +101,7 @@ def _elsewhere(name: str, elsewhere: Elsewhere) -> Iterator[Reason]:
             )
 
 
-def _looked_at(namespace: str, elsewhere: Elsewhere | None) -> dict[str, str | int | float]:
+def _looked_at(namespace: str, elsewhere: RecordSearch | None) -> dict[str, str | int | float]:
     """Where a record with exactly this id was looked for, and nothing beyond that."""
     if elsewhere is None:
         return {}

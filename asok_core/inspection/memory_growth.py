@@ -20,7 +20,7 @@ HORIZON = 12 * 3600.0
 """Seconds: memory that lasts for longer is no trouble yet. Records expire, so most growth ends."""
 
 
-class Filling(NamedTuple):
+class FillRate(NamedTuple):
     """How memory is being filled: bytes per second, and the seconds until it is full at this rate."""
 
     rate: float
@@ -34,7 +34,7 @@ class Filling(NamedTuple):
         return f"memory full in about {left} at +{speed}/min"
 
 
-class Growth:
+class MemoryGrowth:
     """Samples of used memory, and what they prove. Times are monotonic seconds."""
 
     def __init__(self) -> None:
@@ -74,9 +74,9 @@ def median(rates: Sequence[float]) -> float:
     return statistics.median(rates)
 
 
-def filling(rate: float | None, used: int | None, most: int | None) -> Filling | None:
+def filling(rate: float | None, used: int | None, most: int | None) -> FillRate | None:
     """What a rate means for a memory of ``most`` bytes; None where it is harmless, or not known."""
     if not rate or rate <= 0 or not most or used is None or used >= most:
         return None
     seconds = (most - used) / rate
-    return Filling(rate, seconds) if seconds <= HORIZON else None
+    return FillRate(rate, seconds) if seconds <= HORIZON else None

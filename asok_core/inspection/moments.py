@@ -23,7 +23,7 @@ _TO_COME = re.compile(r"(today|tomorrow)[ t](.+)")
 _AGO = re.compile(r"[0-9.]+\s*[a-z]+", re.ASCII)
 
 
-class Form(Enum):
+class MomentForm(Enum):
     """How a moment is written, which decides what it depends on."""
 
     CLOCK = auto()
@@ -35,15 +35,15 @@ class Form(Enum):
     """It depends on nothing."""
 
 
-def form_of(text: str) -> Form:
+def form_of(text: str) -> MomentForm:
     """How a moment is written. Raises ValueError where the text is not a moment."""
     read_moment(text, 0.0)
     value = text.strip().lower()
     if _CLOCK.fullmatch(value):
-        return Form.CLOCK
+        return MomentForm.CLOCK
     if _DAY.fullmatch(value):
-        return Form.DAY
-    return Form.AGO if _AGO.fullmatch(value) else Form.DATE
+        return MomentForm.DAY
+    return MomentForm.AGO if _AGO.fullmatch(value) else MomentForm.DATE
 
 
 def read_moment(text: str, now: float, *, local: bool = False) -> float:

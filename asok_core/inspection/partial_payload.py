@@ -21,7 +21,7 @@ LONGEST_KEPT = 4096
 """Envelopes that are remembered, and bytes of the longest."""
 
 
-class Item(NamedTuple):
+class ListElement(NamedTuple):
     """An element of a list: whole in ``text``, or its outline and in ``rest`` the first arguments.
 
     Of what is not readable ``text`` is empty and ``rest`` its beginning. ``size`` and ``sha1`` are
@@ -47,9 +47,9 @@ class PartialPayloads:
     def __init__(self, keyring: Keyring | None, redaction: Redaction) -> None:
         self._keyring = keyring
         self._redaction = redaction
-        self._known: dict[Item, Payload] = {}
+        self._known: dict[ListElement, Payload] = {}
 
-    def of(self, item: Item) -> Payload:
+    def of(self, item: ListElement) -> Payload:
         """Like ``partial_payload``, as it may be shown."""
         payload = self._known.get(item)
         if payload is None:
@@ -83,7 +83,7 @@ def shortened(row: Row, longest: int) -> Row:
     return replace(row, payload=payload)
 
 
-def partial_payload(item: Item, keyring: Keyring | None = None) -> Payload:
+def partial_payload(item: ListElement, keyring: Keyring | None = None) -> Payload:
     """Like ``envelope.peek`` for an element of which there may be only an outline. Never raises.
 
     Of an outline, ``raw`` is the beginning of the arguments, the job has no arguments, and a

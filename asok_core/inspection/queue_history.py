@@ -19,7 +19,7 @@ STEPS = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600)
 """Seconds of a period, the shortest first: each divides a day, and the next one or a multiple of it."""
 
 
-class Depth(NamedTuple):
+class QueueDepth(NamedTuple):
     """How many jobs there were, by samples. ``minutes`` is the number of samples; 0: not known."""
 
     minutes: int = 0
@@ -34,21 +34,21 @@ class Depth(NamedTuple):
         return self.total / self.minutes if self.minutes else None
 
 
-UNKNOWN = Depth()
+UNKNOWN = QueueDepth()
 
 
-def depth_of(samples: Iterable[int | None]) -> Depth:
+def depth_of(samples: Iterable[int | None]) -> QueueDepth:
     """Samples as one, the oldest first; None is a minute without a sample."""
     known = [each for each in samples if each is not None]
-    return Depth(len(known), sum(known), max(known), known[-1]) if known else UNKNOWN
+    return QueueDepth(len(known), sum(known), max(known), known[-1]) if known else UNKNOWN
 
 
-def joined(depths: Iterable[Depth]) -> Depth:
+def joined(depths: Iterable[QueueDepth]) -> QueueDepth:
     """Depths of periods that follow each other as one."""
     known = [each for each in depths if each.minutes]
     if not known:
         return UNKNOWN
-    return Depth(
+    return QueueDepth(
         sum(each.minutes for each in known),
         sum(each.total for each in known),
         max(each.highest for each in known),
@@ -68,9 +68,9 @@ class Period:
     minutes: int
     recorded: int = 0
     counters: Bucket = field(default_factory=lambda: Bucket(0, 0))
-    pending: Depth = UNKNOWN
-    delayed: Depth = UNKNOWN
-    dead: Depth = UNKNOWN
+    pending: QueueDepth = UNKNOWN
+    delayed: QueueDepth = UNKNOWN
+    dead: QueueDepth = UNKNOWN
 
     @property
     def is_recorded(self) -> bool:

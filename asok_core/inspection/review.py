@@ -35,7 +35,7 @@ MOST_TEXT = 16 * 1024 * 1024
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
-class Reviewed:
+class ReviewedEntries:
     """Entries that an operator vouches for, by the SHA-256 of all their bytes. Each is signed once.
 
     ``shared_ids`` are ids that several dead jobs in scope have: none of those is signed or requeued.
@@ -94,7 +94,7 @@ class Review:
     calls: tuple[ReviewedCall, ...]
     shared: tuple[SharedId, ...]
     refused: Mapping[str, int]
-    reviewed: Reviewed
+    reviewed: ReviewedEntries
     hash: str
 
     @property
@@ -153,7 +153,7 @@ class ReviewBuilder:
             self._calls(texts),
             tuple(SharedId(each, self._calls(found)) for each, found in self._shared.items()),
             dict(self._refused),
-            Reviewed(digests, self._shared),
+            ReviewedEntries(digests, self._shared),
             _hash_of(digests, self._left_out),
         )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from asok_core.inspection.rows import Row
 
 
-class Part(NamedTuple):
+class SampledRange(NamedTuple):
     """A range of ``length`` neighbouring jobs, and the window of it that was read."""
 
     length: int
@@ -22,7 +22,7 @@ class JobSample(NamedTuple):
     """
 
     total: int
-    parts: tuple[Part, ...]
+    parts: tuple[SampledRange, ...]
     taken_at: float
     problem: str = ""
     """Why nothing is known although there may be jobs: the key is of another type."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asok_core.inspection.events import SystemEvent
-from asok_core.inspection.memory_growth import Filling, filling, median
+from asok_core.inspection.memory_growth import FillRate, filling, median
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.workers import HEARTBEAT, STALE_AFTER, WorkerInfo
@@ -132,7 +132,7 @@ class KeyCheck(NamedTuple):
         )
 
 
-class Cost(NamedTuple):
+class SnapshotCost(NamedTuple):
     """What one reading cost Redis."""
 
     round_trips: int = 0
@@ -176,7 +176,7 @@ class Snapshot:
     """From when on every event is among them; infinite where they cannot be read."""
     notes: Notes = field(default_factory=Notes)
     """The notes of operators on jobs, queues and error groups."""
-    cost: Cost = field(default_factory=Cost)
+    cost: SnapshotCost = field(default_factory=SnapshotCost)
 
     @property
     def alive(self) -> int:
@@ -228,7 +228,7 @@ class Snapshot:
         return self.active - self.orphaned - self.running
 
     @property
-    def filling(self) -> Filling | None:
+    def filling(self) -> FillRate | None:
         """How soon Redis is full, as live workers saw it grow; None: no trouble, or not known."""
         live = (each for each in self.workers if each.is_alive(self.taken_at))
         rates = [each.memory_rate for each in live if each.memory_rate is not None]

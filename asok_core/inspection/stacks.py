@@ -30,7 +30,7 @@ _THREAD = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-fA-F]+)\b")
 _FRAME = re.compile(r'^ {2}File (?:"(.*)"|\?\?\?), line (\d+|\?\?\?) in (.*)$')
 
 
-class Frame(NamedTuple):
+class StackFrame(NamedTuple):
     """Where a call is. ``line`` is 0 where it is not known."""
 
     file: str
@@ -38,11 +38,11 @@ class Frame(NamedTuple):
     function: str
 
 
-Stack = tuple[Frame, ...]
+Stack = tuple[StackFrame, ...]
 """The innermost call first."""
 
 
-class Sample(NamedTuple):
+class StackSample(NamedTuple):
     """A stack, and in how many samples it was found."""
 
     times: int
@@ -65,7 +65,7 @@ class JobStack:
     """How long the job had been in that phase."""
     held: bool = False
     """Whether no Python code ran in the process: some thread holds the interpreter in C code."""
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[StackSample, ...] = ()
     """Different stacks, the most frequent first."""
     problem: str = ""
 
@@ -80,13 +80,13 @@ class JobStack:
         return self.taken > 1 and len(self.samples) == 1 and bool(self.samples[0].stack)
 
 
-def shortened(frames: Iterable[Frame]) -> Stack:
+def shortened(frames: Iterable[StackFrame]) -> Stack:
     """A stack without the frames of the worker that called the task, within the limits of its size.
 
     Where there is nothing else, those are kept.
     """
     whole = [
-        Frame(_end(each.file, LONGEST_PATH), each.line, each.function[:LONGEST_FUNCTION])
+        StackFrame(_end(each.file, LONGEST_PATH), each.line, each.function[:LONGEST_FUNCTION])
         for each in frames
     ]
     kept = len(whole)
@@ -107,7 +107,7 @@ def stack_in_dump(dump: str, ident: int) -> Stack:
     and under the number that its successor has now. Lines that are no frames are skipped: newer
     releases of Python add some.
     """
-    found: list[Frame] = []
+    found: list[StackFrame] = []
     inside = begins = False
     for line in dump.splitlines():
         if head := _THREAD.match(line):
@@ -117,19 +117,19 @@ def stack_in_dump(dump: str, ident: int) -> Stack:
                 found, begins = [], False
             file, number, function = frame.groups()
             found.append(
-                Frame(file or "???", int(number) if number.isdigit() else 0, function or "???")
+                StackFrame(file or "???", int(number) if number.isdigit() else 0, function or "???")
             )
         elif inside and not line.startswith("  "):
             inside = False
     return shortened(found)
 
 
-def merged(stacks: Iterable[Stack]) -> tuple[Sample, ...]:
+def merged(stacks: Iterable[Stack]) -> tuple[StackSample, ...]:
     """Equal stacks once each, the most frequent first."""
-    return tuple(Sample(count, stack) for stack, count in Counter(stacks).most_common())
+    return tuple(StackSample(count, stack) for stack, count in Counter(stacks).most_common())
 
 
-def by_innermost(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+def by_innermost(samples: Sequence[StackSample]) -> tuple[StackSample, ...]:
     """One sample for each innermost function, with the most frequent stack that ends there."""
     counts: Counter[tuple[str, str]] = Counter()
     stacks: dict[tuple[str, str], Stack] = {}
@@ -137,7 +137,7 @@ def by_innermost(samples: Sequence[Sample]) -> tuple[Sample, ...]:
         where = (stack[0].file, stack[0].function) if stack else ("", "")
         counts[where] += times
         stacks.setdefault(where, stack)
-    return tuple(Sample(count, stacks[where]) for where, count in counts.most_common())
+    return tuple(StackSample(count, stacks[where]) for where, count in counts.most_common())
 
 
 class KeptStack(NamedTuple):
@@ -181,7 +181,7 @@ def stack_of(value: Any) -> Stack:
     for each in value[:MOST_FRAMES]:
         match each:
             case [str(file), int(line), str(function)]:
-                frames.append(Frame(file[:LONGEST_PATH], line, function[:LONGEST_FUNCTION]))
+                frames.append(StackFrame(file[:LONGEST_PATH], line, function[:LONGEST_FUNCTION]))
             case _:
                 return ()
     return tuple(frames)
@@ -214,7 +214,7 @@ def decode_answer(text: bytes, job_id: str) -> JobStack:
             float(seconds) if isinstance(seconds, int | float) else None,
             held=known["held"] is True,
             samples=tuple(
-                Sample(max(int(count), 1), stack_of(stack))
+                StackSample(max(int(count), 1), stack_of(stack))
                 for count, stack in known["samples"][:MOST_SAMPLES]
             ),
             problem=str(known["problem"])[:500],
@@ -223,7 +223,7 @@ def decode_answer(text: bytes, job_id: str) -> JobStack:
         return JobStack(job_id, problem="the answer of its worker cannot be read")
 
 
-def _text(stack: Sequence[Frame]) -> str:
+def _text(stack: Sequence[StackFrame]) -> str:
     return json.dumps(stack, separators=(",", ":"))
 
 
@@ -231,5 +231,5 @@ def _end(text: str, most: int) -> str:
     return text if len(text) <= most else f"...{text[3 - most :]}"
 
 
-def _is_threading(frame: Frame) -> bool:
+def _is_threading(frame: StackFrame) -> bool:
     return _THREADING.search(frame.file) is not None

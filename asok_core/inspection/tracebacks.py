@@ -26,7 +26,7 @@ _FRAME = re.compile(r'^ *File ".*", line \d+')
 _CUT = "... (cut)"
 
 
-class Raised(NamedTuple):
+class RaisedException(NamedTuple):
     """One exception of a chain. ``line`` is ``Type: text``, ``frame`` the innermost frame and its code.
 
     ``relation`` is how it follows from the one before: ``caused``, ``handling`` or nothing. ``inside`` are
@@ -39,19 +39,19 @@ class Raised(NamedTuple):
     inside: tuple[str, ...] = ()
 
 
-class Chain(NamedTuple):
+class ExceptionChain(NamedTuple):
     """The exceptions of a traceback, the first that was raised first. ``whole``: none was cut off."""
 
-    raised: tuple[Raised, ...]
+    raised: tuple[RaisedException, ...]
     whole: bool = True
 
     @property
-    def root(self) -> Raised | None:
+    def root(self) -> RaisedException | None:
         """The exception that was raised first, as far as the text goes back."""
         return self.raised[0] if self.raised else None
 
     @property
-    def outermost(self) -> Raised | None:
+    def outermost(self) -> RaisedException | None:
         """The exception that the worker got."""
         return self.raised[-1] if self.raised else None
 
@@ -62,7 +62,7 @@ def last_line(text: str | None) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def chain_of(text: str) -> Chain:
+def chain_of(text: str) -> ExceptionChain:
     """The chain of a traceback, or of a single line that says what was raised."""
     whole = len(text) <= LONGEST and not text.startswith(_CUT)
     parts = _BETWEEN.split(text[-LONGEST:])
@@ -73,27 +73,31 @@ def chain_of(text: str) -> Chain:
         for block, relation in zip(blocks, relations, strict=True)
         if (found := _raised(block.splitlines()))
     ]
-    return Chain(tuple(raised), whole and len(parts) // 2 < MOST)
+    return ExceptionChain(tuple(raised), whole and len(parts) // 2 < MOST)
 
 
-def _raised(lines: Sequence[str]) -> Raised | None:
+def _raised(lines: Sequence[str]) -> RaisedException | None:
     """The exception of a block, which may be a group."""
     group = next((at for at, line in enumerate(lines) if _is_group(line)), None)
     # Of a group the first level is its own; what it holds is indented further.
     return _alone("\n".join(lines)) if group is None else _of_group(lines[group:])
 
 
-def _alone(text: str) -> Raised | None:
+def _alone(text: str) -> RaisedException | None:
     """What follows the last frame, or the last line."""
     lines = text.splitlines()
     frames = [at for at, line in enumerate(lines) if _FRAME.match(line)]
     if not frames:
         texts = [line.strip() for line in lines if line.strip() and line.strip() != _CUT]
-        return Raised(texts[-1]) if texts else None
+        return RaisedException(texts[-1]) if texts else None
     last = frames[-1]
     end = _end_of_frame(lines, last)
     message = next((line.strip() for line in lines[end:] if line.strip()), "")
-    return Raised(message, tuple(line.rstrip() for line in lines[last:end])) if message else None
+    return (
+        RaisedException(message, tuple(line.rstrip() for line in lines[last:end]))
+        if message
+        else None
+    )
 
 
 def _end_of_frame(lines: Sequence[str], start: int) -> int:
@@ -109,7 +113,7 @@ def _is_group(line: str) -> bool:
     return line.strip() == "+ Exception Group Traceback (most recent call last):"
 
 
-def _of_group(lines: Sequence[str]) -> Raised | None:
+def _of_group(lines: Sequence[str]) -> RaisedException | None:
     """The group itself, and the exceptions in it: blocks behind a margin that is two cells deeper."""
     margin = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
     own, blocks = [], list[list[str]]()

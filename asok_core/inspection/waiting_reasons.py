@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from asok_core.errors import BadSignature
 from asok_core.inspection import reasons, worker_reasons
 from asok_core.inspection.command_lines import operands
-from asok_core.inspection.job_case import Case
+from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.phrases import be, counted
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.server_reasons import of_server
@@ -22,7 +22,7 @@ _TAKES_TURNS = ("slots_busy", "earlier_queues")
 """Reasons for which a job that is the next of its queue still waits."""
 
 
-def pending(case: Case) -> Iterator[Reason]:
+def pending(case: JobCase) -> Iterator[Reason]:
     """What a job in its queue waits for."""
     held_up = list(reasons.of_queue(case.queue, case.snapshot, case.activities))
     yield from held_up
@@ -45,7 +45,7 @@ def pending(case: Case) -> Iterator[Reason]:
         yield _next(case)
 
 
-def _next(case: Case) -> Reason:
+def _next(case: JobCase) -> Reason:
     if case.is_new:
         return Reason(
             "next", f"it is the next job of queue {case.queue!r}: a worker is about to claim it"
@@ -57,7 +57,7 @@ def _next(case: Case) -> Reason:
     )  # fmt: skip
 
 
-def delayed_state(case: Case) -> str:
+def delayed_state(case: JobCase) -> str:
     """What it waits for."""
     retrying = case.record is not None and case.record.status == Status.RETRYING
     if retrying or (case.job is not None and (case.job.retry_count or case.job.postponements)):
@@ -65,7 +65,7 @@ def delayed_state(case: Case) -> str:
     return "scheduled"
 
 
-def delayed(case: Case) -> Iterator[Reason]:
+def delayed(case: JobCase) -> Iterator[Reason]:
     """Why it is delayed, and what holds it up where it is due already."""
     due = case.detail.due_at
     if not case.snapshot.knows_workers:
@@ -87,7 +87,7 @@ def delayed(case: Case) -> Iterator[Reason]:
     yield from _releases(case)
 
 
-def _releases(case: Case) -> Iterator[Reason]:
+def _releases(case: JobCase) -> Iterator[Reason]:
     """That its next attempt may run on another release than the last, where workers run several."""
     # A worker that postpones a job for its signature has not run it, but still writes its release.
     ran = case.record is not None and case.record.started_at is not None
@@ -103,7 +103,7 @@ def _releases(case: Case) -> Iterator[Reason]:
     )  # fmt: skip
 
 
-def _late(case: Case, due: float) -> Iterator[Reason]:
+def _late(case: JobCase, due: float) -> Iterator[Reason]:
     yield from of_server(case.snapshot)
     live = case.snapshot.has_live_worker
     evidence: dict[str, str | int | float] = {"due_at": due, "overdue": case.snapshot.due}
@@ -133,7 +133,7 @@ def _remedy_of(error: str) -> str:
     return "" if error else "the log of the worker states why"
 
 
-def _not_run(case: Case) -> bool:
+def _not_run(case: JobCase) -> bool:
     """Whether a worker postponed it without a start, as for its signature: only its record says so."""
     record = case.record
     return (
@@ -145,7 +145,7 @@ def _not_run(case: Case) -> bool:
     )
 
 
-def _postponed(case: Case, evidence: Mapping[str, str | int | float]) -> Reason:
+def _postponed(case: JobCase, evidence: Mapping[str, str | int | float]) -> Reason:
     error = last_line(case.record.error if case.record else None)
     # Without its record it is not known whether a worker could not run it or its task requested that.
     who = "a worker postponed it" if case.record is not None else "it was postponed"
@@ -155,7 +155,7 @@ def _postponed(case: Case, evidence: Mapping[str, str | int | float]) -> Reason:
     )  # fmt: skip
 
 
-def _why_delayed(case: Case, due: float | None) -> Reason:
+def _why_delayed(case: JobCase, due: float | None) -> Reason:
     evidence: dict[str, str | int | float] = {} if due is None else {"due_at": due}
     # The attempt that failed last is not among them where a worker of the framework made it.
     later = case.record is not None and case.record.later_attempt

@@ -20,7 +20,7 @@ _AWAITED = (Awaitable, Coroutine, asyncio.Future, asyncio.Task, concurrent.futur
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class EvaluatedAnnotation:
     """An evaluated annotation; ``problem`` says why it could not be evaluated."""
 
     type: Any = NOTHING
@@ -31,7 +31,7 @@ class Hint:
         """Whether there is an annotation, and it could be evaluated."""
         return self.type is not NOTHING
 
-    def needed(self) -> Hint:
+    def needed(self) -> EvaluatedAnnotation:
         """This hint if it is usable. Raises TypeError with the reason otherwise."""
         if not self.usable:
             raise TypeError(self.problem or "there is no annotation")
@@ -68,7 +68,7 @@ class Annotations:
             for each in self._parameters.values()
             if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
         ]
-        self._hints: dict[str, Hint] = {}
+        self._hints: dict[str, EvaluatedAnnotation] = {}
 
     @property
     def names(self) -> Collection[str]:
@@ -89,31 +89,33 @@ class Annotations:
     def _variable(self, kind: Any) -> inspect.Parameter | None:
         return next((each for each in self._parameters.values() if each.kind is kind), None)
 
-    def hint(self, parameter: inspect.Parameter) -> Hint:
+    def hint(self, parameter: inspect.Parameter) -> EvaluatedAnnotation:
         """The annotation of a parameter."""
         if parameter.name not in self._hints:
             self._hints[parameter.name] = self._evaluated(parameter.annotation)
         return self._hints[parameter.name]
 
     @cached_property
-    def result(self) -> Hint:
+    def result(self) -> EvaluatedAnnotation:
         """The annotation of the result; of a coroutine, of what it returns when awaited."""
         hint = self._evaluated(self._returns)
         while typing.get_origin(hint.type) in _AWAITED:
-            hint = Hint(typing.get_args(hint.type)[-1])
+            hint = EvaluatedAnnotation(typing.get_args(hint.type)[-1])
         return hint
 
-    def _evaluated(self, annotation: Any) -> Hint:
+    def _evaluated(self, annotation: Any) -> EvaluatedAnnotation:
         if annotation is NOTHING:
-            return Hint()
+            return EvaluatedAnnotation()
         # One at a time: a name that only type checkers import must not affect the others.
         holder = SimpleNamespace(
             __annotations__={"it": annotation}, __type_params__=self._type_params
         )
         try:
-            return Hint(typing.get_type_hints(holder, self._scope, include_extras=True)["it"])
+            return EvaluatedAnnotation(
+                typing.get_type_hints(holder, self._scope, include_extras=True)["it"]
+            )
         except Exception as error:  # noqa: BLE001 - an annotation can be any expression
-            return Hint(problem=f"{type(error).__name__}: {error}"[:200])
+            return EvaluatedAnnotation(problem=f"{type(error).__name__}: {error}"[:200])
 
 
 _known: WeakKeyDictionary[Callable[..., Any], Annotations] = WeakKeyDictionary()

@@ -15,10 +15,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asok_core.errors import AsokError
-from asok_core.jobs.plain import MOST_KEYS, Flaw, UncarriedError, described, flaw_in, is_plain
+from asok_core.jobs.plain import (
+    MOST_KEYS,
+    EncodingProblem,
+    UncarriedError,
+    described,
+    flaw_in,
+    is_plain,
+)
 
 if TYPE_CHECKING:
-    from asok_core.jobs.annotations import Annotations, Hint
+    from asok_core.jobs.annotations import Annotations, EvaluatedAnnotation
 
 Function = Callable[..., Any]
 
@@ -26,7 +33,7 @@ Function = Callable[..., Any]
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
-class Sent(NamedTuple):
+class EncodedArguments(NamedTuple):
     """Encoded arguments of a job. ``typed`` are the parameters whose values are converted back."""
 
     args: tuple[Any, ...]
@@ -50,14 +57,16 @@ NO_RESULT = Result()
 _CONSTANTS = {None: Result("null"), False: Result("false"), True: Result("true")}
 
 
-def encode_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sent:
+def encode_arguments(
+    function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> EncodedArguments:
     """Encode the arguments of a call for its job.
 
     Raises TypeError that names the argument which cannot be encoded, and the path inside it.
     """
     flaws = _flaws(args, kwargs)
     if not flaws:
-        return Sent(args, kwargs)
+        return EncodedArguments(args, kwargs)
     from asok_core.jobs.annotations import annotations_of
 
     notes = annotations_of(function)
@@ -68,7 +77,7 @@ def encode_arguments(function: Function, args: tuple[Any, ...], kwargs: Mapping[
         if expression in flaws or (parameter is not None and parameter.name in typed):
             given[expression] = _sent(notes, expression, value, flaws.get(expression))
     sent = tuple(given[at] for at in range(len(args)))
-    return Sent(sent, {name: given[name] for name in kwargs}, tuple(sorted(typed)))
+    return EncodedArguments(sent, {name: given[name] for name in kwargs}, tuple(sorted(typed)))
 
 
 def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -88,10 +97,10 @@ def _expressions(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tup
     yield from kwargs.items()
 
 
-def _flaws(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[int | str, Flaw]:
+def _flaws(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[int | str, EncodingProblem]:
     if len(kwargs) > MOST_KEYS:
         raise TypeError(f"the call has {len(kwargs):,} named arguments, more than {MOST_KEYS:,}")
-    found: dict[int | str, Flaw] = {}
+    found: dict[int | str, EncodingProblem] = {}
     for expression, value in _expressions(args, kwargs):
         if not is_plain(value):
             flaw = flaw_in(value)
@@ -100,7 +109,9 @@ def _flaws(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[int | str, Fl
     return found
 
 
-def _sent(notes: Annotations, expression: int | str, value: Any, flaw: Flaw | None) -> Any:
+def _sent(
+    notes: Annotations, expression: int | str, value: Any, flaw: EncodingProblem | None
+) -> Any:
     parameter = notes.parameter(expression)
     hint = None if parameter is None else notes.hint(parameter)
     try:
@@ -122,7 +133,9 @@ def _label(expression: int | str, parameter: inspect.Parameter | None = None) ->
     return f"argument {parameter.name!r}"
 
 
-def _advice(flaw: Flaw, hint: Hint | None, annotate: str, verb: str) -> str:
+def _advice(
+    flaw: EncodingProblem, hint: EvaluatedAnnotation | None, annotate: str, verb: str
+) -> str:
     alternative = f"{verb} {flaw.instead}"
     if not flaw.typed:
         return alternative
@@ -133,7 +146,7 @@ def _advice(flaw: Flaw, hint: Hint | None, annotate: str, verb: str) -> str:
     return f"name its type in the annotation {hint}, or {alternative}"
 
 
-def _carried(value: Any, hint: Hint | None, flaw: Flaw | None) -> Any:
+def _carried(value: Any, hint: EvaluatedAnnotation | None, flaw: EncodingProblem | None) -> Any:
     """The plain value for a value in which ``flaw`` was found. Raises UncarriedError."""
     if flaw is not None and (hint is None or not hint.usable or not flaw.typed):
         raise UncarriedError(flaw)
@@ -145,7 +158,9 @@ def _carried(value: Any, hint: Hint | None, flaw: Flaw | None) -> Any:
     try:
         return to_plain(value, hint, flaw)
     except RecursionError:
-        raise UncarriedError(Flaw((), "is nested too deeply", "a flatter value")) from None
+        raise UncarriedError(
+            EncodingProblem((), "is nested too deeply", "a flatter value")
+        ) from None
 
 
 def decode_arguments(

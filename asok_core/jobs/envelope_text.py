@@ -40,7 +40,7 @@ def envelope_size(text: str) -> int:
     return SKELETON + len(text) + text.count('"') + text.count("\\")
 
 
-class Parsed(NamedTuple):
+class EnvelopeParts(NamedTuple):
     """The parts of an element. Without ``signature`` it is unsigned; a bare job has no ``text``.
 
     ``original`` are the bytes that a dead job keeps unchanged because they were not an envelope.
@@ -53,12 +53,14 @@ class Parsed(NamedTuple):
     original: bytes | None = None
 
 
-def parse(raw: bytes) -> Parsed:
+def parse(raw: bytes) -> EnvelopeParts:
     """Parse an element. Raises MalformedEnvelope also if it is ambiguous."""
     written = parse_written(raw)
     if written is not None:
         version, text, signature = written
-        return Parsed({"v": version, "job": text, "sig": signature}, version, text, signature)
+        return EnvelopeParts(
+            {"v": version, "job": text, "sig": signature}, version, text, signature
+        )
     return parse_any(raw)
 
 
@@ -82,16 +84,16 @@ def parse_written(raw: bytes) -> tuple[Version, str, str] | None:
     return version, text, signature
 
 
-def parse_any(raw: bytes) -> Parsed:
+def parse_any(raw: bytes) -> EnvelopeParts:
     """Parse an element in any format, as other programs may have written it."""
     fields = load_object(raw, unique=True)
     text, signature = fields.get("job"), fields.get("sig")
     if "raw" in fields or "raw64" in fields:
         if len(fields.keys() & CONTENTS) > 1:
             raise MalformedEnvelope("it has other keys besides 'raw'")
-        return Parsed(fields, original=_original(fields))
+        return EnvelopeParts(fields, original=_original(fields))
     if text is None and signature is None:
-        return Parsed(fields)
+        return EnvelopeParts(fields)
     if not isinstance(text, str) or not (signature is None or isinstance(signature, str)):
         raise MalformedEnvelope("'job' and 'sig' of the envelope are not both text")
     said = fields.get("v")
@@ -100,7 +102,7 @@ def parse_any(raw: bytes) -> Parsed:
     if version is None:
         shown = said if type(said) is int else described(said)
         raise MalformedEnvelope(f"the envelope's 'v' is {shown!s:.40}; it must be 1 or 2")
-    return Parsed(fields, version, text, signature)
+    return EnvelopeParts(fields, version, text, signature)
 
 
 def _original(fields: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from asok_core.errors import PayloadTooLarge
 from asok_core.jobs.calls import Call, function_of
-from asok_core.jobs.codec import Sent, encode_arguments
+from asok_core.jobs.codec import EncodedArguments, encode_arguments
 from asok_core.jobs.envelope import seal_text
 from asok_core.jobs.envelope_text import SKELETON, envelope_size
 from asok_core.jobs.job import Job, new_id, new_ids
@@ -75,7 +75,7 @@ class JobWriter:
     def _written(
         self,
         checked: CheckedCall,
-        arguments: Sent | None,
+        arguments: EncodedArguments | None,
         job_id: str,
         now: float,
         request: Mapping[str, Any] | None,
@@ -91,7 +91,7 @@ class JobWriter:
         return OutgoingJob(job, sendable_text(job, self._limit), self._keyring)
 
 
-def _encoded(call: Call) -> Sent | None:
+def _encoded(call: Call) -> EncodedArguments | None:
     """The arguments of a call as they are sent; None if that is as they are."""
     for value in (*call.args, *call.kwargs.values()):
         if not is_plain(value):

@@ -30,7 +30,7 @@ _KEYS = frozenset({int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class EncodingProblem:
     """Why JSON cannot encode a value.
 
     ``path`` leads to the part of it that is at fault, ``reason`` is the fault, and ``instead`` what
@@ -48,9 +48,9 @@ class Flaw:
         whole = "".join(self.path).removeprefix(".")
         return whole if len(whole) <= 200 else f"{whole[:100]}...{whole[-100:]}"
 
-    def within(self, step: str) -> Flaw:
+    def within(self, step: str) -> EncodingProblem:
         """The same flaw, relative to the value that contains this one under ``step``."""
-        return Flaw((step, *self.path), self.reason, self.instead, self.typed)
+        return EncodingProblem((step, *self.path), self.reason, self.instead, self.typed)
 
     def __str__(self) -> str:
         return f": {self.expression} {self.reason}" if self.path else f" {self.reason}"
@@ -59,7 +59,7 @@ class Flaw:
 class UncarriedError(Exception):
     """A value cannot be sent as it is."""
 
-    def __init__(self, flaw: Flaw) -> None:
+    def __init__(self, flaw: EncodingProblem) -> None:
         super().__init__(str(flaw))
         self.flaw = flaw
 
@@ -74,17 +74,19 @@ def is_plain(value: Any) -> bool:
     return kind in _KEPT or (kind is int and _BELOW < value < _ABOVE)
 
 
-def flaw_in(value: object) -> Flaw | None:
+def flaw_in(value: object) -> EncodingProblem | None:
     """The first part of a value that JSON cannot encode exactly, or None if it is plain."""
     try:
         return _flaw(value, DEEPEST)
     except _TooDeepError:
         return _too_deep(value)
     except RecursionError:
-        return Flaw((), "is nested too deeply for the rest of the stack", "a flatter value")
+        return EncodingProblem(
+            (), "is nested too deeply for the rest of the stack", "a flatter value"
+        )
 
 
-def _flaw(value: Any, levels: int) -> Flaw | None:
+def _flaw(value: Any, levels: int) -> EncodingProblem | None:
     kind = type(value)
     if kind in _KEPT:
         return None
@@ -92,7 +94,9 @@ def _flaw(value: Any, levels: int) -> Flaw | None:
         return None if _BELOW < value < _ABOVE else _LONG_INTEGER
     if kind is float:
         return (
-            None if math.isfinite(value) else Flaw((), f"is {value}{_NOT_JSON}", "None or a string")
+            None
+            if math.isfinite(value)
+            else EncodingProblem((), f"is {value}{_NOT_JSON}", "None or a string")
         )
     if kind is list:
         return _flaw_of_list(value, levels)
@@ -101,7 +105,7 @@ def _flaw(value: Any, levels: int) -> Flaw | None:
     return flaw_of_kind(value)
 
 
-def _flaw_of_list(values: list[Any], levels: int) -> Flaw | None:
+def _flaw_of_list(values: list[Any], levels: int) -> EncodingProblem | None:
     if not levels:
         raise _TooDeepError
     # Most lists have one type, and are checked without a loop in Python.
@@ -117,17 +121,17 @@ def _flaw_of_list(values: list[Any], levels: int) -> Flaw | None:
     return None
 
 
-def _flaw_of_dict(values: dict[Any, Any], levels: int) -> Flaw | None:
+def _flaw_of_dict(values: dict[Any, Any], levels: int) -> EncodingProblem | None:
     for key in values:
         if type(key) is not str:
             arrives = ", which would arrive as a string" if type(key) in _KEYS else _NOT_JSON
             reason = f"has the key {shown_key(key)}{arrives}"
-            return Flaw((), reason, "keys that are strings", typed=True)
+            return EncodingProblem((), reason, "keys that are strings", typed=True)
     if not levels:
         raise _TooDeepError
     if len(values) > MOST_KEYS:
         reason = f"has {len(values):,} keys, more than {MOST_KEYS:,}"
-        return Flaw((), reason, "a list, or an id that the task looks up")
+        return EncodingProblem((), reason, "a list, or an id that the task looks up")
     for key, each in values.items():
         kind = type(each)
         if kind in _KEPT or (kind is int and _BELOW < each < _ABOVE):
@@ -138,15 +142,17 @@ def _flaw_of_dict(values: dict[Any, Any], levels: int) -> Flaw | None:
     return None
 
 
-_LONG_INTEGER = Flaw(
+_LONG_INTEGER = EncodingProblem(
     (), f"is an integer of more than {MOST_DIGITS:,} digits{_NOT_JSON}", "a string"
 )
 
 
-def _too_deep(value: object) -> Flaw:
+def _too_deep(value: object) -> EncodingProblem:
     if _contains_itself(value):
-        return Flaw((), f"contains itself{_NOT_JSON}", "a value without a cycle")
-    return Flaw((), f"is nested more than {DEEPEST} levels deep{_NOT_JSON}", "a flatter value")
+        return EncodingProblem((), f"contains itself{_NOT_JSON}", "a value without a cycle")
+    return EncodingProblem(
+        (), f"is nested more than {DEEPEST} levels deep{_NOT_JSON}", "a flatter value"
+    )
 
 
 def _contains_itself(value: object) -> bool:
@@ -224,7 +230,7 @@ _SUBCLASSED: tuple[type, ...] = (str, int, float, list, dict)
 _RECORDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__")
 
 
-def flaw_of_kind(value: object, reason: str = "") -> Flaw:
+def flaw_of_kind(value: object, reason: str = "") -> EncodingProblem:
     """The flaw of a value of an unsupported type: what it is, and what to pass."""
     # Not isinstance(): it reads __class__, which a proxy may override or which may raise.
     kind = type(value)
@@ -236,14 +242,14 @@ def flaw_of_kind(value: object, reason: str = "") -> Flaw:
             reason = f"is {described(value)} and would arrive as {arrives}"
     for kinds, words in _TYPED:
         if issubclass(kind, kinds):
-            return Flaw((), reason, words, typed=True)
+            return EncodingProblem((), reason, words, typed=True)
     if any(hasattr(kind, each) for each in _RECORDS):
-        return Flaw((), reason, "a dict", typed=True)
+        return EncodingProblem((), reason, "a dict", typed=True)
     if base is not None or issubclass(kind, Mapping):
-        return Flaw((), reason, f"a plain {'dict' if base is None else base.__name__}")
+        return EncodingProblem((), reason, f"a plain {'dict' if base is None else base.__name__}")
     if is_lazy(kind):
-        return Flaw((), reason, "a list")
-    return Flaw((), reason, "numbers, strings, lists and dicts, or an id")
+        return EncodingProblem((), reason, "a list")
+    return EncodingProblem((), reason, "numbers, strings, lists and dicts, or an id")
 
 
 _LAZY = (map, filter, zip, enumerate, Generator, AsyncGenerator)

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any, get_origin
 
-from asok_core.jobs.annotations import Hint
+from asok_core.jobs.annotations import EvaluatedAnnotation
 from asok_core.jobs.plain import (
-    Flaw,
+    EncodingProblem,
     UncarriedError,
     described,
     flaw_in,
@@ -34,7 +34,7 @@ class _UnsupportedError(Exception):
         self.value = value
 
 
-def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
+def to_plain(value: object, hint: EvaluatedAnnotation, flaw: EncodingProblem | None) -> Any:
     """Convert a typed value to a plain one, from which ``hint`` restores it exactly.
 
     ``flaw`` is why JSON alone cannot encode it. Raises UncarriedError.
@@ -45,7 +45,9 @@ def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
         path = _path_to(value, error.value)
         raise UncarriedError(dataclasses.replace(flaw_of_kind(error.value), path=path)) from None
     except Exception as error:  # attributes of the application's types may raise anything
-        raise UncarriedError(Flaw((), f"cannot be encoded: {line_of(error)}", _OTHER)) from error
+        raise UncarriedError(
+            EncodingProblem((), f"cannot be encoded: {line_of(error)}", _OTHER)
+        ) from error
     left = flaw_in(plain)
     if left is not None:
         raise UncarriedError(dataclasses.replace(left, typed=False))
@@ -55,10 +57,10 @@ def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
         reason = f"and its annotation {hint} cannot restore it: {line_of(error)}"
         first = flaw or flaw_of_kind(value)
         reason = f"{first.reason}, {reason}"
-        raise UncarriedError(Flaw(first.path, reason, first.instead)) from error
+        raise UncarriedError(EncodingProblem(first.path, reason, first.instead)) from error
     except Exception as error:  # as may its __post_init__
         reason = f"is {described(value)} and does not fit the annotation {hint}: {line_of(error)}"
-        raise UncarriedError(Flaw((), reason, "a value of that type")) from error
+        raise UncarriedError(EncodingProblem((), reason, "a value of that type")) from error
     change = difference(value, back)
     if change is not None:
         raise UncarriedError(change)
@@ -68,7 +70,7 @@ def to_plain(value: object, hint: Hint, flaw: Flaw | None) -> Any:
 _OTHER = "numbers, strings, lists and dicts"
 
 
-def to_typed(plain: object, hint: Hint) -> Any:
+def to_typed(plain: object, hint: EvaluatedAnnotation) -> Any:
     """Convert a plain value back to a typed one, by an annotation.
 
     Raises TypeError for an unusable annotation, ValueError (msgspec's ValidationError) for a value
@@ -117,7 +119,7 @@ def _as_json_would(plain: Any) -> Any:
 _JSON = frozenset({str, int, float, bool, type(None), list, dict})
 
 
-def difference(sent: Any, back: Any) -> Flaw | None:
+def difference(sent: Any, back: Any) -> EncodingProblem | None:
     """The first difference between a value and its decoded copy; None if they are the same.
 
     An integer may become the float of the same value, if the annotation is float.
@@ -139,7 +141,7 @@ def difference(sent: Any, back: Any) -> Flaw | None:
 
 def _difference_of_parts(
     sent: Any, parts: tuple[tuple[str, Any], ...], others: tuple[tuple[str, Any], ...]
-) -> Flaw | None:
+) -> EncodingProblem | None:
     if len(parts) != len(others):
         return flaw_of_kind(sent, "would arrive with another length")
     for (step, mine), (_, other) in zip(parts, others, strict=True):
@@ -149,27 +151,33 @@ def _difference_of_parts(
     return None
 
 
-def _difference_of_kinds(sent: Any, back: Any) -> Flaw | None:
+def _difference_of_kinds(sent: Any, back: Any) -> EncodingProblem | None:
     if type(sent) is int and type(back) is float and sent == back:
         return None
     reason = f"is {described(sent)} and would arrive as {described(back)}"
-    return Flaw((), reason, described(back)) if type(sent) in _JSON else flaw_of_kind(sent, reason)
+    return (
+        EncodingProblem((), reason, described(back))
+        if type(sent) in _JSON
+        else flaw_of_kind(sent, reason)
+    )
 
 
-def _difference_of_dicts(sent: dict[Any, Any], back: dict[Any, Any]) -> Flaw | None:
+def _difference_of_dicts(sent: dict[Any, Any], back: dict[Any, Any]) -> EncodingProblem | None:
     if len(sent) != len(back):
-        return Flaw((), "would arrive without some of its keys", "other keys", typed=True)
+        return EncodingProblem(
+            (), "would arrive without some of its keys", "other keys", typed=True
+        )
     for (key, mine), (arrived, other) in zip(sent.items(), back.items(), strict=True):
         if difference(key, arrived) is not None:
             reason = f"has the key {shown_key(key)}, which would arrive as {shown_key(arrived)}"
-            return Flaw((), reason, "keys that are strings", typed=True)
+            return EncodingProblem((), reason, "keys that are strings", typed=True)
         change = difference(mine, other)
         if change is not None:
             return change.within(key_step(key))
     return None
 
 
-def _difference_of_sets(sent: Any, back: Any) -> Flaw | None:
+def _difference_of_sets(sent: Any, back: Any) -> EncodingProblem | None:
     arrived = {each: each for each in back}
     for each in sent:
         change = None

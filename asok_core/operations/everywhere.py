@@ -38,7 +38,7 @@ def pages(read: Callable[[int, int], Page]) -> Iterator[Sequence[Row]]:
         start += len(page.rows)
 
 
-class Everywhere:
+class AllJobs:
     """All jobs, wherever they are. ``gaps`` are what may be missing, once they were gone through.
 
     A job that moves from where is still to be read to where was read already is not met.

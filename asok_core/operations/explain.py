@@ -9,7 +9,7 @@ from asok_core.backends.roles import Reader
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection import reasons, worker_reasons
 from asok_core.inspection.audit import Activity
-from asok_core.inspection.elsewhere import Elsewhere
+from asok_core.inspection.elsewhere import RecordSearch
 from asok_core.inspection.error_groups import normalised_error
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.job_reasons import Explanation, explain_job, explain_unknown
@@ -39,7 +39,7 @@ Kind: TypeAlias = Literal["job", "queue", "queues", "worker"]
 Stacks: TypeAlias = Callable[[JobDetail, Snapshot], Sequence[JobStack]]
 
 
-class Explained(NamedTuple):
+class DatedExplanation(NamedTuple):
     """An explanation, of what it is, and when that was read (epoch seconds, Redis's clock)."""
 
     kind: Kind
@@ -76,7 +76,7 @@ class RecentOperations:
 
 def job(
     reader: Reader, name: str, *, namespace: str, redis: str, stacks: Stacks | None = None
-) -> Explained:
+) -> DatedExplanation:
     """Why the job with this id, or the only one whose id begins with it, is where it is.
 
     ``namespace`` and ``redis`` (a masked URL) say where it was looked for; ``stacks`` asks the worker of a
@@ -112,16 +112,18 @@ def known_job(
     redis: str,
     stacks: Sequence[JobStack] = (),
     figures: TaskHistory | None = None,
-    elsewhere: Elsewhere | None = None,
-) -> Explained:
+    elsewhere: RecordSearch | None = None,
+) -> DatedExplanation:
     """Why a job is where it is of which ``detail`` was read; None: it was not found."""
     if detail is None or detail.is_unknown:
         gaps = detail.gaps if detail is not None else ()
         unknown = explain_unknown(name, namespace, redis, elsewhere, gaps)
         # The note may be all that is left of it.
-        return _noted(Explained("job", name, snapshot.taken_at, unknown), snapshot, [on_job(name)])
+        return _noted(
+            DatedExplanation("job", name, snapshot.taken_at, unknown), snapshot, [on_job(name)]
+        )
     explanation = explain_job(detail, snapshot, operations, stacks, figures)
-    found = Explained("job", detail.id, snapshot.taken_at, explanation, detail)
+    found = DatedExplanation("job", detail.id, snapshot.taken_at, explanation, detail)
     return _noted(found, snapshot, _subjects_of(detail), detail.note)
 
 
@@ -151,12 +153,12 @@ def with_its_worker(
     return reader.job(detail.id) or detail, snapshot
 
 
-def queue(reader: Reader, name: str) -> Explained:
+def queue(reader: Reader, name: str) -> DatedExplanation:
     """Why the jobs of a queue that exists do not start at once. Raises Unreachable, Refused."""
     return known_queue(name, reader.snapshot(), RecentOperations().read(reader))
 
 
-def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
+def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> DatedExplanation:
     """Why the jobs of a queue of a snapshot do not start at once."""
     stats = reasons.queue_of(name, snapshot)
     found = ranked(reasons.of_queue(name, snapshot, operations))
@@ -166,16 +168,16 @@ def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -
         state = "no job is pending"
     else:
         state = f"{stats.pending:,} pending"
-    explained = Explained("queue", name, snapshot.taken_at, Explanation(state, found))
+    explained = DatedExplanation("queue", name, snapshot.taken_at, Explanation(state, found))
     return _noted(explained, snapshot, [on_queue(name)])
 
 
-def queues(reader: Reader) -> Explained:
+def queues(reader: Reader) -> DatedExplanation:
     """Why jobs of any queue do not start at once. Raises Unreachable, Refused."""
     return known_queues(reader.snapshot(), RecentOperations().read(reader))
 
 
-def known_queues(snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
+def known_queues(snapshot: Snapshot, operations: Sequence[Activity]) -> DatedExplanation:
     """Why jobs of any queue of a snapshot do not start at once: of each the reason that counts most."""
     found = ranked(reasons.of_all_queues(snapshot, operations))
     waiting = sum(each.pending > 0 for each in snapshot.queues)
@@ -184,7 +186,7 @@ def known_queues(snapshot: Snapshot, operations: Sequence[Activity]) -> Explaine
         if waiting
         else "no job is pending"
     )
-    explained = Explained("queues", ALL, snapshot.taken_at, Explanation(state, found))
+    explained = DatedExplanation("queues", ALL, snapshot.taken_at, Explanation(state, found))
     subjects = [on_queue(each.name) for each in snapshot.queues if each.pending or each.problem]
     return _noted(explained, snapshot, subjects)
 
@@ -201,11 +203,11 @@ def _subjects_of(detail: JobDetail) -> Iterator[NoteSubject]:
 
 
 def _noted(
-    found: Explained,
+    found: DatedExplanation,
     snapshot: Snapshot,
     subjects: Iterable[NoteSubject],
     own: OperatorNote | None = None,
-) -> Explained:
+) -> DatedExplanation:
     """The same with the notes on ``subjects``, after the one on the job itself."""
     notes = snapshot.notes
     others = (note for each in subjects if (note := notes.on(each)) is not None)
@@ -213,7 +215,7 @@ def _noted(
     return found._replace(notes=known, notes_problem=notes.problem)
 
 
-def worker(reader: Reader, name: str) -> Explained:
+def worker(reader: Reader, name: str) -> DatedExplanation:
     """Why a worker takes no jobs, or few. ``name``: its id, or the only id that begins so.
 
     Raises UsageError where no id, or several, begin so; Unreachable, Refused.
@@ -226,23 +228,23 @@ def worker(reader: Reader, name: str) -> Explained:
     return _known_worker(found[0], snapshot, RecentOperations().read(reader))
 
 
-def known_worker(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> Explained:
+def known_worker(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> DatedExplanation:
     """Why a worker takes no jobs, or few, whose id was in an earlier snapshot."""
     found = next((each for each in snapshot.workers if each.id == name), None)
     if found is not None:
         return _known_worker(found, snapshot, operations)
     state = "not known" if snapshot.workers_unread else "not registered"
     gone = Explanation(state, (worker_reasons.unregistered(name, snapshot),))
-    return Explained("worker", name, snapshot.taken_at, gone)
+    return DatedExplanation("worker", name, snapshot.taken_at, gone)
 
 
 def _known_worker(
     chosen: WorkerInfo, snapshot: Snapshot, operations: Sequence[Activity]
-) -> Explained:
+) -> DatedExplanation:
     found = ranked(worker_reasons.of_worker(chosen, snapshot, operations))
     slots = f"{chosen.running} of {chosen.slots} slots busy"
     state = "not known" if chosen.problem else slots
-    return Explained("worker", chosen.id, snapshot.taken_at, Explanation(state, found))
+    return DatedExplanation("worker", chosen.id, snapshot.taken_at, Explanation(state, found))
 
 
 def _which_worker(name: str, found: list[str], snapshot: Snapshot) -> str:

@@ -19,7 +19,7 @@ from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.states import Location, Status
-from asok_core.operations.everywhere import OPERATIONS, PAGE, Everywhere, Gaps, completed, pages
+from asok_core.operations.everywhere import OPERATIONS, PAGE, AllJobs, Gaps, completed, pages
 
 KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
@@ -129,7 +129,7 @@ def _by_reading(
     """The only job whose id begins so, of all that there are."""
     chosen = parse(word("id", name))
     # No other id begins with a whole one, which was looked for everywhere: only its record may be gone.
-    jobs = Everywhere(reader, reader.activity(OPERATIONS))
+    jobs = AllJobs(reader, reader.activity(OPERATIONS))
     rows = pages(reader.recent) if whole else jobs.rows(whole=False)
     found: dict[str, Row] = {}
     for looked, row in enumerate(chain.from_iterable(rows)):
@@ -207,7 +207,7 @@ def find(reader: Reader, words: str, snapshot: Snapshot) -> Iterator[SearchProgr
         return
     met = set[str]()
     operations = reader.activity(OPERATIONS)
-    everywhere = Everywhere(reader, operations)
+    everywhere = AllJobs(reader, operations)
     jobs = snapshot.pending + snapshot.delayed + snapshot.active + snapshot.dead
     total = jobs + sum(each.in_trash for each in operations)
     for names, whole in ((("id", "task", "error"), False), (("arg", "traceback"), True)):

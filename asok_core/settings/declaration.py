@@ -17,7 +17,7 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
 
 
-class Kind(NamedTuple, Generic[T]):
+class SettingKind(NamedTuple, Generic[T]):
     """A kind of value: how it is parsed, and a description of what is allowed.
 
     ``parse`` raises ValueError for invalid text; its message gives a reason where that is more than
@@ -40,7 +40,7 @@ class Setting(NamedTuple):
     """
 
     variables: tuple[str, ...]
-    kind: Kind[Any]
+    kind: SettingKind[Any]
     default: str | None
     description: str
 
@@ -61,7 +61,7 @@ class Setting(NamedTuple):
         return None if self.default is None else self.kind.parse(self.default)
 
 
-def setting(variables: str, kind: Kind[T], *, default: str | None, description: str) -> T:
+def setting(variables: str, kind: SettingKind[T], *, default: str | None, description: str) -> T:
     """Declare a dataclass field as a setting. mypy checks its annotation against ``kind``."""
     declared = Setting(tuple(variables.split()), kind, default, description)
     return cast(
@@ -74,7 +74,7 @@ def setting(variables: str, kind: Kind[T], *, default: str | None, description: 
     )
 
 
-def parse_option(flag: str, kind: Kind[T], text: str) -> T:
+def parse_option(flag: str, kind: SettingKind[T], text: str) -> T:
     """Return the value of a command-line option, whose kind is that of a setting.
 
     Raises:
@@ -86,11 +86,11 @@ def parse_option(flag: str, kind: Kind[T], text: str) -> T:
         raise UsageError(_invalid(flag, kind, text, error)) from None
 
 
-def _invalid(name: str, kind: Kind[Any], text: str, error: ValueError) -> str:
+def _invalid(name: str, kind: SettingKind[Any], text: str, error: ValueError) -> str:
     why = f" ({error})" if str(error) else ""
     return f"{name} is {kind.show(text)}{why}; it must be {kind.allowed}"
 
 
-def optional(kind: Kind[T]) -> Kind[T | None]:
+def optional(kind: SettingKind[T]) -> SettingKind[T | None]:
     """Return ``kind`` for a setting that may have no value."""
-    return cast("Kind[T | None]", kind._replace(blank_is_unset=True))
+    return cast("SettingKind[T | None]", kind._replace(blank_is_unset=True))

@@ -6,7 +6,7 @@ import re
 from typing import Literal, TypeVar, cast
 
 from asok_core.settings import durations, redis_url
-from asok_core.settings.declaration import Kind, shown
+from asok_core.settings.declaration import SettingKind, shown
 from asok_core.settings.durations import LONGEST_KEPT
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def is_text(value: str) -> bool:
     return True
 
 
-def whole_number(least: int, most: int) -> Kind[int]:
+def whole_number(least: int, most: int) -> SettingKind[int]:
     """Return the kind of whole numbers from ``least`` to ``most``."""
 
     def parse(text: str) -> int:
@@ -45,7 +45,7 @@ def whole_number(least: int, most: int) -> Kind[int]:
             raise ValueError
         return int(text)
 
-    return Kind(parse, f"a whole number from {least} to {most}")
+    return SettingKind(parse, f"a whole number from {least} to {most}")
 
 
 def parse_queue_name(text: str) -> str:
@@ -213,37 +213,41 @@ def _shown_url(text: str) -> str:
     return shown(redis_url.masked_url(text))
 
 
-BACKEND: Kind[Backend] = Kind(_parse_backend, "local, redis or eager", blank_is_unset=True)
-EVENTS_AGE = Kind(_parse_events_age, "from 1h to 3650d, as in 2h or 7d")
-DURATION = Kind(_parse_duration, durations.ALLOWED)
-ENVELOPE_FORM: Kind[EnvelopeForm] = Kind(
+BACKEND: SettingKind[Backend] = SettingKind(
+    _parse_backend, "local, redis or eager", blank_is_unset=True
+)
+EVENTS_AGE = SettingKind(_parse_events_age, "from 1h to 3650d, as in 2h or 7d")
+DURATION = SettingKind(_parse_duration, durations.ALLOWED)
+ENVELOPE_FORM: SettingKind[EnvelopeForm] = SettingKind(
     _parse_envelope_form, "both, v1 or v2", blank_is_unset=True
 )
-FLAG = Kind(_parse_flag, "1, 0, true, false, yes, no, on or off")
-FRACTION = Kind(_parse_fraction, "a fraction from 0 to 1")
-HANG_LIMIT = Kind(_parse_hang_limit, "0, or at least 10s, as in 90, 90s or 5m")
-LEASE = Kind(_parse_lease, "from 1s to 1d, as in 90, 90s or 5m")
-KEPT = Kind(_parse_kept, "from 1s to 3650d, as in 90, 90s, 2h or 7d")
-NAMESPACE = Kind(
+FLAG = SettingKind(_parse_flag, "1, 0, true, false, yes, no, on or off")
+FRACTION = SettingKind(_parse_fraction, "a fraction from 0 to 1")
+HANG_LIMIT = SettingKind(_parse_hang_limit, "0, or at least 10s, as in 90, 90s or 5m")
+LEASE = SettingKind(_parse_lease, "from 1s to 1d, as in 90, 90s or 5m")
+KEPT = SettingKind(_parse_kept, "from 1s to 3650d, as in 90, 90s, 2h or 7d")
+NAMESPACE = SettingKind(
     _parse_namespace,
     "made of letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})",
 )
-QUEUES = Kind(_parse_queues, "comma-separated queue names, at least one")
-RECORD_FORM: Kind[RecordForm] = Kind(_parse_record_form, "hash or framework", blank_is_unset=True)
-RELEASE = Kind(
+QUEUES = SettingKind(_parse_queues, "comma-separated queue names, at least one")
+RECORD_FORM: SettingKind[RecordForm] = SettingKind(
+    _parse_record_form, "hash or framework", blank_is_unset=True
+)
+RELEASE = SettingKind(
     _parse_release,
     "up to 64 letters, digits and . _ : / + - such as 4f2a1c or v1.8.2",
     blank_is_unset=True,
 )
-REDIS_URL = Kind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
-SECRET = Kind(_parse_secret, "UTF-8 text", _hidden, verbatim=True)
-SECRETS = Kind(_parse_secrets, "comma-separated keys", _hidden)
-SIZE = Kind(_parse_size, "a size in bytes such as 65536, 64KiB or 1MiB")
-TASK_MODULES = Kind(
+REDIS_URL = SettingKind(_parse_redis_url, redis_url.ALLOWED, _shown_url, blank_is_unset=True)
+SECRET = SettingKind(_parse_secret, "UTF-8 text", _hidden, verbatim=True)
+SECRETS = SettingKind(_parse_secrets, "comma-separated keys", _hidden)
+SIZE = SettingKind(_parse_size, "a size in bytes such as 65536, 64KiB or 1MiB")
+TASK_MODULES = SettingKind(
     _parse_task_modules,
     "comma-separated patterns, as in shop.*,billing.tasks,os:getpid, or *",
     blank_is_unset=True,
 )
-NAME_PATTERNS = Kind(
+NAME_PATTERNS = SettingKind(
     _parse_name_patterns, "comma-separated names, with * and ?, as in password,token,card*"
 )

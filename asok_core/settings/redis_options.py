@@ -23,7 +23,7 @@ _SECONDS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6})?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}", re.ASCII)
 
 
-class Where(Enum):
+class UrlKind(Enum):
     """The kinds of URL that an option applies to."""
 
     ALL = "any URL"
@@ -37,7 +37,7 @@ class Option(NamedTuple):
 
     parse: Callable[[str], Value]
     allowed: str
-    where: Where = Where.ALL
+    where: UrlKind = UrlKind.ALL
     used: bool = True
     """Whether it has an effect here. An option without effect is checked and dropped."""
     secret: bool = False
@@ -135,24 +135,24 @@ OPTIONS = {
     "username": Option(_secret, "text", secret=True),
     "password": Option(_secret, "text", secret=True),
     "socket_connect_timeout": Option(_seconds, _DURATION),
-    "socket_keepalive": Option(_flag, _FLAG, Where.TCP),
-    "sentinel_username": Option(_secret, "text", Where.SENTINEL, secret=True),
-    "sentinel_password": Option(_secret, "text", Where.SENTINEL, secret=True),
-    "ssl_cert_reqs": Option(_requirement, "none, optional or required", Where.TLS),
-    "ssl_check_hostname": Option(_flag, _FLAG, Where.TLS),
-    "ssl_ca_certs": Option(_file, "a file of certificates", Where.TLS),
-    "ssl_ca_path": Option(_folder, "a folder of certificates", Where.TLS),
-    "ssl_ca_data": Option(_certificates, "certificates as PEM text", Where.TLS),
-    "ssl_certfile": Option(_file, "a file with a certificate", Where.TLS),
-    "ssl_keyfile": Option(_file, "a file with a key", Where.TLS),
-    "ssl_password": Option(_secret, "text", Where.TLS, secret=True),
-    "ssl_min_version": Option(_tls_version, "TLSv1.2 or TLSv1.3", Where.TLS),
-    "ssl_ciphers": Option(_text, "a list of ciphers as OpenSSL writes it", Where.TLS),
+    "socket_keepalive": Option(_flag, _FLAG, UrlKind.TCP),
+    "sentinel_username": Option(_secret, "text", UrlKind.SENTINEL, secret=True),
+    "sentinel_password": Option(_secret, "text", UrlKind.SENTINEL, secret=True),
+    "ssl_cert_reqs": Option(_requirement, "none, optional or required", UrlKind.TLS),
+    "ssl_check_hostname": Option(_flag, _FLAG, UrlKind.TLS),
+    "ssl_ca_certs": Option(_file, "a file of certificates", UrlKind.TLS),
+    "ssl_ca_path": Option(_folder, "a folder of certificates", UrlKind.TLS),
+    "ssl_ca_data": Option(_certificates, "certificates as PEM text", UrlKind.TLS),
+    "ssl_certfile": Option(_file, "a file with a certificate", UrlKind.TLS),
+    "ssl_keyfile": Option(_file, "a file with a key", UrlKind.TLS),
+    "ssl_password": Option(_secret, "text", UrlKind.TLS, secret=True),
+    "ssl_min_version": Option(_tls_version, "TLSv1.2 or TLSv1.3", UrlKind.TLS),
+    "ssl_ciphers": Option(_text, "a list of ciphers as OpenSSL writes it", UrlKind.TLS),
     "ssl_include_verify_flags": Option(
-        _verify_flags, "comma-separated names of ssl.VerifyFlags", Where.TLS
+        _verify_flags, "comma-separated names of ssl.VerifyFlags", UrlKind.TLS
     ),
     "ssl_exclude_verify_flags": Option(
-        _verify_flags, "comma-separated names of ssl.VerifyFlags", Where.TLS
+        _verify_flags, "comma-separated names of ssl.VerifyFlags", UrlKind.TLS
     ),
     "socket_timeout": Option(_seconds, _DURATION, used=False),
     "timeout": Option(_seconds, _DURATION, used=False),
@@ -219,19 +219,19 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
 
 
-def _applies(scheme: str, where: Where) -> bool:
+def _applies(scheme: str, where: UrlKind) -> bool:
     return {
-        Where.ALL: True,
-        Where.TCP: scheme != "unix",
-        Where.TLS: scheme.startswith("rediss"),
-        Where.SENTINEL: scheme.endswith("sentinel"),
+        UrlKind.ALL: True,
+        UrlKind.TCP: scheme != "unix",
+        UrlKind.TLS: scheme.startswith("rediss"),
+        UrlKind.SENTINEL: scheme.endswith("sentinel"),
     }[where]
 
 
 def _check_applies(scheme: str, name: str, option: Option) -> None:
     if _applies(scheme, option.where):
         return
-    if option.where is Where.SENTINEL:
+    if option.where is UrlKind.SENTINEL:
         raise ValueError(f"its option {name} is for redis+sentinel:// URLs")
     if scheme == "unix":
         raise ValueError(f"its option {name} is not for a unix socket")

@@ -72,7 +72,7 @@ def _command(module: str, seconds: float, why: str) -> str:
     return f"avoid {json.dumps([module, round(seconds, 3), why])}"
 
 
-class Avoided:
+class AvoidedModules:
     """Modules that a process does not import for some time, by command of its supervisor."""
 
     def __init__(self) -> None:

@@ -24,8 +24,8 @@ from types import FrameType
 
 from asok_core.inspection.stacks import (
     MOST_FRAMES,
-    Frame,
     Stack,
+    StackFrame,
     shortened,
     stack_in_dump,
     stack_of,
@@ -157,11 +157,11 @@ def pulse(shared: SharedState, requests: socket.socket) -> None:
 def stack_of_thread(ident: int) -> Stack:
     """Where a thread of this process is; () where there is none."""
     frame: FrameType | None = sys._current_frames().get(ident)  # noqa: SLF001 - the documented way
-    found: list[Frame] = []
+    found: list[StackFrame] = []
     # The outermost frames are ours, and would not be recognised if they were cut off.
     while frame is not None and len(found) < 20 * MOST_FRAMES:
         code = frame.f_code
-        found.append(Frame(code.co_filename, frame.f_lineno or 0, code.co_qualname))
+        found.append(StackFrame(code.co_filename, frame.f_lineno or 0, code.co_qualname))
         frame = frame.f_back
     return shortened(found)
 

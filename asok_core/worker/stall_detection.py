@@ -39,7 +39,7 @@ class StallReason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hang:
+class LoopHang:
     """A loop that has not turned for ``seconds``. ``running`` are the jobs of its process.
 
     ``hooks`` is how many threads call hooks and log handlers of jobs that have ended.
@@ -95,7 +95,7 @@ def _described(job: SlotJob) -> str:
     return f"job {job.job_id} ({doing.get(job.phase, 'running')} for {seconds:.0f} s)"
 
 
-class Watch:
+class LoopWatch:
     """Of one process, from its start. ``look`` often; ``clock`` is monotonic."""
 
     def __init__(self, shared: SharedState, clock: Callable[[], float] = time.monotonic) -> None:
@@ -105,7 +105,7 @@ class Watch:
         self._turns = self._pulses = 0
         self._still = self._pulseless = 0.0
 
-    def look(self, pid: int | None) -> Hang | None:
+    def look(self, pid: int | None) -> LoopHang | None:
         """The hang that there is now, if any.
 
         Before its loop begins a process may take long to start, and hangs only where it is stopped.
@@ -121,7 +121,7 @@ class Watch:
         cause = self._cause(pid)
         if not turns and cause is not StallReason.STOPPED:
             return None
-        return Hang(self._still, cause, self._shared.running(), len(self._shared.hooks()))
+        return LoopHang(self._still, cause, self._shared.running(), len(self._shared.hooks()))
 
     def _cause(self, pid: int | None) -> StallReason:
         state = _state(pid)

@@ -5,7 +5,7 @@ import pytest
 
 from asok_console.cli import parser
 from asok_console.cli.main import main
-from asok_console.cli.parser import COMMANDS, GROUPS, Command, Group, with_default_words
+from asok_console.cli.parser import COMMANDS, GROUPS, Command, CommandGroup, with_default_words
 from asok_core import __version__
 from tests.programs import run_program
 
@@ -24,7 +24,7 @@ def _probe(monkeypatch: pytest.MonkeyPatch) -> None:
             Command("group show", "tests.cli.no_such_module", "never loaded"),
         ),
     )
-    monkeypatch.setattr(parser, "GROUPS", (Group("group", "a group", default="run"),))
+    monkeypatch.setattr(parser, "GROUPS", (CommandGroup("group", "a group", default="run"),))
 
 
 @pytest.mark.usefixtures("_probe")

@@ -9,14 +9,14 @@ import pytest
 
 from asok_core.errors import JobCancelled
 from asok_core.execution import attempt, cancellation
-from asok_core.execution.cancellation import Stop
+from asok_core.execution.cancellation import StopRequest
 from tests.concurrently import wait_for_end
 from tests.programs import PATIENCE
 
 ROUNDS = 200
 
 
-def _run(stop: Stop, inside: threading.Event, ends: list[str], turns: int) -> None:
+def _run(stop: StopRequest, inside: threading.Event, ends: list[str], turns: int) -> None:
     try:
         try:
             stop.enter()
@@ -35,7 +35,7 @@ def _run(stop: Stop, inside: threading.Event, ends: list[str], turns: int) -> No
 
 def test_the_exception_is_raised_in_the_body_alone() -> None:
     for number in range(ROUNDS):
-        stop, inside, ends = Stop(), threading.Event(), list[str]()
+        stop, inside, ends = StopRequest(), threading.Event(), list[str]()
         thread = threading.Thread(target=_run, args=(stop, inside, ends, number * 20))
         thread.start()
         assert inside.wait(PATIENCE)
@@ -46,7 +46,7 @@ def test_the_exception_is_raised_in_the_body_alone() -> None:
 
 
 def test_what_was_cancelled_before_it_began_does_not_begin() -> None:
-    stop = Stop()
+    stop = StopRequest()
     stop.insist()
     with pytest.raises(JobCancelled, match="an operator cancelled it"):
         stop.enter()
@@ -56,7 +56,7 @@ def test_what_was_cancelled_before_it_began_does_not_begin() -> None:
 
 
 def test_a_coroutine_that_waits_is_cancelled() -> None:
-    stop, began = Stop(), threading.Event()
+    stop, began = StopRequest(), threading.Event()
     ends: list[str] = []
 
     async def waits() -> None:
@@ -82,6 +82,6 @@ def test_a_coroutine_that_cancels_itself_is_not_cancelled_by_an_operator() -> No
     async def cancels_itself() -> None:
         raise asyncio.CancelledError
 
-    cancellation.running.set(Stop())
+    cancellation.running.set(StopRequest())
     with pytest.raises(asyncio.CancelledError):
         attempt.run(cancels_itself, (), {})

@@ -21,7 +21,7 @@ from asok_core.inspection.composition import (
 from asok_core.inspection.filters import parse
 from asok_core.inspection.group_counts import MOST_LINES
 from asok_core.inspection.rows import Row
-from asok_core.inspection.sample import JobSample, Part
+from asok_core.inspection.sample import JobSample, SampledRange
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
@@ -40,7 +40,7 @@ def unreadable(trust: Trust = Trust.MALFORMED) -> Row:
 
 
 def everything(*rows: Row) -> JobSample:
-    return JobSample(len(rows), (Part(len(rows), rows),), NOW)
+    return JobSample(len(rows), (SampledRange(len(rows), rows),), NOW)
 
 
 def named(found: Composition) -> dict[str, int]:
@@ -165,7 +165,9 @@ def drawn(tasks: list[str], windows: int, each: int, chance: random.Random) -> J
     parts = []
     for begin, end in pairwise(edges):
         start = begin + chance.randrange(end - begin - each + 1)
-        parts.append(Part(end - begin, tuple(rows[task] for task in tasks[start : start + each])))
+        parts.append(
+            SampledRange(end - begin, tuple(rows[task] for task in tasks[start : start + each]))
+        )
     return JobSample(len(tasks), tuple(parts), NOW)
 
 
@@ -179,7 +181,7 @@ def drawn_in_part(tasks: list[str], windows: int, each: int, chance: random.Rand
     return JobSample(
         len(tasks),
         tuple(
-            Part(length, tuple(rows[task] for task in tasks[start : start + each]))
+            SampledRange(length, tuple(rows[task] for task in tasks[start : start + each]))
             for length, start in zip(lengths, starts, strict=True)
         ),
         NOW,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from asok_core.inspection.histograms import BUCKETS, Bar, bars, histogram_of
+from asok_core.inspection.histograms import BUCKETS, HistogramBar, bars, histogram_of
 
 
 def test_no_durations_have_no_bars() -> None:
@@ -12,7 +12,11 @@ def test_no_durations_have_no_bars() -> None:
 
 
 def test_few_buckets_are_a_bar_each() -> None:
-    assert bars({20: 7, 22: 1}, 12) == [Bar(32.0, 7), Bar(2**5.25, 0), Bar(2**5.5, 1)]
+    assert bars({20: 7, 22: 1}, 12) == [
+        HistogramBar(32.0, 7),
+        HistogramBar(2**5.25, 0),
+        HistogramBar(2**5.5, 1),
+    ]
 
 
 def test_many_buckets_are_octaves_that_end_at_whole_ones() -> None:
@@ -31,4 +35,4 @@ def test_every_duration_is_in_one_bar_and_there_are_never_too_many() -> None:
 
 def test_the_last_bar_has_no_bound() -> None:
     last = bars(histogram_of([10**16]), 12)[-1]
-    assert last == Bar(math.inf, 1)
+    assert last == HistogramBar(math.inf, 1)

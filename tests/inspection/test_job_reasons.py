@@ -13,7 +13,7 @@ from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
-from asok_core.inspection.stacks import Frame, JobStack, Sample
+from asok_core.inspection.stacks import JobStack, StackFrame, StackSample
 from asok_core.inspection.task_figures import NOTHING, Figures, TaskHistory
 from asok_core.inspection.workers import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
@@ -61,8 +61,8 @@ def first(found: Explanation) -> Reason:
 
 
 def stack(name: str, line: int, *, times: int = 3, also: bool = False) -> JobStack:
-    samples = [Sample(times, (Frame("/app/shop.py", line, "transfer"),))]
-    samples += [Sample(1, (Frame("/app/shop.py", 99, "other"),))] if also else []
+    samples = [StackSample(times, (StackFrame("/app/shop.py", line, "transfer"),))]
+    samples += [StackSample(1, (StackFrame("/app/shop.py", 99, "other"),))] if also else []
     return JobStack(name, "w1.1", "running", 50.0, samples=tuple(samples))
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from asok_core.inspection.memory_growth import HORIZON, INTERVAL, SPAN, Growth, filling
+from asok_core.inspection.memory_growth import HORIZON, INTERVAL, SPAN, MemoryGrowth, filling
 
 MB = 2**20
 
 
 def rate_of(used: Callable[[float], float], seconds: float) -> float | None:
-    growth, at = Growth(), 0.0
+    growth, at = MemoryGrowth(), 0.0
     while at <= seconds:
         growth.add(at, int(used(at)))
         at += INTERVAL

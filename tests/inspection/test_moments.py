@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_core.inspection.moments import Form, form_of, read_moment
+from asok_core.inspection.moments import MomentForm, form_of, read_moment
 
 NOW = datetime(2026, 11, 26, 12, 30, 0, tzinfo=UTC).timestamp()
 
@@ -17,27 +17,27 @@ NOW = datetime(2026, 11, 26, 12, 30, 0, tzinfo=UTC).timestamp()
 @pytest.mark.parametrize(
     ("text", "moment", "form"),
     [
-        ("12:29", "2026-11-26T12:29:00", Form.CLOCK),
-        ("12:30", "2026-11-26T12:30:00", Form.CLOCK),
+        ("12:29", "2026-11-26T12:29:00", MomentForm.CLOCK),
+        ("12:30", "2026-11-26T12:30:00", MomentForm.CLOCK),
         # What is to come today was yesterday.
-        ("12:31", "2026-11-25T12:31:00", Form.CLOCK),
-        ("9:05:07", "2026-11-26T09:05:07", Form.CLOCK),
-        ("today", "2026-11-26T00:00:00", Form.DAY),
-        ("Yesterday", "2026-11-25T00:00:00", Form.DAY),
-        ("yesterday 15:00", "2026-11-25T15:00:00", Form.DAY),
-        ("yesterdayT15:00", "2026-11-25T15:00:00", Form.DAY),
-        ("today 13:00", "2026-11-26T13:00:00", Form.DAY),
-        ("90s", "2026-11-26T12:28:30", Form.AGO),
-        ("1.5h", "2026-11-26T11:00:00", Form.AGO),
-        ("2026-11-25", "2026-11-25T00:00:00", Form.DATE),
-        ("2026-11-25T15:00", "2026-11-25T15:00:00", Form.DATE),
-        ("2026-11-25 15:00:30", "2026-11-25T15:00:30", Form.DATE),
-        ("2026-11-25T15:00Z", "2026-11-25T15:00:00", Form.DATE),
-        ("2026-11-25 15:00+02:00", "2026-11-25T13:00:00", Form.DATE),
-        (" 2026-11-25t15:00 ", "2026-11-25T15:00:00", Form.DATE),
+        ("12:31", "2026-11-25T12:31:00", MomentForm.CLOCK),
+        ("9:05:07", "2026-11-26T09:05:07", MomentForm.CLOCK),
+        ("today", "2026-11-26T00:00:00", MomentForm.DAY),
+        ("Yesterday", "2026-11-25T00:00:00", MomentForm.DAY),
+        ("yesterday 15:00", "2026-11-25T15:00:00", MomentForm.DAY),
+        ("yesterdayT15:00", "2026-11-25T15:00:00", MomentForm.DAY),
+        ("today 13:00", "2026-11-26T13:00:00", MomentForm.DAY),
+        ("90s", "2026-11-26T12:28:30", MomentForm.AGO),
+        ("1.5h", "2026-11-26T11:00:00", MomentForm.AGO),
+        ("2026-11-25", "2026-11-25T00:00:00", MomentForm.DATE),
+        ("2026-11-25T15:00", "2026-11-25T15:00:00", MomentForm.DATE),
+        ("2026-11-25 15:00:30", "2026-11-25T15:00:30", MomentForm.DATE),
+        ("2026-11-25T15:00Z", "2026-11-25T15:00:00", MomentForm.DATE),
+        ("2026-11-25 15:00+02:00", "2026-11-25T13:00:00", MomentForm.DATE),
+        (" 2026-11-25t15:00 ", "2026-11-25T15:00:00", MomentForm.DATE),
     ],
 )
-def test_a_moment_is_read(text: str, moment: str, form: Form) -> None:
+def test_a_moment_is_read(text: str, moment: str, form: MomentForm) -> None:
     assert read_moment(text, NOW) == datetime.fromisoformat(f"{moment}Z").timestamp()
     assert form_of(text) is form
 

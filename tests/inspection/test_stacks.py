@@ -14,9 +14,9 @@ from asok_core.inspection import stacks
 from asok_core.inspection.stacks import (
     MOST_BYTES,
     MOST_FRAMES,
-    Frame,
     JobStack,
-    Sample,
+    StackFrame,
+    StackSample,
     by_innermost,
     decode_answer,
     encode_answer,
@@ -61,7 +61,7 @@ def test_a_dump_of_this_python_is_read() -> None:
 
 def test_a_thread_without_frames_hides_none_that_has_its_number_now() -> None:
     ended = "\nThread 0x00007f0000000001 (most recent call first):\n  <no Python frame>\n"
-    assert stack_in_dump(DUMP + ended, 0x7F0000000001) == (Frame("/app/b.py", 7, "later"),)
+    assert stack_in_dump(DUMP + ended, 0x7F0000000001) == (StackFrame("/app/b.py", 7, "later"),)
 
 
 DUMP = """\
@@ -84,10 +84,10 @@ Current thread's C stack trace (most recent call first):
 def test_forms_of_other_releases_are_read_and_the_last_dump_counts() -> None:
     first, _, _ = DUMP.partition("Extension")
     assert stack_in_dump(first, 0x7F0000000001) == (
-        Frame('/app/caf\\xe9 \\"x\\".py', 3, "run"),
-        Frame("???", 0, "???"),
+        StackFrame('/app/caf\\xe9 \\"x\\".py', 3, "run"),
+        StackFrame("???", 0, "???"),
     )
-    assert stack_in_dump(DUMP, 0x7F0000000001) == (Frame("/app/b.py", 7, "later"),)
+    assert stack_in_dump(DUMP, 0x7F0000000001) == (StackFrame("/app/b.py", 7, "later"),)
     assert stack_in_dump(DUMP, 0x7F0000000002) == ()
 
 
@@ -98,37 +98,37 @@ def test_a_dump_that_is_cut_off_is_no_error(text: str) -> None:
 
 def test_frames_of_the_worker_are_left_out_where_others_are_there() -> None:
     package = str(Path(stacks.__file__).parents[1])
-    ours = Frame(f"{package}/execution/attempt.py", 5, "_called")
-    waits = Frame(f"{package}/jobs/futures.py", 9, "result")
-    task, thread = Frame("/app/tasks.py", 1, "send"), Frame(threading.__file__, 9, "run")
+    ours = StackFrame(f"{package}/execution/attempt.py", 5, "_called")
+    waits = StackFrame(f"{package}/jobs/futures.py", 9, "result")
+    task, thread = StackFrame("/app/tasks.py", 1, "send"), StackFrame(threading.__file__, 9, "run")
     assert shortened([waits, task, ours, ours, thread]) == (waits, task)
     assert shortened([ours, thread]) == (ours, thread)
     assert shortened([]) == ()
 
 
 def test_a_stack_is_bounded() -> None:
-    frame = Frame("/x" * 5000 + "/end.py", 1, "f" * 5000)
+    frame = StackFrame("/x" * 5000 + "/end.py", 1, "f" * 5000)
     found = shortened([frame] * 5000)
     assert len(json.dumps(found, separators=(",", ":"))) <= MOST_BYTES
     assert len(found) <= MOST_FRAMES
     assert found[0].file.endswith("/end.py")
-    wide = shortened([Frame("\udcff" * 300, 1, "\U0001f600" * 120)] * 100)
+    wide = shortened([StackFrame("\udcff" * 300, 1, "\U0001f600" * 120)] * 100)
     assert 0 < len(json.dumps(wide, separators=(",", ":"))) <= MOST_BYTES
     assert stack_of(json.loads(json.dumps(wide))) == wide
 
 
 def test_samples_merge() -> None:
-    a, b = Frame("ssl.py", 1103, "read"), Frame("ssl.py", 1107, "read")
-    task, other = Frame("t.py", 1, "send"), Frame("t.py", 2, "other")
+    a, b = StackFrame("ssl.py", 1103, "read"), StackFrame("ssl.py", 1107, "read")
+    task, other = StackFrame("t.py", 1, "send"), StackFrame("t.py", 2, "other")
     found = merged([(a, task)] * 4 + [(b, task)] * 3 + [(other,)] * 2)
-    assert found[0] == Sample(4, (a, task))
-    assert by_innermost(found) == (Sample(7, (a, task)), Sample(2, (other,)))
+    assert found[0] == StackSample(4, (a, task))
+    assert by_innermost(found) == (StackSample(7, (a, task)), StackSample(2, (other,)))
     assert by_innermost(()) == ()
 
 
 def test_an_answer_survives_its_text_and_no_text_raises() -> None:
     answer = JobStack(
-        "j", "w.1", "running", 1.5, held=True, samples=(Sample(2, (Frame("f", 1, "g"),)),)
+        "j", "w.1", "running", 1.5, held=True, samples=(StackSample(2, (StackFrame("f", 1, "g"),)),)
     )
     assert decode_answer(encode_answer(answer).encode(), "j") == answer
     for text in (b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"seconds": 1}', b"null"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from asok_core.inspection.tracebacks import Raised, chain_of
+from asok_core.inspection.tracebacks import RaisedException, chain_of
 from asok_core.runtime.failures import failure_of
 
 
@@ -85,11 +85,11 @@ def test_a_cut_traceback_says_that_its_root_may_be_missing() -> None:
     [
         ("", ()),
         ("\n \n", ()),
-        ("ValueError: no", (Raised("ValueError: no"),)),
-        ("WorkerCrashed: it died\n", (Raised("WorkerCrashed: it died"),)),
+        ("ValueError: no", (RaisedException("ValueError: no"),)),
+        ("WorkerCrashed: it died\n", (RaisedException("WorkerCrashed: it died"),)),
         ("  + Exception Group Traceback (most recent call last):", ()),
         ('  File "x", line 1, in y', ()),
-        ("... (cut)\n    half\nValueError: x", (Raised("ValueError: x"),)),
+        ("... (cut)\n    half\nValueError: x", (RaisedException("ValueError: x"),)),
     ],
 )
 def test_what_is_no_traceback_is_one_line_or_nothing(text: str, raised: object) -> None:

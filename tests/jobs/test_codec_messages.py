@@ -15,8 +15,8 @@ import pytest
 from asok_core.errors import AsokError
 from asok_core.jobs.codec import (
     NO_RESULT,
+    EncodedArguments,
     Result,
-    Sent,
     changed_result,
     check_arguments,
     check_values,
@@ -55,7 +55,7 @@ def refusal(function: Callable[[], object], kind: type[Exception] = TypeError) -
 def test_plain_arguments_are_sent_as_they_are() -> None:
     args, kwargs = (1, "2026-01-02"), {"last": None}
     sent = encode_arguments(mixed, args, kwargs)
-    assert sent == Sent(args, kwargs, ())
+    assert sent == EncodedArguments(args, kwargs, ())
     assert sent.args is args
     assert sent.kwargs is kwargs
     assert decode_arguments(mixed, args, kwargs, ()) == (args, kwargs)
@@ -64,7 +64,7 @@ def test_plain_arguments_are_sent_as_they_are() -> None:
 def test_typed_arguments_are_named_and_come_back() -> None:
     args = (1, DAY, Decimal("1.50"), Decimal(5))
     sent = encode_arguments(mixed, args, {"last": DAY})
-    assert sent == Sent(
+    assert sent == EncodedArguments(
         (1, "2026-01-02", "1.50", "5"), {"last": "2026-01-02"}, ("day", "last", "rest")
     )
     assert decode_arguments(mixed, sent.args, sent.kwargs, sent.typed) == (args, {"last": DAY})

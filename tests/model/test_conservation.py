@@ -27,9 +27,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.walks import DueJob, Promote
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.held_jobs import HeldJobs
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
@@ -314,7 +314,7 @@ class Conservation(RuleBasedStateMachine):
             for claim in memory.claims
             if (job_id := peek(claim.envelope).id) not in memory.running
         }
-        starts = [Start(claim, returnable=True) for claim in asking.values()]
+        starts = [JobStart(claim, returnable=True) for claim in asking.values()]
         turn = self._cycle(process, [], starts, 0)
         paused = {name.decode() for name in self.client.smembers("asok:paused")}
         closed = not self._has_lease(process)
@@ -823,7 +823,7 @@ class Conservation(RuleBasedStateMachine):
             self.client.zadd("asok:workers", {"w": 9e15})
         (claim,) = consumer.cycle([], [], 1).claims
         assert claim.spent == 1
-        turn = consumer.cycle([], [Start(claim, returnable=True)], 0)
+        turn = consumer.cycle([], [JobStart(claim, returnable=True)], 0)
         assert turn.started == [3], "it is known after an idle wait as well"
         moved = dead_entry(copy, failed_at=1.0, error="Replayed", rejected=True)
         assert consumer.cycle([Outcome("reject", claim, moved=moved)], [], 0).settled == [1]
@@ -1021,8 +1021,8 @@ class Conservation(RuleBasedStateMachine):
         return job.queue
 
     def _cycle(
-        self, process: str, outcomes: list[Outcome], starts: list[Start], slots: int
-    ) -> Turn:
+        self, process: str, outcomes: list[Outcome], starts: list[JobStart], slots: int
+    ) -> CycleResult:
         turn = self.consumers[process].cycle(outcomes, starts, slots)
         self.memories[process].claims += turn.claims
         return turn
@@ -1041,10 +1041,10 @@ class Conservation(RuleBasedStateMachine):
             pipeline.hgetall(f"asok:job:{job_id}")
         return dict(zip(job_ids, pipeline.execute(), strict=True))
 
-    def _start(self, claim: Claim) -> Start:
+    def _start(self, claim: Claim) -> JobStart:
         job = peek(claim.envelope).job
         assert job is not None
-        return Start(claim, job.id, job.task, job.retries, job.retry_count, 1.0)
+        return JobStart(claim, job.id, job.task, job.retries, job.retry_count, 1.0)
 
     def _outcome(self, verb: Verb, claim: Claim) -> Outcome:
         job = peek(claim.envelope).job

@@ -36,13 +36,13 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.errors import Unreachable, UsageError
-from asok_core.inspection.stacks import Frame, decode_kept
+from asok_core.inspection.stacks import StackFrame, decode_kept
 from asok_core.jobs.envelope import Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, died_importing
-from asok_core.worker.running.circuit_breaker import LIMIT, Check
+from asok_core.worker.running.circuit_breaker import LIMIT, JobCheck
 from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.process import Process
 from asok_core.worker.shared_state import SharedState
@@ -196,7 +196,7 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
             process = _process(config, file, read)
             dispatcher = process._dispatcher
             if most:
-                dispatcher._breaker.passes(*Check)
+                dispatcher._breaker.passes(*JobCheck)
                 dispatcher._prefetch.size = 10
             process._persist(dispatcher.reconcile)
             while not dispatcher._breaker.reason:
@@ -435,7 +435,7 @@ def test_recover(bench: Bench) -> None:
 def test_the_last_stack_is_kept_with_the_return_of_its_job(bench: Bench) -> None:
     """Of a process that hung: of each job that is returned, the record has its own stack or none."""
     jobs = bench.jobs(3)
-    stacks = {job.id: (Frame("shop.py", n, "send"),) for n, job in enumerate(jobs[:2])}
+    stacks = {job.id: (StackFrame("shop.py", n, "send"),) for n, job in enumerate(jobs[:2])}
 
     def prepare() -> None:
         for job in jobs:

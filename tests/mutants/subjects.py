@@ -40,8 +40,8 @@ class Change(NamedTuple):
 
 EXPLAINED: dict[Change, str] = {
     Change(
-        'raise UncarriedError(Flaw((), "is nested too deeply", "a flatter value")) from None',
-        'raise UncarriedError(Flaw(None, "is nested too deeply", "a flatter value")) from None',
+        'raise UncarriedError(EncodingProblem((), "is nested too deeply", "a flatter value")) from None',
+        'raise UncarriedError(EncodingProblem(None, "is nested too deeply", "a flatter value")) from None',
     ): "the message is the same without a path as with an empty one",
     **{
         Change(
@@ -61,7 +61,7 @@ EXPLAINED: dict[Change, str] = {
             ("Backend", "name"),
             ("RecordForm", "name"),
             ("EnvelopeForm", "name"),
-            ("Kind[T | None]", "kind._replace(blank_is_unset=True)"),
+            ("SettingKind[T | None]", "kind._replace(blank_is_unset=True)"),
         )
         for changed in (None, f'"XX{kind}XX"', f'"{kind.lower()}"', f'"{kind.upper()}"')
     },

@@ -24,7 +24,7 @@ from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.notes import on_queue
 from asok_core.inspection.pauses import QueuePause
-from asok_core.inspection.review import Reviewed
+from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult, Verdict
@@ -328,7 +328,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
     high = Scope(Location.PENDING, "high")
     performed = [
         (RequeueDead(), ids(Location.DEAD, dead[0].id)),
-        (TrustDead(Reviewed(())), ids(Location.DEAD, dead[1].id)),
+        (TrustDead(ReviewedEntries(())), ids(Location.DEAD, dead[1].id)),
         (EditDead(raws[2], ["x"], {}), ids(Location.DEAD, dead[2].id)),
         (PurgeDead(), ids(Location.DEAD, dead[3].id)),
         (ImportDead([raws[3]]), Scope(Location.DEAD)),

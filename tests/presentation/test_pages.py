@@ -15,7 +15,7 @@ from asok_core.inspection.job_reasons import Explanation
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.task_figures import Figures, TaskHistory
 from asok_core.jobs.states import Location
-from asok_core.operations.explain import Explained
+from asok_core.operations.explain import DatedExplanation
 from asok_core.operations.task_jobs import LocationCount, TaskJobs
 
 NOW = 1_700_000_000.0
@@ -198,7 +198,7 @@ def test_evidence_has_units_and_what_the_reason_says_is_not_repeated() -> None:
         "path": "kwargs.tenant",
     }
     reason = Reason("paused", "queue mail is paused", evidence=evidence)
-    found = Explained("job", "job-1", NOW, Explanation("pending", (reason,)))
+    found = DatedExplanation("job", "job-1", NOW, Explanation("pending", (reason,)))
     assert [line.text for line in explanation.lines_of(found)] == [
         "1. queue mail is paused",
         (
@@ -209,5 +209,5 @@ def test_evidence_has_units_and_what_the_reason_says_is_not_repeated() -> None:
 
 
 def test_where_no_obstacle_was_found() -> None:
-    found = Explained("queues", "mail", NOW, Explanation("", (), None))
+    found = DatedExplanation("queues", "mail", NOW, Explanation("", (), None))
     assert [line.text for line in explanation.lines_of(found)] == ["no obstacle was found"]

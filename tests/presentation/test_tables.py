@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_console.presentation.tables import Ink, TextColumn, cells, fit, table, terminal_width
+from asok_console.presentation.tables import (
+    TextColumn,
+    TextStyles,
+    cells,
+    fit,
+    table,
+    terminal_width,
+)
 
 COLUMNS = (TextColumn("NAME", shrinks=True), TextColumn("N", right=True))
 
@@ -58,10 +65,10 @@ def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: 
 
 def test_colours_only_if_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert Ink(Terminal()).bold("x") == "\x1b[1mx\x1b[0m"
-    assert Ink(io.StringIO()).bold("x") == "x"
+    assert TextStyles(Terminal()).bold("x") == "\x1b[1mx\x1b[0m"
+    assert TextStyles(io.StringIO()).bold("x") == "x"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert Ink(Terminal()).dim("x") == "x"
+    assert TextStyles(Terminal()).dim("x") == "x"
 
 
 def test_a_pipe_has_a_default_width(monkeypatch: pytest.MonkeyPatch) -> None:

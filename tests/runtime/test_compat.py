@@ -17,7 +17,7 @@ from asok_core import compat
 from asok_core.backends.redis.calls.reading import Clipped
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
-from asok_core.backends.redis.consuming.wake_channel import Wakes
+from asok_core.backends.redis.consuming.wake_channel import WakeSubscription
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.redis.transport import ReplyTooLarge
@@ -162,7 +162,7 @@ class TestWithoutTheSocket:
     def test_a_supervisor_reads_published_messages(
         self, endpoint: Endpoint, redis_client: redis.Redis
     ) -> None:
-        wakes = Wakes(endpoint, Keys())
+        wakes = WakeSubscription(endpoint, Keys())
         wakes.check()
         assert list(wakes.files()) == []
         redis_client.publish("asok:wake", "due 1")

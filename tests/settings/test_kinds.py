@@ -8,11 +8,18 @@ import pytest
 
 from asok_core.errors import SettingsError, UsageError
 from asok_core.settings import kinds
-from asok_core.settings.declaration import Kind, Setting, optional, parse_option, setting, shown
+from asok_core.settings.declaration import (
+    Setting,
+    SettingKind,
+    optional,
+    parse_option,
+    setting,
+    shown,
+)
 from asok_core.settings.kinds import is_text, whole_number
 
 INVALID = object()
-CASES: list[tuple[Kind[Any], str, object]] = [
+CASES: list[tuple[SettingKind[Any], str, object]] = [
     *((kinds.BACKEND, each, each.lower()) for each in ("LOCAL", "Redis", "eager")),
     (kinds.BACKEND, "x", INVALID),
     *((kinds.RECORD_FORM, each, each.lower()) for each in ("HASH", "Framework")),
@@ -64,7 +71,7 @@ CASES: list[tuple[Kind[Any], str, object]] = [
 
 @pytest.mark.parametrize(("kind", "text", "value"), CASES)
 def test_a_kind_accepts_what_it_allows_and_nothing_else(
-    kind: Kind[Any], text: str, value: object
+    kind: SettingKind[Any], text: str, value: object
 ) -> None:
     if value is INVALID:
         with pytest.raises(ValueError):  # noqa: PT011 - some kinds add a reason, others do not
@@ -91,7 +98,7 @@ def test_a_kind_accepts_what_it_allows_and_nothing_else(
         (whole_number(1, 2), "x", ""),
     ],
 )
-def test_the_reason_why_a_text_is_invalid(kind: Kind[Any], text: str, reason: str) -> None:
+def test_the_reason_why_a_text_is_invalid(kind: SettingKind[Any], text: str, reason: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - its text is compared
         kind.parse(text)
     assert str(caught.value) == reason

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from asok_core.backends.roles import Reader
-from asok_core.inspection.snapshot import Cost, Snapshot
+from asok_core.inspection.snapshot import Snapshot, SnapshotCost
 
 
 class Steady:
@@ -34,4 +34,4 @@ class Steady:
             clients=12,
             round_trip_ms=0.4,
         )
-        return replace(taken, server=server, cost=Cost(3, 30, 4200, 0.002))
+        return replace(taken, server=server, cost=SnapshotCost(3, 30, 4200, 0.002))

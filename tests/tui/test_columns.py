@@ -16,7 +16,7 @@ from asok_console.presentation.names import NARROWEST, shortened
 from asok_console.presentation.text import safe
 from asok_console.tui.views import tasks
 from asok_console.tui.views.shared import comparison, queue_table, worker_table
-from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
+from asok_console.tui.widgets.columns import GAP, Column, PlacedColumn, lay_out
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
 from tests.fixtures.console import Open
@@ -123,7 +123,7 @@ def test_names_in_a_column_stay_distinct_and_as_wide_as_it(
     names: list[str], width: int, tail: bool
 ) -> None:
     column: Column[str] = Column("Name", width, lambda name, _: name, middle=not tail, tail=tail)
-    placed = Placed(column, width).naming(names, 0.0)
+    placed = PlacedColumn(column, width).naming(names, 0.0)
     shown = {name: placed.fitted(name) for name in names}
     assert len(set(shown.values())) == len(set(names))
     assert {cell_len(form) for form in shown.values()} <= {width}
@@ -163,7 +163,9 @@ async def test_a_wide_screen_shows_the_process_of_a_job_whole(
 
 LISTS: dict[str, Sequence[Column[Any]]] = {
     "queues": queue_table.COLUMNS,
-    "compared": comparison.Compared(comparison.MOMENTS[1] or comparison.Moment("", 0)).columns,
+    "compared": comparison.ComparedMoment(
+        comparison.MOMENTS[1] or comparison.EarlierMoment("", 0)
+    ).columns,
     "tasks": tasks.COLUMNS,
     "workers": worker_table.COLUMNS,
 }

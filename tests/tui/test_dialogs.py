@@ -7,7 +7,7 @@ import redis
 from textual.widgets import Button, Input, TextArea
 
 from asok_console.tui.catalog.operations import OPERATIONS
-from asok_console.tui.runtime.stray_keys import LOOKED_FOR, Hush
+from asok_console.tui.runtime.stray_keys import LOOKED_FOR, StrayKeyGuard
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import EditArguments
@@ -175,7 +175,7 @@ async def test_a_word_typed_where_no_dialog_opened_does_nothing(
     async with open_dead(3) as hand:
         await emptied(hand, redis_client)
         now = 0.0
-        hand.app.hush = Hush(lambda: now)
+        hand.app.hush = StrayKeyGuard(lambda: now)
         await hand.press("D")
         said = "Can't purge all: no job is listed that it applies to."
         assert said in [each.message for each in hand.app._notifications]
@@ -194,7 +194,7 @@ async def test_a_word_typed_a_moment_later_does_nothing_either(
     async with open_dead(3) as hand:
         await emptied(hand, redis_client)
         now = 0.0
-        hand.app.hush = Hush(lambda: now)
+        hand.app.hush = StrayKeyGuard(lambda: now)
         await hand.press("D")
         now = 1.5
         await hand.press(*"pur")
@@ -209,7 +209,7 @@ async def test_the_rest_of_a_word_behind_an_answered_dialog_does_nothing(
 ) -> None:
     async with open_dead(3) as hand:
         await asked(hand, "r")
-        hand.app.hush = Hush(lambda: 0.0)
+        hand.app.hush = StrayKeyGuard(lambda: 0.0)
         await hand.press(*"n", *"op", "enter")
         assert not hand.app.state.display_paused
         assert len(hand.app.screen_stack) == 1

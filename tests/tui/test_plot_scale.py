@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asok_console.tui.widgets.plot_scale import (
-    Times,
-    Unit,
+    PlotUnit,
+    TimeAxis,
     exact_figure,
     figure,
     nice_top,
@@ -41,20 +41,22 @@ def test_an_axis_without_a_highest_value_ends_at_one(highest: float) -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (math.nan, Unit.COUNT, "–"),
-        (3.0, Unit.COUNT, "3"),
-        (3.25, Unit.COUNT, "3.2"),
-        (2.0, Unit.RATE, f"{figure(2.0, Unit.RATE)}/s"),
-        (0.0, Unit.MILLISECONDS, "0"),
+        (math.nan, PlotUnit.COUNT, "–"),
+        (3.0, PlotUnit.COUNT, "3"),
+        (3.25, PlotUnit.COUNT, "3.2"),
+        (2.0, PlotUnit.RATE, f"{figure(2.0, PlotUnit.RATE)}/s"),
+        (0.0, PlotUnit.MILLISECONDS, "0"),
     ],
 )
-def test_a_value_under_the_cursor_is_exact_or_unknown(value: float, unit: Unit, text: str) -> None:
+def test_a_value_under_the_cursor_is_exact_or_unknown(
+    value: float, unit: PlotUnit, text: str
+) -> None:
     assert exact_figure(value, unit) == text
 
 
 def test_times_on_the_axis_are_round_and_far_enough_apart() -> None:
     # 08:01:40 UTC, a quarter of an hour in 80 cells.
-    line = time_axis(Times(100 + 8 * 3600, 10), 900, 80)
+    line = time_axis(TimeAxis(100 + 8 * 3600, 10), 900, 80)
     assert len(line) == 80
     assert line.startswith("08:01 UTC")
     assert line.endswith("now")
@@ -64,7 +66,7 @@ def test_times_on_the_axis_are_round_and_far_enough_apart() -> None:
 
 
 def test_the_cursor_covers_what_is_below_it() -> None:
-    line = time_axis(Times(0, 10), 900, 80, cursor=0.999)
+    line = time_axis(TimeAxis(0, 10), 900, 80, cursor=0.999)
     assert line[79] == "▲"
     assert "now" not in line
 
@@ -80,7 +82,7 @@ def test_a_mark_hides_no_part_of_a_time() -> None:
 def test_an_axis_of_two_weeks_has_dates() -> None:
     start = 20_000 * 86_400.0 + 14 * 3600
     for width in (60, 90, 180):
-        line = time_axis(Times(start, 3600), 14 * 86_400, width)
+        line = time_axis(TimeAxis(start, 3600), 14 * 86_400, width)
         assert line.startswith("4 Oct 14:00 UTC")
         dates = re.findall(r"\d+ (?:Oct|Nov)", line)
         assert len(dates) > 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from asok_console.tui.data.preferences import Remembered, recall, remember, state_file
+from asok_console.tui.data.preferences import Preferences, recall, remember, state_file
 from tests.conftest import SECRET_KEY
 from tests.fixtures.console import OpenTerminal
 from tests.tui import seed
@@ -25,8 +25,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_remembered_is_recalled_and_nobody_elses_business(home: Path) -> None:
-    assert recall() == Remembered(fresh=True)
-    state = Remembered(2.5, "asok-light", "dead")
+    assert recall() == Preferences(fresh=True)
+    state = Preferences(2.5, "asok-light", "dead")
     remember(state)
     assert recall() == state
     assert state_file() == home / "asok" / "console.json"
@@ -51,13 +51,13 @@ def test_what_is_remembered_is_recalled_and_nobody_elses_business(home: Path) ->
 def test_a_broken_file_is_passed_over(home: Path, content: bytes) -> None:
     state_file().parent.mkdir()
     state_file().write_bytes(content)
-    assert recall() == Remembered()
+    assert recall() == Preferences()
 
 
 def test_where_nothing_can_be_kept_nothing_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "asok").write_text("a file where a folder should be")
-    remember(Remembered(5.0))
-    assert recall() == Remembered()
+    remember(Preferences(5.0))
+    assert recall() == Preferences()
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     monkeypatch.setenv("HOME", str(home))
     assert state_file() == home / ".local" / "state" / "asok" / "console.json"

@@ -10,7 +10,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asok_console.tui.data.slots import SlotRows, Use
+from asok_console.tui.data.slots import SlotRows, SlotUse
 from asok_console.tui.views.shared.worker_table import WorkerList
 from asok_core.inspection.workers import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import peek, seal
@@ -64,17 +64,17 @@ def test_what_is_claimed_and_has_no_thread_has_no_slot() -> None:
 def test_a_slot_is_not_idle_that_only_is_not_named_or_has_no_process() -> None:
     many = worker(one, concurrency=4, running=3)
     assert [slot.use for slot in SlotRows().of(many)] == [
-        Use.JOB,
-        Use.UNNAMED,
-        Use.UNNAMED,
-        Use.IDLE,
+        SlotUse.JOB,
+        SlotUse.UNNAMED,
+        SlotUse.UNNAMED,
+        SlotUse.IDLE,
     ]
     broken = worker(one, concurrency=4, processes=2, able=1)
     assert [slot.use for slot in SlotRows().of(broken)] == [
-        Use.JOB,
-        Use.IDLE,
-        Use.MISSING,
-        Use.MISSING,
+        SlotUse.JOB,
+        SlotUse.IDLE,
+        SlotUse.MISSING,
+        SlotUse.MISSING,
     ]
 
 

@@ -14,7 +14,7 @@ import redis
 from textual.widgets import Button, Input, TextArea
 
 from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.screens.review import Reading
+from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.widgets.long_lines import LongLines
 from asok_core.backends.roles import Reader
 from asok_core.errors import Unreachable
@@ -281,10 +281,10 @@ async def test_reading_can_be_left_and_reports_its_errors(
             for leave in ("escape", "n", "enter"):
                 await hand.press("T")
                 await hand.sees("Reading the jobs that would be signed")
-                assert isinstance(hand.app.screen, Reading)
+                assert isinstance(hand.app.screen, ReviewDialog)
                 # Neither a yes nor the word does anything here.
                 await hand.press("y", *"trust")
-                assert isinstance(hand.app.screen, Reading)
+                assert isinstance(hand.app.screen, ReviewDialog)
                 await hand.press(leave)
                 await hand.until(lambda: len(hand.app.screen_stack) == 1, "the view")
             made[0].error = Unreachable("redis is not there")

@@ -13,7 +13,7 @@ from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     PROBE_LASTS,
     Breaker,
-    Check,
+    JobCheck,
     exhausted,
     is_exhausted_still,
     postponement,
@@ -45,12 +45,12 @@ def breaker(clock: Clock) -> Breaker:
 def proven(breaker: Breaker) -> Breaker:
     """One of a process that has run a job."""
     breaker.claimed()
-    breaker.passes(*Check)
+    breaker.passes(*JobCheck)
     assert breaker.closed
     return breaker
 
 
-def probe(breaker: Breaker, clock: Clock, check: Check) -> bool:
+def probe(breaker: Breaker, clock: Clock, check: JobCheck) -> bool:
     """Try the next job when it may be claimed; it fails."""
     clock.now += max(breaker.wait, 0.0)
     assert breaker.may_claim
@@ -62,9 +62,9 @@ def test_until_a_job_has_passed_one_at_a_time_is_tried(breaker: Breaker) -> None
     seen = [(breaker.may_claim, breaker.closed)]
     breaker.claimed()
     seen.append((breaker.may_claim, breaker.closed))
-    breaker.passes(Check.SIGNATURE)
+    breaker.passes(JobCheck.SIGNATURE)
     seen.append((breaker.may_claim, breaker.closed))
-    breaker.passes(Check.IMPORT)
+    breaker.passes(JobCheck.IMPORT)
     seen.append((breaker.may_claim, breaker.closed))
     assert seen == [(True, False), (False, False), (False, False), (True, True)]
 
@@ -72,11 +72,11 @@ def test_until_a_job_has_passed_one_at_a_time_is_tried(breaker: Breaker) -> None
 def test_nothing_is_held_against_a_job_before_another_has_passed(
     breaker: Breaker, clock: Clock
 ) -> None:
-    assert [probe(breaker, clock, Check.SIGNATURE) for _ in range(50)] == [False] * 50
+    assert [probe(breaker, clock, JobCheck.SIGNATURE) for _ in range(50)] == [False] * 50
 
 
 def test_the_first_faults_of_a_proven_worker_are_the_jobs_own(proven: Breaker) -> None:
-    verdicts = [proven.fails(Check.IMPORT, "no such task") for _ in range(LIMIT + 3)]
+    verdicts = [proven.fails(JobCheck.IMPORT, "no such task") for _ in range(LIMIT + 3)]
     assert verdicts == [True] * (LIMIT - 1) + [False] * 4
     assert not proven.closed
 
@@ -84,17 +84,17 @@ def test_the_first_faults_of_a_proven_worker_are_the_jobs_own(proven: Breaker) -
 def test_one_that_passes_begins_the_count_again(proven: Breaker) -> None:
     for _ in range(10):
         for _ in range(LIMIT - 1):
-            assert proven.fails(Check.SIGNATURE, "no")
-        proven.passes(Check.SIGNATURE)
+            assert proven.fails(JobCheck.SIGNATURE, "no")
+        proven.passes(JobCheck.SIGNATURE)
     assert proven.closed
 
 
 def test_one_check_that_passes_does_not_excuse_another(proven: Breaker) -> None:
     for _ in range(LIMIT):
-        proven.passes(Check.SIGNATURE)
-        proven.fails(Check.IMPORT, "no")
+        proven.passes(JobCheck.SIGNATURE)
+        proven.fails(JobCheck.IMPORT, "no")
     assert not proven.closed
-    proven.passes(Check.SIGNATURE)
+    proven.passes(JobCheck.SIGNATURE)
     assert not proven.closed
 
 
@@ -102,11 +102,11 @@ def test_after_a_stop_the_next_is_tried_at_once_and_then_at_growing_intervals(
     proven: Breaker, clock: Clock
 ) -> None:
     for _ in range(LIMIT):
-        proven.fails(Check.SIGNATURE, "no")
+        proven.fails(JobCheck.SIGNATURE, "no")
     waits = []
     for _ in range(9):
         waits.append(max(proven.wait, 0.0))
-        probe(proven, clock, Check.SIGNATURE)
+        probe(proven, clock, JobCheck.SIGNATURE)
     assert waits == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
@@ -114,9 +114,9 @@ def test_what_was_claimed_before_the_stop_lengthens_no_interval(
     proven: Breaker, clock: Clock
 ) -> None:
     for _ in range(LIMIT + 60):
-        proven.fails(Check.SIGNATURE, "no")
+        proven.fails(JobCheck.SIGNATURE, "no")
     assert proven.may_claim
-    probe(proven, clock, Check.SIGNATURE)
+    probe(proven, clock, JobCheck.SIGNATURE)
     assert proven.wait == 1.0
 
 
@@ -124,11 +124,11 @@ def test_a_reason_is_given_from_the_first_job_that_is_tried_in_vain(
     proven: Breaker, clock: Clock
 ) -> None:
     for _ in range(LIMIT):
-        proven.fails(Check.SIGNATURE, "wrong key")
+        proven.fails(JobCheck.SIGNATURE, "wrong key")
     assert proven.reason == ""
-    probe(proven, clock, Check.SIGNATURE)
+    probe(proven, clock, JobCheck.SIGNATURE)
     assert proven.reason == "no luck"
-    proven.passes(Check.SIGNATURE, Check.IMPORT)
+    proven.passes(JobCheck.SIGNATURE, JobCheck.IMPORT)
     assert proven.closed
     assert proven.reason == ""
 
@@ -147,36 +147,36 @@ def test_after_a_stop_it_looks_for_a_job_now_and_then_and_does_not_wait_for_one(
     """A process that waits would get it before a worker that can run it."""
     breaker.found_nothing()
     for _ in range(LIMIT - 1):
-        probe(breaker, clock, Check.IMPORT)
+        probe(breaker, clock, JobCheck.IMPORT)
     assert (breaker.may_wait, breaker.wait) == (True, -clock.now)
-    probe(breaker, clock, Check.IMPORT)
+    probe(breaker, clock, JobCheck.IMPORT)
     breaker.found_nothing()
     assert (breaker.may_wait, breaker.wait) == (False, 1.0)
     for _ in range(3):
-        probe(breaker, clock, Check.IMPORT)
+        probe(breaker, clock, JobCheck.IMPORT)
     clock.now += 100
     breaker.found_nothing()
     assert breaker.wait == 4.0
-    breaker.passes(Check.SIGNATURE, Check.IMPORT)
+    breaker.passes(JobCheck.SIGNATURE, JobCheck.IMPORT)
     assert breaker.may_wait
 
 
 def test_the_newest_job_is_tried_after_the_oldest_has_failed(proven: Breaker, clock: Clock) -> None:
     for _ in range(LIMIT):
-        proven.fails(Check.SIGNATURE, "no")
+        proven.fails(JobCheck.SIGNATURE, "no")
     probes = []
     for _ in range(4):
         probes.append(proven.probe)
-        probe(proven, clock, Check.SIGNATURE)
+        probe(proven, clock, JobCheck.SIGNATURE)
     assert probes == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
     ("check", "renewable"),
-    [(Check.SIGNATURE, False), (Check.IMPORT, True), (Check.RESOURCES, True)],
+    [(JobCheck.SIGNATURE, False), (JobCheck.IMPORT, True), (JobCheck.RESOURCES, True)],
 )
 def test_a_new_process_is_tried_where_it_can_help(
-    proven: Breaker, clock: Clock, check: Check, renewable: bool
+    proven: Breaker, clock: Clock, check: JobCheck, renewable: bool
 ) -> None:
     for _ in range(LIMIT):
         proven.fails(check, "no")
@@ -187,7 +187,7 @@ def test_a_new_process_is_tried_where_it_can_help(
 
 
 def test_what_is_certain_needs_no_second_fault(proven: Breaker) -> None:
-    assert not proven.fails(Check.RESOURCES, "no files", certain=True)
+    assert not proven.fails(JobCheck.RESOURCES, "no files", certain=True)
     assert (proven.closed, proven.renewable, proven.reason) == (False, True, "no files")
 
 
@@ -195,18 +195,18 @@ def test_changes_are_reported_once_each(proven: Breaker, clock: Clock) -> None:
     changes: list[bool] = []
     proven.on_change = lambda: changes.append(proven.closed)
     for _ in range(LIMIT + 3):
-        proven.fails(Check.IMPORT, "no")
-    proven.passes(Check.IMPORT)
-    proven.passes(Check.IMPORT)
+        proven.fails(JobCheck.IMPORT, "no")
+    proven.passes(JobCheck.IMPORT)
+    proven.passes(JobCheck.IMPORT)
     assert changes == [False, True]
 
 
 def test_clean_is_only_said_of_what_has_passed_everything(breaker: Breaker) -> None:
-    for check in Check:
+    for check in JobCheck:
         assert not breaker.clean
         breaker.passes(check)
     assert breaker.clean
-    breaker.fails(Check.RESOURCES, "no")
+    breaker.fails(JobCheck.RESOURCES, "no")
     assert not breaker.clean
 
 
@@ -282,7 +282,7 @@ def test_faults_of_many_threads_are_counted_once_each(proven: Breaker) -> None:
 
     def fail() -> None:
         start.wait()
-        verdicts.extend(proven.fails(Check.IMPORT, "no") for _ in range(100))
+        verdicts.extend(proven.fails(JobCheck.IMPORT, "no") for _ in range(100))
 
     threads = [threading.Thread(target=fail) for _ in range(8)]
     for thread in threads:
@@ -290,4 +290,4 @@ def test_faults_of_many_threads_are_counted_once_each(proven: Breaker) -> None:
     for thread in threads:
         thread.join()
     assert verdicts.count(True) == LIMIT - 1
-    assert proven.faults(Check.IMPORT) == 800
+    assert proven.faults(JobCheck.IMPORT) == 800

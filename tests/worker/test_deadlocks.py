@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.backends.redis.producing.deadlocks import Mark, stuck
+from asok_core.backends.redis.producing.deadlocks import WaitReport, stuck
 from asok_core.jobs.job import Job
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
@@ -154,8 +154,8 @@ class TestRule:
     """Which processes are stuck, by what all of them said."""
 
     @staticmethod
-    def mark(*queues: str, jobs: str = "", elsewhere: str = "") -> Mark:
-        return Mark(1.0, frozenset(jobs), frozenset(queues), frozenset(elsewhere))
+    def mark(*queues: str, jobs: str = "", elsewhere: str = "") -> WaitReport:
+        return WaitReport(1.0, frozenset(jobs), frozenset(queues), frozenset(elsewhere))
 
     def test_one_process_alone(self) -> None:
         assert stuck({"a.1": self.mark("q")}, ONE) == {"a.1"}

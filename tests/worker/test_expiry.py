@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asok_core.backends.redis.consuming.leases import Expired, Look
+from asok_core.backends.redis.consuming.leases import ExpiredLease, LeaseSnapshot
 from asok_core.worker.supervising.lease_expiry import (
     AGAIN,
     LONGEST_PAUSE,
@@ -41,11 +41,11 @@ class Looks:
 
     def look(self, leases: Mapping[str, float], *, leased: bool = True) -> list[str]:
         expired = [
-            Expired(worker, until, LEASE)
+            ExpiredLease(worker, until, LEASE)
             for worker, until in leases.items()
             if until <= self.server
         ]
-        look = Look(self.server, leased, expired, [])
+        look = LeaseSnapshot(self.server, leased, expired, [])
         return [each.worker for each in self.expiry.dead(look, self.at)]
 
 

@@ -22,7 +22,7 @@ from asok_console.tui.data.alerts import alerts
 from asok_core.operations.inspector import open_reader
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.shared_state import SharedState
-from asok_core.worker.stall_detection import SHOWN_AFTER, StallReason, Watch
+from asok_core.worker.stall_detection import SHOWN_AFTER, LoopWatch, StallReason
 from asok_core.worker.supervising.systemd import ALIVE
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
@@ -42,14 +42,14 @@ class TestWatch:
             made.close()
 
     @staticmethod
-    def pass_time(watch: Watch, clock: Clock, seconds: float) -> None:
+    def pass_time(watch: LoopWatch, clock: Clock, seconds: float) -> None:
         for _ in range(int(seconds * 4)):
             clock.now += 0.25
             watch.look(os.getpid())
 
     def test_a_process_may_take_long_to_start(self, shared: SharedState) -> None:
         clock = Clock()
-        watch = Watch(shared, clock)
+        watch = LoopWatch(shared, clock)
         self.pass_time(watch, clock, 100)
         assert watch.look(os.getpid()) is None
         shared.note_turn()
@@ -59,7 +59,7 @@ class TestWatch:
 
     def test_a_loop_that_turns_does_not_hang(self, shared: SharedState) -> None:
         clock = Clock()
-        watch = Watch(shared, clock)
+        watch = LoopWatch(shared, clock)
         for _ in range(10):
             shared.note_turn()
             self.pass_time(watch, clock, 9)
@@ -67,7 +67,7 @@ class TestWatch:
 
     def test_what_is_known_of_the_reason(self, shared: SharedState) -> None:
         clock = Clock()
-        watch = Watch(shared, clock)
+        watch = LoopWatch(shared, clock)
         shared.note_turn()
         for _ in range(20):
             shared.note_pulse()
@@ -101,7 +101,7 @@ class TestWatch:
     ) -> None:
         """Two minutes of SIGSTOP for everything, or of a virtual machine; again and again."""
         clock = Clock()
-        watch = Watch(shared, clock)
+        watch = LoopWatch(shared, clock)
         for _ in range(5):
             shared.note_turn()
             shared.note_pulse()
@@ -119,7 +119,7 @@ class TestWatch:
             program.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, program.pid, os.WSTOPPED | os.WNOWAIT)
             clock = Clock()
-            watch = Watch(shared, clock)
+            watch = LoopWatch(shared, clock)
             # Before its loop begins, and after.
             for _ in range(2):
                 self.pass_time(watch, clock, 20)

@@ -10,7 +10,12 @@ import pytest
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.start import WORN
-from asok_core.worker.supervising.process_health import LONG_ENOUGH, HealthReport, Life, Lives
+from asok_core.worker.supervising.process_health import (
+    LONG_ENOUGH,
+    HealthReport,
+    ProcessHealth,
+    WorkerHealth,
+)
 from tests.worker.test_breaker_rule import Clock
 
 
@@ -29,19 +34,21 @@ def shared_states() -> Iterator[list[SharedState]]:
 
 
 @pytest.fixture
-def lives(shared_states: list[SharedState], clock: Clock) -> Lives:
+def lives(shared_states: list[SharedState], clock: Clock) -> WorkerHealth:
     """Of two processes that have just been started."""
-    made = Lives([Life(shared) for shared in shared_states], clock)
+    made = WorkerHealth([ProcessHealth(shared) for shared in shared_states], clock)
     for index in range(2):
         made.start(index)
     return made
 
 
-def look(lives: Lives, *alive: bool) -> HealthReport:
+def look(lives: WorkerHealth, *alive: bool) -> HealthReport:
     return lives.look(alive or (True, True))
 
 
-def die(lives: Lives, clock: Clock, index: int = 0, after: float = 0.1, code: int = 1) -> float:
+def die(
+    lives: WorkerHealth, clock: Clock, index: int = 0, after: float = 0.1, code: int = 1
+) -> float:
     """A process lives for some time and dies, and the next is started when it is time."""
     clock.now += after
     if code == WORN:
@@ -54,7 +61,7 @@ def die(lives: Lives, clock: Clock, index: int = 0, after: float = 0.1, code: in
 
 
 def test_a_process_counts_once_it_has_claimed(
-    lives: Lives, shared_states: list[SharedState]
+    lives: WorkerHealth, shared_states: list[SharedState]
 ) -> None:
     assert look(lives).able == 0
     shared_states[0].note_claims()
@@ -64,7 +71,7 @@ def test_a_process_counts_once_it_has_claimed(
 
 
 def test_one_that_is_replaced_as_planned_counts_all_the_time(
-    lives: Lives, shared_states: list[SharedState]
+    lives: WorkerHealth, shared_states: list[SharedState]
 ) -> None:
     shared_states[0].note_claims()
     look(lives)
@@ -78,7 +85,7 @@ def test_one_that_is_replaced_as_planned_counts_all_the_time(
 
 @pytest.mark.parametrize("code", [0, WORN])
 def test_one_that_a_task_ends_has_died_whatever_its_exit_code(
-    lives: Lives, clock: Clock, code: int
+    lives: WorkerHealth, clock: Clock, code: int
 ) -> None:
     waits = []
     for _ in range(3):
@@ -91,7 +98,7 @@ def test_one_that_a_task_ends_has_died_whatever_its_exit_code(
 
 
 def test_one_that_died_counts_again_once_the_next_has_claimed(
-    lives: Lives, shared_states: list[SharedState], clock: Clock
+    lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     shared_states[0].note_claims()
     look(lives)
@@ -102,7 +109,7 @@ def test_one_that_died_counts_again_once_the_next_has_claimed(
 
 
 def test_the_wait_grows_up_to_ten_seconds_and_begins_again_after_a_long_life(
-    lives: Lives, clock: Clock
+    lives: WorkerHealth, clock: Clock
 ) -> None:
     waits = [die(lives, clock) for _ in range(10)]
     assert waits == pytest.approx([0, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10])
@@ -110,7 +117,7 @@ def test_the_wait_grows_up_to_ten_seconds_and_begins_again_after_a_long_life(
 
 
 def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
-    lives: Lives, shared_states: list[SharedState], clock: Clock
+    lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     began = clock.now
     for number in range(3):
@@ -126,7 +133,7 @@ def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
     assert look(lives) == HealthReport(able=1)
 
 
-def test_an_exit_is_reported_in_words(lives: Lives, clock: Clock) -> None:
+def test_an_exit_is_reported_in_words(lives: WorkerHealth, clock: Clock) -> None:
     for code, words in (
         (-9, "killed by SIGKILL"),
         (-99, "killed by signal 99"),
@@ -139,7 +146,7 @@ def test_an_exit_is_reported_in_words(lives: Lives, clock: Clock) -> None:
 
 
 def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
-    lives: Lives, shared_states: list[SharedState], clock: Clock
+    lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     shared_states[0].note_claims()
     shared_states[0].note_refusal("no files", proven=False, lasting=False)
@@ -157,7 +164,7 @@ def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
 
 
 def test_what_was_imported_is_part_of_the_reason_of_a_death(
-    lives: Lives, shared_states: list[SharedState], clock: Clock
+    lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     for _ in range(3):
         shared_states[0].begin(0, "one", 1.0, phase=Phase.IMPORTING, module="shop.tasks")
@@ -167,7 +174,7 @@ def test_what_was_imported_is_part_of_the_reason_of_a_death(
 
 
 def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
-    lives: Lives, shared_states: list[SharedState], clock: Clock
+    lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     shared_states[0].note_claims()
     shared_states[0].note_refusal("no module named shop", proven=False)
@@ -184,7 +191,7 @@ def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
 
 
 def test_a_worker_is_unable_when_each_process_is(
-    lives: Lives, shared_states: list[SharedState], clock: Clock
+    lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     shared_states[0].note_refusal("wrong key", proven=False)
     assert not look(lives).unable

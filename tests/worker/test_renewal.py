@@ -11,7 +11,7 @@ import redis
 
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming import renewal
-from asok_core.backends.redis.consuming.renewal import Renewal, Step, renew_held
+from asok_core.backends.redis.consuming.renewal import Renewal, RenewalStep, renew_held
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_operator
@@ -31,13 +31,13 @@ def connection(redis_url: str) -> Iterator[Connection]:
     opened.close()
 
 
-def step(client: Any, connection: Connection, worker: str = "w") -> Step:
+def step(client: Any, connection: Connection, worker: str = "w") -> RenewalStep:
     """A step of the round, due or not."""
     client.delete(KEYS.renewing)
     return Renewal(KEYS, worker).step(connection)
 
 
-def go_round(client: Any, connection: Connection) -> list[Step]:
+def go_round(client: Any, connection: Connection) -> list[RenewalStep]:
     """All steps of a round."""
     steps = [step(client, connection)]
     while client.hget(KEYS.renewal, "began") != b"0.0":

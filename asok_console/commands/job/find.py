@@ -16,7 +16,7 @@ from asok_console.commands.support.documents import (
     write_lines,
 )
 from asok_console.commands.support.options import whole_number
-from asok_console.commands.support.progress import Meter
+from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Progress, Reader
 from asok_core.inspection.rows import Row
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     gaps: list[str] = []
     try:
         snapshot = reader.snapshot()
-        with Meter("found") as meter:
+        with ProgressMeter("found") as meter:
             for row in _found(reader, args.text, snapshot, meter, gaps):
                 rows.append(row)
                 if not args.json:
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _found(
-    reader: Reader, text: str, snapshot: Snapshot, meter: Meter, gaps: list[str]
+    reader: Reader, text: str, snapshot: Snapshot, meter: ProgressMeter, gaps: list[str]
 ) -> Iterator[Row]:
     total = snapshot.pending + snapshot.delayed + snapshot.active + snapshot.dead
     number = 0

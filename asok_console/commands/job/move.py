@@ -6,11 +6,11 @@ import argparse
 
 from asok_console.commands.support import selection
 from asok_core.operations.catalog.waiting_jobs import MovePending, MoveToFront
-from asok_core.settings.declaration import Kind, parse_option
+from asok_core.settings.declaration import SettingKind, parse_option
 from asok_core.settings.kinds import parse_queue_name
 from asok_core.settings.settings import Settings
 
-_QUEUE = Kind(parse_queue_name, "the name of a queue")
+_QUEUE = SettingKind(parse_queue_name, "the name of a queue")
 OPERATIONS = (MovePending, MoveToFront)
 
 

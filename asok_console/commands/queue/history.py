@@ -18,8 +18,8 @@ from asok_core.inspection.histograms import percentile
 from asok_core.inspection.moments import read_moment
 from asok_core.inspection.queue_history import (
     HOURS_KEPT,
-    Depth,
     Period,
+    QueueDepth,
     QueueHistory,
     step_of,
 )
@@ -122,7 +122,7 @@ def _period(history: QueueHistory, period: Period) -> dict[str, Any]:
     return document
 
 
-def _depth(depth: Depth) -> dict[str, Any] | None:
+def _depth(depth: QueueDepth) -> dict[str, Any] | None:
     if not depth.minutes:
         return None
     return {"last": depth.last, "mean": depth.mean, "highest": depth.highest}

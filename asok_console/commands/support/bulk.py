@@ -19,7 +19,7 @@ from asok_console.commands.support.documents import (
     write_json,
     write_lines,
 )
-from asok_console.commands.support.progress import Meter
+from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.errors import UsageError
@@ -134,7 +134,7 @@ def perform(
     with (
         closing(open_reader(settings)) as reader,
         closing(open_operator(settings)) as operator,
-        Meter(operation.done) as meter,
+        ProgressMeter(operation.done) as meter,
     ):
         return operation.perform(Access(reader, operator), scope, meter)
 
@@ -207,7 +207,7 @@ def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview 
     # With --yes the count is not shown, and the operation counts by itself.
     if args.yes and not args.dry_run:
         return None
-    with Meter("matching") as meter:
+    with ProgressMeter("matching") as meter:
         counted = preview(reader, scope, watch=meter)
     if meter.interrupted:
         raise KeyboardInterrupt

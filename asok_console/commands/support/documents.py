@@ -11,8 +11,8 @@ from typing import Any
 from asok_console.presentation import calls, numbers
 from asok_console.presentation.tables import (
     NAME_LIMIT,
-    Ink,
     TextColumn,
+    TextStyles,
     fit,
     table,
     terminal_width,
@@ -62,7 +62,7 @@ def write_lines(lines: Iterable[str]) -> None:
 def write_table(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]]) -> None:
     """Print a table that fits the terminal; its cells are safe already."""
     titles, *lines = table(columns, rows, terminal_width())
-    write_lines([Ink().dim(titles), *lines])
+    write_lines([TextStyles().dim(titles), *lines])
 
 
 def say(text: str) -> None:
@@ -122,7 +122,7 @@ def queue_lines(
 
     What is known of a pause is below its queue: ``paused until 15:30:00 UTC by ann@web1: bank down``.
     """
-    ink = Ink()
+    ink = TextStyles()
     titles, *lines = table(columns, rows, width)
     yield "", [ink.dim(titles)]
     for queue, line in zip(snapshot.queues, lines, strict=True):

@@ -13,7 +13,7 @@ from asok_core.backends.roles import Progress
 _WIDTH = 24
 
 
-class Meter:
+class ProgressMeter:
     """A watch for an operator's action. Draws on stderr, and only where that is a terminal.
 
     The first Ctrl+C stops the action before its next batch; the second interrupts at once.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say
-from asok_console.commands.support.progress import Meter
+from asok_console.commands.support.progress import ProgressMeter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Reader, Scope
@@ -113,7 +113,7 @@ def act_on_ids(
     with (
         closing(open_reader(settings)) as reader,
         closing(open_operator(settings)) as operator,
-        Meter(operation.done) as meter,
+        ProgressMeter(operation.done) as meter,
     ):
         for (location, queue), each in found.homes.items():
             words = " ".join(f"id:{name}" for name in each[:3])

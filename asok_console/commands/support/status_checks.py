@@ -13,7 +13,7 @@ from asok_core.settings.durations import parse_duration
 T = TypeVar("T")
 
 
-class Checks(NamedTuple):
+class StatusChecks(NamedTuple):
     """What was asked for. Each name of a queue maps to its threshold.
 
     The name '' stands for all queues together (pending) or for each of them (age).
@@ -92,9 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--require-workers", metavar="N", help="workers that are alive and run jobs")
 
 
-def parse(args: argparse.Namespace) -> Checks:
+def parse(args: argparse.Namespace) -> StatusChecks:
     """Read the thresholds. Raises UsageError."""
-    return Checks(
+    return StatusChecks(
         max_pending=_by_queue("--max-pending", args.max_pending, _number),
         max_age=_by_queue("--max-age", args.max_age, parse_duration),
         max_dead=_one("--max-dead", args.max_dead, _number),

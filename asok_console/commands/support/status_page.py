@@ -12,7 +12,14 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import numbers, prose
-from asok_console.presentation.tables import NAME_LIMIT, Ink, TextColumn, fit, table, terminal_width
+from asok_console.presentation.tables import (
+    NAME_LIMIT,
+    TextColumn,
+    TextStyles,
+    fit,
+    table,
+    terminal_width,
+)
 from asok_console.presentation.text import safe
 from asok_core.clock import elapsed
 from asok_core.inspection.queues import QueueStats
@@ -27,7 +34,7 @@ _ERROR = 200
 def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
     """The page, every line safe and none wider than ``width`` (the terminal's)."""
     width = width or terminal_width()
-    ink = Ink()
+    ink = TextStyles()
     snapshot = status.snapshot
     yield from _head(snapshot, width, ink)
     for part in (_queues, _running, _dead, _workers):
@@ -37,7 +44,7 @@ def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
             yield from lines
 
 
-def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
+def _head(snapshot: Snapshot, width: int, ink: TextStyles) -> Iterator[str]:
     version = f" (Redis {safe(snapshot.server.version, 20)})" if snapshot.server.version else ""
     yield fit(f"redis {safe(snapshot.server.url)}{version}", width)
     live = snapshot.alive
@@ -60,7 +67,7 @@ def _head(snapshot: Snapshot, width: int, ink: Ink) -> Iterator[str]:
         yield fit(f"Redis {snapshot.filling}", width)
 
 
-def _queues(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+def _queues(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
     snapshot = status.snapshot
     now = snapshot.taken_at
     columns = (*QUEUE_COLUMNS, TextColumn(""))
@@ -83,7 +90,7 @@ def _note(queue: QueueStats, unserved: str) -> str:
     return unserved if queue.pending and not queue.consumers else ""
 
 
-def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+def _running(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
     snapshot = status.snapshot
     jobs = running_rows(snapshot)
     if not jobs:
@@ -108,7 +115,7 @@ def _running(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
         yield ink.dim(f"and {numbers.count(len(jobs) - len(rows))} more")
 
 
-def _dead(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+def _dead(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
     if not status.dead:
         return
     taken_at = status.snapshot.taken_at
@@ -132,7 +139,7 @@ def _dead(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
         yield ink.dim(f"and {numbers.count(status.snapshot.dead - len(rows))} more")
 
 
-def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+def _workers(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
     snapshot = status.snapshot
     if not snapshot.workers:
         return
@@ -169,7 +176,7 @@ def _workers(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
     yield from _envelopes(status, width, ink)
 
 
-def _releases(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+def _releases(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
     """Which releases of the application run, where any worker reports one."""
     found = releases(status.snapshot.workers, status.snapshot.taken_at)
     sources = release_sources(status.snapshot.workers, status.snapshot.taken_at)
@@ -188,7 +195,7 @@ def _from(source: str) -> str:
     return f", {safe(source, 40)}" if source else ""
 
 
-def _envelopes(status: WorkerStatus, width: int, ink: Ink) -> Iterator[str]:
+def _envelopes(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
     """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
     snapshot = status.snapshot
     found = status.versions
@@ -213,7 +220,7 @@ def _no_heartbeat(job: Row) -> str:
 
 
 def _titled(
-    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int, ink: Ink
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int, ink: TextStyles
 ) -> Iterator[str]:
     titles, *lines = table(columns, rows, width)
     yield ink.dim(titles)

@@ -11,7 +11,7 @@ from typing import Any
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
-from asok_console.commands.support.progress import Meter
+from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_console.presentation.text import safe
 from asok_core.errors import Refused, UsageError
@@ -99,7 +99,7 @@ def _look(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
     reader, builder = open_reader(settings), ReviewBuilder()
     try:
         scope = bulk.scope_of(args, reader, Location.DEAD)
-        with Meter("matching") as meter:
+        with ProgressMeter("matching") as meter:
             counted = preview(reader, scope, watch=meter, each=builder.add)
         if meter.interrupted:
             raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from asok_core.operations.inspector import on_redis
-from asok_core.settings.declaration import Kind, parse_option
+from asok_core.settings.declaration import SettingKind, parse_option
 from asok_core.settings.kinds import DURATION, QUEUES, SIZE, whole_number
 from asok_core.settings.settings import Settings
 
@@ -98,5 +98,5 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return code
 
 
-def _option(flag: str, kind: Kind[T], text: str | None) -> T | None:
+def _option(flag: str, kind: SettingKind[T], text: str | None) -> T | None:
     return None if text is None else parse_option(flag, kind, text)

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def look(reader: Reader, limit: int, checks: status_checks.Checks) -> WorkerStatus:
+def look(reader: Reader, limit: int, checks: status_checks.StatusChecks) -> WorkerStatus:
     """Everything that the status says, in five round trips or fewer."""
     from asok_console.commands.support.status_report import WorkerStatus
 
@@ -68,7 +68,7 @@ def look(reader: Reader, limit: int, checks: status_checks.Checks) -> WorkerStat
     )
 
 
-def _show(reader: Reader, limit: int, checks: status_checks.Checks, *, as_json: bool) -> int:
+def _show(reader: Reader, limit: int, checks: status_checks.StatusChecks, *, as_json: bool) -> int:
     from asok_console.commands.support.status_document import to_json
     from asok_console.commands.support.status_page import to_lines
     from asok_console.presentation.text import safe
@@ -84,7 +84,12 @@ def _show(reader: Reader, limit: int, checks: status_checks.Checks, *, as_json: 
 
 
 def _watch(
-    reader: Reader, limit: int, checks: status_checks.Checks, interval: float, *, as_json: bool
+    reader: Reader,
+    limit: int,
+    checks: status_checks.StatusChecks,
+    interval: float,
+    *,
+    as_json: bool,
 ) -> None:
     from asok_console.commands.support.status_document import to_json
     from asok_console.commands.support.status_page import to_lines

@@ -21,7 +21,7 @@ from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job_actions import LOCATIONS
 from asok_console.tui.screens.quit import Quitting
-from asok_console.tui.screens.review import Reading
+from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.notes import note_sentence, plan_for_note
 from asok_console.tui.views.shared.operator_keys import Operates
@@ -113,7 +113,7 @@ class Acting:
         if plan is None or (self.only_reads and plan.operation.changes):
             return
         if plan.operation.reviews:
-            self._app.push_screen(Reading(plan, self._host.session.reader), self._answered)
+            self._app.push_screen(ReviewDialog(plan, self._host.session.reader), self._answered)
         elif fields_of(plan.operation):
             self._app.push_screen(Ask(plan), self._answered)
         else:

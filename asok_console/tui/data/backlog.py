@@ -16,14 +16,14 @@ HELD = 5
 """Seconds for which the values of a snapshot are shown where no newer one arrived."""
 
 
-class Load(NamedTuple):
+class QueueLoad(NamedTuple):
     """Jobs of one queue at one moment."""
 
     pending: int
     running: int
 
 
-class Course(NamedTuple):
+class TimeSeries(NamedTuple):
     """Values from ``start`` (epoch seconds) on, one for each ``width`` seconds; NaN: not known."""
 
     start: int
@@ -36,13 +36,13 @@ class SnapshotHistory:
     """The last minute by seconds and the last five by tens. Queues without jobs take no memory."""
 
     def __init__(self) -> None:
-        self._seconds: dict[int, Mapping[str, Load]] = {}
-        self._tens: dict[int, Mapping[str, Load]] = {}
+        self._seconds: dict[int, Mapping[str, QueueLoad]] = {}
+        self._tens: dict[int, Mapping[str, QueueLoad]] = {}
 
     def see(self, snapshot: Snapshot) -> None:
         """Take in a new snapshot."""
         found = {
-            queue.name: Load(queue.pending, queue.running)
+            queue.name: QueueLoad(queue.pending, queue.running)
             for queue in snapshot.queues
             if queue.pending or queue.running
         }
@@ -55,11 +55,11 @@ class SnapshotHistory:
             for old in [each for each in kept if not second - most <= each <= second]:
                 del kept[old]
 
-    def last_minute(self, queue: str | None, now: float) -> Course:
+    def last_minute(self, queue: str | None, now: float) -> TimeSeries:
         """One value for each of the last ``SECONDS``; None: all queues together."""
         first = int(now) - SECONDS + 1
-        loads: list[Load | None] = []
-        held: tuple[int, Load] | None = None
+        loads: list[QueueLoad | None] = []
+        held: tuple[int, QueueLoad] | None = None
         for second in range(first - HELD, first + SECONDS):
             found = self._seconds.get(second)
             if found is not None:
@@ -68,7 +68,7 @@ class SnapshotHistory:
             loads.append(held[1] if held is not None and known else None)
         return _course(first, 1, loads[HELD:])
 
-    def last_minutes(self, queue: str | None, now: float) -> Course:
+    def last_minutes(self, queue: str | None, now: float) -> TimeSeries:
         """One value for each ten seconds of the last five minutes: that of its last snapshot."""
         last = int(now) - int(now) % 10
         first = last - 10 * (TENS - 1)
@@ -76,16 +76,16 @@ class SnapshotHistory:
         return _course(first, 10, [None if each is None else _of(each, queue) for each in found])
 
 
-def _of(loads: Mapping[str, Load], queue: str | None) -> Load:
+def _of(loads: Mapping[str, QueueLoad], queue: str | None) -> QueueLoad:
     if queue is not None:
-        return loads.get(queue, Load(0, 0))
-    return Load(
+        return loads.get(queue, QueueLoad(0, 0))
+    return QueueLoad(
         sum(load.pending for load in loads.values()), sum(load.running for load in loads.values())
     )
 
 
-def _course(start: int, width: int, loads: list[Load | None]) -> Course:
-    return Course(
+def _course(start: int, width: int, loads: list[QueueLoad | None]) -> TimeSeries:
+    return TimeSeries(
         start,
         width,
         tuple(math.nan if load is None else float(load.pending) for load in loads),

@@ -22,7 +22,7 @@ LONGEST = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class Preferences:
     """``interval`` is in seconds; ``theme`` and ``view`` are names."""
 
     interval: float = 1.0
@@ -40,19 +40,19 @@ def state_file() -> Path:
     return home / "asok" / "console.json"
 
 
-def recall() -> Remembered:
+def recall() -> Preferences:
     """What the last console left, as far as it makes sense."""
     try:
         with state_file().open("rb") as stream:
             said = json.loads(stream.read(LONGEST))
     except FileNotFoundError:
-        return Remembered(fresh=True)
+        return Preferences(fresh=True)
     except (OSError, ValueError, RuntimeError, RecursionError):
-        return Remembered()
+        return Preferences()
     if not isinstance(said, dict):
-        return Remembered()
-    fresh = Remembered()
-    return Remembered(
+        return Preferences()
+    fresh = Preferences()
+    return Preferences(
         _interval(said.get("interval"), fresh.interval),
         _one_of([theme.name for theme in THEMES], said.get("theme"), fresh.theme),
         _one_of(VIEW_NAMES, said.get("view"), fresh.view),
@@ -69,7 +69,7 @@ def _one_of(names: Sequence[str], said: object, otherwise: str) -> str:
     return said if isinstance(said, str) and said in names else otherwise
 
 
-def remember(state: Remembered) -> None:
+def remember(state: Preferences) -> None:
     """Keep it for the next console, readable by its owner only."""
     with suppress(OSError, RuntimeError):
         path = state_file()

@@ -22,17 +22,17 @@ PAUSE = 0.002
 
 
 @dataclass
-class Scanned(Message):
+class ScanProgress(Message):
     """The progress of a scan. ``error`` is why it ended early."""
 
-    scan: Scan
+    scan: LocationScan
     scanned: int
     total: int
     done: bool
     error: str = ""
 
 
-class Scan(threading.Thread):
+class LocationScan(threading.Thread):
     """Reads all of a location, oldest first, and passes every page to ``take`` on its own thread.
 
     ``take`` must change only what nothing else writes; the screen reads it after a report.
@@ -93,6 +93,6 @@ class Scan(threading.Thread):
         if self._given_up.is_set():
             return
         try:
-            self._post(Scanned(self, self.scanned, self.total, self.done, error))
+            self._post(ScanProgress(self, self.scanned, self.total, self.done, error))
         except RuntimeError:
             self._given_up.set()

@@ -51,7 +51,7 @@ class Search:
         """Whether jobs left the location before they were read."""
         self._rows: list[Row] = []
         self._newest_first = newest_first
-        self._end = End()
+        self._end = WalkEnd()
 
     def take(self, page: Page) -> None:
         """Take in a window."""
@@ -79,7 +79,7 @@ class Search:
         return self._end.scope(location, queue, self.question, before, self.count)
 
 
-class End:
+class WalkEnd:
     """Where a walk ended, by which an action leaves out what came later."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from asok_core.inspection.workers import RunningJob, WorkerInfo
 
 
-class Use(Enum):
+class SlotUse(Enum):
     """What a slot does."""
 
     JOB = "job"
@@ -25,13 +25,13 @@ class SlotRow(NamedTuple):
     """A slot, by its number from 0, and its job."""
 
     number: int
-    use: Use
+    use: SlotUse
     job: RunningJob | None = None
 
 
 def in_use(slots: Iterable[SlotRow]) -> int:
     """How many slots run a job."""
-    return sum(slot.use in (Use.JOB, Use.UNNAMED) for slot in slots)
+    return sum(slot.use in (SlotUse.JOB, SlotUse.UNNAMED) for slot in slots)
 
 
 class SlotRows:
@@ -63,10 +63,15 @@ class SlotRows:
         lost = worker.concurrency - worker.slots
         missing = set(free[len(unnamed) :][-lost:]) if lost else set()
         return [
-            SlotRow(at, Use.JOB, jobs[key])
+            SlotRow(at, SlotUse.JOB, jobs[key])
             if key
             else SlotRow(
-                at, Use.UNNAMED if at in unnamed else Use.MISSING if at in missing else Use.IDLE
+                at,
+                SlotUse.UNNAMED
+                if at in unnamed
+                else SlotUse.MISSING
+                if at in missing
+                else SlotUse.IDLE,
             )
             for at, key in enumerate(taken)
         ]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from asok_console.tui.data.stacks import Stacks
 from asok_core.backends.roles import Operator, Reader
-from asok_core.inspection.elsewhere import Elsewhere
+from asok_core.inspection.elsewhere import RecordSearch
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations import explain
-from asok_core.operations.explain import Explained, Kind, RecentOperations
+from asok_core.operations.explain import DatedExplanation, Kind, RecentOperations
 from asok_core.operations.search import expired
 
 KEYS = 100_000
@@ -25,7 +25,7 @@ class Subject:
     name: str
     near: Row | None = None
     operations: RecentOperations = field(default_factory=RecentOperations)
-    _elsewhere: list[Elsewhere] = field(default_factory=list)
+    _elsewhere: list[RecordSearch] = field(default_factory=list)
     _stacks: Stacks = field(default_factory=Stacks)
 
     @property
@@ -41,7 +41,7 @@ class Subject:
         operator: Operator | None,
         namespace: str,
         target: str,
-    ) -> Explained:
+    ) -> DatedExplanation:
         """Explain it. Runs on the poller's thread; the stack of a job comes with a later call."""
         if self.kind == "queues":
             return explain.known_queues(snapshot, self.operations.read(reader))
@@ -66,7 +66,7 @@ class Subject:
             elsewhere=self._looked_for(reader) if detail is None or detail.is_unknown else None,
         )
 
-    def _looked_for(self, reader: Reader) -> Elsewhere:
+    def _looked_for(self, reader: Reader) -> RecordSearch:
         """Where else the job is. It is looked for once, and not with each refresh."""
         if not self._elsewhere:
             self._elsewhere.append(reader.elsewhere(self.name, KEYS))

@@ -14,7 +14,7 @@ LOOKED_FOR = 2.0
 """Seconds in which a first key may be meant for a dialog that did not open: people look for it first."""
 
 
-class Hush:
+class StrayKeyGuard:
     """Ignores what is typed until a pause. ``clock`` counts seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -57,7 +57,7 @@ COLUMNS: Sequence[Column[Row]] = (
 
 
 @dataclass
-class Sought(Message):
+class SearchUpdate(Message):
     """What a search has found so far; ``error`` is why it ended early."""
 
     search: JobSearch
@@ -117,7 +117,7 @@ class JobSearch(threading.Thread):
     ) -> None:
         if not self._given_up.is_set():
             try:
-                self._post(Sought(self, tuple(rows[:MOST]), step, done, error))
+                self._post(SearchUpdate(self, tuple(rows[:MOST]), step, done, error))
             except RuntimeError:
                 self._given_up.set()
 
@@ -150,7 +150,7 @@ class FindJob(ModalScreen[Row]):
         self._open_job = open_job
         self._snapshot = snapshot
         self._search: JobSearch | None = None
-        self._latest: Sought | None = None
+        self._latest: SearchUpdate | None = None
 
     def compose(self) -> ComposeResult:
         """A line to type in, the result in words, and the list."""
@@ -182,8 +182,8 @@ class FindJob(ModalScreen[Row]):
             self._search = JobSearch(self._reader, self.post_message, words, snapshot)
             self._search.start()
 
-    @on(Sought)
-    def _sought(self, event: Sought) -> None:
+    @on(SearchUpdate)
+    def _sought(self, event: SearchUpdate) -> None:
         if event.search is not self._search:
             return
         rows = event.rows
@@ -251,13 +251,13 @@ class FindJob(ModalScreen[Row]):
             self._search = None
 
 
-def _gaps(event: Sought) -> str:
+def _gaps(event: SearchUpdate) -> str:
     """What may be missing, as a sentence."""
     gaps = "; ".join(event.progress.gaps)
     return f" Not complete: {gaps}." if gaps else ""
 
 
-def _progress(event: Sought) -> str:
+def _progress(event: SearchUpdate) -> str:
     step = event.progress
     what = "arguments and tracebacks: scanned" if step.whole else "scanned"
     return f"{what} {step.looked:,} of {step.total:,}, {len(event.rows):,} found".capitalize()

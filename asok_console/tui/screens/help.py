@@ -17,7 +17,7 @@ from asok_console.presentation.numbers import size
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens import help_symbols
-from asok_core.inspection.snapshot import Cost
+from asok_core.inspection.snapshot import SnapshotCost
 
 KEYS = 16
 PAGE = 68
@@ -41,7 +41,7 @@ class Help(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, topic: Topic, *, read_only: bool, cost: Cost | None = None) -> None:
+    def __init__(self, topic: Topic, *, read_only: bool, cost: SnapshotCost | None = None) -> None:
         super().__init__()
         self._topic = topic
         self._read_only = read_only
@@ -72,7 +72,7 @@ def topic_of(view: str, columns: Iterable[str]) -> Topic:
     )
 
 
-def help_text(topic: Topic, *, read_only: bool, cost: Cost | None = None) -> Content:
+def help_text(topic: Topic, *, read_only: bool, cost: SnapshotCost | None = None) -> Content:
     """The keys of a screen in groups, what its glyphs and columns mean, the cost of a refresh."""
     groups: dict[str, list[actions.Action]] = {}
     for action in topic.actions:
@@ -115,7 +115,7 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, PAGE, initial_indent=blank, subsequent_indent=blank)
 
 
-def _cost(cost: Cost) -> str:
+def _cost(cost: SnapshotCost) -> str:
     read = f", {size(cost.reply_bytes)}" if cost.reply_bytes is not None else ""
     return f"{cost.commands:,} commands to Redis in {cost.round_trips} round trips{read}"
 

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.text import framed, plain_json, safe, safe_block
-from asok_core.inspection.tracebacks import Raised, chain_of, last_line
+from asok_core.inspection.tracebacks import RaisedException, chain_of, last_line
 
 HIGHLIGHTED = 32_000
 """Characters up to which a text is coloured; beyond that it takes too long."""
@@ -91,7 +91,7 @@ def _failure(text: str, width: int) -> Content:
     )
 
 
-def _raised(label: str, raised: Raised, width: int) -> Iterator[Content]:
+def _raised(label: str, raised: RaisedException, width: int) -> Iterator[Content]:
     margin = LABEL if label else 0
     room = max(width - margin, 20)
     for at, line in enumerate(wrap(safe(raised.line, 400), room)[:WRAPPED] or [""]):

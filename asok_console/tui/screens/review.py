@@ -24,7 +24,7 @@ from asok_core.operations.catalog.dead_jobs import TrustDead
 from asok_core.operations.preview import preview
 
 
-class Reading(Dialog[Plan]):
+class ReviewDialog(Dialog[Plan]):
     """Returns the plan with its review, or None where it was closed or failed.
 
     Reads on a thread of its own, beside the poller: there may be a hundred thousand dead jobs.
@@ -88,9 +88,9 @@ class Reading(Dialog[Plan]):
             counted = preview(self._reader, plan.scope, watch=self._watch, each=builder.add)
             review = builder.finish()
         except AsokError as error:
-            self._report(Reading.Report(f"✗ {error}", error=True))
+            self._report(ReviewDialog.Report(f"✗ {error}", error=True))
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
-            self._report(Reading.Report(f"✗ {type(error).__name__}: {error}", error=True))
+            self._report(ReviewDialog.Report(f"✗ {type(error).__name__}: {error}", error=True))
         else:
             done = replace(
                 plan,
@@ -99,11 +99,11 @@ class Reading(Dialog[Plan]):
                 count=counted.matching,
                 queues=counted.queues,
             )
-            self._report(Reading.Report(plan=done))
+            self._report(ReviewDialog.Report(plan=done))
 
     def _watch(self, progress: Progress) -> bool:
         line = f"{progress.scanned:,} of {progress.total:,} dead jobs read"
-        self._report(Reading.Report(line))
+        self._report(ReviewDialog.Report(line))
         return not self._left.is_set()
 
     def _report(self, message: Report) -> None:

@@ -33,7 +33,7 @@ from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.plot import Plot
-from asok_console.tui.widgets.plot_scale import HATCHED, Series, Times
+from asok_console.tui.widgets.plot_scale import HATCHED, Series, TimeAxis
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Reader
 from asok_core.inspection.filters import word
@@ -210,7 +210,7 @@ class TaskScreen(Screen[None]):
                 ),
             ],
             title=f"Attempts ended per second, {RANGE_NAMES[self.span.name]}",
-            times=Times(history.since, width),
+            times=TimeAxis(history.since, width),
         )
 
     def _histograms(self, history: TaskHistory) -> Content:
@@ -256,8 +256,8 @@ class TaskScreen(Screen[None]):
         plot = self.query_one(Plot)
         plot.read_at(plot.move_cursor(by))
 
-    @on(Plot.Read)
-    def _pointed(self, event: Plot.Read) -> None:
+    @on(Plot.Pointed)
+    def _pointed(self, event: Plot.Pointed) -> None:
         event.stop()
         self.query_one(Plot).read_at(event.moment)
 

@@ -23,7 +23,7 @@ from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Reader
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.operations.explain import Explained
+from asok_core.operations.explain import DatedExplanation
 
 
 class WhyScreen(Screen[None]):
@@ -43,7 +43,7 @@ class WhyScreen(Screen[None]):
     def __init__(self, subject: Subject) -> None:
         super().__init__()
         self.subject = subject
-        self._found: Explained | None = None
+        self._found: DatedExplanation | None = None
         self._chosen = 1
 
     @property
@@ -97,7 +97,7 @@ class WhyScreen(Screen[None]):
         self.console.poller.ask("why", lambda reader: self.page(reader, snapshot), self._take)
 
     def _take(self, answer: object) -> None:
-        if isinstance(answer, Explained) and self.is_attached:
+        if isinstance(answer, DatedExplanation) and self.is_attached:
             self._found = answer
             self._chosen = min(self._chosen, max(len(answer.explanation.reasons), 1))
             self._rewrite()
@@ -115,7 +115,7 @@ class WhyScreen(Screen[None]):
     def _room(self) -> int:
         return max(self.size.width - 6, 20)
 
-    def _reasons(self, found: Explained) -> Content:
+    def _reasons(self, found: DatedExplanation) -> Content:
         lines = []
         for line in lines_of(found):
             if line.number > 1:

@@ -16,7 +16,7 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.search import Question
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, RUNS, Grouping
@@ -73,7 +73,7 @@ class DeadView(ComposedView):
     """The scan that is shown."""
     _next: ErrorGroupScan | None = None
     """The latest scan, of which ``_walk`` is the thread."""
-    _walk: Scan | None = None
+    _walk: LocationScan | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class DeadView(ComposedView):
         self._next = scan
         self._walk = self.console.scan(scan.take, location=Location.DEAD)
 
-    def scanned(self, event: Scanned) -> None:
+    def scanned(self, event: ScanProgress) -> None:
         """Show the groups that were found so far."""
         super().scanned(event)
         if event.scan is not self._walk:

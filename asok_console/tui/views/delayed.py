@@ -24,7 +24,7 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.views.shared.plots import PlotView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot import Plot
-from asok_console.tui.widgets.plot_scale import Series, Times, Unit
+from asok_console.tui.widgets.plot_scale import PlotUnit, Series, TimeAxis
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
@@ -119,8 +119,8 @@ class DelayedView(PlotView, ComposedView):
             plot.show(
                 [Series("due", "calm", tuple(map(float, counts)))],
                 title=f"Due per {range_.unit}: {sum(counts):,} in the {range_.name}{after}",
-                times=Times(snapshot.taken_at, range_.width, f"in {range_.end}"),
-                unit=Unit.COUNT,
+                times=TimeAxis(snapshot.taken_at, range_.width, f"in {range_.end}"),
+                unit=PlotUnit.COUNT,
             )
 
     def action_range(self, by: int) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from asok_console.tui.data.poller import Poller
-from asok_console.tui.data.scanner import Scan
+from asok_console.tui.data.scanner import LocationScan
 from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
-from asok_console.tui.runtime.stray_keys import Hush
+from asok_console.tui.runtime.stray_keys import StrayKeyGuard
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
@@ -68,7 +68,7 @@ class Host(Protocol):
         """The thread that reads from Redis."""
 
     @property
-    def hush(self) -> Hush:
+    def hush(self) -> StrayKeyGuard:
         """What ignores keys that were typed for a dialog."""
 
     def scan(
@@ -78,7 +78,7 @@ class Host(Protocol):
         location: Location,
         queue: str | None = None,
         whole: bool = False,
-    ) -> Scan:
+    ) -> LocationScan:
         """Begin to read all jobs of a location."""
 
     def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:

@@ -17,15 +17,15 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.why import Subject
-from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, Compared
+from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, ComparedMoment
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (
     LIVE,
     RANGES,
-    Past,
+    PlotHistory,
+    PlotRange,
     PlotView,
-    Range,
-    Traffic,
+    RangeCounts,
     counted,
     read_past,
     show_backlog,
@@ -87,9 +87,9 @@ class OverviewView(NamedView, PlotView):
     order = "name"
     shown_range = LIVE
     incoming = False
-    compared: Compared | None = None
+    compared: ComparedMoment | None = None
     """The moment that the figures are compared with."""
-    _past: Past | None = None
+    _past: PlotHistory | None = None
     _shown = 0
     """Queues that the filter lets through."""
 
@@ -133,7 +133,7 @@ class OverviewView(NamedView, PlotView):
         """Compare with the next moment, or with none."""
         at = MOMENTS.index(self.compared.moment if self.compared else None)
         moment = MOMENTS[(at + 1) % len(MOMENTS)]
-        self.compared = Compared(moment) if moment else None
+        self.compared = ComparedMoment(moment) if moment else None
         rows = self.query_one(QueueList)
         rows.show_columns(self.compared.columns if self.compared else COLUMNS)
         self.console.poller.hurry()
@@ -240,7 +240,7 @@ class OverviewView(NamedView, PlotView):
             )
 
     def _take_past(self, answer: object) -> None:
-        self._past = cast("Past", answer)
+        self._past = cast("PlotHistory", answer)
         self._plot()
 
     @property
@@ -251,14 +251,14 @@ class OverviewView(NamedView, PlotView):
     def _of(self, line: QueueLine) -> str:
         return ALL if line.whole else safe(f"queue {line.queue.name}", 60)
 
-    def _draw(self, line: QueueLine, traffic: Traffic, within: Range) -> None:
+    def _draw(self, line: QueueLine, traffic: RangeCounts, within: PlotRange) -> None:
         if within is not self.shown_range or not self._whole:
             return
         main = self.query_one("#main", Plot)
         show_traffic(main, traffic, self._of(line), within, incoming=self.incoming)
         self._draw_more(traffic, within)
 
-    def _draw_more(self, traffic: Traffic, within: Range) -> None:
+    def _draw_more(self, traffic: RangeCounts, within: PlotRange) -> None:
         if self.query_one("#more").display:
             if within.is_recorded:
                 show_recorded_backlog(self.query_one("#backlog", Plot), traffic, within)

@@ -24,7 +24,7 @@ from asok_console.tui.views.shared.job_columns import (
 )
 from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_names, show_related
 from asok_console.tui.widgets.columns import Cell, Column
-from asok_console.tui.widgets.row_cursor import Position
+from asok_console.tui.widgets.row_cursor import ListPosition
 from asok_core.backends.roles import Reader
 from asok_core.inspection.notes import NoteSubject, on_queue
 from asok_core.inspection.queues import QueueStats
@@ -65,7 +65,7 @@ class PendingView(ComposedView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stood: dict[str, Position | None] = {}
+        self._stood: dict[str, ListPosition | None] = {}
         """Where the lists of the other queues stood."""
 
     def searched_location(self) -> str:

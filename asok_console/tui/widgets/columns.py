@@ -64,7 +64,7 @@ class Column(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(Generic[T]):
+class PlacedColumn(Generic[T]):
     """A column with the width that it got."""
 
     column: Column[T]
@@ -74,7 +74,7 @@ class Placed(Generic[T]):
     forms: Mapping[str, str] = field(default_factory=dict)
     """How those of them are shown that are too long for the width."""
 
-    def naming(self, rows: Iterable[T], now: float) -> Placed[T]:
+    def naming(self, rows: Iterable[T], now: float) -> PlacedColumn[T]:
         """The column for a list with these rows; itself, if it has the same names."""
         if not self.column.is_of_names:
             return self
@@ -94,7 +94,7 @@ class Placed(Generic[T]):
         return fit(text, self.width, right=self.column.right, tail=self.column.tail)
 
 
-def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
+def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[PlacedColumn[T], ...]:
     """Choose the columns that fit ``width`` cells and share out what is left.
 
     Of those that stay texts are shortened where there is no room, and the last left out: a figure that
@@ -121,11 +121,11 @@ def lay_out(columns: Sequence[Column[T]], width: int) -> tuple[Placed[T], ...]:
         if 0 < more * 2 <= spare:
             widths[id(column)], spare = column.wide, spare - more
     shares = sum(c.grow for c in kept)
-    placed: list[Placed[T]] = []
+    placed: list[PlacedColumn[T]] = []
     for column in kept:
         share = spare * column.grow // shares if column.grow else 0
         extra = min(share, max(column.most - column.width, 0))
         shares -= column.grow
         spare -= extra
-        placed.append(Placed(column, widths.get(id(column), column.width) + extra))
+        placed.append(PlacedColumn(column, widths.get(id(column), column.width) + extra))
     return tuple(placed)

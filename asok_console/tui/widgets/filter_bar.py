@@ -45,7 +45,7 @@ class FilterBar(Horizontal):
 
         filter: Filter
 
-    class Left(Message):
+    class Closed(Message):
         """The line was closed: the list gets the focus back."""
 
     def __init__(self, read: Callable[[str], Filter] = parse, *, hint: str = HINT) -> None:
@@ -92,7 +92,7 @@ class FilterBar(Horizontal):
             if not self._rest():
                 return
         self.display = False
-        self.post_message(self.Left())
+        self.post_message(self.Closed())
 
     def action_cancel(self) -> None:
         """Clear the filter and close."""
@@ -100,7 +100,7 @@ class FilterBar(Horizontal):
             self._resting.stop()
         self.close()
         self.post_message(self.Changed(Filter("")))
-        self.post_message(self.Left())
+        self.post_message(self.Closed())
 
     def _rest(self) -> bool:
         self._resting = None

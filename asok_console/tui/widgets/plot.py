@@ -22,9 +22,9 @@ from asok_console.tui.widgets.plot_scale import (
     DATED,
     GAP,
     EventMark,
+    PlotUnit,
     Series,
-    Times,
-    Unit,
+    TimeAxis,
     clock,
     exact_figure,
     figure,
@@ -51,7 +51,7 @@ class Plot(Widget):
 
     DEFAULT_CSS = "Plot { height: 1fr; background: $background; }"
 
-    class Read(Message):
+    class Pointed(Message):
         """The pointer is on a moment, or left (None): see ``read_at``."""
 
         def __init__(self, moment: float | None) -> None:
@@ -62,8 +62,8 @@ class Plot(Widget):
         super().__init__(id=id)
         self.title = title
         self._series: tuple[Series, ...] = ()
-        self._times = Times(0.0, 1.0)
-        self._unit = Unit.RATE
+        self._times = TimeAxis(0.0, 1.0)
+        self._unit = PlotUnit.RATE
         self._bands: list[list[float]] = []
         self._stacks: list[list[float]] = []
         self._top = 1.0
@@ -85,8 +85,8 @@ class Plot(Widget):
         series: Sequence[Series],
         *,
         title: str,
-        times: Times,
-        unit: Unit = Unit.RATE,
+        times: TimeAxis,
+        unit: PlotUnit = PlotUnit.RATE,
         recorded: bool = False,
     ) -> None:
         """Draw other values. ``recorded``: what is not known of them is drawn as not recorded."""
@@ -145,11 +145,11 @@ class Plot(Widget):
         x = event.x - AXIS - 1
         if 0 <= x < len(self._stacks):
             at = x * len(self._bands[0]) // len(self._stacks)
-            self.post_message(self.Read(self._times.start + (at + 0.5) * self._step))
+            self.post_message(self.Pointed(self._times.start + (at + 0.5) * self._step))
 
     def on_leave(self) -> None:
         """Read no more."""
-        self.post_message(self.Read(None))
+        self.post_message(self.Pointed(None))
 
     def _measure(self) -> None:
         width = max(self.size.width - AXIS - 1 - MARGIN, 1)
@@ -160,7 +160,7 @@ class Plot(Widget):
         self._stacks = [[band[x * length // width] for band in self._bands] for x in locations]
         sums = (sum(stack) for stack in zip(*self._bands, strict=True))
         highest = max((each for each in sums if each == each), default=0)  # noqa: PLR0124 - not NaN
-        self._top = nice_top(highest, whole=self._unit is Unit.COUNT)
+        self._top = nice_top(highest, whole=self._unit is PlotUnit.COUNT)
         self._empty = highest <= 0
         stacks = zip(*self._bands, strict=True) if self._recorded else ()
         self._gaps = [all(map(math.isnan, stack)) for stack in stacks]

@@ -35,7 +35,7 @@ APART = 14
 """Least cells between two of them."""
 
 
-class Unit(Enum):
+class PlotUnit(Enum):
     """What the values are."""
 
     RATE = "/s"
@@ -57,7 +57,7 @@ class Series:
     """What fills a cell of it: a pattern distinguishes it without colour."""
 
 
-class Times(NamedTuple):
+class TimeAxis(NamedTuple):
     """The axis of time: when the first value begins (epoch seconds), and seconds of a value."""
 
     start: float
@@ -109,25 +109,25 @@ def nice_top(highest: float, *, whole: bool = False) -> float:
     )
 
 
-def figure(value: float, unit: Unit) -> str:
+def figure(value: float, unit: PlotUnit) -> str:
     """A value at the axis; '' where it would not read as round."""
-    if unit is Unit.MILLISECONDS:
+    if unit is PlotUnit.MILLISECONDS:
         return milliseconds(value) if value else "0"
-    if unit is Unit.RATE:
+    if unit is PlotUnit.RATE:
         return rate(value)
     return f"{value:,.0f}" if value == round(value) else ""
 
 
-def exact_figure(value: float, unit: Unit) -> str:
+def exact_figure(value: float, unit: PlotUnit) -> str:
     """A value under the cursor."""
     if value != value:  # noqa: PLR0124 - NaN
         return UNKNOWN
-    if unit is Unit.COUNT:
+    if unit is PlotUnit.COUNT:
         return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
-    return f"{figure(value, unit)}{'/s' if unit is Unit.RATE else ''}"
+    return f"{figure(value, unit)}{'/s' if unit is PlotUnit.RATE else ''}"
 
 
-def time_axis(times: Times, seconds: float, width: int, *, cursor: float | None = None) -> str:
+def time_axis(times: TimeAxis, seconds: float, width: int, *, cursor: float | None = None) -> str:
     """The clock times that are round and far enough apart, in ``width`` cells for ``seconds``.
 
     ``cursor``: where the cursor is, from 0 to 1.

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple
 from asok_console.tui.widgets.row_window import RowWindow, T
 
 
-class Position(NamedTuple):
+class ListPosition(NamedTuple):
     """What a list shows: the cursor's row, its position out of ``total``, the first visible row."""
 
     key: str | None

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from asok_console.tui.widgets.columns import Column
-from asok_console.tui.widgets.row_cursor import Position
+from asok_console.tui.widgets.row_cursor import ListPosition
 from asok_console.tui.widgets.row_view import RowView
 from asok_console.tui.widgets.row_window import RowRange, RowRequests, T
 
@@ -83,9 +83,9 @@ class RowList(RowView[T]):
         return MARGIN
 
     @property
-    def position(self) -> Position:
+    def position(self) -> ListPosition:
         """What the list shows now, for ``return_to``."""
-        return Position(self.cursor.key, self.cursor.position, self.total, self._top)
+        return ListPosition(self.cursor.key, self.cursor.position, self.total, self._top)
 
     def follow(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` whenever the cursor or the marks changed, before that is drawn.
@@ -123,9 +123,9 @@ class RowList(RowView[T]):
 
     def clear(self) -> None:
         """Empty the list until rows are shown again: those of another queue or filter."""
-        self._start(Position(None, 0, 0, 0))
+        self._start(ListPosition(None, 0, 0, 0))
 
-    def return_to(self, position: Position) -> None:
+    def return_to(self, position: ListPosition) -> None:
         """Show a list again as it was, as soon as it is read, with the cursor on the same row."""
         self._start(position)
         self._request()
@@ -250,7 +250,7 @@ class RowList(RowView[T]):
             self.refresh()
             self._request()
 
-    def _start(self, position: Position) -> None:
+    def _start(self, position: ListPosition) -> None:
         self.requests.clear()
         self.window.clear(position.total)
         self.cursor.restore(position.cursor, position.key)

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from asok_console.tui.theme import Tones
-from asok_console.tui.widgets.columns import GAP, Column, Placed, lay_out
+from asok_console.tui.widgets.columns import GAP, Column, PlacedColumn, lay_out
 from asok_console.tui.widgets.row_window import T
 
 GUTTER = 2
@@ -21,7 +21,7 @@ HEADING = -1
 """The position under which the heading is cached."""
 
 
-class Brush(NamedTuple):
+class RenderContext(NamedTuple):
     """What all lines of a picture have in common. ``width`` is in cells."""
 
     tones: Tones
@@ -71,7 +71,7 @@ class RowRenderer(Generic[T]):
     def __init__(self, columns: Sequence[Column[T]]) -> None:
         self._columns = tuple(columns)
         self.width = 0
-        self.placed: tuple[Placed[T], ...] = ()
+        self.placed: tuple[PlacedColumn[T], ...] = ()
         """The columns that have room."""
         self.cache = LineCache()
 
@@ -105,7 +105,7 @@ class RowRenderer(Generic[T]):
                 return placed.column.title
         return None
 
-    def heading(self, brush: Brush) -> Strip:
+    def heading(self, brush: RenderContext) -> Strip:
         """The titles of the columns."""
         return self.cache.get(
             HEADING, (brush, self.placed), lambda: brush.strip(self._titles(brush.tones))
@@ -116,7 +116,7 @@ class RowRenderer(Generic[T]):
         position: int,
         row: T,
         now: float,
-        brush: Brush,
+        brush: RenderContext,
         *,
         over: Style | None,
         marked: bool,
@@ -130,7 +130,7 @@ class RowRenderer(Generic[T]):
             ),
         )
 
-    def text(self, position: int, text: str, tone: str, brush: Brush) -> Strip:
+    def text(self, position: int, text: str, tone: str, brush: RenderContext) -> Strip:
         """A line without a row."""
         return self.cache.get(
             position,

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from asok_console.tui.theme import tones_of
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_cursor import RowCursor
-from asok_console.tui.widgets.row_renderer import Brush, RowRenderer
+from asok_console.tui.widgets.row_renderer import RenderContext, RowRenderer
 from asok_console.tui.widgets.row_window import RowWindow, T
 
 CACHED = 3
@@ -111,14 +111,14 @@ class RowView(ScrollView, Generic[T], can_focus=True):
         for y in changed:
             self.refresh_line(y + self._top)
 
-    def _brush(self) -> Brush:
+    def _brush(self) -> RenderContext:
         if self.scrollable_content_region.width != self.renderer.width:
             # The scrollbar came or went.
             self._lay_out()
         # The scrollbar lies over the end of each line.
-        return Brush(tones_of(self.app), self.rich_style, self.outer_size.width)
+        return RenderContext(tones_of(self.app), self.rich_style, self.outer_size.width)
 
-    def _line(self, y: int, brush: Brush) -> Strip:
+    def _line(self, y: int, brush: RenderContext) -> Strip:
         if y == 0:
             return self.renderer.heading(brush)
         position = self._top + y - 1

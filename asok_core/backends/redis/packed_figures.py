@@ -71,7 +71,7 @@ def unpack_counts(
     return numbers[:count], runs, waits
 
 
-class Sum:
+class PackedSum:
     """A sum of packed figures. It takes half as long as unpacking each of them."""
 
     def __init__(self) -> None:

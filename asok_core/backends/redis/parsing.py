@@ -9,7 +9,7 @@ from typing import Any
 
 from asok_core.backends.redis.keys import process_numbers
 from asok_core.clock import DAY
-from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.partial_payload import ListElement
 from asok_core.inspection.queues import COUNTERS, Bucket
 from asok_core.inspection.snapshot import ServerInfo
 from asok_core.inspection.workers import WorkerInfo
@@ -71,7 +71,7 @@ def raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def items(parts: object, *, scored: bool = False) -> list[Item]:
+def items(parts: object, *, scored: bool = False) -> list[ListElement]:
     """The items of a reply that ``outline`` in the Lua scripts put together."""
     if not isinstance(parts, list):
         return []
@@ -79,7 +79,7 @@ def items(parts: object, *, scored: bool = False) -> list[Item]:
     found = []
     for at in range(0, len(parts) - step + 1, step):
         size, text, rest, sha1 = parts[at + step - 4 : at + step]
-        found.append(Item(size, text, rest, sha1, score(parts[at]) if scored else None))
+        found.append(ListElement(size, text, rest, sha1, score(parts[at]) if scored else None))
     return found
 
 

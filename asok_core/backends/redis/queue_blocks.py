@@ -13,7 +13,7 @@ from typing import Any
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack, unpack_counts
 from asok_core.clock import HOUR, MINUTE
-from asok_core.inspection.queue_history import Depth, Period
+from asok_core.inspection.queue_history import Period, QueueDepth
 from asok_core.inspection.queues import COUNTERS, Bucket
 
 DEPTH = 4
@@ -21,7 +21,7 @@ DEPTH = 4
 OF_QUEUE, OF_ALL = 1, 3
 """Depths of a slot: pending jobs; of all queues together also delayed and dead jobs."""
 MINUTES = HOUR // MINUTE
-_COUNTS = 2 + len(COUNTERS) + OF_ALL * len(Depth._fields)
+_COUNTS = 2 + len(COUNTERS) + OF_ALL * len(QueueDepth._fields)
 
 
 def depths_key(keys: Keys, queue: str | None, hour: int) -> tuple[str, int]:
@@ -65,9 +65,9 @@ def period_of(start: int, packed: bytes) -> Period | None:
     return Period(start, minutes, recorded, bucket, *_depths(depths))
 
 
-def _depths(numbers: Sequence[int]) -> list[Depth]:
-    size = len(Depth._fields)
-    return [Depth(*numbers[at : at + size]) for at in range(0, len(numbers), size)]
+def _depths(numbers: Sequence[int]) -> list[QueueDepth]:
+    size = len(QueueDepth._fields)
+    return [QueueDepth(*numbers[at : at + size]) for at in range(0, len(numbers), size)]
 
 
 def _number(held: bytes) -> int | None:

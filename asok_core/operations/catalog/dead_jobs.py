@@ -9,7 +9,7 @@ from typing import Any
 
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.audit import TRASH_KEPT
-from asok_core.inspection.review import Reviewed
+from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import FIRST, RATE, Canary, CanaryResult
 from asok_core.operations.catalog.entry import (
@@ -41,7 +41,7 @@ class RequeueDead(CatalogOperation):
 class TrustDead(CatalogOperation):
     """Sign reviewed dead jobs that lack a good signature, and requeue them."""
 
-    trust: Reviewed = field(default_factory=lambda: Reviewed(()))
+    trust: ReviewedEntries = field(default_factory=lambda: ReviewedEntries(()))
     rate: float | None = None
 
     verb, done, noun, location = "trust and requeue", "requeued", "dead job", Location.DEAD

@@ -31,10 +31,10 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.waiting import Slot, Slots
 from asok_core.runtime import forks
 from asok_core.settings.settings import Settings
-from asok_core.worker.import_crashes import Avoided
+from asok_core.worker.import_crashes import AvoidedModules
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import is_logged, log_job, log_rejected
-from asok_core.worker.running.circuit_breaker import Breaker, Check
+from asok_core.worker.running.circuit_breaker import Breaker, JobCheck
 from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HeldJob, SubmitOutcome, submit_and_wait
@@ -63,7 +63,7 @@ class AttemptRunner:
     log_arguments: bool = False
     slots: Slots | None = None
     breaker: Breaker = field(init=False, default_factory=Breaker)
-    avoided: Avoided = field(init=False, default_factory=Avoided)
+    avoided: AvoidedModules = field(init=False, default_factory=AvoidedModules)
     allowed: TaskModules = field(init=False)
     outcomes: OutcomeBuilder = field(init=False)
     failed: FailedAttempts = field(init=False)
@@ -134,7 +134,7 @@ class AttemptRunner:
             self.failed.raised(held, error, 0.0, submit)
         else:
             if not self.breaker.clean:
-                self.breaker.passes(Check.SIGNATURE, Check.IMPORT)
+                self.breaker.passes(JobCheck.SIGNATURE, JobCheck.IMPORT)
             with nullcontext() if self.slots is None else Slot(self.slots, job.id):
                 if request is None:
                     self._call(held, job, function, submit, enter, generation=generation)
@@ -189,7 +189,7 @@ class AttemptRunner:
         job = held.job
         assert job is not None, "it ran"
         if not self.breaker.clean:
-            self.breaker.passes(Check.RESOURCES)
+            self.breaker.passes(JobCheck.RESOURCES)
         settings, kept = self.settings, NO_RESULT
         if job.keep_result is not False:
             kept = encode_result(function, result, settings.max_result)

@@ -35,7 +35,7 @@ _FEW = 8
 """File descriptors that a job may expect to get."""
 
 
-class Check(StrEnum):
+class JobCheck(StrEnum):
     """What a job must pass, and what may be wrong with the worker if it does not."""
 
     SIGNATURE = "signature"
@@ -43,7 +43,7 @@ class Check(StrEnum):
     RESOURCES = "resources"
 
 
-_REQUIRED = frozenset({Check.SIGNATURE, Check.IMPORT})
+_REQUIRED = frozenset({JobCheck.SIGNATURE, JobCheck.IMPORT})
 """Passed once, they show that this process runs jobs. Before, it takes one at a time."""
 _EXHAUSTED = frozenset(
     {
@@ -75,8 +75,8 @@ class Breaker:
         """Called in the thread that met a fault or passed, when ``changes`` has grown."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._passed: set[Check] = set()
-        self._faults: Counter[Check] = Counter()
+        self._passed: set[JobCheck] = set()
+        self._faults: Counter[JobCheck] = Counter()
         self._reason = ""
         self._stops = 0
         self._next_at = 0.0
@@ -111,12 +111,12 @@ class Breaker:
 
         It imports everything from the start, and has what this one has used up.
         """
-        return self._stops >= RENEW and any(map(self._open, (Check.IMPORT, Check.RESOURCES)))
+        return self._stops >= RENEW and any(map(self._open, (JobCheck.IMPORT, JobCheck.RESOURCES)))
 
     @property
     def lasting(self) -> bool:
         """Whether a new process may meet the same: what this one has used up, the next one has."""
-        return any(self._open(check) for check in Check if check is not Check.RESOURCES)
+        return any(self._open(check) for check in JobCheck if check is not JobCheck.RESOURCES)
 
     def claimed(self) -> None:
         """Note that a job was claimed: unless ``closed``, it is the one that is tried."""
@@ -129,19 +129,19 @@ class Breaker:
         if not self.closed and self._stops:
             self._next_at = self._clock() + max(self._pause(), SHORTEST_PAUSE)
 
-    def passes(self, *checks: Check) -> None:
+    def passes(self, *checks: JobCheck) -> None:
         """Note that a job passed ``checks``."""
         with self._lock:
             self._passed.update(checks)
             for check in checks:
                 del self._faults[check]
-            if not self.closed and self._passed >= _REQUIRED and not any(map(self._open, Check)):
+            if not self.closed and self._passed >= _REQUIRED and not any(map(self._open, JobCheck)):
                 self.closed = True
                 self._reason, self._stops = "", 0
                 self._has_changed()
-            self.clean = self._passed.issuperset(Check) and not self._faults
+            self.clean = self._passed.issuperset(JobCheck) and not self._faults
 
-    def fails(self, check: Check, reason: str, *, certain: bool = False) -> bool:
+    def fails(self, check: JobCheck, reason: str, *, certain: bool = False) -> bool:
         """Note that a job failed ``check``; return whether that is the job's own fault.
 
         ``certain`` when it is known to be the worker's.
@@ -158,11 +158,11 @@ class Breaker:
             self._probing = False
             return check in self._passed
 
-    def faults(self, check: Check) -> int:
+    def faults(self, check: JobCheck) -> int:
         """Faults of this kind since the last job that passed."""
         return self._faults[check]
 
-    def _open(self, check: Check) -> bool:
+    def _open(self, check: JobCheck) -> bool:
         return self._faults[check] >= LIMIT
 
     def _stop(self, reason: str, stops: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.jobs.envelope import peek
 from asok_core.worker.running.attempts import AttemptRunner
@@ -52,7 +52,7 @@ class ClaimCycle:
         noting: Sequence[HeldJob],
         arrived: Sequence[HeldJob] = (),
         during: Callable[[], object] | None = None,
-    ) -> Turn:
+    ) -> CycleResult:
         """Settle every outcome, and claim up to ``slots`` jobs; see ``UnsettledOutcomes.cycle``."""
         breaker, unsettled = self._breaker, self._jobs.unsettled
         probe = 0 if breaker.closed else breaker.probe
@@ -66,7 +66,7 @@ class ClaimCycle:
             self._notices.exist()
         return reply
 
-    def start(self, reply: Turn, opened: Sequence[HeldJob] = ()) -> bool:
+    def start(self, reply: CycleResult, opened: Sequence[HeldJob] = ()) -> bool:
         """Start ``opened`` jobs and what a cycle has claimed. Returns whether dubious ones must wait."""
         batch = [*opened, *map(HeldJob, reply.claims)]
         if not batch:
@@ -119,7 +119,7 @@ class ClaimCycle:
             self._jobs.give_back(held)
         return arrived[:room]
 
-    def wait_for_more(self, reply: Turn, slots: int) -> None:
+    def wait_for_more(self, reply: CycleResult, slots: int) -> None:
         """Begin the idle wait where there was room for more jobs than came, and there still is."""
         if slots > 0 and not reply.claims and self._capacity.free > 0 and reply.lease_left > 0:
             if self._breaker.may_wait:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
-from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_set_aside
@@ -155,7 +155,7 @@ class Dispatcher:
         self._capacity.quota.done += self._jobs.collect()
         self._start_next_dubious()
 
-    def _settle_and_claim(self, slots: int) -> Turn | None:
+    def _settle_and_claim(self, slots: int) -> CycleResult | None:
         """One cycle, if there is anything to settle, to note, to report or to claim."""
         noting = self._jobs.to_note()
         claims = slots > 0 and not self._blocked.whole
@@ -170,7 +170,7 @@ class Dispatcher:
 
     # Start
 
-    def _start(self, reply: Turn, slots: int) -> bool:
+    def _start(self, reply: CycleResult, slots: int) -> bool:
         """Start what a cycle has claimed. Returns whether others may be claimed in place of some."""
         some_wait = self._cycle.start(reply)
         if self._jobs.uncertain:

@@ -20,7 +20,7 @@ from asok_core.worker.log import log_failure, log_job, log_postponed
 from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     Breaker,
-    Check,
+    JobCheck,
     exhausted,
     is_exhausted_still,
     postponement,
@@ -45,9 +45,9 @@ class FailedAttempts:
         """The outcome where the signature does not fit any key of this worker."""
         job = peek(held.claim.envelope).job
         # Where no job can be read, the key does not matter.
-        count = self.breaker.faults(Check.SIGNATURE) + 1
+        count = self.breaker.faults(JobCheck.SIGNATURE) + 1
         reason = f"SECRET_KEY does not fit the signatures of the last {count} jobs"
-        if job is None or self.breaker.fails(Check.SIGNATURE, reason):
+        if job is None or self.breaker.fails(JobCheck.SIGNATURE, reason):
             return self.outcomes.rejected(held, error)
         line = f"{type(error).__name__}: {error}"
         return self.outcomes.postponed_unsigned(held, job, line, postponement(min(count, LIMIT)))
@@ -55,9 +55,9 @@ class FailedAttempts:
     def not_found(self, held: HeldJob, error: TaskNotFound, submit: SubmitOutcome) -> None:
         """End an attempt whose function does not exist."""
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
-        self.breaker.passes(Check.SIGNATURE)
+        self.breaker.passes(JobCheck.SIGNATURE)
         invalid = isinstance(error, InvalidTaskName)
-        if not (invalid or self.breaker.fails(Check.IMPORT, str(error))):
+        if not (invalid or self.breaker.fails(JobCheck.IMPORT, str(error))):
             self._postpone(held, error, failure, 0.0, submit)
             return
         outcome = self.outcomes.failed(failure, held, held.opened, 0.0, dead="reject")
@@ -70,19 +70,19 @@ class FailedAttempts:
         """End an attempt whose module raised when it was imported."""
         cause = error.__cause__ or error
         line, trace = failure_of(cause, self.outcomes.settings.max_traceback)
-        self.breaker.passes(Check.SIGNATURE)
+        self.breaker.passes(JobCheck.SIGNATURE)
         found = exhausted(cause)
         if found is not None and is_exhausted_still(found):
-            self.breaker.fails(Check.RESOURCES, line, certain=True)
+            self.breaker.fails(JobCheck.RESOURCES, line, certain=True)
         else:
-            self.breaker.fails(Check.IMPORT, f"{error}: {line}")
+            self.breaker.fails(JobCheck.IMPORT, f"{error}: {line}")
         self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, submit)
 
     def import_avoided(self, held: HeldJob, why: str, submit: SubmitOutcome) -> None:
         """End an attempt whose module is not imported now: a process died of that."""
         error = TaskImportFailed(postponed_for(held.opened.module, why))
-        self.breaker.passes(Check.SIGNATURE)
-        self.breaker.fails(Check.IMPORT, str(error))
+        self.breaker.passes(JobCheck.SIGNATURE)
+        self.breaker.fails(JobCheck.IMPORT, str(error))
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
         self._postpone(held, error, failure, 0.0, submit)
 
@@ -99,7 +99,7 @@ class FailedAttempts:
         if found is not None:
             certain = is_exhausted_still(found)
             reason = failure_of(found, self.outcomes.settings.max_traceback).line
-            charged = self.breaker.fails(Check.RESOURCES, reason, certain=certain)
+            charged = self.breaker.fails(JobCheck.RESOURCES, reason, certain=certain)
             if not charged or type(error) is LimitNotWatched:
                 self._postpone(held, error, failure, ran, submit)
                 return

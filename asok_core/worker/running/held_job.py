@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.errors import EnvelopeError
-from asok_core.execution.cancellation import Stop
+from asok_core.execution.cancellation import StopRequest
 from asok_core.jobs.job import Job
 from asok_core.jobs.progress import JobProgress
 from asok_core.worker.job_slots import Phase
@@ -35,7 +35,7 @@ class HeldJob:
     slot: int = -1
     shared_slot: int = -1
     limit: float | None = None
-    stop: Stop = field(default_factory=Stop)
+    stop: StopRequest = field(default_factory=StopRequest)
     settled: threading.Event | None = None
     progress: JobProgress | None = None
     progress_waits: bool = False

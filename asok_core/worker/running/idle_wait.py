@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
-from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.worker.running.prefetch import ENOUGH, LOOK, Prefetch
 from asok_core.worker.running.threads import Threads
@@ -44,7 +44,7 @@ class IdleWait:
         """Seconds that one sleep may last."""
         return POLL if self._blocked.partial else IDLE
 
-    def begin(self, reply: Turn) -> None:
+    def begin(self, reply: CycleResult) -> None:
         """Wait for jobs in each queue from which jobs may be claimed, by the reply to the last cycle."""
         closed = reply.paused | set(reply.broken)
         self._blocked.arm(queue for queue in self._consumer.queues if queue not in closed)

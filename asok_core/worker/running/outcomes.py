@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, JobStart, Outcome, Verb
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import AsokError, EnvelopeError, Replayed, WrongQueue
 from asok_core.execution.retries import Decision, RetryDecisions
@@ -38,13 +38,13 @@ class OutcomeBuilder:
         """Epoch seconds by the server's clock, in whole microseconds: as records hold them."""
         return int(self.clock.now() * 1e6) / 1e6
 
-    def start(self, held: HeldJob) -> Start:
+    def start(self, held: HeldJob) -> JobStart:
         """What Redis records of a job that has started."""
         job = held.job
         started = held.started_at or self.now()
         if job is None:
-            return Start(held.claim, started_at=started)
-        return Start(held.claim, job.id, job.task, job.retries, job.retry_count, started)
+            return JobStart(held.claim, started_at=started)
+        return JobStart(held.claim, job.id, job.task, job.retries, job.retry_count, started)
 
     def outcome(
         self, verb: Verb, held: HeldJob, job: Job, ran: float, *, error: str = ""

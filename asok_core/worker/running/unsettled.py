@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from asok_core.backends.redis.consuming.consumer import Consumer, Turn
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import (
     CANCELLED_INSTEAD,
     Claim,
+    JobStart,
     Outcome,
-    Start,
     is_settled,
 )
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
@@ -99,7 +99,7 @@ class UnsettledOutcomes:
         during: Callable[[], object] | None = None,
         *,
         probe: int = 0,
-    ) -> Turn:
+    ) -> CycleResult:
         """Settle every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
 
         What jobs reported of their progress is written with it; see ``ProgressReports``.
@@ -110,7 +110,7 @@ class UnsettledOutcomes:
         """
         settling = list(self._open)
         starts = [self._outcomes.start(held) for held in noting]
-        starts += [Start(held.claim, returnable=True) for held in arrived]
+        starts += [JobStart(held.claim, returnable=True) for held in arrived]
         sent, asked_at = time.monotonic(), steady()
         outcomes = [outcome for _, outcome in settling]
         sent_before = [outcome.in_doubt for outcome in outcomes]
@@ -198,7 +198,7 @@ class UnsettledOutcomes:
                 most,
             )
 
-    def _log_broken(self, turn: Turn) -> None:
+    def _log_broken(self, turn: CycleResult) -> None:
         for queue in set(turn.broken) - self._broken:
             logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
         # Logged once, until jobs come from it again: not every cycle gets as far as to each queue.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from asok_core.backends.redis.consuming.leases import Expired, Look
+from asok_core.backends.redis.consuming.leases import ExpiredLease, LeaseSnapshot
 
 STEADY = 1.0
 """Seconds between two looks by the clock of Redis: it answered in between, and was not set."""
@@ -37,7 +37,7 @@ class Expiry:
         self._looked_at = None
         self._since.clear()
 
-    def dead(self, look: Look, at: float) -> list[Expired]:
+    def dead(self, look: LeaseSnapshot, at: float) -> list[ExpiredLease]:
         """The leases of workers that are dead. None while the worker that looks has no lease itself."""
         if not look.leased:
             self.reset()

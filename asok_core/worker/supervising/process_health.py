@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.shared_state import SharedState
-from asok_core.worker.stall_detection import KEPT, Hang
+from asok_core.worker.stall_detection import KEPT, LoopHang
 from asok_core.worker.start import WORN
 
 logger = safe_logger("asok.worker")
@@ -29,7 +29,7 @@ LONGEST_REST = 30.0
 
 
 @dataclass(slots=True)
-class Life:
+class ProcessHealth:
     """One process after the other under one number.
 
     ``claims`` also between two of them, where one ended as planned.
@@ -125,10 +125,10 @@ class HealthReport:
 
 
 @dataclass(slots=True)
-class Lives:
+class WorkerHealth:
     """The lives of all processes. Times are those of ``clock``, which is never set."""
 
-    lives: Sequence[Life]
+    lives: Sequence[ProcessHealth]
     clock: Callable[[], float] = time.monotonic
 
     def start(self, index: int) -> None:
@@ -192,7 +192,7 @@ class Lives:
     def look(
         self,
         alive: Sequence[bool],
-        hangs: Sequence[Hang | None] = (),
+        hangs: Sequence[LoopHang | None] = (),
         kept: Sequence[bool] = (),
     ) -> HealthReport:
         """Read the states of those that live, and report on all.

@@ -11,9 +11,13 @@ from asok_core.inspection.stacks import Stack
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.job_slots import SlotJob
 from asok_core.worker.shared_state import SharedState
-from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, Hang, StallReason, Watch
+from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, LoopHang, LoopWatch, StallReason
 from asok_core.worker.supervising.hard_timeout import Overrun, reason
-from asok_core.worker.supervising.stack_sampling import HELD_BEFORE_END, Sampled, StackSampling
+from asok_core.worker.supervising.stack_sampling import (
+    HELD_BEFORE_END,
+    SampledProcess,
+    StackSampling,
+)
 
 logger = safe_logger("asok.worker")
 
@@ -21,7 +25,7 @@ LONGEST_SAMPLING = 1.0
 """Seconds that the end of a process waits at most for the stacks of its jobs."""
 
 
-class Watched(Sampled, Protocol):
+class WatchedProcess(SampledProcess, Protocol):
     """A process, as far as its watch uses it."""
 
     @property
@@ -42,7 +46,7 @@ class Watched(Sampled, Protocol):
 class _LastStacks:
     """Takes the stacks of jobs before their process is ended."""
 
-    def __init__(self, process: Watched) -> None:
+    def __init__(self, process: WatchedProcess) -> None:
         self._process = process
         self._jobs: Sequence[SlotJob] = ()
         self._sampling: StackSampling | None = None
@@ -70,12 +74,12 @@ class _LastStacks:
 class ProcessWatch:
     """From the start of a process to its end."""
 
-    def __init__(self, process: Watched, shared: SharedState) -> None:
+    def __init__(self, process: WatchedProcess, shared: SharedState) -> None:
         self._process = process
         self._shared = shared
-        self._watch = Watch(shared)
+        self._watch = LoopWatch(shared)
         self._left_hanging = False
-        self.hang: Hang | None = None
+        self.hang: LoopHang | None = None
         """Of its loop, as it was at the last look."""
         self.hung = False
         """Whether it was ended because its loop stood still, and through no fault of its jobs."""

@@ -15,10 +15,15 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import ImportDeaths
 from asok_core.worker.presence import Presence
 from asok_core.worker.signals import Requests
-from asok_core.worker.stall_detection import Hang
+from asok_core.worker.stall_detection import LoopHang
 from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.process_handle import ProcessHandle
-from asok_core.worker.supervising.process_health import HealthReport, Life, Lives, exit_reason
+from asok_core.worker.supervising.process_health import (
+    HealthReport,
+    ProcessHealth,
+    WorkerHealth,
+    exit_reason,
+)
 from asok_core.worker.supervising.reaping import reap_orphans
 
 logger = safe_logger("asok.worker")
@@ -57,7 +62,7 @@ class Processes:
         ]
         self._newest = list(self._all)
         self._standbys: dict[int, ProcessHandle] = {}
-        self._lives = Lives([Life(process.shared) for process in self._all])
+        self._lives = WorkerHealth([ProcessHealth(process.shared) for process in self._all])
         self._published: set[int] = set()
         self._news = False
         self._unrecovered: set[int] = set()
@@ -264,7 +269,7 @@ class Processes:
 
     def report(self) -> HealthReport:
         """How the processes are."""
-        hangs: list[Hang | None] = [None] * len(self._newest)
+        hangs: list[LoopHang | None] = [None] * len(self._newest)
         for process in self._all:
             hangs[process.position] = hangs[process.position] or process.watch.hang
         newest = self._newest

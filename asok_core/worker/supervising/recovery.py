@@ -14,7 +14,7 @@ from asok_core.backends.redis.consuming.held_jobs import (
     NO_STACKS,
     HeldJobs,
     LastStacks,
-    Recovered,
+    RecoveryResult,
     crashed,
 )
 from asok_core.backends.redis.consuming.registry import Registry
@@ -125,7 +125,7 @@ class Recovery:
 
     def _worker(self, worker: str, why: str) -> None:
         registry = self._registry
-        total, lists = Recovered(), self._held.lists_of(worker)
+        total, lists = RecoveryResult(), self._held.lists_of(worker)
         registry.kill_waiters(*{process for process, _ in lists})
         for process, queue in lists:
             total += self._held.recover(process, queue, guard=worker, by=self._config.worker)
@@ -150,7 +150,7 @@ class Recovery:
         charged = [each.job_id for each in started]
         doubted = [each.job_id for each in in_doubt]
         self._registry.kill_waiters(handle.process_id)
-        total = Recovered()
+        total = RecoveryResult()
         for queue in self._config.queues:
             if over:
                 settle_overrun(
@@ -198,7 +198,7 @@ class Recovery:
                 stacks=handle.watch.stacks,
             )
 
-    def _log(self, of: str, total: Recovered) -> None:
+    def _log(self, of: str, total: RecoveryResult) -> None:
         warn_of_dropped(total.dropped)
         log_set_aside(total.aside)
         if total.returned or total.dead:
@@ -210,7 +210,7 @@ class Recovery:
             )
         self._account(total)
 
-    def _account(self, total: Recovered) -> None:
+    def _account(self, total: RecoveryResult) -> None:
         """Log and count the jobs that came to their end."""
         counts = TaskCounts()
         for job, began in total.cancelled_jobs:

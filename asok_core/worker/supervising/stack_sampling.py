@@ -23,7 +23,7 @@ LONGEST_DUMP = 10.0
 """Seconds for which the stacks of all threads are waited for."""
 
 
-class Sampled(Protocol):
+class SampledProcess(Protocol):
     """A process, as far as its stacks are taken."""
 
     shared: SharedState
@@ -55,7 +55,7 @@ class StackSampling:
 
     def __init__(
         self,
-        process: Sampled,
+        process: SampledProcess,
         jobs: Sequence[SlotJob],
         *,
         patience: float,
@@ -110,7 +110,9 @@ class StackDump:
     Where no Python code runs, the process is sent the signal, and what it writes comes by its file.
     """
 
-    def __init__(self, process: Sampled, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, process: SampledProcess, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._process = process
         self._clock = clock
         self._began = clock()

@@ -14,7 +14,7 @@ import time
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
-from asok_core.backends.redis.consuming.wake_channel import Wakes
+from asok_core.backends.redis.consuming.wake_channel import WakeSubscription
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import read_sources
 from asok_core.runtime.logs import safe_logger, written_elsewhere
@@ -85,7 +85,7 @@ class Supervisor:
         self._alarm = Alarm()
         self._requests = Requests(self._alarm.ring)
         self._outage = Outage()
-        self._wakes = Wakes(endpoint, keys)
+        self._wakes = WakeSubscription(endpoint, keys)
         self._presence = Presence(config.worker)
         self._events = EventReport(config.worker)
         self._processes = Processes(config, self._presence, self._alarm.bell, self._events)

@@ -12,7 +12,7 @@ from asok_core.backends.redis.calls.tasks import CountTasks, TaskCount
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.packed_figures import Sum, entries, pack, unpack
+from asok_core.backends.redis.packed_figures import PackedSum, entries, pack, unpack
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.reading.task_memory import TaskMemory
 from asok_core.inspection import histograms
@@ -74,7 +74,7 @@ def test_no_bytes_cause_an_error(some: bytes) -> None:
 def test_a_sum_of_packed_figures_is_that_of_figures(
     some: list[Figures], more: list[Figures], other: bytes
 ) -> None:
-    found = Sum()
+    found = PackedSum()
     for each in (*more, *some):
         assert found.add(packed(each)) == each.ended
     if unpack(other) is None:

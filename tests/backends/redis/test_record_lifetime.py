@@ -12,7 +12,7 @@ import redis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.held_jobs import HeldJobs
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Start, Verb
+from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
@@ -66,7 +66,7 @@ class Bench:
         claim = self.claim()
         job = peek(claim.envelope).job
         assert job is not None
-        self.consumer.cycle((), [Start(claim, job.id, job.task, started_at=1.0)], 0)
+        self.consumer.cycle((), [JobStart(claim, job.id, job.task, started_at=1.0)], 0)
         return claim
 
     def settle(self, verb: Verb, claim: Claim, *, delay: float = 0.0) -> None:

@@ -17,21 +17,25 @@ from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.snapshot import Snapshot
 
 
-class Moment(NamedTuple):
+class EarlierMoment(NamedTuple):
     """An earlier moment: its name, and seconds before now."""
 
     name: str
     ago: int
 
 
-MOMENTS: tuple[Moment | None, ...] = (None, Moment("1 h ago", HOUR), Moment("yesterday", DAY))
+MOMENTS: tuple[EarlierMoment | None, ...] = (
+    None,
+    EarlierMoment("1 h ago", HOUR),
+    EarlierMoment("yesterday", DAY),
+)
 """With what the figures can be compared, in the order of the key; None: with nothing."""
 
 
-class Compared:
+class ComparedMoment:
     """A moment that the figures are compared with, and what was recorded then, once it is read."""
 
-    def __init__(self, moment: Moment) -> None:
+    def __init__(self, moment: EarlierMoment) -> None:
         self.moment = moment
         self.then: EarlierMinute | None = None
 
@@ -85,7 +89,7 @@ class Compared:
         """Each figure with its difference, in one column: no screen has room for only one of them."""
         return (NAME_COLUMN, *(self._column(each) for each in FIGURES))
 
-    def _column(self, figure: Figure) -> Column[QueueLine]:
+    def _column(self, figure: ComparedFigure) -> Column[QueueLine]:
         def cell(line: QueueLine, _now: float) -> Cell:
             now, period = figure.now(line.queue), self.period(line)
             then = None if period is None else figure.then(period)
@@ -120,7 +124,7 @@ def difference(now: float | None, then: float | None, shown: Callable[[float], s
     return f"{'+' if now > then else '-'}{change}"
 
 
-class Figure(NamedTuple):
+class ComparedFigure(NamedTuple):
     """A figure of a queue, now and in an earlier minute. ``room``: cells of its difference."""
 
     title: str
@@ -146,7 +150,7 @@ def _of_ended(counters: Bucket, figure: float) -> float | None:
 
 
 FIGURES = (
-    Figure(
+    ComparedFigure(
         "Pending",
         16,
         8,
@@ -155,7 +159,7 @@ FIGURES = (
         lambda period: period.pending.last if period.pending.minutes else None,
         whole,
     ),
-    Figure(
+    ComparedFigure(
         "In/s",
         12,
         6,
@@ -164,7 +168,7 @@ FIGURES = (
         lambda period: _per_second(period, "enqueued"),
         rate,
     ),
-    Figure(
+    ComparedFigure(
         "Done/s",
         13,
         6,
@@ -173,7 +177,7 @@ FIGURES = (
         lambda period: _per_second(period, "completed"),
         rate,
     ),
-    Figure(
+    ComparedFigure(
         "Fails",
         12,
         6,
@@ -182,7 +186,7 @@ FIGURES = (
         lambda period: _of_ended(period.counters, period.counters.failed),
         share,
     ),
-    Figure(
+    ComparedFigure(
         "Wait",
         18,
         9,
@@ -191,7 +195,7 @@ FIGURES = (
         lambda period: _of_ended(period.counters, period.counters.wait_ms),
         time,
     ),
-    Figure(
+    ComparedFigure(
         "Run",
         18,
         9,

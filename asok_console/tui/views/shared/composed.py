@@ -26,7 +26,7 @@ from asok_console.tui.views.shared.composition_list import (
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
-from asok_core.inspection.composition import By, Dimension
+from asok_core.inspection.composition import Breakdown, Dimension
 from asok_core.inspection.filters import Filter, parse
 from asok_core.inspection.sample import JobSample
 from asok_core.inspection.snapshot import Snapshot
@@ -133,12 +133,12 @@ class ComposedView(JobListView):
     def _sampled(self, answer: object) -> None:
         current, sample, took = cast("tuple[CurrentSample, JobSample, float]", answer)
         current.take(sample, took)
-        if current is self._current and isinstance(self.by, By) and self.is_attached:
+        if current is self._current and isinstance(self.by, Breakdown) and self.is_attached:
             self._show_composition()
             self.refresh_heading()
 
     def _show_composition(self) -> None:
-        found = self._current.by(self.by) if isinstance(self.by, By) else None
+        found = self._current.by(self.by) if isinstance(self.by, Breakdown) else None
         if found is None:
             self.composition.set_empty_text(READING)
             return
@@ -149,7 +149,7 @@ class ComposedView(JobListView):
         """By what, from how many jobs, and with which error."""
         known = self._current.sample is not None and not self._current.lacks(self.by)
         found = self.composition.found if known else None
-        by = named(self.by) if isinstance(self.by, By) else ""
+        by = named(self.by) if isinstance(self.by, Breakdown) else ""
         parts = [(f"{title} {by}", "title")]
         if found is None:
             parts.append(("counting …", "dim"))
@@ -196,8 +196,8 @@ class ComposedView(JobListView):
     def go_back(self) -> bool:
         """From the jobs of a line to the composition, from a path to all paths, from there to the jobs."""
         if self.by is not None:
-            of_path = isinstance(self.by, By) and self.by.path is not None
-            self.compose_by(By(Dimension.PATHS) if of_path else None)
+            of_path = isinstance(self.by, Breakdown) and self.by.path is not None
+            self.compose_by(Breakdown(Dimension.PATHS) if of_path else None)
             return True
         opened = self._opened
         came = self.search is not None and opened is not None
@@ -219,7 +219,7 @@ class ComposedView(JobListView):
         if event.rows is not self.composition or line is None or by is None:
             return
         if line.group.path is not None:
-            self.compose_by(By(Dimension.ARGUMENT, line.group.path))
+            self.compose_by(Breakdown(Dimension.ARGUMENT, line.group.path))
         elif line.group.filter:
             self.list_jobs(parse(line.group.filter), by)
 

@@ -15,7 +15,7 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.composition import (
     TASK,
-    By,
+    Breakdown,
     Composition,
     Dimension,
     compose,
@@ -32,15 +32,15 @@ LOST = 5.0
 BAR = 16
 ERRORS: Final = "errors"
 """Dead jobs by error: not of a sample, but of all of them."""
-Grouping: TypeAlias = By | Literal["errors"]
+Grouping: TypeAlias = Breakdown | Literal["errors"]
 DIMENSIONS: Sequence[Grouping] = (
     TASK,
-    By(Dimension.PATHS),
-    By(Dimension.AGE),
-    By(Dimension.SIZE),
+    Breakdown(Dimension.PATHS),
+    Breakdown(Dimension.AGE),
+    Breakdown(Dimension.SIZE),
 )
 """What a key groups jobs by, one after another."""
-RUNS: Sequence[Grouping] = (By(Dimension.WORKER), By(Dimension.RELEASE))
+RUNS: Sequence[Grouping] = (Breakdown(Dimension.WORKER), Breakdown(Dimension.RELEASE))
 """What ran them last, of jobs that have run."""
 
 
@@ -119,24 +119,24 @@ class CurrentSample:
         """Read the next one at once."""
         self._expired, self._under_way = True, False
 
-    def by(self, by: By) -> Composition | None:
+    def by(self, by: Breakdown) -> Composition | None:
         """What it holds; None where nothing was read yet."""
         return compose(self.sample, by) if self.sample is not None and not self.lacks(by) else None
 
 
 def next_grouping(groupings: Sequence[Grouping], by: Grouping) -> Grouping:
     """What comes after ``by``; after the last the first."""
-    of_path = isinstance(by, By) and by.path is not None
-    at = groupings.index(By(Dimension.PATHS) if of_path else by)
+    of_path = isinstance(by, Breakdown) and by.path is not None
+    at = groupings.index(Breakdown(Dimension.PATHS) if of_path else by)
     return groupings[(at + 1) % len(groupings)]
 
 
 def needs_records(by: Grouping | None) -> bool:
     """Whether only the records of jobs have what they are grouped by."""
-    return isinstance(by, By) and by.dimension.needs_records
+    return isinstance(by, Breakdown) and by.dimension.needs_records
 
 
-def named(by: By) -> str:
+def named(by: Breakdown) -> str:
     """What the heading says: ``by task``."""
     return f"by {by.path}" if by.path is not None else _NAMES[by.dimension]
 

@@ -14,7 +14,7 @@ from asok_console.presentation.error_groups import names, trend
 from asok_console.presentation.notes import MARK
 from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions
-from asok_console.tui.data.search import End
+from asok_console.tui.data.search import WalkEnd
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.error_groups import ErrorGroup, ErrorGroups
@@ -76,7 +76,7 @@ class ErrorGroupScan:
         self.head = self.problem = ""
         self.error = ""
         """Why it ended before it had counted all."""
-        self.end = End()
+        self.end = WalkEnd()
         self._done_at = 0.0
         self._took = 0.0
 

@@ -109,8 +109,8 @@ class FilteredView(View):
         event.stop()
         self.narrow(event.filter or None)
 
-    @on(FilterBar.Left)
-    def _left(self, event: FilterBar.Left) -> None:
+    @on(FilterBar.Closed)
+    def _filter_closed(self, event: FilterBar.Closed) -> None:
         event.stop()
         self.console.rewrite_bars()
         self.focus_list()

@@ -13,7 +13,7 @@ from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.errors import UsageError
-from asok_core.inspection.filters import Filter, Word, parse, queue_test
+from asok_core.inspection.filters import Filter, FilterWord, parse, queue_test
 
 HINT = "words, queue:high, queue:mail-*, !x"
 
@@ -53,7 +53,7 @@ class NamedView(FilteredView):
         """Whether the filter lets something through that has these texts and serves these queues."""
         plain, served = [text.casefold() for text in texts], list(queues)
 
-        def answers(word: Word) -> bool:
+        def answers(word: FilterWord) -> bool:
             if word.field == "queue":
                 found = any(map(queue_test(word.value), served))
             else:

@@ -12,10 +12,10 @@ from textual import on
 from asok_console.presentation.events import short
 from asok_console.presentation.numbers import share
 from asok_console.presentation.text import safe
-from asok_console.tui.data.backlog import Course
+from asok_console.tui.data.backlog import TimeSeries
 from asok_console.tui.views.shared.base import View
 from asok_console.tui.widgets.plot import Plot
-from asok_console.tui.widgets.plot_scale import HATCHED, EventMark, Series, Times, Unit
+from asok_console.tui.widgets.plot_scale import HATCHED, EventMark, PlotUnit, Series, TimeAxis
 from asok_core.backends.roles import Reader
 from asok_core.clock import HOUR, MINUTE
 from asok_core.errors import Refused
@@ -24,7 +24,7 @@ from asok_core.inspection.queue_history import QueueHistory
 from asok_core.inspection.queues import Bucket
 
 
-class Range(NamedTuple):
+class PlotRange(NamedTuple):
     """What a plot of the past covers: its name, seconds of a bucket, how many."""
 
     name: str
@@ -37,15 +37,15 @@ class Range(NamedTuple):
         return self.width >= HOUR
 
 
-LIVE = Range("last 60 s", 1, 60)
+LIVE = PlotRange("last 60 s", 1, 60)
 """From the snapshots of this console; the others are read from Redis."""
 RANGES = (
     LIVE,
-    Range("last 5 min", 10, 31),
-    Range("last hour", 60, 61),
-    Range("last 24 h", 60, 1441),
-    Range("last 7 d", HOUR, 7 * 24),
-    Range("last 14 d", HOUR, 14 * 24),
+    PlotRange("last 5 min", 10, 31),
+    PlotRange("last hour", 60, 61),
+    PlotRange("last 24 h", 60, 1441),
+    PlotRange("last 7 d", HOUR, 7 * 24),
+    PlotRange("last 14 d", HOUR, 14 * 24),
 )
 MOST_MARKS = 1_000
 """Events that are read for the marks of a recorded range; a snapshot has fewer."""
@@ -68,8 +68,8 @@ class PlotView(View):
         if shown:
             self.read_at(shown[0].move_cursor(by))
 
-    @on(Plot.Read)
-    def _pointed(self, event: Plot.Read) -> None:
+    @on(Plot.Pointed)
+    def _pointed(self, event: Plot.Pointed) -> None:
         event.stop()
         self.read_at(event.moment)
 
@@ -95,20 +95,20 @@ def marks_of(events: Iterable[SystemEvent]) -> tuple[EventMark, ...]:
     )
 
 
-def show_live(plot: Plot, course: Course, of: str) -> None:
+def show_live(plot: Plot, course: TimeSeries, of: str) -> None:
     """The jobs that wait and run, second by second."""
     plot.show(
         [Series("pending", "done", course.pending), Series("running", "running", course.running)],
         title=f"Jobs of {of}, {LIVE.name}",
-        times=Times(course.start, course.width),
-        unit=Unit.COUNT,
+        times=TimeAxis(course.start, course.width),
+        unit=PlotUnit.COUNT,
     )
 
 
-class Traffic(NamedTuple):
+class RangeCounts(NamedTuple):
     """What was counted over a range, for each value of a plot; NaN where it is not known."""
 
-    times: Times
+    times: TimeAxis
     enqueued: tuple[float, ...]
     """Per second, as the next two."""
     completed: tuple[float, ...]
@@ -127,10 +127,10 @@ class Traffic(NamedTuple):
         return "" if whole else f" ({share(self.recorded)} recorded)"
 
 
-def counted(buckets: Sequence[Bucket]) -> Traffic:
+def counted(buckets: Sequence[Bucket]) -> RangeCounts:
     """What Redis counted."""
-    return Traffic(
-        Times(buckets[0].start, buckets[0].width) if buckets else Times(0.0, 1.0),
+    return RangeCounts(
+        TimeAxis(buckets[0].start, buckets[0].width) if buckets else TimeAxis(0.0, 1.0),
         _rates(buckets, "enqueued"),
         _rates(buckets, "completed"),
         _rates(buckets, "failed"),
@@ -138,13 +138,13 @@ def counted(buckets: Sequence[Bucket]) -> Traffic:
     )
 
 
-def recorded(history: QueueHistory) -> Traffic:
+def recorded(history: QueueHistory) -> RangeCounts:
     """What supervisors recorded. Of an hour that is recorded in part, the mean of that part."""
     periods = history.periods
     counters = [replace(each.counters, width=each.recorded * MINUTE) for each in periods]
     minutes = sum(each.minutes for each in periods)
-    return Traffic(
-        Times(history.since, history.width),
+    return RangeCounts(
+        TimeAxis(history.since, history.width),
         _rates(counters, "enqueued"),
         _rates(counters, "completed"),
         _rates(counters, "failed"),
@@ -156,21 +156,21 @@ def recorded(history: QueueHistory) -> Traffic:
     )
 
 
-class Past(NamedTuple):
+class PlotHistory(NamedTuple):
     """What was read for a recorded range of a queue (None: all), and events. It holds for a minute."""
 
     queue: str | None
-    within: Range
+    within: PlotRange
     minute: int
-    traffic: Traffic
+    traffic: RangeCounts
     events: Events
 
-    def is_of(self, queue: str | None, within: Range) -> bool:
+    def is_of(self, queue: str | None, within: PlotRange) -> bool:
         """Whether it is of that queue and range."""
         return (queue, within) == (self.queue, self.within)
 
 
-def read_past(reader: Reader, queue: str | None, within: Range, now: float) -> Past:
+def read_past(reader: Reader, queue: str | None, within: PlotRange, now: float) -> PlotHistory:
     """Read a recorded range. Runs on the poller's thread."""
     seconds = within.width * within.buckets
     history = reader.queue_history(queue, lambda moment: (moment - seconds, moment))
@@ -179,10 +179,12 @@ def read_past(reader: Reader, queue: str | None, within: Range, now: float) -> P
     except Refused:
         # A user without the right to them has a plot without marks, as in a snapshot.
         events = Events()
-    return Past(queue, within, int(now // MINUTE), recorded(history), events)
+    return PlotHistory(queue, within, int(now // MINUTE), recorded(history), events)
 
 
-def show_traffic(plot: Plot, traffic: Traffic, of: str, within: Range, *, incoming: bool) -> None:
+def show_traffic(
+    plot: Plot, traffic: RangeCounts, of: str, within: PlotRange, *, incoming: bool
+) -> None:
     """What came in, or what was finished."""
     if incoming:
         what = "Enqueued"
@@ -199,38 +201,38 @@ def show_traffic(plot: Plot, traffic: Traffic, of: str, within: Range, *, incomi
     plot.show(series, title=title, times=traffic.times, recorded=within.is_recorded)
 
 
-def show_backlog(plot: Plot, course: Course) -> None:
+def show_backlog(plot: Plot, course: TimeSeries) -> None:
     """The pending jobs as the console read them itself, between the samples of each minute."""
     plot.show(
         [Series("pending", "calm", course.pending)],
         title="Backlog by snapshots, last 5 min",
-        times=Times(course.start, course.width),
-        unit=Unit.COUNT,
+        times=TimeAxis(course.start, course.width),
+        unit=PlotUnit.COUNT,
     )
 
 
-def show_recorded_backlog(plot: Plot, traffic: Traffic, within: Range) -> None:
+def show_recorded_backlog(plot: Plot, traffic: RangeCounts, within: PlotRange) -> None:
     """The pending jobs as supervisors recorded them."""
     plot.show(
         [Series("pending", "calm", traffic.pending)],
         title=f"Highest backlog, {within.name}",
         times=traffic.times,
-        unit=Unit.COUNT,
+        unit=PlotUnit.COUNT,
         recorded=True,
     )
 
 
-def show_wait(plot: Plot, traffic: Traffic, within: Range) -> None:
+def show_wait(plot: Plot, traffic: RangeCounts, within: PlotRange) -> None:
     """The mean wait of what was finished."""
     plot.show(
         [Series("wait", "info", traffic.waits)],
         title=f"Mean wait, {within.name}",
         times=traffic.times,
-        unit=Unit.MILLISECONDS,
+        unit=PlotUnit.MILLISECONDS,
     )
 
 
-def show_failures(plot: Plot, traffic: Traffic, within: Range) -> None:
+def show_failures(plot: Plot, traffic: RangeCounts, within: PlotRange) -> None:
     """The attempts that failed."""
     plot.show(
         [Series("failed", "failed", traffic.failed, HATCHED)],

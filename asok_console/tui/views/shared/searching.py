@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from asok_console.presentation.compact import span
-from asok_console.tui.data.scanner import Scan, Scanned
+from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.search import Question, Search
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.filtered import FilteredView
-from asok_console.tui.widgets.row_cursor import Position
+from asok_console.tui.widgets.row_cursor import ListPosition
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
@@ -40,11 +40,11 @@ class SearchingView(FilteredView):
     """What is shown; ``complete`` once it has reached its end."""
     _filling: Search | None = None
     """The search that is under way: the first is shown while it is."""
-    _scan: Scan | None = None
+    _scan: LocationScan | None = None
     _trouble = ""
     _problem = ""
     _began = _ended = 0.0
-    _before: Position | None = None
+    _before: ListPosition | None = None
     """Where the list stood without a filter."""
 
     def searched_location(self) -> str:
@@ -88,7 +88,7 @@ class SearchingView(FilteredView):
         if self.search is not None:
             self.rows.pin(key)
 
-    def return_to(self, before: Position | None) -> None:
+    def return_to(self, before: ListPosition | None) -> None:
         """Show the list without a filter where it stood ``before``; None: from its first row."""
         if before is None:
             self.rows.clear()
@@ -137,7 +137,7 @@ class SearchingView(FilteredView):
             whole=search.question.filter.reads_arguments,
         )
 
-    def scanned(self, event: Scanned) -> None:
+    def scanned(self, event: ScanProgress) -> None:
         """Take in how far a walk got."""
         search = self._filling
         if event.scan is not self._scan or search is None:

@@ -13,7 +13,7 @@ from asok_console.presentation.compact import ago, gauge, span
 from asok_console.presentation.numbers import size
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.alerts import stale
-from asok_console.tui.data.slots import SlotRow, Use
+from asok_console.tui.data.slots import SlotRow, SlotUse
 from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
@@ -56,7 +56,7 @@ def _who(line: WorkerLine, _now: float) -> Cell:
     if line.slot is None:
         return line.worker.id, "title"
     if line.job is None:
-        return line.slot.use.value, "bad" if line.slot.use is Use.MISSING else "dim"
+        return line.slot.use.value, "bad" if line.slot.use is SlotUse.MISSING else "dim"
     job = line.job.payload.job
     return job.task if job else "(unreadable)"
 

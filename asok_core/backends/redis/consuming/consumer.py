@@ -20,8 +20,8 @@ from asok_core.backends.redis.calls.cycle import (
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.outcomes import (
     Claim,
+    JobStart,
     Outcome,
-    Start,
     is_settled,
     rows_of,
     stamp,
@@ -39,7 +39,7 @@ from asok_core.settings.settings import LARGEST_ENVELOPE
 
 
 @dataclass(slots=True)
-class Turn:
+class CycleResult:
     """What a cycle replied. Flags are those of ``cycle.lua``, in the order of what was sent."""
 
     lease_left: float
@@ -60,7 +60,7 @@ class Turn:
     """What was set aside in place of a claim."""
 
 
-class Holding(NamedTuple):
+class HeldClaims(NamedTuple):
     """What a process holds, and what of it was set aside."""
 
     claims: list[Claim]
@@ -104,13 +104,13 @@ class Consumer:
     def cycle(
         self,
         outcomes: Sequence[Outcome],
-        starts: Sequence[Start],
+        starts: Sequence[JobStart],
         slots: int,
         while_waiting: Callable[[], object] | None = None,
         *,
         probe: int = 0,
         progress: Sequence[ReportedProgress] = (),
-    ) -> Turn:
+    ) -> CycleResult:
         """Write progress, settle, note starts and claim up to ``slots`` jobs.
 
         Safe to send again after a lost reply. ``while_waiting`` is called while Redis works. ``probe``
@@ -152,7 +152,7 @@ class Consumer:
         claims = _claims(reply.claimed, names)
         for at, flag in zip(reply.doubtful[::2], reply.doubtful[1::2], strict=True):
             claims[at - 1].spent = flag
-        return Turn(
+        return CycleResult(
             lease_left=reply.lease_left / 1000,
             server_time=reply.server_time / 1000,
             settled=reply.settled,
@@ -167,7 +167,7 @@ class Consumer:
             aside=list(set_aside(reply.aside, names)),
         )
 
-    def held(self) -> Holding:
+    def held(self) -> HeldClaims:
         """Every envelope that this process holds, newest first; what is oversized is set aside."""
         call = CheckActive(
             ns=self.keys.namespace,
@@ -181,7 +181,7 @@ class Consumer:
         aside: list[OversizedEntry] = []
         while (reply := self._reconnecting.run(call)).aside:
             aside += set_aside(reply.aside, self.queues)
-        return Holding(_claims(reply.rest, self.queues), aside)
+        return HeldClaims(_claims(reply.rest, self.queues), aside)
 
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Ids of those among outcomes in doubt that are settled, by their jobs' records.

@@ -45,7 +45,7 @@ NO_STACKS = LastStacks()
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoveryResult:
     """What a recovery moved. ``refused``: the worker was alive after all, or the other has no lease.
 
     ``dropped`` of the oldest dead jobs made room for new ones.
@@ -62,8 +62,8 @@ class Recovered:
     aside: tuple[OversizedEntry, ...] = ()
     """What was too large to be an envelope, and was set aside."""
 
-    def __add__(self, other: Recovered) -> Recovered:
-        return Recovered(
+    def __add__(self, other: RecoveryResult) -> RecoveryResult:
+        return RecoveryResult(
             self.returned + other.returned,
             self.dead + other.dead,
             self.refused or other.refused,
@@ -127,7 +127,7 @@ class HeldJobs:
         charged: Collection[str] | None = None,
         doubted: Collection[str] = (),
         stacks: LastStacks = NO_STACKS,
-    ) -> Recovered:
+    ) -> RecoveryResult:
         """Return what ``process`` held of ``queue``, each job atomically and in its order.
 
         ``guard`` names the worker whose lease must have run out, '' when its process is known dead;
@@ -136,12 +136,12 @@ class HeldJobs:
         ``doubted`` are those that ran while it may have died of something else: see ``IN_DOUBT``.
         The record of each job keeps what ``stacks`` has of it.
         """
-        key, total = self._keys.active(process, queue), Recovered()
+        key, total = self._keys.active(process, queue), RecoveryResult()
         stuck = 0
         while batch := self._slice(key, stuck):
             if not all(isinstance(each, bytes) for each in batch):
                 refused, aside = self._set_aside(process, queue, guard, by)
-                total += Recovered(refused=refused, aside=aside)
+                total += RecoveryResult(refused=refused, aside=aside)
                 if refused:
                     break
                 if aside:
@@ -178,7 +178,7 @@ class HeldJobs:
             jobs = tuple((each.job, times[each.id]) for each in dead if each.job is not None)
             ended = zip(reply.cancelled[::2], reply.cancelled[1::2], strict=True)
             cancelled = [(payloads[at - 1].job, began == 1) for at, began in ended]
-            total += Recovered(
+            total += RecoveryResult(
                 reply.returned,
                 reply.dead,
                 reply.refused == 1,

@@ -26,7 +26,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
+class ExpiredLease:
     """A lease that has run out. ``until`` is its end (epoch seconds of the server's clock).
 
     ``length`` is how many seconds its worker has it for after each heartbeat.
@@ -43,7 +43,7 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LeaseSnapshot:
     """The leases of all workers at one instant. ``leased``: that of the worker that looks is alive.
 
     ``neighbours`` are the other workers of the same machine that have a lease, a hundred at most.
@@ -51,5 +51,5 @@ class Look:
 
     server_time: float
     leased: bool
-    expired: list[Expired]
+    expired: list[ExpiredLease]
     neighbours: list[str]

@@ -84,7 +84,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Start:
+class JobStart:
     """A job that has begun; or, ``returnable``, one that came by the idle wait and asks to begin.
 
     Of the latter nothing but the claim is needed: its record is not written yet.

@@ -69,7 +69,7 @@ class QueueRecorder:
         """Hours whose figures are to be made, the oldest first."""
         self._recorded_hour = 0
         """The last hour whose figures were made."""
-        self._sum: _Sum | None = None
+        self._sum: _HourSum | None = None
 
     def step(self, connection: Connection) -> float:
         """Take the sample of this minute, or make figures of hours. Returns the seconds until the next.
@@ -153,7 +153,7 @@ class QueueRecorder:
         while self._hours and time.monotonic() < end:
             hour = self._hours[0]
             if self._sum is None or self._sum.hour != hour:
-                self._sum = _Sum(hour, *self._names(connection))
+                self._sum = _HourSum(hour, *self._names(connection))
             some, self._sum.names = self._sum.names[:HOURS_AT_ONCE], self._sum.names[HOURS_AT_ONCE:]
             if some:
                 self._write(connection, hour, self._of_queues(connection, self._sum, some))
@@ -166,7 +166,7 @@ class QueueRecorder:
             self._between()
 
     def _of_queues(
-        self, connection: Connection, whole: _Sum, names: Sequence[bytes]
+        self, connection: Connection, whole: _HourSum, names: Sequence[bytes]
     ) -> list[QueueHour]:
         """The figures of some queues in an hour of which anything is recorded."""
         hour, found = whole.hour, []
@@ -219,7 +219,7 @@ class QueueRecorder:
         return [each if isinstance(each, bytes) else b"" for each in replies]
 
 
-class _Sum:
+class _HourSum:
     """All queues together in an hour, while ``names`` are still to be added.
 
     ``are_all``: whether there are no others. Only those of ``own`` have a history of their own.

@@ -17,7 +17,12 @@ from asok_core.backends.redis.calls.leases import (
 )
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.constants import EVENTS_AGE, EVENTS_LENGTH, WORKER_TTL
-from asok_core.backends.redis.consuming.leases import LONGEST_LEASE, Expired, Heartbeat, Look
+from asok_core.backends.redis.consuming.leases import (
+    LONGEST_LEASE,
+    ExpiredLease,
+    Heartbeat,
+    LeaseSnapshot,
+)
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection, end_listed
 from asok_core.backends.redis.server_clock import ServerClock
@@ -119,7 +124,7 @@ class Registry:
         """Answer a request for a stack."""
         self.connection.run(AnswerStack(ns=self.keys.namespace, token=token, answer=text))
 
-    def look(self, worker: str, *, machine: str = "") -> Look:
+    def look(self, worker: str, *, machine: str = "") -> LeaseSnapshot:
         """Look at the leases of all workers for ``worker``, which is at ``machine``."""
         reply = self.connection.run(
             CheckLeases(
@@ -134,12 +139,12 @@ class Registry:
         parts: list[Any] = reply.expired
         for name, until, length in zip(*(parts[n::3] for n in range(3)), strict=True):
             try:
-                found.append(Expired(name.decode(), score(until) / 1000, length / 1000))
+                found.append(ExpiredLease(name.decode(), score(until) / 1000, length / 1000))
             except UnicodeDecodeError:
                 # No worker has such a name, and leases that cannot be ended would hide the real ones.
                 self.connection.call("ZREM", self.keys.workers, name)
         neighbours = [each.decode() for each in reply.neighbours if each.isascii()]
-        return Look(reply.server_time / 1000, reply.leased == 1, found, neighbours)
+        return LeaseSnapshot(reply.server_time / 1000, reply.leased == 1, found, neighbours)
 
     def leave(
         self,

@@ -56,7 +56,7 @@ _SCAN = b"*"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RenewalStep:
     """What a step did. ``wait`` is seconds until the next; ``lost`` is set once a round, at its end."""
 
     wait: float
@@ -67,7 +67,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Round:
+class RenewalRound:
     """How far a round is. Times are epoch seconds of Redis; 0 where there is none."""
 
     began: float = 0.0
@@ -89,7 +89,7 @@ class Renewal:
         self._largest = largest
         self._aside: list[OversizedEntry] = []
 
-    def step(self, connection: Connection) -> Step:
+    def step(self, connection: Connection) -> RenewalStep:
         """Do the next step of the round, if one is due and no other supervisor does it."""
         keys = self._keys
         begun = connection.run(
@@ -98,12 +98,12 @@ class Renewal:
             )
         )
         if not begun.taken:
-            return Step(min(max(begun.left / 1000, PAUSE), LONGEST_WAIT))
+            return RenewalStep(min(max(begun.left / 1000, PAUSE), LONGEST_WAIT))
         seconds, micros = begun.time
         now = int(seconds) + int(micros) / 1e6
         this = _read(begun.state, now)
         if not this.began:
-            this = Round(began=now, last=this.last)
+            this = RenewalRound(began=now, last=this.last)
         renewed, budget = (
             self._walk(connection, this) if this.location != _SCAN else (0, JOBS_AT_ONCE)
         )
@@ -111,12 +111,12 @@ class Renewal:
         wait, lost = PAUSE, 0
         if ended:
             wait, lost = max(PAUSE, this.began + ROUND - now), this.lost
-            this = Round(last=this.began)
+            this = RenewalRound(last=this.began)
         self._save(connection, this, wait)
         aside, self._aside = tuple(self._aside), []
-        return Step(min(wait, LONGEST_WAIT), renewed, lost, aside)
+        return RenewalStep(min(wait, LONGEST_WAIT), renewed, lost, aside)
 
-    def _walk(self, connection: Connection, this: Round) -> tuple[int, int]:
+    def _walk(self, connection: Connection, this: RenewalRound) -> tuple[int, int]:
         """Renew up to a step's number of jobs: how many keys, and what is left of that number.
 
         By index from the end where jobs are taken: what others take meanwhile moves the rest past
@@ -184,7 +184,7 @@ class Renewal:
         # A key of another type holds no jobs.
         return [key for key, n in zip(locations, lengths, strict=True) if connection.checked(n)]
 
-    def _scan(self, connection: Connection, this: Round, now: float) -> bool:
+    def _scan(self, connection: Connection, this: RenewalRound, now: float) -> bool:
         """One step over all keys; whether it was the last."""
         age = now - this.last if this.last else UNFINISHED_TTL
         pattern = f"{glob_escaped(self._keys.namespace)}:*"
@@ -201,7 +201,7 @@ class Renewal:
         this.lost += lost
         return this.at == 0
 
-    def _save(self, connection: Connection, this: Round, wait: float) -> None:
+    def _save(self, connection: Connection, this: RenewalRound, wait: float) -> None:
         connection.run(
             EndRenewal(
                 ns=self._keys.namespace,
@@ -262,10 +262,10 @@ def renew_held(
             between()
 
 
-def _read(flat: Any, now: float) -> Round:
+def _read(flat: Any, now: float) -> RenewalRound:
     # Whatever another program wrote there: a round that begins again loses nothing.
     fields = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
-    return Round(
+    return RenewalRound(
         began=_past(fields.get(b"began"), now),
         last=_past(fields.get(b"last"), now),
         location=fields.get(b"location", b""),

@@ -20,7 +20,7 @@ NEXT_JOBS = 100
 """Jobs of a queue that are checked, if it holds more bytes than one envelope may have."""
 
 
-class Unclaimed:
+class UnclaimedCheck:
     """Checks a few queues with each call, in turn. For one thread of a supervisor."""
 
     def __init__(self, keys: Keys, *, largest: int) -> None:

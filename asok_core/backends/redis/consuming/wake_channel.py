@@ -16,7 +16,7 @@ ANSWER = 4.0
 """Seconds that Redis has to answer a PING."""
 
 
-class Wakes:
+class WakeSubscription:
     """A subscription to ``asok:wake``. Without it (an ACL, an outage) heartbeats find the same, later."""
 
     def __init__(self, endpoint: Endpoint, keys: Keys) -> None:

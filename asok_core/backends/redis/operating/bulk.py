@@ -16,7 +16,7 @@ from asok_core.backends.redis.calls.call import ScriptCall
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.operating.scopes import IdFilter, ResolvedScope, born_at
-from asok_core.backends.redis.operating.verdicts import J, Judge, Skipped
+from asok_core.backends.redis.operating.verdicts import J, Judge, SkipReason
 from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, batches
 from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
@@ -31,7 +31,7 @@ Build = Callable[[WalkedRange, Sequence[J]], ScriptCall[list[int]]]
 
 
 @dataclass(slots=True)
-class Tally:
+class BulkCounts:
     """What an action came to so far. ``missed`` are keys that were not where they had been."""
 
     applied: int = 0
@@ -74,7 +74,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Sweep:
+class BulkAction:
     """One bulk action from its first batch to its last."""
 
     connection: Connection
@@ -90,7 +90,7 @@ class Sweep:
     """The only element that it is about."""
     thorough: bool = False
     """Whether it continues when all of its ids were found: more elements may have them."""
-    tally: Tally = field(default_factory=Tally)
+    tally: BulkCounts = field(default_factory=BulkCounts)
     id_filter: IdFilter = field(init=False)
     cancelled: bool = False
     _bounded: bool | None = None
@@ -215,7 +215,7 @@ class Sweep:
             for at, row in batch:
                 verdict = judge(row, self.walk.left + at - taken - len(chosen))
                 if isinstance(verdict, str):
-                    passed = isinstance(verdict, Skipped)
+                    passed = isinstance(verdict, SkipReason)
                     (self.tally.passed_over if passed else self.tally.refused)[verdict] += 1
                     continue
                 chosen.append((at, row))

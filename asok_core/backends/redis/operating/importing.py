@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from asok_core.backends.redis.calls.operations import ImportDeadJobs, ImportedJob
-from asok_core.backends.redis.operating.bulk import Sweep
+from asok_core.backends.redis.operating.bulk import BulkAction
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha
 from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
 from asok_core.backends.roles import CommandResult, Progress
@@ -16,7 +16,7 @@ from asok_core.jobs.states import Location
 THERE = "among the dead jobs already"
 
 
-def import_dead(sweep: Sweep, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
+def import_dead(sweep: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
     """Add ``dead_jobs``, the oldest first, to the dead jobs as the operation of ``sweep``."""
     connection, tally = sweep.connection, sweep.tally
     known = {sha(row.payload.raw) for row in sweep.gather()}

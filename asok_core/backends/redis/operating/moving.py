@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.calls.operations import FrontJob, MoveFront
-from asok_core.backends.redis.operating.bulk import Sweep
+from asok_core.backends.redis.operating.bulk import BulkAction
 from asok_core.backends.redis.operating.verdicts import as_bytes
 from asok_core.backends.roles import CommandResult
 
@@ -12,7 +12,7 @@ FRONT_BATCH = 10
 """Jobs of one script: each is looked for through the whole list."""
 
 
-def move_front(sweep: Sweep, queue: bytes) -> CommandResult:
+def move_front(sweep: BulkAction, queue: bytes) -> CommandResult:
     """Move what is in scope to where workers take from, in the order it has."""
     # Youngest first, each before all that were moved already: so they keep their order.
     rows = sweep.gather()[::-1]

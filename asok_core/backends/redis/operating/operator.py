@@ -52,7 +52,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
-from asok_core.inspection.review import Reviewed
+from asok_core.inspection.review import ReviewedEntries
 from asok_core.inspection.rows import Row
 from asok_core.inspection.stacks import JobStack
 from asok_core.jobs.codec import check_arguments
@@ -78,7 +78,7 @@ class RedisOperator(OperatorSession):
         self,
         scope: Scope,
         *,
-        trust: Reviewed | None = None,
+        trust: ReviewedEntries | None = None,
         watch: Watch | None = None,
         rate: float | None = None,
         front: bool = False,
@@ -113,7 +113,7 @@ class RedisOperator(OperatorSession):
         changes: Mapping[str, Any],
         mode: str,
         *,
-        trust: Reviewed | None,
+        trust: ReviewedEntries | None,
         raw: bytes | None = None,
         watch: Watch | None = None,
         rate: float | None = None,

@@ -9,7 +9,7 @@ from asok_core.backends.redis.calls.trash import Restore, RestoreAll, RestoredJo
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operating.bulk import Sweep
+from asok_core.backends.redis.operating.bulk import BulkAction
 from asok_core.backends.redis.operating.scopes import resolve
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha, waiting_job
 from asok_core.backends.redis.operating.walks import (
@@ -36,7 +36,7 @@ COMPARISONS_AT_ONCE = 30_000
 """The same for one script (three milliseconds)."""
 
 
-def purge_whole(sweep: Sweep, key: bytes) -> CommandResult | None:
+def purge_whole(sweep: BulkAction, key: bytes) -> CommandResult | None:
     """Purge all of a list at once. None where its end of scope is not to be found: nothing is done.
 
     A queue's jobs are out of reach of workers from that moment; their records follow in batches.

@@ -16,7 +16,7 @@ from asok_core.backends.redis.calls.operations import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.inspection.redaction import Redaction, is_believed
-from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, Reviewed
+from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, ReviewedEntries
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import (
     UNTRUSTED,
@@ -35,7 +35,7 @@ LONGEST_ERROR = 300
 """Characters of an earlier error that are kept with a job."""
 
 
-class Skipped(str):
+class SkipReason(str):
     """Why a sound row is not moved."""
 
     __slots__ = ()
@@ -52,7 +52,7 @@ def requeue_verdict(
     now: float,
     changes: Mapping[str, Any],
     *,
-    trust: Reviewed | None,
+    trust: ReviewedEntries | None,
     note: str = "",
     redaction: Redaction | None = None,
     largest: int = LARGEST_ENVELOPE,
@@ -86,7 +86,7 @@ def requeue_verdict(
             return str(error)
         reviewed = not _signed(row)
         if reviewed and not (trust is not None and _vouched_for(row, trust)):
-            return Skipped(NOT_REVIEWED)
+            return SkipReason(NOT_REVIEWED)
         envelope = seal_text(text, keyring, keyring.again(row.payload.version))
         return RequeuedJob(
             mark=sha(row.payload.raw),
@@ -115,7 +115,7 @@ def only(raw: bytes, judge: Judge[J]) -> Judge[J]:
     """The verdicts of ``judge`` on this very element; every other one is skipped."""
 
     def judged(row: Row, older: int) -> J | str:
-        return judge(row, older) if row.payload.raw == raw else Skipped(NOT_REVIEWED)
+        return judge(row, older) if row.payload.raw == raw else SkipReason(NOT_REVIEWED)
 
     return judged
 
@@ -218,5 +218,5 @@ def _signed(row: Row) -> bool:
     return row.payload.trust is Trust.SIGNED
 
 
-def _vouched_for(row: Row, trust: Reviewed) -> bool:
+def _vouched_for(row: Row, trust: ReviewedEntries) -> bool:
     return row.payload.trust in UNTRUSTED and trust.take(row.payload.raw)

@@ -44,7 +44,7 @@ WAYS_OUT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class WaitReport:
     """What a process said: the jobs in its slots, and what they wait for.
 
     ``queues`` are those in which these jobs are; ``elsewhere`` are the ids of jobs that are in no queue.
@@ -149,7 +149,7 @@ def served(workers: Workers) -> set[str]:
     return {queue for queues, _ in workers.values() for queue in queues}
 
 
-def stuck(marks: Mapping[str, Mark], workers: Workers) -> set[str]:
+def stuck(marks: Mapping[str, WaitReport], workers: Workers) -> set[str]:
     """The processes of which no slot can ever continue, of those that report that each of theirs waits."""
     left = {name for name in marks if worker_of(name) in workers}
     while True:
@@ -178,13 +178,13 @@ def _deadlock(wait: Wait) -> Deadlock:
     )
 
 
-def _marks(said: list[bytes], now: float) -> dict[str, Mark]:
+def _marks(said: list[bytes], now: float) -> dict[str, WaitReport]:
     marks = {}
     for process, text in zip(said[::2], said[1::2], strict=True):
         try:
             at, _, words = text.decode().partition(" ")
             found: dict[str, Any] = json.loads(words)
-            mark = Mark(
+            mark = WaitReport(
                 number(at) or 0.0,
                 *(frozenset(found[name]) for name in ("jobs", "queues", "elsewhere")),
             )

@@ -18,7 +18,7 @@ from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.reading.query import maybe
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.errors import AsokError
-from asok_core.inspection.elsewhere import Elsewhere
+from asok_core.inspection.elsewhere import RecordSearch
 
 STEP = 1000
 """Keys that Redis looks at in one step."""
@@ -34,10 +34,10 @@ _DATABASE = re.compile(r"db([0-9]{1,6})")
 
 def find_elsewhere(
     round_trips: RoundTrips, endpoint: Endpoint, keys: Keys, job_id: str, most: int
-) -> Elsewhere:
+) -> RecordSearch:
     """Where else a record has this id. ``most``: keys of this database that are looked at, at least."""
     found, looked, whole = _namespaces(round_trips, keys, job_id, most)
-    here = Elsewhere(endpoint.database, tuple(sorted(found)), looked, whole)
+    here = RecordSearch(endpoint.database, tuple(sorted(found)), looked, whole)
     if endpoint.is_cluster:
         # It has one database, and SCAN lists the keys of one node.
         return here._replace(whole=False)

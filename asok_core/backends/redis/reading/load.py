@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from asok_core.backends.redis.reading.queries import ActiveList, Held
+from asok_core.backends.redis.reading.queries import ActiveList, HeldByWorker
 from asok_core.inspection.workers import WorkerInfo
 
 
@@ -20,7 +20,7 @@ class QueueLoads(NamedTuple):
 
 
 def measure(
-    workers: Sequence[WorkerInfo], held: Mapping[str, Held], now: float
+    workers: Sequence[WorkerInfo], held: Mapping[str, HeldByWorker], now: float
 ) -> tuple[list[WorkerInfo], QueueLoads]:
     """The workers with ``running`` and ``claimed`` set, and the load of the queues.
 

@@ -35,7 +35,7 @@ CLIP = LONGEST_NAME + 1
 """Bytes of a name that are asked for, so that one that is too long shows that it is."""
 
 
-class Names(NamedTuple):
+class NameSet(NamedTuple):
     """Names in a set: those that one step of a scan has read. ``total`` is None for a key of another type.
 
     ``long`` are how many of them were left out, since they are longer than a name can be.
@@ -49,7 +49,7 @@ class Names(NamedTuple):
 class Leases(NamedTuple):
     """The workers and until when each lease holds (None: not a number), of the latest leases.
 
-    ``total`` is how many there are, None for a key of another type; ``long`` as in ``Names``.
+    ``total`` is how many there are, None for a key of another type; ``long`` as in ``NameSet``.
     """
 
     total: int | None
@@ -64,8 +64,8 @@ class Overview(NamedTuple):
     info: object
     config: Mapping[str, object]
     keys: object
-    queues: Names
-    paused: Names
+    queues: NameSet
+    paused: NameSet
     leases: Leases
     scanned: Scan
     delayed: Window
@@ -111,7 +111,7 @@ class Overview(NamedTuple):
         total, leases, long = self.leases
         return _unread("workers", total, len(leases), long)
 
-    def _sets(self) -> tuple[tuple[str, Names], ...]:
+    def _sets(self) -> tuple[tuple[str, NameSet], ...]:
         return ("queues", self.queues), ("paused queues", self.paused)
 
 
@@ -153,7 +153,9 @@ def overview(
     )
 
 
-def paused_among(keys: Keys, paused: Names, queues: Sequence[str]) -> Query[frozenset[str]] | None:
+def paused_among(
+    keys: Keys, paused: NameSet, queues: Sequence[str]
+) -> Query[frozenset[str]] | None:
     """Which of some queues are paused; None where all names of the set were read."""
     if paused.total is None or paused.total <= len(paused.names) or not queues:
         return None
@@ -182,18 +184,18 @@ def pauses_of(
     return Query(commands, read)
 
 
-def _names(queries: Queries, key: str) -> Query[Names]:
+def _names(queries: Queries, key: str) -> Query[NameSet]:
     """A set that another program may have filled with a million names: how many, and some thousands."""
     scan: Command = queries.clipped(CLIP, "SSCAN", key, 0, "COUNT", STEP)
 
-    def read(replies: Sequence[Any]) -> Names:
+    def read(replies: Sequence[Any]) -> NameSet:
         total, scanned = replies
         if wrong_type(total):
-            return Names(None)
+            return NameSet(None)
         _, found = required(scanned)
         names = dict.fromkeys(parsing.text(name) for name in found if len(name) <= LONGEST_NAME)
         long = sum(len(name) > LONGEST_NAME for name in found)
-        return Names(required(total), tuple(names), long)
+        return NameSet(required(total), tuple(names), long)
 
     return Query((("SCARD", key), scan), read)
 

@@ -18,10 +18,10 @@ from asok_core.backends.redis.reading.query import Query, by_key, in_order, mayb
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
 from asok_core.backends.redis.reading.sampling import sample_list
 from asok_core.backends.redis.reading.walk_position import WalkPosition
-from asok_core.inspection.partial_payload import Item, PartialPayloads
+from asok_core.inspection.partial_payload import ListElement, PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Page, Row
-from asok_core.inspection.sample import JobSample, Part
+from asok_core.inspection.sample import JobSample, SampledRange
 from asok_core.jobs.envelope import Keyring
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
@@ -137,7 +137,7 @@ class PageReader:
         def read(round_trips: RoundTrips) -> JobSample:
             found = sample_list(round_trips, key, order, chance)
             parts = tuple(
-                Part(
+                SampledRange(
                     each.length,
                     tuple(
                         self._row(at, item, location, queue, payloads)
@@ -272,7 +272,7 @@ class PageReader:
     def _row(
         self,
         position: int,
-        item: Item,
+        item: ListElement,
         location: Location,
         queue: str | None,
         payloads: PartialPayloads | None = None,

@@ -21,16 +21,16 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
     SAMPLED,
     ActiveList,
-    Found,
-    Held,
+    FoundElement,
+    HeldByWorker,
     Order,
-    QueueReading,
+    QueueState,
     Window,
-    WorkerReading,
+    WorkerState,
 )
 from asok_core.backends.redis.reading.query import Command, Query, by_key, named, required
 from asok_core.backends.redis.search_position import SearchPosition
-from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.partial_payload import ListElement
 from asok_core.inspection.queues import Bucket
 from asok_core.inspection.rows import digest
 from asok_core.jobs.job import JobRecord
@@ -71,7 +71,7 @@ class PlainQueries:
 
         return Query((size, _range(name, order, start, count, least)), read)
 
-    def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueReading]:
+    def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueState]:
         """As ScriptQueries.queue; here the sample is always sent."""
         del known
         key = parsing.raw(self._keys.queue(name))
@@ -82,13 +82,13 @@ class PlainQueries:
             buckets=self.history(name, 10, first, last),
         )
 
-        def read(replies: Sequence[Any]) -> QueueReading:
+        def read(replies: Sequence[Any]) -> QueueState:
             length, sample, buckets = read_parts(replies)
             if wrong_type(length):
-                return QueueReading(None, (), tuple(buckets))
+                return QueueState(None, (), tuple(buckets))
             jobs = [job for job in map(required, sample) if job is not None]
-            items = tuple(Item(len(job), job) for job in jobs)
-            return QueueReading(required(length), items, tuple(buckets))
+            items = tuple(ListElement(len(job), job) for job in jobs)
+            return QueueState(required(length), items, tuple(buckets))
 
         return Query(commands, read)
 
@@ -108,20 +108,20 @@ class PlainQueries:
 
         return Query(tuple(("HGETALL", parsing.raw(key(name, start))) for start in starts), read)
 
-    def worker(self, worker_id: str, most: int) -> Query[WorkerReading]:
+    def worker(self, worker_id: str, most: int) -> Query[WorkerState]:
         """As ScriptQueries.worker, without what it holds: that is ``held``'s to ask."""
         del most
         key = parsing.raw(self._keys.worker(worker_id))
 
-        def read(replies: Sequence[Any]) -> WorkerReading:
+        def read(replies: Sequence[Any]) -> WorkerState:
             if wrong_type(replies[0]):
-                return WorkerReading(None)
+                return WorkerState(None)
             values = required(replies[0])
-            return WorkerReading(dict(zip(parsing.WORKER_FIELDS, values, strict=True)))
+            return WorkerState(dict(zip(parsing.WORKER_FIELDS, values, strict=True)))
 
         return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
 
-    def held(self, worker_id: str, reading: WorkerReading, most: int) -> Query[Held]:
+    def held(self, worker_id: str, reading: WorkerState, most: int) -> Query[HeldByWorker]:
         """What the processes of a worker hold, by the fields that ``worker`` has read."""
         worker = parsing.worker(worker_id, None, reading.fields or {})
         lists = [
@@ -129,11 +129,11 @@ class PlainQueries:
         ][:MOST_LISTS]
         commands, read_each = by_key({each: self._active_list(*each, most) for each in lists})
 
-        def read(replies: Sequence[Any]) -> Held:
+        def read(replies: Sequence[Any]) -> HeldByWorker:
             found = [each for each in read_each(replies).values() if each is not None]
             unreadable = [each for each in found if isinstance(each, str)]
             held = tuple(each for each in found if isinstance(each, ActiveList))
-            return Held(held, tuple(unreadable[:MOST_UNREADABLE]))
+            return HeldByWorker(held, tuple(unreadable[:MOST_UNREADABLE]))
 
         return Query(commands, read)
 
@@ -148,7 +148,7 @@ class PlainQueries:
                 return name
             if not isinstance(length, int) or not length or not isinstance(parts, list):
                 return None
-            held = tuple(Item(len(each), each) for each in parts[:most])
+            held = tuple(ListElement(len(each), each) for each in parts[:most])
             return ActiveList(process, queue, length, held)
 
         # An index of -1 would be the last: where none are named, one is asked for and dropped.
@@ -192,28 +192,28 @@ class PlainQueries:
 
     def find(
         self, key: str, order: Order, at: SearchPosition, count: int, words: str
-    ) -> Query[Found]:
+    ) -> Query[FoundElement]:
         """As ScriptQueries.find."""
         name, text = parsing.raw(key), parsing.raw(words)
         expected, anchor = at.start, at.anchor
         begin = max(0, expected - at.back) if anchor else expected
 
-        def read(replies: Sequence[Any]) -> Found:
+        def read(replies: Sequence[Any]) -> FoundElement:
             if wrong_type(replies[0]):
-                return Found(0)
+                return FoundElement(0)
             items = _items(required(replies[0]), order)
             passed = _passed(items, anchor, expected - begin)
             if passed is None:
-                return Found(0, start=-1)
+                return FoundElement(0, start=-1)
             start, found = begin + passed, items[passed:]
             for index, item in enumerate(found):
                 if text in item.text:
                     location = start + index
-                    return Found(
+                    return FoundElement(
                         index + 1, location, item.text, item.score, start, _name_of(item.text)
                     )
             last = _name_of(found[-1].text) if found else anchor
-            return Found(len(found), start=start, last=last)
+            return FoundElement(len(found), start=start, last=last)
 
         return Query((_range(name, order, begin, expected - begin + count, ""),), read)
 
@@ -222,7 +222,7 @@ def _name_of(item: bytes) -> bytes:
     return digest(item).encode()
 
 
-def _passed(items: Sequence[Item], anchor: bytes, expected: int) -> int | None:
+def _passed(items: Sequence[ListElement], anchor: bytes, expected: int) -> int | None:
     """How many of the items were passed, as in ``find.lua``; None: the last of them is not there."""
     if not anchor:
         return 0
@@ -270,11 +270,11 @@ def _range(key: bytes, order: Order, start: int, count: int, least: str) -> Comm
     return ("ZRANGE", key, start, last, "WITHSCORES")
 
 
-def _items(reply: Sequence[Any], order: Order) -> list[Item]:
+def _items(reply: Sequence[Any], order: Order) -> list[ListElement]:
     if order == "score":
         return [
-            Item(len(each), each, score=score(at))
+            ListElement(len(each), each, score=score(at))
             for each, at in zip(reply[::2], reply[1::2], strict=True)
         ]
-    found = [Item(len(each), each) for each in reply]
+    found = [ListElement(len(each), each) for each in reply]
     return found[::-1] if order == "right" else found

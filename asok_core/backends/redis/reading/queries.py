@@ -29,7 +29,7 @@ from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.query import Command, Query, known, required
 from asok_core.backends.redis.search_position import SearchPosition
-from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.partial_payload import ListElement
 from asok_core.inspection.queues import Bucket
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
@@ -52,17 +52,17 @@ class Window(NamedTuple):
 
     total: int | None
     taken: int = 0
-    items: tuple[Item, ...] = ()
+    items: tuple[ListElement, ...] = ()
 
 
-class QueueReading(NamedTuple):
+class QueueState(NamedTuple):
     """The state of a queue. ``length`` is None where its key is not a list.
 
     ``sample`` are the jobs at ``SAMPLED``; None where they are those that have the ``digest``.
     """
 
     length: int | None
-    sample: tuple[Item, ...] | None = ()
+    sample: tuple[ListElement, ...] | None = ()
     buckets: tuple[Bucket, ...] = ()
     digest: bytes = b""
 
@@ -73,24 +73,24 @@ class ActiveList(NamedTuple):
     process: str
     queue: str
     length: int
-    items: tuple[Item, ...] = ()
+    items: tuple[ListElement, ...] = ()
 
 
-class Held(NamedTuple):
+class HeldByWorker(NamedTuple):
     """What the processes of a worker hold, and the keys of its active lists that are not lists."""
 
     lists: tuple[ActiveList, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
-class WorkerReading(NamedTuple):
+class WorkerState(NamedTuple):
     """The fields of a worker's hash (None for a key of another type), and what its processes hold."""
 
     fields: dict[str, Any] | None
-    held: Held = Held()
+    held: HeldByWorker = HeldByWorker()
 
 
-class Found(NamedTuple):
+class FoundElement(NamedTuple):
     """Where a search in a list came to. ``location`` is None when it has not met the text.
 
     ``start`` and ``last`` are what ``SearchPosition`` continues by.
@@ -162,15 +162,15 @@ class ScriptQueries:
         )
         return Query((call.command(),), read)
 
-    def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueReading]:
+    def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueState]:
         """A queue, with its ten second buckets that start from ``first`` to ``last``.
 
         ``known``: the digest of the sample that the caller has, which is not sent again.
         """
 
-        def read(replies: Sequence[Any]) -> QueueReading:
+        def read(replies: Sequence[Any]) -> QueueState:
             length, digest, sample, buckets = QueueReply(*required(replies[0]))
-            return QueueReading(
+            return QueueState(
                 None if length < 0 else length,
                 None if digest and digest == known else tuple(parsing.items(sample)),
                 tuple(parsing.buckets(buckets, FINE)),
@@ -202,10 +202,10 @@ class ScriptQueries:
             (call.command(),), lambda replies: parsing.buckets(required(replies[0]), width)
         )
 
-    def worker(self, worker_id: str, most: int) -> Query[WorkerReading]:
+    def worker(self, worker_id: str, most: int) -> Query[WorkerState]:
         """A worker and what it holds, with up to ``most`` jobs of each active list."""
 
-        def read(replies: Sequence[Any]) -> WorkerReading:
+        def read(replies: Sequence[Any]) -> WorkerState:
             values, parts, keys = WorkerReply(*required(replies[0]))
             unreadable = [parsing.text(key) for key in keys]
             lists = zip(*(parts[at::4] for at in range(4)), strict=False)
@@ -217,9 +217,9 @@ class ScriptQueries:
             )
             fields = dict(zip(parsing.WORKER_FIELDS, values, strict=False))
             own = self._keys.worker(worker_id)
-            return WorkerReading(
+            return WorkerState(
                 None if own in unreadable else fields,
-                Held(held, tuple(key for key in unreadable if key != own)),
+                HeldByWorker(held, tuple(key for key in unreadable if key != own)),
             )
 
         call = ReadWorker(
@@ -231,7 +231,7 @@ class ScriptQueries:
         )
         return Query((call.command(),), read)
 
-    def held(self, worker_id: str, reading: WorkerReading, most: int) -> Query[Held]:
+    def held(self, worker_id: str, reading: WorkerState, most: int) -> Query[HeldByWorker]:
         """What the processes of a worker hold, which ``worker`` has read already."""
         del worker_id, most
         return known(reading.held)
@@ -266,17 +266,17 @@ class ScriptQueries:
 
     def find(
         self, key: str, order: Order, at: SearchPosition, count: int, words: str
-    ) -> Query[Found]:
+    ) -> Query[FoundElement]:
         """The first item after ``at`` that holds ``words``, out of ``count``."""
 
-        def read(replies: Sequence[Any]) -> Found:
+        def read(replies: Sequence[Any]) -> FoundElement:
             if wrong_type(replies[0]):
-                return Found(0)
+                return FoundElement(0)
             found = FindReply(*required(replies[0]))
             location, due = (
                 (None, None) if found.position < 0 else (found.position, number(found.score))
             )
-            return Found(found.looked, location, found.item, due, found.start, found.last)
+            return FoundElement(found.looked, location, found.item, due, found.start, found.last)
 
         call = Find.after(at, parsing.raw(key), order, count, parsing.raw(words))
         return Query((call.command(),), read)

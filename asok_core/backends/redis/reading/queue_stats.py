@@ -8,7 +8,7 @@ from typing import NamedTuple
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.backends.redis.reading import rates as figures
 from asok_core.backends.redis.reading.load import QueueLoads
-from asok_core.backends.redis.reading.queries import QueueReading
+from asok_core.backends.redis.reading.queries import QueueState
 from asok_core.backends.redis.reading.query import Query, by_key
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.clock import DAY, HOUR
@@ -33,7 +33,7 @@ class _Facts(NamedTuple):
     recent: tuple[Bucket, ...]
 
 
-class StatsOfQueues:
+class QueueStatsReader:
     """Reads queues, and remembers from one snapshot to the next the buckets that no longer change.
 
     ``fine`` and ``coarse`` are the buckets of 10 and of 60 seconds.
@@ -49,11 +49,11 @@ class StatsOfQueues:
 
     def queries(
         self, queries: Queries, names: Iterable[str], now: float, *, rates: bool
-    ) -> Query[dict[str, QueueReading]]:
+    ) -> Query[dict[str, QueueState]]:
         """What a snapshot reads of each queue; with ``rates`` the buckets that closed meanwhile too."""
         first, last = self.fine.span(now, figures.RECENT)
 
-        def query(name: str) -> Query[QueueReading]:
+        def query(name: str) -> Query[QueueState]:
             digest, _ = self._samples.get(name, (b"", ()))
             if rates and self._is_outdated(name, now):
                 return queries.queue(name, self.fine.missing_from(name, first), last, digest)
@@ -61,7 +61,7 @@ class StatsOfQueues:
 
         return by_key({name: query(name) for name in names})
 
-    def without_age(self, queues: Mapping[str, QueueReading]) -> list[str]:
+    def without_age(self, queues: Mapping[str, QueueState]) -> list[str]:
         """Ids of jobs that do not hold when they were enqueued (the framework's): their records do."""
         jobs = (job for name, reading in queues.items() for job in self._sample(name, reading))
         return [job.id for job in jobs if job.enqueued_at is None]
@@ -73,7 +73,7 @@ class StatsOfQueues:
 
     def note(
         self,
-        queues: Mapping[str, QueueReading],
+        queues: Mapping[str, QueueState],
         load: QueueLoads,
         records: Mapping[str, JobRecord],
         paused: Mapping[str, QueuePause | None],
@@ -113,14 +113,14 @@ class StatsOfQueues:
         # Rates are those of closed buckets: there is nothing to read until the next one closes.
         return name not in self._recent or self.fine.closed_since(name, now)
 
-    def _sample(self, name: str, reading: QueueReading) -> list[Job]:
+    def _sample(self, name: str, reading: QueueState) -> list[Job]:
         if reading.sample is not None:
             jobs = (self._payloads.of(item).job for item in reading.sample)
             self._samples[name] = reading.digest, [job for job in jobs if job is not None]
         return self._samples[name][1]
 
     def _figures(
-        self, name: str, reading: QueueReading, now: float
+        self, name: str, reading: QueueState, now: float
     ) -> tuple[tuple[Bucket, ...], dict[str, float | None]]:
         if self._is_outdated(name, now):
             start, last = self.fine.span(now, figures.RECENT)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asok_core.backends.redis.reading.queue_history import QueueHistoryReader
     from asok_core.backends.redis.reading.tasks import TaskReader
     from asok_core.inspection.audit import Activities, Trash
-    from asok_core.inspection.elsewhere import Elsewhere, FoundLists
+    from asok_core.inspection.elsewhere import FoundLists, RecordSearch
     from asok_core.inspection.events import Events
     from asok_core.inspection.notes import Notes
     from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
@@ -231,7 +231,7 @@ class RedisReader(PageReader):
             lambda round_trips: ids_that_begin(round_trips, self.keys, beginning, most)
         )
 
-    def elsewhere(self, job_id: str, most: int) -> Elsewhere:
+    def elsewhere(self, job_id: str, most: int) -> RecordSearch:
         """Where else than here a record has this id: in other namespaces and databases.
 
         ``most``: keys that it scans for other namespaces, at least.

@@ -16,7 +16,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import ScriptQueries, load_commands
 from asok_core.backends.redis.reading.query import Command, Query
 from asok_core.errors import Refused, Unreachable
-from asok_core.inspection.snapshot import Cost
+from asok_core.inspection.snapshot import SnapshotCost
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.reading.plain_commands import PlainQueries
@@ -62,9 +62,9 @@ class RoundTrips:
         except redis.ResponseError as error:
             raise Refused(f"Redis at {self._shown} answers: {error}"[:300]) from error
 
-    def cost(self) -> Cost:
+    def cost(self) -> SnapshotCost:
         """What all round trips so far cost."""
-        return Cost(
+        return SnapshotCost(
             self._round_trips, self._commands, self._bytes, time.perf_counter() - self._began
         )
 

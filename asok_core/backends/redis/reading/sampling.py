@@ -16,7 +16,7 @@ from typing import NamedTuple
 from asok_core.backends.redis.reading.queries import Order, Window
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
-from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.partial_payload import ListElement
 
 EXACT = 2_000
 """Jobs up to which all are read, and about how many are read of more."""
@@ -46,7 +46,7 @@ class ListPart(NamedTuple):
     """A part of a list, and the items that were read in it."""
 
     length: int
-    items: tuple[Item, ...]
+    items: tuple[ListElement, ...]
 
 
 class SampledList(NamedTuple):
@@ -109,7 +109,7 @@ def sample_list(
     if is_short and (items := _read_short(round_trips, key, order, total, at_once)) is not None:
         return SampledList(len(items), (ListPart(len(items), items),) if items else (), ends.now)
     left = _parts(total) if is_short else _in_turn(_parts(total), chance)
-    read: dict[_Part, tuple[Item, ...]] = {}
+    read: dict[_Part, tuple[ListElement, ...]] = {}
     done, taken, size, seconds = 0, 0, 0, 0.0
     while left and taken < EXACT and size <= ENOUGH:
         number = MOST_AT_ONCE if is_short else windows_of_next(done, seconds)
@@ -141,7 +141,7 @@ def sample_list(
 
 def _read_short(
     round_trips: RoundTrips, key: str, order: Order, total: int, at_once: int
-) -> tuple[Item, ...] | None:
+) -> tuple[ListElement, ...] | None:
     """All of a short list; None where its jobs are too large, or change too fast, to be read at once."""
     starts = [max(0, part.begin - OVERLAP) for part in _parts(total)]
     ends = [part.end for part in _parts(total)]
@@ -156,13 +156,13 @@ def _read_short(
     return None
 
 
-def joined(windows: Mapping[int, Window], ends: Sequence[int]) -> tuple[Item, ...] | None:
+def joined(windows: Mapping[int, Window], ends: Sequence[int]) -> tuple[ListElement, ...] | None:
     """The items of windows by where they begin, each of which overlaps with the one before.
 
     Others take and push jobs between two commands of a round trip, so positions alone do not show what a
     window follows. None: one has ended before its end, or follows none.
     """
-    items: list[Item] = []
+    items: list[ListElement] = []
     for (start, window), end in zip(windows.items(), ends, strict=True):
         if start + window.taken < min(end, window.total or 0):
             return None
@@ -210,7 +210,7 @@ def _start(part: _Part, jobs: int, chance: random.Random) -> int:
     return part.begin + chance.randrange(max(part.end - part.begin - jobs, 0) + 1)
 
 
-def _whole(total: int, read: dict[_Part, tuple[Item, ...]]) -> Iterable[ListPart]:
+def _whole(total: int, read: dict[_Part, tuple[ListElement, ...]]) -> Iterable[ListPart]:
     """All of a list by the parts that were read: those on both sides share what lies between."""
     parts = sorted(read)
     edges = [0, *((one.end + next_one.begin) // 2 for one, next_one in pairwise(parts)), total]

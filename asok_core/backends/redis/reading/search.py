@@ -21,7 +21,7 @@ from asok_core.backends.redis.reading.likely_locations import (
     location_by,
 )
 from asok_core.backends.redis.reading.notes import note_on_job
-from asok_core.backends.redis.reading.queries import Found, Order
+from asok_core.backends.redis.reading.queries import FoundElement, Order
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.search_position import SearchPosition
@@ -80,7 +80,7 @@ def find_job(
     in these lists.
     """
     known = _read_known(round_trips, keys, job_id)
-    look = _Look(round_trips, keys, keyring, known, time.monotonic() + patience)
+    look = _ListSearch(round_trips, keys, keyring, known, time.monotonic() + patience)
     if others is not None:
         detail = look.among(others, queues)
         return detail or known._replace(gaps=tuple(look.gaps))
@@ -99,7 +99,7 @@ def find_job(
     return known._replace(gaps=tuple(look.gaps))
 
 
-class _Look:
+class _ListSearch:
     """Looks for a job in lists. ``gaps`` are where it may be although it was not found."""
 
     def __init__(
@@ -247,7 +247,7 @@ def search_list(
     part: Part,
     *,
     gaps: dict[str, None],
-) -> Iterator[Found]:
+) -> Iterator[FoundElement]:
     """Each element of a part of a list that holds the text of an id.
 
     An element that stays in the list is found, whatever others take and return in between. ``gaps`` get

@@ -17,16 +17,16 @@ from asok_core.backends.redis.reading.events import EventMemory
 from asok_core.backends.redis.reading.load import measure
 from asok_core.backends.redis.reading.notes import NoteMemory
 from asok_core.backends.redis.reading.overview import (
-    Names,
+    NameSet,
     Overview,
     overview,
     paused_among,
     pauses_of,
     read_leases,
 )
-from asok_core.backends.redis.reading.queries import HELD, Held, QueueReading, WorkerReading
+from asok_core.backends.redis.reading.queries import HELD, HeldByWorker, QueueState, WorkerState
 from asok_core.backends.redis.reading.query import by_key, known, maybe, named
-from asok_core.backends.redis.reading.queue_stats import StatsOfQueues
+from asok_core.backends.redis.reading.queue_stats import QueueStatsReader
 from asok_core.backends.redis.reading.rates import BucketMemory
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.running_jobs import RunningJobs
@@ -46,8 +46,8 @@ class _Details(NamedTuple):
     """The answers of the second round trip: everything by name."""
 
     due: Any
-    queues: dict[str, QueueReading]
-    workers: dict[str, WorkerReading]
+    queues: dict[str, QueueState]
+    workers: dict[str, WorkerState]
     active_lists: dict[bytes, Any]
     pauses: Mapping[str, QueuePause | None]
 
@@ -55,7 +55,7 @@ class _Details(NamedTuple):
 class _Additions(NamedTuple):
     """The answers of the last round trip: queues that only workers name, and the records of jobs."""
 
-    queues: dict[str, QueueReading]
+    queues: dict[str, QueueState]
     records: dict[str, JobRecord]
 
 
@@ -79,7 +79,7 @@ class SnapshotBuilder:
     def _reset(self) -> None:
         self.servers += 1
         self._discovery = Discovery(self._keys)
-        self._stats = StatsOfQueues(self._payloads)
+        self._stats = QueueStatsReader(self._payloads)
         self._running = RunningJobs(self._payloads)
         self._events = EventMemory(self._keys)
         self._notes = NoteMemory(self._keys)
@@ -213,7 +213,7 @@ class SnapshotBuilder:
         self,
         round_trips: RoundTrips,
         leases: Mapping[str, float | None],
-        read: Mapping[str, WorkerReading],
+        read: Mapping[str, WorkerState],
     ) -> Mapping[str, float | None]:
         """The same without the workers that stopped before their hashes were read."""
         empty = {
@@ -236,7 +236,7 @@ class SnapshotBuilder:
         why = "is not a hash" if fields is None else "names no queue"
         return replace(found, problem=f"its key {self._keys.worker(worker_id)} {why}")
 
-    def _problems(self, held: Mapping[str, Held]) -> Iterator[str]:
+    def _problems(self, held: Mapping[str, HeldByWorker]) -> Iterator[str]:
         """Lines about active lists and statistics whose keys are of another type."""
         keys = [key for parts in held.values() for key in parts.unreadable]
         if keys:
@@ -258,7 +258,7 @@ class SnapshotBuilder:
         return sorted(served - set(names))[: MOST_QUEUES - len(names)]
 
     def _paused(
-        self, round_trips: RoundTrips, paused: Names, queues: Sequence[str]
+        self, round_trips: RoundTrips, paused: NameSet, queues: Sequence[str]
     ) -> frozenset[str]:
         query = paused_among(self._keys, paused, queues)
         asked = frozenset[str]() if query is None else round_trips.ask(query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from asok_core.backends.redis.packed_figures import Sum, entries, unpack
+from asok_core.backends.redis.packed_figures import PackedSum, entries, unpack
 from asok_core.inspection.task_figures import NOTHING, Figures, total
 
 
@@ -13,7 +13,7 @@ class _Kept(NamedTuple):
 
     first: int
     last: int
-    sum: Sum
+    sum: PackedSum
     figures: Figures = NOTHING
 
 
@@ -100,7 +100,7 @@ class TaskMemory:
             or not kept.first <= first <= kept.last <= last
             or first - kept.first > last - first
         ):
-            kept = _Kept(first, first, Sum())
+            kept = _Kept(first, first, PackedSum())
         if (first, last) != (kept.first, kept.last):
             for at in range(kept.first, first, width):
                 if packed := self._packed.get(at):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asok_core.backends.redis.reading.queries import Window
-from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.partial_payload import ListElement
 
 KEPT, KEPT_BYTES = 32, 262_144
 """Items by which a walk finds where it was, and their bytes (one may be larger)."""
@@ -22,7 +22,7 @@ class WalkPosition:
     read last, and continues after them, wherever they are by now.
     """
 
-    def __init__(self, last: Sequence[Item] = ()) -> None:
+    def __init__(self, last: Sequence[ListElement] = ()) -> None:
         self.first = 0
         """The index of the first item of the last window that was new."""
         self.passed = len(last)
@@ -30,7 +30,7 @@ class WalkPosition:
         self.missed = False
         """Whether items may have been missed: all that were read last are gone."""
         self._start = self._began = self._back = 0
-        self._last: tuple[Item, ...] = ()
+        self._last: tuple[ListElement, ...] = ()
         self._blind = False
         self._keep(last, 0)
 
@@ -38,7 +38,7 @@ class WalkPosition:
         """Where the next window begins and how many items it has, to read ``count`` new ones."""
         return self._start, count + max(0, self.passed - self._start)
 
-    def take(self, window: Window) -> tuple[Item, ...] | None:
+    def take(self, window: Window) -> tuple[ListElement, ...] | None:
         """The items of the window that were not read before; None: it must be asked for again."""
         at = self._found(window.items)
         if at is None:
@@ -57,19 +57,19 @@ class WalkPosition:
         self._keep(new, shift)
         return new
 
-    def _found(self, items: tuple[Item, ...]) -> int | None:
+    def _found(self, items: tuple[ListElement, ...]) -> int | None:
         """The index after the newest item that was read before; None: none of them is there."""
         if not self._last:
             return 0
         expected = self.passed - self._start
         if 0 < expected <= len(items) and items[expected - 1] == self._last[-1]:
             return expected
-        where: dict[Item, int] = {}
+        where: dict[ListElement, int] = {}
         for at, item in enumerate(items):
             where.setdefault(item, at)
         return next((where[each] + 1 for each in reversed(self._last) if each in where), None)
 
-    def _keep(self, new: Sequence[Item], shift: int) -> None:
+    def _keep(self, new: Sequence[ListElement], shift: int) -> None:
         size, kept = 0, 0
         last = (*self._last, *new)[-KEPT:]
         for item in reversed(last):

@@ -6,7 +6,7 @@ import time
 
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.errors import Refused
-from asok_core.inspection.memory_growth import INTERVAL, Filling, Growth, filling
+from asok_core.inspection.memory_growth import INTERVAL, FillRate, MemoryGrowth, filling
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.supervising.duties.duty import Duty
 
@@ -25,7 +25,7 @@ class RedisMemoryDuty(Duty):
         super().__init__(INTERVAL)
         self.rate: float | None = None
         self._registry = registry
-        self._growth = Growth()
+        self._growth = MemoryGrowth()
         self._warned: float | None = None
 
     def run(self) -> None:
@@ -37,13 +37,13 @@ class RedisMemoryDuty(Duty):
             return
         used, most = _field(info, "used_memory"), _field(info, "maxmemory")
         if used is None or not most:
-            self._growth, self.rate = Growth(), None
+            self._growth, self.rate = MemoryGrowth(), None
             return
         self._growth.add(time.monotonic(), used)
         self.rate = self._growth.rate()
         self._warn(filling(self.rate, used, most))
 
-    def _warn(self, found: Filling | None) -> None:
+    def _warn(self, found: FillRate | None) -> None:
         if found is None:
             self._warned = None
         elif self._warned is None or found.seconds < SOONER * self._warned:

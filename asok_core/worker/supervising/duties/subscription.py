@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_core.backends.redis.consuming.wake_channel import Wakes
+from asok_core.backends.redis.consuming.wake_channel import WakeSubscription
 from asok_core.worker.supervising.duties.duty import Duty
 
 INTERVAL = 5.0
@@ -15,7 +15,7 @@ class SubscriptionDuty(Duty):
     name = "subscription"
     has_own_connection = True
 
-    def __init__(self, wakes: Wakes, interval: float) -> None:
+    def __init__(self, wakes: WakeSubscription, interval: float) -> None:
         super().__init__(min(interval, INTERVAL))
         self._wakes = wakes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.consuming.registry import Registry
-from asok_core.backends.redis.consuming.unclaimed import Unclaimed
+from asok_core.backends.redis.consuming.unclaimed import UnclaimedCheck
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_set_aside
 from asok_core.worker.supervising.duties.duty import Duty
@@ -19,7 +19,7 @@ class UnclaimedQueuesDuty(Duty):
     def __init__(self, config: WorkerConfig, registry: Registry) -> None:
         super().__init__(INTERVAL)
         self._registry = registry
-        self._unclaimed = Unclaimed(registry.keys, largest=config.settings.largest_envelope)
+        self._unclaimed = UnclaimedCheck(registry.keys, largest=config.settings.largest_envelope)
 
     def run(self) -> None:
         """Look once."""

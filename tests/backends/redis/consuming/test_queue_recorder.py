@@ -19,7 +19,7 @@ from asok_core.backends.redis.packed_figures import entries
 from asok_core.backends.redis.queue_blocks import OF_ALL, OF_QUEUE, packed_period, period_of, slots
 from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.errors import Unreachable
-from asok_core.inspection.queue_history import Depth, Period
+from asok_core.inspection.queue_history import Period, QueueDepth
 
 KEYS = Keys()
 
@@ -238,7 +238,7 @@ def test_an_hour_is_not_written_when_its_minutes_may_have_expired_since_they_wer
         start = hour - ago * HOUR
         day = start // DAY * DAY
         figures = [
-            QueueHour(b"mail", packed_period(Period(start, 60, 1, pending=Depth(1, 2, 2, 2))))
+            QueueHour(b"mail", packed_period(Period(start, 60, 1, pending=QueueDepth(1, 2, 2, 2))))
         ]
         supervisors.connection.run(
             RecordHours(ns="asok", day=day, bucket=(start - day) // HOUR, figures=figures)

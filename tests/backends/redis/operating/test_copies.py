@@ -11,7 +11,7 @@ import pytest
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.held_jobs import HeldJobs
-from asok_core.backends.redis.consuming.outcomes import Start
+from asok_core.backends.redis.consuming.outcomes import JobStart
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.operating.operator import RedisOperator
@@ -105,7 +105,7 @@ def test_the_record_of_an_ended_job_survives_whatever_is_done_to_a_copy(
     bench.client.zadd("asok:workers", {"w": 9e15})
     (claim,) = consumer.cycle([], [], 1).claims
     assert claim.spent == 1
-    assert consumer.cycle([], [Start(claim, returnable=True)], 0).started == [3]
+    assert consumer.cycle([], [JobStart(claim, returnable=True)], 0).started == [3]
     consumer.close()
 
 

@@ -20,7 +20,7 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
-from asok_core.inspection.review import Reviewed, entry_digest
+from asok_core.inspection.review import ReviewedEntries, entry_digest
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, seal
 from asok_core.jobs.oversized import MOST_READ
@@ -119,7 +119,7 @@ def test_it_is_neither_requeued_nor_edited(
     key = the_row(reader.dead(0, 10).rows).key
     assert review_at(bench.url, KEYRING).refused == {"oversized": 1}
     for trust in (False, True):
-        reviewed = Reviewed((entry_digest(aside),)) if trust else None
+        reviewed = ReviewedEntries((entry_digest(aside),)) if trust else None
         result = bench.operator.requeue(Scope(Location.DEAD, ids=frozenset((key,))), trust=reviewed)
         assert (result.applied, result.refused) == (0, {"oversized": 1})
     assert bench.operator.edit(aside, [1], {}).refused == {"oversized": 1}

@@ -51,7 +51,7 @@ def evil(job: Job) -> Job:
     return replace(job, module="os", function="system", args=("touch /tmp/pwned",))
 
 
-def trusted(bench: Bench, scope: Scope = DEAD) -> reviews.Reviewed:
+def trusted(bench: Bench, scope: Scope = DEAD) -> reviews.ReviewedEntries:
     return review_at(bench.url, KEYRING, scope).reviewed
 
 

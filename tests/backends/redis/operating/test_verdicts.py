@@ -11,7 +11,7 @@ import pytest
 
 from asok_core.backends.redis.operating.verdicts import (
     LONGEST_ERROR,
-    Skipped,
+    SkipReason,
     as_bytes,
     cancel_delayed_verdict,
     cancel_verdict,
@@ -23,7 +23,7 @@ from asok_core.backends.redis.operating.verdicts import (
     requeue_verdict,
 )
 from asok_core.inspection.redaction import Redaction
-from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, Reviewed
+from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, ReviewedEntries
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, Payload, Trust, dead_entry, peek, seal
 from asok_core.jobs.envelope_text import envelope_size
@@ -53,7 +53,10 @@ def dead(job: Job = JOB, keyring: Keyring = KEYRING, version: Any = 1, **why: An
 
 
 def requeued(
-    of: Row, changes: Mapping[str, Any] | None = None, trust: Reviewed | None = None, **rest: Any
+    of: Row,
+    changes: Mapping[str, Any] | None = None,
+    trust: ReviewedEntries | None = None,
+    **rest: Any,
 ) -> Any:
     return requeue_verdict(KEYRING, 50.0, changes or {}, trust=trust, **rest)(of, 0)
 
@@ -87,33 +90,33 @@ def test_a_requeue_of_a_job_without_the_optional_facts() -> None:
 
 def test_a_requeue_refuses_what_it_cannot_trust() -> None:
     assert requeued(MALFORMED) == "malformed"
-    assert requeued(MALFORMED, trust=Reviewed([])) == "malformed"
+    assert requeued(MALFORMED, trust=ReviewedEntries([])) == "malformed"
     assert requeued(dead(keyring=WRONG)) == "bad signature"
     assert requeued(row(to_text(JOB).encode())) == "unsigned"
     unchecked = Row(0, peek(dead().payload.raw), Location.DEAD, "low")
     assert requeued(unchecked) == "unverified"
-    reviewed = Reviewed([sha256(unchecked.payload.raw).digest()])
-    assert requeued(unchecked, trust=reviewed) == Skipped(NOT_REVIEWED)
+    reviewed = ReviewedEntries([sha256(unchecked.payload.raw).digest()])
+    assert requeued(unchecked, trust=reviewed) == SkipReason(NOT_REVIEWED)
 
 
 def test_a_trusted_job_is_signed_once_and_byte_for_byte() -> None:
     of, other = dead(keyring=WRONG), dead(keyring=WRONG, error="E: y")
-    trust = Reviewed([sha256(of.payload.raw).digest()])
+    trust = ReviewedEntries([sha256(of.payload.raw).digest()])
     skipped = requeued(other, trust=trust)
-    assert (skipped, type(skipped)) == (NOT_REVIEWED, Skipped)
+    assert (skipped, type(skipped)) == (NOT_REVIEWED, SkipReason)
     done = requeued(of, trust=trust)
     assert (done[0], done[7], done[11]) == (
         digest(of.payload.raw), 1, b"trusted: bad signature",
     )  # fmt: skip
     assert peek(done[1], KEYRING).trust is Trust.SIGNED
-    assert type(requeued(of, trust=trust)) is Skipped
+    assert type(requeued(of, trust=trust)) is SkipReason
     signed = requeued(dead(), trust=trust)
     assert (signed[7], signed[11]) == (0, b"")
 
 
 def test_a_job_that_shares_its_id_is_not_requeued_under_a_trust() -> None:
-    assert requeued(dead(), trust=Reviewed([], ["1"])) == SHARED_ID
-    assert len(requeued(dead(), trust=Reviewed([], ["2"]))) == 12
+    assert requeued(dead(), trust=ReviewedEntries([], ["1"])) == SHARED_ID
+    assert len(requeued(dead(), trust=ReviewedEntries([], ["2"]))) == 12
 
 
 def test_the_largest_envelope_is_the_limit_itself() -> None:
@@ -177,7 +180,7 @@ def test_a_signed_job_hides_what_its_task_declares() -> None:
 
 def test_a_job_that_is_not_signed_hides_nothing_from_who_trusts_it() -> None:
     of = dead(marked("4111-1111"), WRONG)
-    trust = Reviewed([sha256(of.payload.raw).digest()])
+    trust = ReviewedEntries([sha256(of.payload.raw).digest()])
     refused = requeued(of, {"args": [2], "kwargs": {"card": MASK}}, trust=trust)
     assert isinstance(refused, str)
     assert MASK in refused
@@ -190,7 +193,7 @@ def test_one_element_alone_is_judged() -> None:
     judge = only(of.payload.raw, purge_verdict)
     assert judge(of, 4) == (digest(of.payload.raw), 4, b"1")
     skipped = judge(dead(error="E: y"), 4)
-    assert (skipped, type(skipped)) == (NOT_REVIEWED, Skipped)
+    assert (skipped, type(skipped)) == (NOT_REVIEWED, SkipReason)
 
 
 @pytest.mark.parametrize(

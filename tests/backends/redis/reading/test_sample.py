@@ -11,7 +11,7 @@ import redis
 from asok_core.backends.redis.reading import sampling
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.inspection.composition import compose, parse_by
-from asok_core.inspection.partial_payload import Item
+from asok_core.inspection.partial_payload import ListElement
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
@@ -176,7 +176,7 @@ def test_whenever_a_sample_ends_its_windows_divide_the_list_evenly(windows: int)
     parts = sampling._parts(1_000_000)
     turn = sampling._in_turn(parts, random.Random(windows))
     assert sorted(turn) == parts
-    read: dict[sampling._Part, tuple[Item, ...]] = dict.fromkeys(turn[:windows], ())
+    read: dict[sampling._Part, tuple[ListElement, ...]] = dict.fromkeys(turn[:windows], ())
     lengths = [part.length for part in sampling._whole(1_000_000, read)]
     assert sum(lengths) == 1_000_000
     assert len(lengths) == windows
