@@ -30,7 +30,7 @@ from tests.conftest import SECRET_KEY
 from tests.programs import environment, python, running
 from tests.tui import seed
 from tests.tui.seed import KEYRING, KEYS
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 APP = Path(__file__).parent / "tui" / "app"
@@ -91,7 +91,7 @@ def trouble(client: redis.Redis) -> None:
     seed.audit(client)
 
 
-class Stage:
+class IncidentStage:
     """A terminal of one size, the Redis of its incident, and the folder for its screens."""
 
     def __init__(self, server: EmbeddedRedis, folder: Path, size: tuple[int, int]) -> None:
@@ -99,7 +99,7 @@ class Stage:
         self.env = environment(
             {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY,
              "NIGHT": str(folder), "HOME": str(folder)}, APP)  # fmt: skip
-        self.terminal = Terminal(CONSOLE, folder, size, self.env)
+        self.terminal = TmuxTerminal(CONSOLE, folder, size, self.env)
         self._number = 0
 
     def act(self, name: str, *keys: str, sees: str = "", word: str = "") -> None:
@@ -139,7 +139,7 @@ class Stage:
         python("-m", "asok_console", *words, env=self.env)
 
 
-def overview(stage: Stage) -> None:
+def overview(stage: IncidentStage) -> None:
     """The Overview with its ranges, sort order and filter."""
     stage.keep("starting")
     stage.act("overview", sees="all queues")
@@ -153,7 +153,7 @@ def overview(stage: Stage) -> None:
     stage.act("paused", "y", sees="✓")
 
 
-def lists(stage: Stage) -> None:
+def lists(stage: IncidentStage) -> None:
     """Every list, with filters that match and that do not."""
     stage.act("pending", "1", "g", "j", "Enter", sees="1 of ")
     stage.act("pending-page", "PageDown", "PageDown")
@@ -177,7 +177,7 @@ def lists(stage: Stage) -> None:
     stage.act("activity", "7", sees="purge")
 
 
-def jobs(stage: Stage) -> None:
+def jobs(stage: IncidentStage) -> None:
     """Job pages with ordinary, deep and large arguments, and the search for a job."""
     stage.act("job", "6", "Escape", "Escape", "Escape", "6", "g", "Enter", sees="TimeoutError")
     stage.act("job-end", "G")
@@ -194,7 +194,7 @@ def jobs(stage: Stage) -> None:
     stage.act("after-palette", "Escape")
 
 
-def operations(stage: Stage) -> None:
+def operations(stage: IncidentStage) -> None:
     """Operations on jobs, also by another operator, with their messages."""
     stage.act("requeue", "1", "6", "g", "Space", "Space", "r", sees="Requeue 2")
     stage.act("requeued", "y", sees="Requeued")
@@ -216,7 +216,7 @@ def operations(stage: Stage) -> None:
     stage.act("stays", "Escape")
 
 
-def _first_trash(stage: Stage) -> str:
+def _first_trash(stage: IncidentStage) -> str:
     """The newest operation with jobs in the trash."""
     with redis.Redis.from_url(stage.server.url, decode_responses=True) as client:
         keys = client.scan_iter(f"{KEYS.namespace}:trash:*")
@@ -224,7 +224,7 @@ def _first_trash(stage: Stage) -> str:
     return max(names)
 
 
-def outage(stage: Stage) -> None:
+def outage(stage: IncidentStage) -> None:
     """Redis stops, and is empty after its restart."""
     stage.act("before", "1")
     stage.server.stop(kill=True)
@@ -249,7 +249,7 @@ def play(folder: Path, size: tuple[int, int]) -> None:
     folder.mkdir(parents=True)
     with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
         trouble(client)
-        stage = Stage(server, folder, size)
+        stage = IncidentStage(server, folder, size)
         worker = ("-m", "asok_console", "worker", "--queues", "payments", "--concurrency", "2")
         with closing(stage.terminal), running(*worker, env=stage.env):
             for part in (overview, lists, jobs, operations, outage):

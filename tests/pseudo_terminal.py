@@ -1,8 +1,9 @@
-"""A full-screen program in a pseudo-terminal."""
+"""A full-screen program in a pseudo-terminal, and a text that passes for a terminal."""
 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import select
@@ -14,6 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PATIENCE = 120.0
+
+
+class TypedText(io.StringIO):
+    """Standard input on which a text was typed, or output that is a terminal, in this process."""
+
+    def isatty(self) -> bool:
+        """A program asks only where this is true."""
+        return True
 
 
 def open_and_quit(

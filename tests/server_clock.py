@@ -19,7 +19,7 @@ for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
 end"""
 
 
-class ServerClock:
+class MovableClock:
     """``binary`` starts a server with this clock; None if the default server can be used."""
 
     def __init__(self, folder: Path) -> None:

@@ -72,7 +72,7 @@ def test_no_log_handler_comes_between_a_job_and_its_future(backend: Backend, kin
             assert backend.shutdown(timeout=WAIT)
 
 
-class Gate(logging.Handler):
+class GatedHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.reached, self.open = threading.Event(), threading.Event()
@@ -87,7 +87,7 @@ class Gate(logging.Handler):
 
 @pytest.mark.parametrize("what", ["handler", "hook"])
 def test_what_hangs_after_a_job_keeps_its_thread_and_not_its_future(what: str) -> None:
-    backend, gate = LocalBackend(Settings(), bg_workers=2), Gate()
+    backend, gate = LocalBackend(Settings(), bg_workers=2), GatedHandler()
     if what == "hook":
         hooks.failure(gate.hold)
     else:
@@ -146,7 +146,7 @@ def test_every_callback_is_called_whatever_the_one_before_does(backend: Backend)
 def test_a_thread_that_dies_is_replaced() -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     thread = backend.enqueue(make_call(threading.get_ident)).result(WAIT)
-    gate = Gate()
+    gate = GatedHandler()
     with spoiled("raises"):
         running = backend.enqueue(make_call(gate.hold))
         waiting = [backend.enqueue(make_call(sample_tasks.add, n)) for n in range(5)]

@@ -32,7 +32,7 @@ def backend() -> Iterator[LocalBackend]:
     made.shutdown(timeout=WAIT)
 
 
-class Gate:
+class GatedTask:
     """A task that says when it has begun, and waits until it may end."""
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ class Gate:
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    made = Gate()
+def gate() -> Iterator[GatedTask]:
+    made = GatedTask()
     yield made
     made.open.set()
 
@@ -85,7 +85,7 @@ def test_no_thread_is_made_before_the_first_task() -> None:
 
 
 def test_the_pool_grows_to_its_size_and_no_further(backend: LocalBackend) -> None:
-    gates = [Gate() for _ in range(3)]
+    gates = [GatedTask() for _ in range(3)]
     futures = [backend.enqueue(make_call(each)) for each in gates]
     assert gates[0].begun.wait(WAIT)
     assert gates[1].begun.wait(WAIT)
@@ -127,7 +127,9 @@ def test_system_exit_in_a_task_is_a_failure_and_not_a_dead_thread(backend: Local
     assert backend.enqueue(make_call(sample_tasks.add, 1, b=2)).result(WAIT) == 3
 
 
-def test_a_callback_that_exits_does_not_end_the_thread(backend: LocalBackend, gate: Gate) -> None:
+def test_a_callback_that_exits_does_not_end_the_thread(
+    backend: LocalBackend, gate: GatedTask
+) -> None:
     def leave(_: object) -> None:
         raise SystemExit
 
@@ -188,7 +190,7 @@ def test_a_backoff_that_overflows_is_clamped(backend: LocalBackend) -> None:
     assert backend.enqueue(make_call(sample_tasks.add, 1)).result(WAIT) == 1
 
 
-def test_a_due_retry_runs_while_another_thread_is_busy(gate: Gate) -> None:
+def test_a_due_retry_runs_while_another_thread_is_busy(gate: GatedTask) -> None:
     backend = LocalBackend(Settings(), bg_workers=2)
     later = backend.enqueue(make_call(sample_tasks.add, 1, _delay=0.2))
     blocker = backend.enqueue(make_call(gate))
@@ -201,7 +203,7 @@ def test_a_due_retry_runs_while_another_thread_is_busy(gate: Gate) -> None:
 
 def test_queues_are_served_in_order() -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
-    gate = Gate()
+    gate = GatedTask()
     order: list[str] = []
     backend.enqueue(make_call(gate))
     assert gate.begun.wait(WAIT)
@@ -246,7 +248,7 @@ def test_a_task_that_takes_too_long_fails_with_a_timeout(backend: LocalBackend) 
     assert isinstance(caught.value.__cause__, JobTimeout)
 
 
-def test_a_pending_job_can_be_cancelled_and_a_running_one_cannot(gate: Gate) -> None:
+def test_a_pending_job_can_be_cancelled_and_a_running_one_cannot(gate: GatedTask) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     running = backend.enqueue(make_call(gate))
     pending = backend.enqueue(make_call(sample_tasks.add, 1))
@@ -281,7 +283,9 @@ def status_of(backend: LocalBackend, job_id: str) -> Status | str | None:
     return record.status if record is not None else None
 
 
-def test_a_unique_key_is_held_until_its_job_is_finished(backend: LocalBackend, gate: Gate) -> None:
+def test_a_unique_key_is_held_until_its_job_is_finished(
+    backend: LocalBackend, gate: GatedTask
+) -> None:
     first = backend.enqueue(make_call(gate, _unique="report"))
     assert backend.enqueue(make_call(gate, _unique="report")) is first
     assert backend.enqueue(make_call(sample_tasks.add, 1)).result(WAIT) == 1
@@ -376,7 +380,7 @@ def test_hooks_are_given_the_arguments_that_were_passed(backend: LocalBackend) -
     assert seen == [([1],), ([1],)]
 
 
-def test_shutdown_waits_for_what_runs_and_what_is_pending(gate: Gate) -> None:
+def test_shutdown_waits_for_what_runs_and_what_is_pending(gate: GatedTask) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     futures = [backend.enqueue(make_call(gate)), backend.enqueue(make_call(failing(0)))]
     futures.append(backend.enqueue(make_call(sample_tasks.add, 1, _delay=0.2)))
@@ -387,7 +391,9 @@ def test_shutdown_waits_for_what_runs_and_what_is_pending(gate: Gate) -> None:
         backend.enqueue(make_call(sample_tasks.add, 1))
 
 
-def test_what_cannot_finish_is_logged_by_name(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_finish_is_logged_by_name(
+    gate: GatedTask, caplog: pytest.LogCaptureFixture
+) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     running = backend.enqueue(make_call(gate))
     assert gate.begun.wait(WAIT)
@@ -396,11 +402,11 @@ def test_what_cannot_finish_is_logged_by_name(gate: Gate, caplog: pytest.LogCapt
     with caplog.at_level(logging.INFO, logger="asok.background"):
         assert backend.shutdown(timeout=0.1) is False
     lines = [each.getMessage() for each in caplog.records]
-    assert lines[0].endswith("s for Gate, add, fail")
+    assert lines[0].endswith("s for GatedTask, add, fail")
     errors = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
     before = "did not finish before the shutdown"
     assert errors == [
-        f"Background task Gate {before}: it was still running (job {running.job_id})",
+        f"Background task GatedTask {before}: it was still running (job {running.job_id})",
         f"Background task add {before}: it had not started (job {pending.job_id})",
         f"Background task fail {before}: it waited for its start (job {delayed.job_id})",
     ]
@@ -418,7 +424,7 @@ def test_a_shutdown_does_not_wait_for_what_is_due_too_late() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_process_starts_empty_and_the_parent_continues(gate: Gate) -> None:
+def test_a_forked_process_starts_empty_and_the_parent_continues(gate: GatedTask) -> None:
     backend = LocalBackend(Settings(), bg_workers=1)
     future = backend.enqueue(make_call(gate))
     assert gate.begun.wait(WAIT)

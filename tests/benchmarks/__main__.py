@@ -10,9 +10,9 @@ from pathlib import Path
 
 from asok_console.demo.embedded import EmbeddedRedis, server_version
 from tests.benchmarks.calm import await_calm
-from tests.benchmarks.cases import CASES, Recovery, Size, chosen
+from tests.benchmarks.cases import CASES, CaseSize, RecoveryCase, chosen
 from tests.benchmarks.catalogue import PEERS, Peer
-from tests.benchmarks.stage import Failed, Stage
+from tests.benchmarks.stage import Failed, PeerStage
 from tests.benchmarks.table import Results, failure_line, markdown
 from tests.servers import tcp_url
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     peers = [peer for peer in chosen(options.peers) if peer.version(peer.package)]
     cases = options.cases or [*CASES, RECOVER]
-    size = Size(options.share, options.seconds, options.stamps, options.naps)
+    size = CaseSize(options.share, options.seconds, options.stamps, options.naps)
     results = Results()
     with EmbeddedRedis(port=0) as server:
         version = ".".join(map(str, server_version(server.binary) or ()))
@@ -93,25 +93,27 @@ def _rounds(most: int, seconds: float) -> Iterator[int]:
             return
 
 
-def _perform(peer: Peer, case: str, size: Size, url: str, results: Results) -> None:
+def _perform(peer: Peer, case: str, size: CaseSize, url: str, results: Results) -> None:
     try:
-        with Stage(peer, url) as stage:
+        with PeerStage(peer, url) as stage:
             results.add(peer, CASES[case](stage, size))
     except Failed as failure:
         _log(f"{peer.name}, {case}: {failure}")
         results.failures.append(failure_line(peer, case, str(failure)))
 
 
-def _recover(peers: list[Peer], size: Size, results: Results) -> None:
+def _recover(peers: list[Peer], size: CaseSize, results: Results) -> None:
     servers: list[EmbeddedRedis] = []
-    running: list[Recovery] = []
+    running: list[RecoveryCase] = []
     try:
         # The next one begins after the previous one was killed and had time to restart.
         for whole in (False, True):
             for peer in peers:
                 _log(f"recovery of {peer.name}, {'all' if whole else 'running'} processes killed")
                 servers.append(EmbeddedRedis(port=0))
-                running.append(Recovery(Stage(peer, tcp_url(servers[-1])), size, whole=whole))
+                running.append(
+                    RecoveryCase(PeerStage(peer, tcp_url(servers[-1])), size, whole=whole)
+                )
                 running[-1].start()
                 running[-1].settled.wait(60)
         for recovery in running:

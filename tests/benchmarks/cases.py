@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.catalogue import DEFAULT_WORKERS, PEERS, Peer
 from tests.benchmarks.produce import FIRST_STAMPS
-from tests.benchmarks.stage import Failed, Stage, Worker
+from tests.benchmarks.stage import Failed, PeerStage, PeerWorker
 
 Figures = dict[str, float | str]
 
@@ -31,7 +31,7 @@ WARM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class CaseSize:
     """The size of the cases; ``share`` is of the catalogue's number of jobs."""
 
     share: float = 1.0
@@ -40,17 +40,17 @@ class Size:
     naps: int = 10
 
 
-def enqueue(stage: Stage, size: Size) -> Figures:
+def enqueue(stage: PeerStage, size: CaseSize) -> Figures:
     """Enqueue jobs one by one for some seconds."""
     return {"enqueue": stage.produce("one", size.seconds)["rate"]}
 
 
-def bulk(stage: Stage, size: Size) -> Figures:
+def bulk(stage: PeerStage, size: CaseSize) -> Figures:
     """Enqueue jobs in bulk for some seconds."""
     return {"bulk": stage.produce("bulk", size.seconds)["rate"]} if stage.peer.bulk else {}
 
 
-def drain(stage: Stage, size: Size) -> Figures:
+def drain(stage: PeerStage, size: CaseSize) -> Figures:
     """Drain with one process, and then measure it while it is idle."""
     with _drained(stage, 1, size) as (worker, figures):
         figures["rss"] = worker.rss()
@@ -67,14 +67,16 @@ def drain(stage: Stage, size: Size) -> Figures:
     return figures
 
 
-def drain_by_two(stage: Stage, size: Size) -> Figures:
+def drain_by_two(stage: PeerStage, size: CaseSize) -> Figures:
     """Drain with two processes."""
     with _drained(stage, 2, size) as (_, figures):
         return {"drain2": figures["drain"]}
 
 
 @contextmanager
-def _drained(stage: Stage, processes: int, size: Size) -> Iterator[tuple[Worker, Figures]]:
+def _drained(
+    stage: PeerStage, processes: int, size: CaseSize
+) -> Iterator[tuple[PeerWorker, Figures]]:
     jobs = max(20, int(stage.peer.jobs * size.share))
     stage.produce("fill", jobs)
     worker = stage.start(stage.peer.worker(processes, CONCURRENCY))
@@ -101,7 +103,7 @@ def _drained(stage: Stage, processes: int, size: Size) -> Iterator[tuple[Worker,
         worker.stop()
 
 
-CASES: dict[str, Callable[[Stage, Size], Figures]] = {
+CASES: dict[str, Callable[[PeerStage, CaseSize], Figures]] = {
     "enqueue": enqueue,
     "bulk": bulk,
     "drain": drain,
@@ -115,13 +117,13 @@ _BEGUN = re.compile(rb"begun (\d+) (\d+)\n")
 _DONE = re.compile(rb"done (\d+) \d+\n")
 
 
-class Recovery(threading.Thread):
+class RecoveryCase(threading.Thread):
     """Send SIGKILL while four of ten jobs run, restart what has ended, and wait for all jobs.
 
     ``whole``: kill every process of the worker; otherwise only those that run jobs.
     """
 
-    def __init__(self, stage: Stage, size: Size, *, whole: bool) -> None:
+    def __init__(self, stage: PeerStage, size: CaseSize, *, whole: bool) -> None:
         super().__init__(daemon=True)
         self.stage = stage
         self.figures: Figures = {}

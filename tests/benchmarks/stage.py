@@ -39,7 +39,7 @@ class Load:
     cpu: float
 
 
-class Stage:
+class PeerStage:
     """One peer on one empty Redis. Close it, or use it in a ``with``."""
 
     def __init__(self, peer: Peer, url: str) -> None:
@@ -115,9 +115,9 @@ class Stage:
             process.kill()
             process.wait()
 
-    def start(self, commands: list[list[str]], concurrency: int = 10) -> Worker:
+    def start(self, commands: list[list[str]], concurrency: int = 10) -> PeerWorker:
         """Start a worker."""
-        return Worker(
+        return PeerWorker(
             [[word.format(url=self.url) for word in command] for command in commands],
             self._environment(concurrency),
             self._log,
@@ -152,7 +152,7 @@ class Stage:
         }
 
 
-class Worker:
+class PeerWorker:
     """The processes of a peer's worker: one family for each command, by an inherited variable."""
 
     def __init__(self, commands: list[list[str]], environment: dict[str, str], log: Path) -> None:

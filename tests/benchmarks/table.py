@@ -36,7 +36,7 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FigureColumn:
     """One figure: its heading, its format, and whether its ratio to ours is shown."""
 
     heading: str
@@ -47,20 +47,20 @@ class Column:
 
 
 _COUNTS = (
-    Column("enqueue one by one, jobs/s", "enqueue", ratio=True),
-    Column("in bulk, jobs/s", "bulk", ratio=True),
-    Column("drain, 1 process, jobs/s", "drain", ratio=True),
-    Column("of N", "jobs"),
-    Column("2 processes, jobs/s", "drain2", ratio=True),
+    FigureColumn("enqueue one by one, jobs/s", "enqueue", ratio=True),
+    FigureColumn("in bulk, jobs/s", "bulk", ratio=True),
+    FigureColumn("drain, 1 process, jobs/s", "drain", ratio=True),
+    FigureColumn("of N", "jobs"),
+    FigureColumn("2 processes, jobs/s", "drain2", ratio=True),
 )
 _COSTS = (
-    Column("latency p50, ms", "p50", 1e3, 2),
-    Column("p99, ms", "p99", 1e3, 2),
-    Column("reads per job", "reads", 1, 2),
-    Column("commands per job", "commands", 1, 1),
-    Column("Redis CPU per job, µs", "cpu", 1e6),
-    Column("worker CPU per job, µs", "worker_cpu", 1e6, ratio=True),
-    Column("worker RSS, MiB", "rss", 1 / 2**20),
+    FigureColumn("latency p50, ms", "p50", 1e3, 2),
+    FigureColumn("p99, ms", "p99", 1e3, 2),
+    FigureColumn("reads per job", "reads", 1, 2),
+    FigureColumn("commands per job", "commands", 1, 1),
+    FigureColumn("Redis CPU per job, µs", "cpu", 1e6),
+    FigureColumn("worker CPU per job, µs", "worker_cpu", 1e6, ratio=True),
+    FigureColumn("worker RSS, MiB", "rss", 1 / 2**20),
 )
 
 
@@ -80,7 +80,7 @@ def markdown(results: Results, peers: Sequence[Peer], server: str, rounds: int) 
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(results: Results, peers: Sequence[Peer], columns: Sequence[Column]) -> str:
+def _table(results: Results, peers: Sequence[Peer], columns: Sequence[FigureColumn]) -> str:
     rows = [
         [_title(peer), *(_cell(results, peer.name, column) for column in columns)] for peer in peers
     ]
@@ -93,7 +93,7 @@ def _title(peer: Peer) -> str:
     return f"{peer.name} {'(keeps results)' if peer.keeps and '+' not in peer.name else ''}".strip()
 
 
-def _cell(results: Results, name: str, column: Column) -> str:
+def _cell(results: Results, name: str, column: FigureColumn) -> str:
     value = results.value(name, column.figure)
     if value is None:
         return ""

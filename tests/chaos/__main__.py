@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from asok_console.demo.embedded import find_redis_server, server_version
-from tests.chaos.run import Chaos, Plan
+from tests.chaos.run import Chaos, ChaosPlan
 from tests.chaos.scenarios import GREEN, SCENARIOS, SITUATIONS
 
 
@@ -69,7 +69,7 @@ def main() -> int:
 
     say(f"seed {seed}; journals and logs are in {folder}")
     say(f"redis-server {server_version(args.redis or find_redis_server())}")
-    plan = Plan(
+    plan = ChaosPlan(
         args.jobs,
         args.kills,
         args.seconds,
@@ -79,7 +79,7 @@ def main() -> int:
     )
     if args.soak:
         seconds = args.soak * 60
-        plan = Plan(
+        plan = ChaosPlan(
             jobs=int(seconds * 25),
             kills=int(seconds / 2.5),
             seconds=seconds,

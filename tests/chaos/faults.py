@@ -17,7 +17,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from tests.chaos.damage import Disk, delete_by_hand
 from tests.chaos.journal import Journal
 from tests.chaos.proxy import Proxy
-from tests.chaos.workers import LEASE, Blow, Worker, parent_of
+from tests.chaos.workers import LEASE, Blow, ChaosWorker, parent_of
 from tests.programs import wait_until
 
 FREEZE = LEASE + 1.5
@@ -72,7 +72,7 @@ class Faults:
         server: EmbeddedRedis,
         proxy: Proxy,
         journal: Journal,
-        workers: Sequence[Worker],
+        workers: Sequence[ChaosWorker],
         log: Path,
         *,
         disk: Disk | None = None,
@@ -89,7 +89,7 @@ class Faults:
         """Keys that were deleted by hand."""
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._in_force: set[str] = set()
-        self._by_name: dict[str, Callable[[Worker], Pids | None]] = {
+        self._by_name: dict[str, Callable[[ChaosWorker], Pids | None]] = {
             "process": self._kill_process,
             "supervisor": self._kill_supervisor,
             "worker": self._kill_worker,
@@ -115,7 +115,7 @@ class Faults:
             "disk full": self._fill_disk,
         }
 
-    def inject(self, name: str, worker: Worker) -> None:
+    def inject(self, name: str, worker: ChaosWorker) -> None:
         """Inject one fault, unless what it harms is out of reach at the moment."""
         if (worker.suspended and name not in WHOLE_SERVER) or name in self._in_force:
             return
@@ -164,12 +164,12 @@ class Faults:
 
     # Workers
 
-    def processes(self, worker: Worker) -> list[int]:
+    def processes(self, worker: ChaosWorker) -> list[int]:
         """Processes of a worker that have run a job and live."""
         pids = self._journal.children.get(worker.pid, [])
         return [pid for pid in pids if parent_of(pid) == worker.pid]
 
-    def _kill_process(self, worker: Worker) -> Pids | None:
+    def _kill_process(self, worker: ChaosWorker) -> Pids | None:
         pids = self.processes(worker)
         if not pids:
             return None
@@ -178,30 +178,30 @@ class Faults:
             os.kill(pid, signal.SIGKILL)
         return [pid]
 
-    def _kill_supervisor(self, worker: Worker) -> Pids:
+    def _kill_supervisor(self, worker: ChaosWorker) -> Pids:
         worker.kill_supervisor()
         return ()
 
-    def _kill_worker(self, worker: Worker) -> Pids:
+    def _kill_worker(self, worker: ChaosWorker) -> Pids:
         pids = self.processes(worker)
         worker.kill_all()
         return pids
 
-    def _terminate(self, worker: Worker) -> Pids:
+    def _terminate(self, worker: ChaosWorker) -> Pids:
         worker.terminate()
         return ()
 
-    def _freeze_worker(self, worker: Worker) -> Pids:
+    def _freeze_worker(self, worker: ChaosWorker) -> Pids:
         worker.freeze(whole=True)
         self._undo_later(worker.thaw)
         return self.processes(worker)
 
-    def _freeze_supervisor(self, worker: Worker) -> Pids:
+    def _freeze_supervisor(self, worker: ChaosWorker) -> Pids:
         worker.freeze(whole=False)
         self._undo_later(worker.thaw)
         return ()
 
-    def _freeze_process(self, worker: Worker) -> Pids | None:
+    def _freeze_process(self, worker: ChaosWorker) -> Pids | None:
         """Stop one process; its supervisor keeps the lease of what it holds."""
         pids = self.processes(worker)
         if not pids:
@@ -221,13 +221,13 @@ class Faults:
 
     # Redis
 
-    def _kill_redis(self, _worker: Worker) -> Pids:
+    def _kill_redis(self, _worker: ChaosWorker) -> Pids:
         self._server.stop(kill=True)
         time.sleep(random.uniform(0.1, 2.0))
         self._server.start()
         return ()
 
-    def _freeze_redis(self, _worker: Worker) -> Pids:
+    def _freeze_redis(self, _worker: ChaosWorker) -> Pids:
         with self._stopped_redis():
             time.sleep(FREEZE)
         return ()
@@ -248,24 +248,24 @@ class Faults:
         assert pid is not None, "it is started again before this is reached"
         return _Stopped(pid)
 
-    def _fill(self, _worker: Worker) -> Pids:
+    def _fill(self, _worker: ChaosWorker) -> Pids:
         """Leave Redis no memory: it refuses what would need more."""
         self._client().config_set("maxmemory", "1mb")
         self._until("full", FULL, lambda: self._client().config_set("maxmemory", "0"))
         return ()
 
-    def _make_replica(self, _worker: Worker) -> Pids:
+    def _make_replica(self, _worker: ChaosWorker) -> Pids:
         """Demote Redis: as a replica whose master is away it keeps its data and refuses writes."""
         self._client().replicaof("127.0.0.1", "1")
         self._until("replica", FULL, lambda: self._client().replicaof("NO", "ONE"))
         return ()
 
-    def _kill_clients(self, _worker: Worker) -> Pids:
+    def _kill_clients(self, _worker: ChaosWorker) -> Pids:
         self._client().execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         self._client().execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         return ()
 
-    def _flush_scripts(self, _worker: Worker) -> Pids:
+    def _flush_scripts(self, _worker: ChaosWorker) -> Pids:
         self._client().script_flush()
         return ()
 
@@ -278,7 +278,7 @@ class Faults:
         client.eval(_MOVE_LEASES, 1, "asok:workers", -milliseconds)
         return ()
 
-    def _rename(self, _worker: Worker) -> Pids | None:
+    def _rename(self, _worker: ChaosWorker) -> Pids | None:
         """Rename a queue, as a person does who makes room for something, and give its jobs back."""
         client = self._client()
         aside = "asok:set-aside-by-hand"
@@ -296,12 +296,12 @@ class Faults:
         self._until("rename", 2.0, give_back)
         return ()
 
-    def _delete(self, _worker: Worker) -> Pids:
+    def _delete(self, _worker: ChaosWorker) -> Pids:
         """Delete keys, as a person does who tidies up."""
         self.deleted.update(delete_by_hand(self._client()))
         return ()
 
-    def _fill_disk(self, _worker: Worker) -> Pids | None:
+    def _fill_disk(self, _worker: ChaosWorker) -> Pids | None:
         """Leave the disk of Redis no room: it cannot append to its file, and refuses writes."""
         if self._disk is None:
             return None
@@ -311,16 +311,16 @@ class Faults:
 
     # The network
 
-    def _cut(self, _worker: Worker) -> Pids:
+    def _cut(self, _worker: ChaosWorker) -> Pids:
         self._proxy.cut()
         return ()
 
-    def _hold(self, _worker: Worker) -> Pids:
+    def _hold(self, _worker: ChaosWorker) -> Pids:
         self._proxy.hold()
         self._undo_later(self._proxy.release)
         return ()
 
-    def _strand(self, _worker: Worker) -> Pids:
+    def _strand(self, _worker: ChaosWorker) -> Pids:
         """Lose all that comes over the connections there are, as after a firewall has lost its table."""
         self._proxy.strand()
         return ()

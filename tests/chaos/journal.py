@@ -13,7 +13,7 @@ VARIABLE = "CHAOS_JOURNAL"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """``word`` is start, done or raised; ``at`` is monotonic, the same clock for all processes."""
 
     word: str
@@ -38,7 +38,7 @@ class Journal:
     """The lines of a run so far; ``read`` takes in what has been appended since."""
 
     path: Path
-    lines: dict[str, list[Line]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[str, list[JournalLine]] = field(default_factory=lambda: defaultdict(list))
     """By job, in the order in which they were written."""
     children: dict[int, list[int]] = field(default_factory=dict)
     """By supervisor, the processes of it that ran jobs, the newest last."""
@@ -56,7 +56,7 @@ class Journal:
         """How often a job said ``word``."""
         return sum(line.word == word for line in self.lines.get(job_id, ()))
 
-    def _fresh(self) -> Iterator[Line]:
+    def _fresh(self) -> Iterator[JournalLine]:
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -66,4 +66,4 @@ class Journal:
         self._position += len(whole)
         for row in whole.decode().splitlines():
             word, job_id, pid, parent, at = row.split()
-            yield Line(word, job_id, int(pid), int(parent), float(at))
+            yield JournalLine(word, job_id, int(pid), int(parent), float(at))

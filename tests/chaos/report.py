@@ -18,7 +18,7 @@ POISONS = {"leave": "poison", "crash": "poison", "doomed": "doomed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ChaosReport:
     """The figures of a run. ``passed`` when nothing is wrong."""
 
     enqueued: int
@@ -66,7 +66,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ChaosRun:
     """What is known outside Redis.
 
     ``jobs`` are those that Redis acknowledged: their word in the journal -> their id.
@@ -82,7 +82,7 @@ class Run:
     """Keys that were deleted by hand. A job without a record may run again, and its state is unknown."""
 
 
-def report(client: redis.Redis, run: Run) -> Report:
+def report(client: redis.Redis, run: ChaosRun) -> ChaosReport:
     """Judge a run by what its tasks wrote down and what Redis holds at the end."""
     jobs, journal = run.jobs, run.journal
     raws = client.lrange("asok:dlq", 0, -1)
@@ -111,7 +111,7 @@ def report(client: redis.Redis, run: Run) -> Report:
     wrong += [f"{job_id} is a dead job that was not enqueued" for job_id in dead_jobs]
     interrupted = list(_interrupted(journal, run.blows))
     first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
-    return Report(
+    return ChaosReport(
         enqueued=len(jobs),
         executed=sum(journal.count(word, "start") for word in jobs),
         completed=completed,

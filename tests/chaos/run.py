@@ -22,10 +22,10 @@ from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
-from tests.chaos.report import Report, Run, job_statuses, report
+from tests.chaos.report import ChaosReport, ChaosRun, job_statuses, report
 from tests.chaos.resources import Resources
 from tests.chaos.scenarios import SCENARIOS
-from tests.chaos.workers import KILLS, LEASE, Worker
+from tests.chaos.workers import KILLS, LEASE, ChaosWorker
 
 SECRET_KEY = "c4a05" * 10
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ _OURS = re.compile(r'^ +File ".*/asok_(core|console)/', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChaosPlan:
     """How much of everything. ``seconds`` is how long the producers take, and so the beating."""
 
     jobs: int
@@ -61,14 +61,14 @@ class Plan:
 class Chaos:
     """``run`` returns what became of every job."""
 
-    def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: ChaosPlan, folder: Path, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._folder = folder
         self._say = say
         self._journal = Journal(folder / "journal")
         self._resources = Resources()
 
-    def run(self) -> Report:
+    def run(self) -> ChaosReport:
         """Run to the end. Whatever happens, no process is left behind."""
         began = time.monotonic()
         with ExitStack() as stack:
@@ -103,7 +103,7 @@ class Chaos:
             self._journal.read()
             seconds = time.monotonic() - began
             faults = self._faults
-            run = Run(
+            run = ChaosRun(
                 jobs,
                 self._journal,
                 faults.blows,
@@ -127,17 +127,19 @@ class Chaos:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _make_workers(self) -> Iterator[Worker]:
+    def _make_workers(self) -> Iterator[ChaosWorker]:
         for name, options, url in (
             ("two", ("-p", "2", "-c", "4"), self._server.url),
             # Its processes retire now and then, and have successors as standbys.
             ("wide", ("-p", "1", "-c", "8", "--max-jobs", "60"), self._server.url),
             ("far", ("-p", "1", "-c", "3"), self._proxy.url),
         ):
-            yield Worker(name, options, self._environment(url), self._folder / f"{name}.log")
+            yield ChaosWorker(name, options, self._environment(url), self._folder / f"{name}.log")
         if self._plan.watched:
             env = self._environment(self._server.url)
-            yield Worker(UNHARMED, ("-p", "1", "-c", "2"), env, self._folder / f"{UNHARMED}.log")
+            yield ChaosWorker(
+                UNHARMED, ("-p", "1", "-c", "2"), env, self._folder / f"{UNHARMED}.log"
+            )
 
     # The first part: beside the framework's worker
 

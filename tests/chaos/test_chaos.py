@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.run import Chaos, Plan
+from tests.chaos.run import Chaos, ChaosPlan
 
 
 @pytest.mark.slow
@@ -15,12 +15,12 @@ from tests.chaos.run import Chaos, Plan
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(jobs=1200, kills=12, seconds=18, shared=60, finish=60),
-        Plan(jobs=800, kills=15, seconds=15, shared=0, finish=60, scenario="everything"),
+        ChaosPlan(jobs=1200, kills=12, seconds=18, shared=60, finish=60),
+        ChaosPlan(jobs=800, kills=15, seconds=15, shared=0, finish=60, scenario="everything"),
     ],
     ids=["kills", "everything"],
 )
-def test_nothing_is_lost(tmp_path: Path, plan: Plan) -> None:
+def test_nothing_is_lost(tmp_path: Path, plan: ChaosPlan) -> None:
     seed = random.randrange(10**6)
     random.seed(seed)
     report = Chaos(plan, tmp_path, print).run()

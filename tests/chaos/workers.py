@@ -29,7 +29,7 @@ class Blow:
     at: float
 
 
-class Worker:
+class ChaosWorker:
     """One worker that is always meant to run, as under a service manager."""
 
     def __init__(

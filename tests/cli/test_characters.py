@@ -42,7 +42,7 @@ COMMANDS = (
 )  # fmt: skip
 
 
-class Terminal:
+class CommandTerminal:
     """Runs commands on a terminal, all in one process."""
 
     def __init__(self, env: dict[str, str]) -> None:
@@ -80,8 +80,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(redis_url: str) -> Iterator[Terminal]:
-    made = Terminal(
+def terminal(redis_url: str) -> Iterator[CommandTerminal]:
+    made = CommandTerminal(
         {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
     )
     yield made
@@ -115,7 +115,7 @@ def put_everywhere(client: Any, text: str) -> None:
 )
 @given(hidden.texts())
 def test_no_text_of_any_category_controls_a_terminal(
-    redis_client: redis.Redis, terminal: Terminal, text: str
+    redis_client: redis.Redis, terminal: CommandTerminal, text: str
 ) -> None:
     put_everywhere(redis_client, text)
     for words in COMMANDS:
@@ -125,7 +125,7 @@ def test_no_text_of_any_category_controls_a_terminal(
 
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
 def test_a_sample_of_every_category_on_a_terminal(
-    redis_client: redis.Redis, terminal: Terminal
+    redis_client: redis.Redis, terminal: CommandTerminal
 ) -> None:
     for text in hidden.samples():
         put_everywhere(redis_client, text)

@@ -20,6 +20,7 @@ from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import Bench, dead_job, foreign_dead_job, job_id
 from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE, wait_until
+from tests.pseudo_terminal import TypedText
 
 Asok = Callable[..., Ran]
 
@@ -27,11 +28,6 @@ Asok = Callable[..., Ran]
 @pytest.fixture(autouse=True)
 def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 class TestBulk:
@@ -62,7 +58,7 @@ class TestBulk:
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
     ) -> None:
         bench.add_dead(bench.job(), bench.job(), bench.job(queue="x"))
-        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        monkeypatch.setattr(sys, "stdin", TypedText(typed))
         ran = asok("dlq", "purge", "--filter", "queue:default")
         assert "Purge 2 dead jobs?\n  Redis " in ran.err
         assert "  Filter  queue:default\n" in ran.err
@@ -208,7 +204,7 @@ class TestDeadJobs:
     ) -> None:
         bench.add_dead(bench.job(), bench.job())
         asok("dlq", "purge", "--all", "--yes")
-        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        monkeypatch.setattr(sys, "stdin", TypedText(typed))
         ran = asok("trash", "empty", "--all")
         assert "Delete 2 jobs from the trash?\n" in ran.err
         assert "Type empty to confirm: " in ran.err

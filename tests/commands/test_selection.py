@@ -12,6 +12,7 @@ import pytest
 
 from tests.fixtures.bench import Bench, job_id, job_of
 from tests.fixtures.command_line import Ran
+from tests.pseudo_terminal import TypedText
 from tests.tui import seed
 
 Asok = Callable[..., Ran]
@@ -74,13 +75,6 @@ def test_words_that_are_invalid(
     assert line in ran.err
 
 
-class Terminal(io.StringIO):
-    """A terminal on which a line is typed."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize("verb", ["cancel", "promote"])
 def test_jobs_given_by_id_are_confirmed_as_others(
     bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch, verb: str
@@ -89,14 +83,14 @@ def test_jobs_given_by_id_are_confirmed_as_others(
     bench.delay(job, due=2e9)
     bench.client.sadd("asok:paused", "high")
     for typed, left in (("no", 1), ("yes", 0)):
-        monkeypatch.setattr(sys, "stdin", Terminal(f"{typed}\n"))
+        monkeypatch.setattr(sys, "stdin", TypedText(f"{typed}\n"))
         ran = asok("job", verb, job.id)
         assert f"{verb.capitalize()} 1 job?\n" in ran.err
         assert ran.code == left
         assert ("nothing was done" in ran.err) == bool(left)
         assert bench.client.zcard("asok:delayed_tasks") == left
     # There is no question for jobs that are in no location.
-    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    monkeypatch.setattr(sys, "stdin", TypedText(""))
     assert asok("job", verb, "unknown").out.endswith("(1 skipped: not found)\n")
 
 
@@ -105,11 +99,11 @@ def test_problems_of_an_action_are_reported_before_its_confirmation(
 ) -> None:
     bench.add_dead(bench.job(queue="high"))
     bench.client.sadd("asok:paused", "high")
-    monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
+    monkeypatch.setattr(sys, "stdin", TypedText("no\n"))
     ran = asok("dlq", "requeue", "--all")
     assert "warning: queue 'high' is paused: jobs wait there until resumed" in ran.err
     bench.add_pending(bench.job())
-    monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
+    monkeypatch.setattr(sys, "stdin", TypedText("no\n"))
     ran = asok("job", "move", "--to", "unknown", "--queue", "default", "--all")
     assert "warning: no worker takes jobs from queue 'unknown'" in ran.err
 

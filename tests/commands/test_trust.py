@@ -30,7 +30,7 @@ ALLOWED = f"{TASKS},os:system"
 """The tasks that the worker may run: the harmless one, and that of the attacker."""
 
 
-class Desk:
+class TrustDesk:
     """A Redis with dead jobs of the framework, to which an attacker can write."""
 
     def __init__(self, bench: Bench, folder: Path) -> None:
@@ -68,8 +68,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(bench: Bench, tmp_path: Path) -> Desk:
-    return Desk(bench, tmp_path)
+def desk(bench: Bench, tmp_path: Path) -> TrustDesk:
+    return TrustDesk(bench, tmp_path)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def hash_in(ran: Ran) -> str:
 
 
 def test_the_counterpart_of_a_harmless_job_never_runs(
-    desk: Desk, env: dict[str, str], ask: Ask, run_worker: RunWorker
+    desk: TrustDesk, env: dict[str, str], ask: Ask, run_worker: RunWorker
 ) -> None:
     """Two entries with one id: one is harmless, the other runs a command."""
     job, good = desk.harmless(), desk.harmless("good")
@@ -181,7 +181,7 @@ def test_the_counterpart_of_a_harmless_job_never_runs(
 
 @pytest.mark.parametrize("change", ["replaced", "older", "newer"])
 def test_an_entry_that_changes_during_the_confirmation_never_runs(
-    desk: Desk, ask: Ask, run_worker: RunWorker, change: str
+    desk: TrustDesk, ask: Ask, run_worker: RunWorker, change: str
 ) -> None:
     job = desk.harmless()
     desk.put(job)
@@ -204,7 +204,7 @@ def test_an_entry_that_changes_during_the_confirmation_never_runs(
 
 
 def test_an_entry_that_changes_before_an_edit_never_runs(
-    desk: Desk, env: dict[str, str], ask: Ask, run_worker: RunWorker
+    desk: TrustDesk, env: dict[str, str], ask: Ask, run_worker: RunWorker
 ) -> None:
     job = desk.harmless()
     equivalent = replace(desk.equivalent(job), args=(), kwargs={"command": f"touch {desk.pwned}"})
@@ -229,7 +229,7 @@ def test_an_entry_that_changes_before_an_edit_never_runs(
     assert not desk.pwned.exists()
 
 
-def test_the_hash_of_another_review_signs_nothing(desk: Desk, env: dict[str, str]) -> None:
+def test_the_hash_of_another_review_signs_nothing(desk: TrustDesk, env: dict[str, str]) -> None:
     job = desk.harmless()
     desk.put(job)
     words = ("--id", job.id, "--trust")
@@ -245,7 +245,7 @@ def test_the_hash_of_another_review_signs_nothing(desk: Desk, env: dict[str, str
     assert not desk.client.exists("asok:queue", "asok:audit")
 
 
-def test_the_hash_of_the_review_signs_the_job(desk: Desk, env: dict[str, str]) -> None:
+def test_the_hash_of_the_review_signs_the_job(desk: TrustDesk, env: dict[str, str]) -> None:
     desk.put(*(desk.harmless(str(n % 2)) for n in range(6)))
     desk.client.lpush("asok:dlq", dead_job(desk.harmless("other key"), 5.0, STRANGER))
     looked = run(env, "--all", "--trust", "--dry-run")
@@ -263,7 +263,7 @@ def test_the_hash_of_the_review_signs_the_job(desk: Desk, env: dict[str, str]) -
     assert (ran.code, ran.out) == (0, "Requeued 7 jobs\n")
 
 
-def test_thousands_of_distinct_calls_are_all_listed(desk: Desk, ask: Ask) -> None:
+def test_thousands_of_distinct_calls_are_all_listed(desk: TrustDesk, ask: Ask) -> None:
     desk.put(*(desk.harmless(f"call {n}") for n in range(3000)))
     desk.put(desk.equivalent(desk.harmless()), newest=False)
     asked = ask("--all", "--trust")
@@ -296,7 +296,7 @@ AS_THEY_ARE = "--trust requeues dead jobs as they are"
     ],
 )
 def test_options_that_do_not_fit_together(
-    desk: Desk, env: dict[str, str], words: tuple[str, ...], line: str
+    desk: TrustDesk, env: dict[str, str], words: tuple[str, ...], line: str
 ) -> None:
     desk.put(desk.harmless())
     ran = run(env, *words)
@@ -306,7 +306,7 @@ def test_options_that_do_not_fit_together(
 
 
 def test_a_trust_without_a_key_or_with_a_wrong_one_signs_nothing(
-    desk: Desk, env: dict[str, str]
+    desk: TrustDesk, env: dict[str, str]
 ) -> None:
     desk.client.lpush("asok:dlq", *(dead_job(desk.harmless(), 5.0, STRANGER) for _ in range(5)))
     words = ("--all", "--trust")

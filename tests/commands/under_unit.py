@@ -47,7 +47,7 @@ OTHERS = {
 }
 
 
-class Comparison(ctypes.Structure):
+class ArgumentComparison(ctypes.Structure):
     """``struct scmp_arg_cmp``."""
 
     _fields_ = (
@@ -86,7 +86,7 @@ def system_calls(groups: str) -> set[str]:
     return found
 
 
-class Filter:
+class SeccompFilter:
     """A seccomp filter that refuses (EPERM) all system calls that are not allowed."""
 
     def __init__(self) -> None:
@@ -95,11 +95,11 @@ class Filter:
         self._library.seccomp_init.restype = ctypes.c_void_p
         self._context = ctypes.c_void_p(self._library.seccomp_init(ERRNO | errno.EPERM))
 
-    def rule(self, action: int, name: str, *comparisons: Comparison) -> None:
+    def rule(self, action: int, name: str, *comparisons: ArgumentComparison) -> None:
         number = self._library.seccomp_syscall_resolve_name(name.encode())
         if number == -1:
             return
-        array = (Comparison * len(comparisons))(*comparisons)
+        array = (ArgumentComparison * len(comparisons))(*comparisons)
         self._library.seccomp_rule_add_array(
             self._context, ctypes.c_uint32(action), number, len(comparisons), array
         )
@@ -114,7 +114,7 @@ def restrict(service: dict[str, str]) -> None:
     unknown = set(service) - APPLIED - MOUNTS - IN_THE_FILTER - OTHERS
     if unknown:
         raise SystemExit(f"under_unit knows no {', '.join(sorted(unknown))}")
-    filtered = Filter()
+    filtered = SeccompFilter()
     allowed = system_calls(service["SystemCallFilter"])
     special = {
         *("socket", "unshare", "clone", "clone3", "setns", "personality"),
@@ -124,13 +124,13 @@ def restrict(service: dict[str, str]) -> None:
         filtered.rule(ALLOW, name)
     for family in service["RestrictAddressFamilies"].split():
         number = getattr(socket, family)
-        filtered.rule(ALLOW, "socket", Comparison(0, EQUAL, number, 0))
-    filtered.rule(ALLOW, "clone", Comparison(0, MASKED, NAMESPACES, 0))
-    filtered.rule(ALLOW, "unshare", Comparison(0, MASKED, NAMESPACES, 0))
+        filtered.rule(ALLOW, "socket", ArgumentComparison(0, EQUAL, number, 0))
+    filtered.rule(ALLOW, "clone", ArgumentComparison(0, MASKED, NAMESPACES, 0))
+    filtered.rule(ALLOW, "unshare", ArgumentComparison(0, MASKED, NAMESPACES, 0))
     # Its flags are behind a pointer, which a filter cannot read: programs then use clone.
     filtered.rule(ERRNO | errno.ENOSYS, "clone3")
     for name, argument in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
-        filtered.rule(ALLOW, name, Comparison(argument, MASKED, SET_ID, 0))
+        filtered.rule(ALLOW, name, ArgumentComparison(argument, MASKED, SET_ID, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0 and service.get("CapabilityBoundingSet") == "":
         for capability in range(LAST_CAPABILITY + 1):

@@ -58,7 +58,7 @@ def served_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Application:
+class ConformingApplication:
     """The backend on which ``background`` enqueues, with helpers for tests."""
 
     backend: str
@@ -106,13 +106,13 @@ class Application:
 
 
 @pytest.fixture
-def application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Application]:
+def application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ConformingApplication]:
     """The backend of this test, which runs once on each."""
     backend: str = request.param
     url = request.getfixturevalue("served_redis") if backend == "redis" else ""
     settings = {name: value for name, value in _settings(backend, url).items() if value}
     configure(Settings.load(settings))
-    yield Application(backend, tmp_path, settings)
+    yield ConformingApplication(backend, tmp_path, settings)
     (tmp_path / "end").touch()
     assert shutdown(timeout=PATIENCE)
     configure()

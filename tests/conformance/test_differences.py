@@ -20,7 +20,7 @@ from asok_core import (
     request_context,
 )
 from tests.conformance import retrying, tasks
-from tests.conformance.conftest import Application
+from tests.conformance.conftest import ConformingApplication
 from tests.conformance.differences import DIFFERENCES
 from tests.programs import PATIENCE, environment, python, wait_until
 
@@ -29,14 +29,16 @@ def test_every_difference_has_its_test() -> None:
     assert [each.test for each in DIFFERENCES if not callable(globals().get(each.test))] == []
 
 
-def test_where_a_job_runs(application: Application) -> None:
+def test_where_a_job_runs(application: ConformingApplication) -> None:
     process, thread = background(tasks.where).result(PATIENCE)
     assert (process == os.getpid()) is (application.backend != "redis")
     if application.backend != "redis":
         assert (thread == threading.get_ident()) is application.eager
 
 
-def test_whether_a_job_has_ended_when_background_returns(application: Application) -> None:
+def test_whether_a_job_has_ended_when_background_returns(
+    application: ConformingApplication,
+) -> None:
     if application.eager:
         application.release()
     future = background(tasks.hold, application.path("."))
@@ -45,7 +47,7 @@ def test_whether_a_job_has_ended_when_background_returns(application: Applicatio
     assert future.result(PATIENCE) == "held"
 
 
-def test_whether_delays_are_waited_for(application: Application) -> None:
+def test_whether_delays_are_waited_for(application: ConformingApplication) -> None:
     delayed = background(tasks.awaited, 1, _delay=600)
     retried = background(tasks.fail_first, application.path(), 1, _retries=1, _backoff=600)
     path = application.path("requested")
@@ -60,12 +62,12 @@ def test_whether_delays_are_waited_for(application: Application) -> None:
         assert cancel(each.job_id)
 
 
-def test_whether_a_job_can_be_cancelled(application: Application) -> None:
+def test_whether_a_job_can_be_cancelled(application: ConformingApplication) -> None:
     future = background(tasks.awaited, 1, _delay=600)
     assert cancel(future.job_id) is not application.eager
 
 
-def test_whether_a_nested_function_can_be_a_task(application: Application) -> None:
+def test_whether_a_nested_function_can_be_a_task(application: ConformingApplication) -> None:
     def nested() -> int:
         return 3
 
@@ -76,7 +78,7 @@ def test_whether_a_nested_function_can_be_a_task(application: Application) -> No
         assert background(nested).result(PATIENCE) == 3
 
 
-def test_the_cause_of_a_failure(application: Application) -> None:
+def test_the_cause_of_a_failure(application: ConformingApplication) -> None:
     with pytest.raises(JobFailed) as caught:
         background(tasks.fail, "no luck").result(PATIENCE)
     cause = caught.value.__cause__
@@ -87,7 +89,7 @@ def test_the_cause_of_a_failure(application: Application) -> None:
         assert isinstance(cause, ValueError)
 
 
-def test_the_request_in_a_task(application: Application) -> None:
+def test_the_request_in_a_task(application: ConformingApplication) -> None:
     request = SimpleNamespace(path="/", cookies={"session": "secret"})
     with request_context(request):
         seen = background(tasks.request_attributes).result(PATIENCE)
@@ -98,7 +100,7 @@ def test_the_request_in_a_task(application: Application) -> None:
         assert seen == {"type": "SimpleNamespace", "names": ["cookies", "path"]}
 
 
-def test_context_variables_in_a_task(application: Application) -> None:
+def test_context_variables_in_a_task(application: ConformingApplication) -> None:
     token = tasks.tenant.set("north")
     try:
         seen = background(tasks.tenant_name).result(PATIENCE)
@@ -107,7 +109,7 @@ def test_context_variables_in_a_task(application: Application) -> None:
     assert seen == (None if application.backend == "redis" else "north")
 
 
-def test_which_processes_can_read_a_job(application: Application) -> None:
+def test_which_processes_can_read_a_job(application: ConformingApplication) -> None:
     future = background(tasks.awaited, 1)
     assert future.result(PATIENCE) == 2
     script = (
@@ -120,7 +122,7 @@ def test_which_processes_can_read_a_job(application: Application) -> None:
     assert known == ("completed" if application.backend == "redis" else "unknown")
 
 
-def test_how_recent_the_progress_of_a_job_is(application: Application) -> None:
+def test_how_recent_the_progress_of_a_job_is(application: ConformingApplication) -> None:
     if application.eager:
         application.release()
     reports: list[list[Any]] = [[1, 3], [2, 3], [3, 3, "all"]]
@@ -139,7 +141,7 @@ def _amount(future: JobFuture[Any]) -> tuple[float, float | None, str] | None:
     return None if progress is None else progress[:3]
 
 
-def test_what_strict_0_does(application: Application) -> None:
+def test_what_strict_0_does(application: ConformingApplication) -> None:
     configure(Settings.load({**application.settings, "ASOK_STRICT": "0"}))
     value = (1, 2)
     if application.backend == "redis":

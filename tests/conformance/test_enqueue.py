@@ -20,11 +20,11 @@ from asok_core import (
 )
 from asok_core.errors import JobNotFound
 from tests.conformance import tasks
-from tests.conformance.conftest import Application
+from tests.conformance.conftest import ConformingApplication
 from tests.programs import PATIENCE
 
 
-def test_a_job_has_an_id_a_result_and_a_record(application: Application) -> None:
+def test_a_job_has_an_id_a_result_and_a_record(application: ConformingApplication) -> None:
     future = background(tasks.returned, 1, "a", key=[None, True], other={"b": 1, "a": 2})
     assert isinstance(future, JobFuture)
     assert future.result(PATIENCE) == [
@@ -44,11 +44,11 @@ def test_a_job_has_an_id_a_result_and_a_record(application: Application) -> None
     assert record.finished
 
 
-def test_a_coroutine_function_runs_to_completion(application: Application) -> None:
+def test_a_coroutine_function_runs_to_completion(application: ConformingApplication) -> None:
     assert background(tasks.awaited, 1).result(PATIENCE) == 2
 
 
-def test_a_declared_task_has_its_options(application: Application) -> None:
+def test_a_declared_task_has_its_options(application: ConformingApplication) -> None:
     for future in (
         tasks.declared.delay(4),
         background(tasks.declared, 4),
@@ -62,7 +62,9 @@ def test_a_declared_task_has_its_options(application: Application) -> None:
     assert tasks.declared(4) == 8
 
 
-def test_options_of_the_call_replace_those_of_the_task_one_by_one(application: Application) -> None:
+def test_options_of_the_call_replace_those_of_the_task_one_by_one(
+    application: ConformingApplication,
+) -> None:
     for future in (
         background(tasks.declared, 4, _queue="high"),
         tasks.declared.options(queue="high").delay(4),
@@ -72,7 +74,7 @@ def test_options_of_the_call_replace_those_of_the_task_one_by_one(application: A
         assert (record.queue, record.retries) == ("high", 2)
 
 
-def test_many_futures_are_in_the_order_of_their_calls(application: Application) -> None:
+def test_many_futures_are_in_the_order_of_their_calls(application: ConformingApplication) -> None:
     futures = background_many(call(tasks.returned, number) for number in range(250))
     assert [each.result(PATIENCE)[0] for each in futures] == [[number] for number in range(250)]
     assert background_many([]) == []
@@ -101,7 +103,7 @@ BAD_OPTIONS: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (
 
 @pytest.mark.parametrize(("options", "error", "words"), BAD_OPTIONS, ids=str)
 def test_an_invalid_option_is_refused_by_its_name(
-    application: Application, options: dict[str, Any], error: type[Exception], words: str
+    application: ConformingApplication, options: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
         background(tasks.note, application.path(), **options)
@@ -120,7 +122,7 @@ BAD_ARGUMENTS: tuple[tuple[Any, type[Exception], str], ...] = (
 
 @pytest.mark.parametrize(("value", "error", "words"), BAD_ARGUMENTS, ids=range(6))
 def test_an_argument_that_cannot_be_encoded_is_refused_by_the_call(
-    application: Application, value: Any, error: type[Exception], words: str
+    application: ConformingApplication, value: Any, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
         background(tasks.returned, value)
@@ -130,7 +132,7 @@ def test_an_argument_that_cannot_be_encoded_is_refused_by_the_call(
     assert application.lines() == []
 
 
-def test_each_attempt_gets_the_original_arguments(application: Application) -> None:
+def test_each_attempt_gets_the_original_arguments(application: ConformingApplication) -> None:
     values = [1]
     path = application.path()
     future = background(tasks.change, values, path, _retries=1, _backoff=0)
@@ -138,14 +140,14 @@ def test_each_attempt_gets_the_original_arguments(application: Application) -> N
     assert future.result(PATIENCE) == [1, 0]
 
 
-def test_an_unknown_job_has_no_record(application: Application) -> None:
+def test_an_unknown_job_has_no_record(application: ConformingApplication) -> None:
     with pytest.raises(JobNotFound, match="job 'unknown' has no record"):
         get_job("unknown")
     assert not cancel("unknown")
 
 
 def test_earlier_jobs_are_found_after_the_same_settings_are_configured_again(
-    application: Application,
+    application: ConformingApplication,
 ) -> None:
     future = background(tasks.awaited, 1)
     assert future.result(PATIENCE) == 2
@@ -154,7 +156,7 @@ def test_earlier_jobs_are_found_after_the_same_settings_are_configured_again(
 
 
 @pytest.mark.except_on("eager", because="a job has ended when background() returns")
-def test_a_future_that_is_cancelled_cancels_its_job(application: Application) -> None:
+def test_a_future_that_is_cancelled_cancels_its_job(application: ConformingApplication) -> None:
     future = background(tasks.note, application.path(), _delay=600)
     assert future.cancel()
     with pytest.raises(JobCancelled):

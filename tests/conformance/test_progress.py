@@ -7,7 +7,7 @@ import pytest
 from asok_core import JobFailed, JobProgress, background, current_job, get_job
 from asok_core.execution.current_job import CurrentJob
 from tests.conformance import tasks
-from tests.conformance.conftest import Application
+from tests.conformance.conftest import ConformingApplication
 from tests.programs import PATIENCE, wait_until
 
 
@@ -15,18 +15,18 @@ def _reported(progress: JobProgress | None) -> tuple[float, float | None, str] |
     return None if progress is None else progress[:3]
 
 
-def test_a_task_knows_its_job(application: Application) -> None:
+def test_a_task_knows_its_job(application: ConformingApplication) -> None:
     future = background(tasks.which_job, application.path(), _queue="low", _retries=1, _backoff=0)
     assert future.result(PATIENCE) == [future.job_id, 2, "low"]
 
 
-def test_there_is_no_current_job_outside_a_job(application: Application) -> None:
+def test_there_is_no_current_job_outside_a_job(application: ConformingApplication) -> None:
     with pytest.raises(RuntimeError, match="outside a job"):
         current_job()
 
 
 @pytest.mark.except_on("eager", because="a job has ended when its future is there")
-def test_the_future_shows_how_far_a_running_job_is(application: Application) -> None:
+def test_the_future_shows_how_far_a_running_job_is(application: ConformingApplication) -> None:
     future = background(tasks.report_and_hold, application.path("."), [[40, 100, "page 3"]])
     wait_until(lambda: future.progress() is not None, "the progress of the job")
     assert _reported(future.progress()) == (40, 100, "page 3")
@@ -35,7 +35,7 @@ def test_the_future_shows_how_far_a_running_job_is(application: Application) -> 
     assert future.result(PATIENCE) == "held"
 
 
-def test_the_last_report_of_a_job_stays(application: Application) -> None:
+def test_the_last_report_of_a_job_stays(application: ConformingApplication) -> None:
     application.release()
     future = background(
         tasks.report_and_hold, application.path("."), [[1, 4], [2.5, 2, "more than expected"], [3]]
@@ -44,14 +44,14 @@ def test_the_last_report_of_a_job_stays(application: Application) -> None:
     assert _reported(future.progress()) == (3, None, "")
 
 
-def test_a_failed_job_shows_how_far_it_came(application: Application) -> None:
+def test_a_failed_job_shows_how_far_it_came(application: ConformingApplication) -> None:
     future = background(tasks.report_and_fail, 40, 100, "page 3")
     with pytest.raises(JobFailed, match="page 3 is missing"):
         future.result(PATIENCE)
     assert _reported(future.progress()) == (40, 100, "page 3")
 
 
-def test_another_attempt_begins_without_progress(application: Application) -> None:
+def test_another_attempt_begins_without_progress(application: ConformingApplication) -> None:
     future = background(
         tasks.report_at_the_first_attempt, application.path(), _retries=1, _backoff=0
     )
@@ -59,7 +59,9 @@ def test_another_attempt_begins_without_progress(application: Application) -> No
     assert future.progress() is None
 
 
-def test_an_attempt_that_has_ended_reports_nothing_for_the_next(application: Application) -> None:
+def test_an_attempt_that_has_ended_reports_nothing_for_the_next(
+    application: ConformingApplication,
+) -> None:
     future = background(
         tasks.report_for_the_earlier_attempt, application.path(), _retries=1, _backoff=0
     )
@@ -68,7 +70,7 @@ def test_an_attempt_that_has_ended_reports_nothing_for_the_next(application: App
 
 
 @pytest.mark.except_on("redis", because="its jobs run in another process")
-def test_a_report_after_the_end_changes_nothing(application: Application) -> None:
+def test_a_report_after_the_end_changes_nothing(application: ConformingApplication) -> None:
     kept: list[CurrentJob] = []
 
     def keep() -> None:
@@ -81,13 +83,13 @@ def test_a_report_after_the_end_changes_nothing(application: Application) -> Non
     assert _reported(future.progress()) == (1, 2, "")
 
 
-def test_a_job_that_reports_nothing_has_no_progress(application: Application) -> None:
+def test_a_job_that_reports_nothing_has_no_progress(application: ConformingApplication) -> None:
     future = background(tasks.awaited, 1)
     assert future.result(PATIENCE) == 2
     assert future.progress() is None
 
 
-def test_a_note_is_one_bounded_line(application: Application) -> None:
+def test_a_note_is_one_bounded_line(application: ConformingApplication) -> None:
     application.release()
     for note, kept in (
         ("page\n 3\t\N{SNOWMAN}\x1b[2J", "page 3 \N{SNOWMAN}\x1b[2J"),
@@ -112,7 +114,7 @@ def test_a_note_is_one_bounded_line(application: Application) -> None:
     ],
 )
 def test_an_invalid_report_is_an_error_of_the_task(
-    application: Application, report: list[object], error: str
+    application: ConformingApplication, report: list[object], error: str
 ) -> None:
     application.release()
     future = background(tasks.report_and_hold, application.path("."), [report])

@@ -9,13 +9,13 @@ import pytest
 
 from asok_core import background, current_request, request_context
 from tests.conformance import tasks
-from tests.conformance.conftest import Application
+from tests.conformance.conftest import ConformingApplication
 from tests.programs import PATIENCE, wait_until
 
 REQUEST = SimpleNamespace(path="/orders/7", method="POST")
 
 
-def test_hooks_are_called_for_each_attempt(application: Application) -> None:
+def test_hooks_are_called_for_each_attempt(application: ConformingApplication) -> None:
     future = background(tasks.watch, application.path("."), 1, _retries=1, _backoff=0)
     assert future.result(PATIENCE) == 2
     wait_until(lambda: len(application.lines("journal")) >= 4, "the calls of all hooks")
@@ -27,7 +27,9 @@ def test_hooks_are_called_for_each_attempt(application: Application) -> None:
     ]
 
 
-def test_a_task_has_the_request_during_which_it_was_enqueued(application: Application) -> None:
+def test_a_task_has_the_request_during_which_it_was_enqueued(
+    application: ConformingApplication,
+) -> None:
     with request_context(REQUEST):
         inside = background(tasks.request_path, _retries=1)
         nested = background(tasks.enqueue_request_path)
@@ -39,7 +41,7 @@ def test_a_task_has_the_request_during_which_it_was_enqueued(application: Applic
 
 @pytest.mark.except_on("redis", because="the worker logs it, in its own process")
 def test_a_failure_is_logged_with_fields_for_grouping(
-    application: Application, caplog: pytest.LogCaptureFixture
+    application: ConformingApplication, caplog: pytest.LogCaptureFixture
 ) -> None:
     future = background(tasks.fail, "no luck", _queue="low")
     assert future.exception(PATIENCE) is not None

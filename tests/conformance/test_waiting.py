@@ -8,14 +8,14 @@ import pytest
 
 from asok_core import JobCancelled, background, cancel, get_job
 from tests.conformance import tasks
-from tests.conformance.conftest import Application
+from tests.conformance.conftest import ConformingApplication
 from tests.programs import PATIENCE
 
 waits = pytest.mark.except_on("eager", because="a job has ended when background() returns")
 
 
 @waits
-def test_a_delayed_job_is_scheduled_until_it_starts(application: Application) -> None:
+def test_a_delayed_job_is_scheduled_until_it_starts(application: ConformingApplication) -> None:
     future = background(tasks.note, application.path(), _delay=600)
     record = get_job(future.job_id)
     assert (record.status, record.started_at, record.finished) == ("scheduled", None, False)
@@ -25,14 +25,14 @@ def test_a_delayed_job_is_scheduled_until_it_starts(application: Application) ->
     assert application.lines() == ["soon"]
 
 
-def test_a_start_time_in_the_past_means_now(application: Application) -> None:
+def test_a_start_time_in_the_past_means_now(application: ConformingApplication) -> None:
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     for moment in (past, past.timestamp()):
         assert background(tasks.awaited, 1, _at=moment).result(PATIENCE) == 2
 
 
 @waits
-def test_a_unique_key_returns_the_unfinished_job(application: Application) -> None:
+def test_a_unique_key_returns_the_unfinished_job(application: ConformingApplication) -> None:
     key = application.unique("key")
     first = background(tasks.hold, application.path("."), _unique=key)
     application.wait_for_start()
@@ -46,7 +46,7 @@ def test_a_unique_key_returns_the_unfinished_job(application: Application) -> No
 
 @pytest.mark.parametrize("how", ["completed", "failed"])
 def test_a_unique_key_is_released_when_its_job_has_ended(
-    application: Application, how: str
+    application: ConformingApplication, how: str
 ) -> None:
     key = application.unique(how)
     first = background(
@@ -60,7 +60,9 @@ def test_a_unique_key_is_released_when_its_job_has_ended(
 
 
 @waits
-def test_a_unique_key_is_held_through_delays_and_retries(application: Application) -> None:
+def test_a_unique_key_is_held_through_delays_and_retries(
+    application: ConformingApplication,
+) -> None:
     for name, options in (("delay", {"_delay": 600}), ("retry", {"_retries": 1, "_backoff": 600})):
         key = application.unique(name)
         first = background(tasks.fail, "later", _unique=key, **options)
@@ -73,7 +75,7 @@ def test_a_unique_key_is_held_through_delays_and_retries(application: Applicatio
 
 
 @waits
-def test_a_pending_job_is_cancelled_once(application: Application) -> None:
+def test_a_pending_job_is_cancelled_once(application: ConformingApplication) -> None:
     future = background(tasks.note, application.path(), _delay=600)
     assert cancel(future.job_id)
     assert not cancel(future.job_id)
@@ -85,7 +87,7 @@ def test_a_pending_job_is_cancelled_once(application: Application) -> None:
 
 
 @waits
-def test_a_running_job_is_asked_to_stop(application: Application) -> None:
+def test_a_running_job_is_asked_to_stop(application: ConformingApplication) -> None:
     future = background(tasks.hold_until_cancelled, application.path("."))
     application.wait_for_start()
     application.reaches(future.job_id, "running")
@@ -95,7 +97,7 @@ def test_a_running_job_is_asked_to_stop(application: Application) -> None:
     assert get_job(future.job_id).status == "cancelled"
 
 
-def test_a_job_that_has_ended_is_not_cancelled(application: Application) -> None:
+def test_a_job_that_has_ended_is_not_cancelled(application: ConformingApplication) -> None:
     future = background(tasks.awaited, 1)
     assert future.result(PATIENCE) == 2
     assert not cancel(future.job_id)

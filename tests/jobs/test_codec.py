@@ -61,7 +61,7 @@ class Tree(msgspec.Struct):
     children: list[Tree] = []
 
 
-class Row(NamedTuple):
+class DatedRow(NamedTuple):
     id: int
     day: dt.date
 
@@ -124,7 +124,7 @@ hints: dict[Any, st.SearchStrategy[Any]] = {
     Leaf: leaves,
     Box[dt.date]: st.builds(Box, st.dates()),
     Tree: trees,
-    list[Row]: st.lists(st.builds(Row, st.integers(), st.dates()), max_size=3),
+    list[DatedRow]: st.lists(st.builds(DatedRow, st.integers(), st.dates()), max_size=3),
     Annotated[Day, "by its date"]: st.dates(),
     Path: st.builds(Path, words.filter(lambda each: "\0" not in each)),
     Any: st.recursive(

@@ -78,7 +78,7 @@ def test_numbers_of_other_libraries_are_taken() -> None:
 
 
 def test_subclasses_run_no_code_of_their_own_later() -> None:
-    class Text(str):
+    class TextWithCode(str):
         __slots__ = ()
 
         def __getitem__(self, _: object) -> Any:
@@ -88,7 +88,7 @@ def test_subclasses_run_no_code_of_their_own_later() -> None:
         def __repr__(self) -> str:
             return "]"
 
-    report = checked(Amount(3), None, Text("page"), 1.0)
+    report = checked(Amount(3), None, TextWithCode("page"), 1.0)
     assert [type(each) for each in report[:3]] == [int, type(None), str]
     assert encoded("1", report) == '["1",1.0,3,null,"page"]'
 

@@ -353,7 +353,7 @@ def test_the_text_of_a_request_is_its_cause_unless_it_has_a_reason() -> None:
     assert line(ValueError("c"), KeyError("a")) == "ValueError: c"
 
 
-class Odd(Retry):
+class OddRetry(Retry):
     """One that does not call the constructor of its base."""
 
     def __init__(self) -> None:
@@ -361,5 +361,5 @@ class Odd(Retry):
 
 
 def test_a_request_without_its_attributes_is_retried_after_its_backoff() -> None:
-    decided = DECISIONS.raised(Odd(), job(), NO_RULES, NOW)
+    decided = DECISIONS.raised(OddRetry(), job(), NO_RULES, NOW)
     assert (decided.verb, decided.delay) == ("retry", 2.0)

@@ -10,11 +10,11 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from tests.model.crash_points import Bench
+from tests.model.crash_points import CrashBench
 
 
 @pytest.fixture
-def bench(redis_server: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[Bench]:
+def bench(redis_server: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[CrashBench]:
     # The path of a socket may not be long.
     with tempfile.TemporaryDirectory(prefix="asok-cut-") as folder:
-        yield Bench(redis_server, redis_client, Path(folder))
+        yield CrashBench(redis_server, redis_client, Path(folder))

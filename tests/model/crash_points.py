@@ -40,7 +40,7 @@ def fail(word: str) -> None:
 
 
 @dataclass
-class Bench:
+class CrashBench:
     """A Redis, reached directly by ``client`` and through the proxy by ``url``."""
 
     server: EmbeddedRedis
@@ -104,7 +104,7 @@ class Bench:
 Story = Callable[[Cutter], None]
 
 
-def reported_with_every_cut(bench: Bench, prepare: Callable[[], None], story: Story) -> None:
+def reported_with_every_cut(bench: CrashBench, prepare: Callable[[], None], story: Story) -> None:
     """Run a story with each of its commands cut in each way; it asserts its own end."""
     bench.client.flushall()
     prepare()

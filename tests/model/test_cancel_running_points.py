@@ -24,13 +24,19 @@ from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
-from tests.model.crash_points import KEYRING, Bench, reported_with_every_cut, settle, until_done
+from tests.model.crash_points import (
+    KEYRING,
+    CrashBench,
+    reported_with_every_cut,
+    settle,
+    until_done,
+)
 from tests.model.cutter import Cut, Cutter
 
 PROCESS = "w.1"
 
 
-def _held(test_bench: Bench, job: Job, *, noted: bool = True) -> bytes:
+def _held(test_bench: CrashBench, job: Job, *, noted: bool = True) -> bytes:
     """Let a process hold a job that runs, as its record says where it is ``noted``."""
     envelope = seal(job, KEYRING)
     client = test_bench.client
@@ -61,7 +67,7 @@ def _heartbeat(cutter: Cutter) -> dict[str, float]:
     return found
 
 
-def _ended(test_bench: Bench, job: Job) -> None:
+def _ended(test_bench: CrashBench, job: Job) -> None:
     assert test_bench.locations() == {}
     assert test_bench.status(job) == "cancelled"
     record = test_bench.client.hgetall(f"asok:job:{job.id}")
@@ -73,7 +79,9 @@ def _ended(test_bench: Bench, job: Job) -> None:
 
 @pytest.mark.parametrize("verb", ["cancel", "return", "retry", "postpone"])
 @pytest.mark.parametrize("noted", [True, False])
-def test_however_its_attempt_ends_it_is_cancelled(bench: Bench, verb: Verb, noted: bool) -> None:
+def test_however_its_attempt_ends_it_is_cancelled(
+    bench: CrashBench, verb: Verb, noted: bool
+) -> None:
     job = Job("work-0", __name__, "work", ("x",), retries=3, unique="one")
     envelopes: list[bytes] = []
 
@@ -107,7 +115,7 @@ def _unsettled(cutter: Cutter) -> Iterator[UnsettledOutcomes]:
 
 
 @pytest.mark.parametrize("way", ["claimed ahead", "idle wait", "idle wait without a lease"])
-def test_one_that_has_not_begun_is_not_given_back(bench: Bench, way: str) -> None:
+def test_one_that_has_not_begun_is_not_given_back(bench: CrashBench, way: str) -> None:
     """Its process was held up before it began; the queue was paused, or the lease ended, after that."""
     job = Job("work-0", __name__, "work", ("x",), unique="one")
     envelopes: list[bytes] = []
@@ -138,7 +146,7 @@ def test_one_that_has_not_begun_is_not_given_back(bench: Bench, way: str) -> Non
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: Bench) -> None:
+def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: CrashBench) -> None:
     job = Job("work-0", __name__, "work", ("x",))
     forged = _held(bench, job, noted=False).replace(b'\\"x\\"', b'\\"y\\"')
     bench.client.lpush(f"asok:active:{PROCESS}:default", forged)
@@ -155,7 +163,9 @@ def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: Bench) -> N
 
 
 @pytest.mark.parametrize("verb", ["return", "recover"])
-def test_a_copy_of_one_that_completed_nevertheless_ends_nothing(bench: Bench, verb: str) -> None:
+def test_a_copy_of_one_that_completed_nevertheless_ends_nothing(
+    bench: CrashBench, verb: str
+) -> None:
     """The record keeps who cancelled it, and how it ended."""
     job = Job("work-0", __name__, "work", ("x",), retries=3)
     envelope = _held(bench, job)
@@ -175,7 +185,7 @@ def test_a_copy_of_one_that_completed_nevertheless_ends_nothing(bench: Bench, ve
     assert bench.locations() == {"queue": [job.id]}, "what claims it finds that it is a copy"
 
 
-def test_what_an_operator_requeues_after_a_review_is_not_cancelled(bench: Bench) -> None:
+def test_what_an_operator_requeues_after_a_review_is_not_cancelled(bench: CrashBench) -> None:
     job = Job("work-0", __name__, "work", ("x",))
     bench.client.lpush("asok:dlq", dead_entry(seal(job, KEYRING), failed_at=1.0, error="no"))
     fields = {"status": "failed", "cancel_asked": "1.0", "cancel_by": "ann@host"}
@@ -187,7 +197,7 @@ def test_what_an_operator_requeues_after_a_review_is_not_cancelled(bench: Bench)
 
 
 @pytest.mark.parametrize("verb", ["complete", "fail"])
-def test_one_that_completes_or_fails_for_good_does_so(bench: Bench, verb: Verb) -> None:
+def test_one_that_completes_or_fails_for_good_does_so(bench: CrashBench, verb: Verb) -> None:
     job = Job("work-0", __name__, "work", ("x",))
     envelopes: list[bytes] = []
 
@@ -212,7 +222,7 @@ def test_one_that_completes_or_fails_for_good_does_so(bench: Bench, verb: Verb) 
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_recovery_ends_it_and_returns_the_others(bench: Bench) -> None:
+def test_recovery_ends_it_and_returns_the_others(bench: CrashBench) -> None:
     job = Job("work-0", __name__, "work", ("x",), unique="one")
     other = Job("work-1", __name__, "work", ("x",))
     envelopes: list[bytes] = []
@@ -236,7 +246,7 @@ def test_recovery_ends_it_and_returns_the_others(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_what_its_process_does_not_hold_is_left_alone(bench: Bench) -> None:
+def test_what_its_process_does_not_hold_is_left_alone(bench: CrashBench) -> None:
     job = Job("work-0", __name__, "work", ("x",))
     envelope = seal(job, KEYRING)
     bench.enqueue(job)
@@ -249,7 +259,7 @@ def test_what_its_process_does_not_hold_is_left_alone(bench: Bench) -> None:
     assert bench.locations() == {"queue": [job.id]}
 
 
-def test_a_request_does_not_expire_while_its_worker_runs_the_job(bench: Bench) -> None:
+def test_a_request_does_not_expire_while_its_worker_runs_the_job(bench: CrashBench) -> None:
     """ASOK_CANCEL_WAIT may be days."""
     job = Job("work-0", __name__, "work", ("x",))
     envelope = _held(bench, job)

@@ -52,7 +52,7 @@ from asok_core.worker.wakeup import Alarm
 from tests.conftest import SECRET_KEY
 from tests.model.crash_points import (
     KEYRING,
-    Bench,
+    CrashBench,
     fail,
     ran,
     reported_with_every_cut,
@@ -81,7 +81,7 @@ def _process(config: WorkerConfig, shared: IO[bytes], orders: int) -> Process:
     )
 
 
-def test_enqueue(bench: Bench) -> None:
+def test_enqueue(bench: CrashBench) -> None:
     jobs = [*bench.jobs(3), Job("later", "m", "f", due_at=time.time() + 3600)]
 
     def story(cutter: Cutter) -> None:
@@ -97,7 +97,7 @@ def test_enqueue(bench: Bench) -> None:
     reported_with_every_cut(bench, lambda: None, story)
 
 
-def test_a_process_at_work(bench: Bench) -> None:
+def test_a_process_at_work(bench: CrashBench) -> None:
     """Claim, start, complete, retry and fail, the idle wait and its end, drain."""
     first = [*bench.jobs(2), *bench.jobs(2, "fail", queue="high")]
     retried = Job("again", fail.__module__, "fail", ("again",), retries=1, backoff=1000)
@@ -150,7 +150,7 @@ def test_a_process_at_work(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> None:
+def _end_when_done(bench: CrashBench, cutter: Cutter, late: Job, control: int) -> None:
     """Push one more job to the idle worker; when all are done, order it to drain.
 
     A request that was late has arrived by then: if it still waits for a job, it gets this one.
@@ -177,7 +177,7 @@ def _end_when_done(bench: Bench, cutter: Cutter, late: Job, control: int) -> Non
 
 
 @pytest.mark.parametrize("fault", ["wrong key", "missing module", "key that became wrong"])
-def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
+def test_a_process_that_cannot_run_its_jobs(bench: CrashBench, fault: str) -> None:
     """It postpones, stops claiming, returns what it holds and tries one job at a time; then drains."""
     module = "no_such_module" if fault == "missing module" else work.__module__
     jobs = [Job(f"job-{n:02}", module, "work", (f"job-{n:02}",)) for n in range(16)]
@@ -230,7 +230,7 @@ def test_a_process_that_cannot_run_its_jobs(bench: Bench, fault: str) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_a_late_claim_takes_nothing(bench: Bench) -> None:
+def test_a_late_claim_takes_nothing(bench: CrashBench) -> None:
     """Redis would hold jobs for a process that does not know of them and never asks again."""
     jobs = bench.jobs(3)
 
@@ -260,7 +260,7 @@ def test_a_late_claim_takes_nothing(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_heartbeat_and_deregistration(bench: Bench) -> None:
+def test_heartbeat_and_deregistration(bench: CrashBench) -> None:
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys())
         until_done(lambda: registry.heartbeat("w", QUEUES, {"processes": 1}), cutter)
@@ -272,11 +272,11 @@ def test_heartbeat_and_deregistration(bench: Bench) -> None:
     reported_with_every_cut(bench, lambda: None, story)
 
 
-def kinds(bench: Bench) -> list[bytes]:
+def kinds(bench: CrashBench) -> list[bytes]:
     return [fields[b"kind"] for _, fields in bench.client.xrange("asok:events")]
 
 
-def test_events_of_a_worker_are_written_with_what_they_report(bench: Bench) -> None:
+def test_events_of_a_worker_are_written_with_what_they_report(bench: CrashBench) -> None:
     crash = NewEvent(1, "process_crashed", 5, '["worker", "w", "process", "w.1"]')
 
     def story(cutter: Cutter) -> None:
@@ -295,7 +295,7 @@ def test_events_of_a_worker_are_written_with_what_they_report(bench: Bench) -> N
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_events_of_a_recovery_are_written_once(bench: Bench) -> None:
+def test_events_of_a_recovery_are_written_once(bench: CrashBench) -> None:
     jobs = bench.jobs(3)
 
     def prepare() -> None:
@@ -323,7 +323,7 @@ def test_events_of_a_recovery_are_written_once(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_a_pause_and_its_event_are_both_there_or_neither(bench: Bench) -> None:
+def test_a_pause_and_its_event_are_both_there_or_neither(bench: CrashBench) -> None:
     def story(cutter: Cutter) -> None:
         operator = RedisOperator(Endpoint(cutter.url), Keys(), KEYRING)
 
@@ -338,11 +338,11 @@ def test_a_pause_and_its_event_are_both_there_or_neither(bench: Bench) -> None:
     reported_with_every_cut(bench, lambda: None, story)
 
 
-def known(bench: Bench) -> set[bytes]:
+def known(bench: CrashBench) -> set[bytes]:
     return set(bench.client.hkeys("asok:pauses"))
 
 
-def test_a_pause_with_an_end_is_made_and_ends_in_one_step_each(bench: Bench) -> None:
+def test_a_pause_with_an_end_is_made_and_ends_in_one_step_each(bench: CrashBench) -> None:
     def story(cutter: Cutter) -> None:
         operator = RedisOperator(Endpoint(cutter.url), Keys(), KEYRING)
         registry = Registry(Endpoint(cutter.url), Keys())
@@ -377,13 +377,13 @@ def test_a_pause_with_an_end_is_made_and_ends_in_one_step_each(bench: Bench) -> 
     reported_with_every_cut(bench, lambda: None, story)
 
 
-def audited(bench: Bench) -> list[bytes]:
+def audited(bench: CrashBench) -> list[bytes]:
     return [
         fields[b"reason"] for _, fields in bench.client.xrange("asok:audit") if b"reason" in fields
     ]
 
 
-def test_promote(bench: Bench) -> None:
+def test_promote(bench: CrashBench) -> None:
     jobs = bench.jobs(5)
 
     def prepare() -> None:
@@ -400,7 +400,7 @@ def test_promote(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_recover(bench: Bench) -> None:
+def test_recover(bench: CrashBench) -> None:
     jobs = bench.jobs(5)
 
     def prepare() -> None:
@@ -432,7 +432,7 @@ def test_recover(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_the_last_stack_is_kept_with_the_return_of_its_job(bench: Bench) -> None:
+def test_the_last_stack_is_kept_with_the_return_of_its_job(bench: CrashBench) -> None:
     """Of a process that hung: of each job that is returned, the record has its own stack or none."""
     jobs = bench.jobs(3)
     stacks = {job.id: (StackFrame("shop.py", n, "send"),) for n, job in enumerate(jobs[:2])}
@@ -460,7 +460,7 @@ def test_the_last_stack_is_kept_with_the_return_of_its_job(bench: Bench) -> None
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_a_shortage_of_memory_and_its_end_are_events_once(bench: Bench) -> None:
+def test_a_shortage_of_memory_and_its_end_are_events_once(bench: CrashBench) -> None:
     def story(cutter: Cutter) -> None:
         registries = {name: Registry(Endpoint(cutter.url), Keys()) for name in "ab"}
         used = bench.client.info("memory")["used_memory"]
@@ -477,7 +477,7 @@ def test_a_shortage_of_memory_and_its_end_are_events_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("way", ["claim", "held", "recover", "promote", "renew"])
-def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
+def test_what_is_oversized_is_set_aside_once(bench: CrashBench, way: str) -> None:
     """By the first that finds it, beside a job that is not touched by that or goes its usual way."""
     (job,) = bench.jobs(1)
     entry = bytes(LARGEST + 1)
@@ -535,7 +535,7 @@ def test_what_is_oversized_is_set_aside_once(bench: Bench, way: str) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
+def test_recover_from_an_import_that_killed_its_process(bench: CrashBench) -> None:
     jobs = bench.jobs(4)
 
     def prepare() -> None:
@@ -565,7 +565,7 @@ def test_recover_from_an_import_that_killed_its_process(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_a_failure_leaves_its_notice_where_it_is_settled(bench: Bench) -> None:
+def test_a_failure_leaves_its_notice_where_it_is_settled(bench: CrashBench) -> None:
     final, again = bench.jobs(2)
     dead_jobs = [
         dead_entry(seal(job, KEYRING), failed_at=1.0, error="E: words") for job in (final, again)
@@ -594,7 +594,7 @@ def test_a_failure_leaves_its_notice_where_it_is_settled(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
+def test_a_notice_stays_until_hooks_were_called_for_it(bench: CrashBench) -> None:
     jobs = bench.jobs(3)
 
     def prepare() -> None:
@@ -634,7 +634,9 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("stopping", "crashes"), [(0, b"1"), (1, None)], ids=["", "stopping"])
-def test_a_worker_that_is_proved_dead(bench: Bench, stopping: int, crashes: bytes | None) -> None:
+def test_a_worker_that_is_proved_dead(
+    bench: CrashBench, stopping: int, crashes: bytes | None
+) -> None:
     jobs = bench.jobs(4)
     dead, beside, queues = "dead-1-abcd", "beside-2-abcd", ("high", "default")
 
@@ -668,7 +670,7 @@ def test_a_worker_that_is_proved_dead(bench: Bench, stopping: int, crashes: byte
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
+def test_a_late_recovery_does_not_take_from_the_successor(bench: CrashBench) -> None:
     """The same list belongs to the next process of that name by the time the request arrives."""
     job = bench.jobs(1)[0]
 
@@ -693,7 +695,7 @@ def test_a_late_recovery_does_not_take_from_the_successor(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def _buried(bench: Bench, jobs: list[Job]) -> Callable[[], None]:
+def _buried(bench: CrashBench, jobs: list[Job]) -> Callable[[], None]:
     def prepare() -> None:
         for n, job in enumerate(jobs, 1):
             dead_job = dead_entry(seal(job, KEYRING), failed_at=float(n), error="no")
@@ -711,7 +713,7 @@ def _operator(cutter: Cutter) -> Iterator[RedisOperator]:
     operator.close()
 
 
-def test_requeue(bench: Bench) -> None:
+def test_requeue(bench: CrashBench) -> None:
     jobs = bench.jobs(5)
 
     def story(cutter: Cutter) -> None:
@@ -725,7 +727,7 @@ def test_requeue(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("chosen", [None, frozenset({"work-1", "work-3"})], ids=["all", "some"])
-def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
+def test_purge_and_restore(bench: CrashBench, chosen: frozenset[str] | None) -> None:
     jobs = bench.jobs(5)
     everything = [job.id for job in jobs]
     taken = [each for each in everything if chosen is None or each in chosen]
@@ -754,7 +756,7 @@ def test_purge_and_restore(bench: Bench, chosen: frozenset[str] | None) -> None:
     reported_with_every_cut(bench, _buried(bench, jobs), story)
 
 
-def test_edit_and_its_undo(bench: Bench) -> None:
+def test_edit_and_its_undo(bench: CrashBench) -> None:
     (job,) = bench.jobs(1)
 
     def story(cutter: Cutter) -> None:
@@ -779,7 +781,7 @@ def test_edit_and_its_undo(bench: Bench) -> None:
     reported_with_every_cut(bench, _buried(bench, [job]), story)
 
 
-def test_a_requeue_to_the_front(bench: Bench) -> None:
+def test_a_requeue_to_the_front(bench: CrashBench) -> None:
     jobs, waiting = bench.jobs(3), Job("waits", work.__module__, "work", ("waits",))
 
     def prepare() -> None:
@@ -794,7 +796,7 @@ def test_a_requeue_to_the_front(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_empty_trash(bench: Bench) -> None:
+def test_empty_trash(bench: CrashBench) -> None:
     jobs = bench.jobs(5)
 
     def prepare() -> None:
@@ -817,7 +819,7 @@ def test_empty_trash(bench: Bench) -> None:
     reported_with_every_cut(bench, prepare, story)
 
 
-def test_cancel(bench: Bench) -> None:
+def test_cancel(bench: CrashBench) -> None:
     jobs = bench.jobs(5)
     chosen = frozenset({"work-0", "work-3", "work-4"})
 
@@ -839,7 +841,7 @@ def test_cancel(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
-def test_cancel_lost(bench: Bench, is_lost: bool) -> None:
+def test_cancel_lost(bench: CrashBench, is_lost: bool) -> None:
     (job,) = bench.jobs(1, unique="one")
 
     def prepare() -> None:

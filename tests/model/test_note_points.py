@@ -9,12 +9,12 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.inspection.notes import on_queue
-from tests.model.crash_points import Bench, reported_with_every_cut, until_done
+from tests.model.crash_points import CrashBench, reported_with_every_cut, until_done
 from tests.model.cutter import Cutter
 
 
 def test_a_note_and_its_audit_are_one_step_wherever_the_connection_is_cut(
-    bench: Bench,
+    bench: CrashBench,
 ) -> None:
     def prepare() -> None:
         pass

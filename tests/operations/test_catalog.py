@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import io
 import pkgutil
 import re
 import sys
@@ -63,6 +62,7 @@ from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 from tests.programs import ROOT
+from tests.pseudo_terminal import TypedText
 from tests.tui import seed
 
 Asok = Callable[..., Ran]
@@ -280,17 +280,12 @@ def test_the_names_of_switches_are_those_of_the_audit() -> None:
     assert set(SWITCHES) == {PauseQueue.audit_name(), ResumeQueue.audit_name()}
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_the_command_line_asks_and_reports_as_the_catalogue_does(
     bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.add_dead(*(bench.job() for _ in range(3)))
     bench.add_pending(bench.job(queue="high"))
-    monkeypatch.setattr(sys, "stdin", Terminal("purge\n"))
+    monkeypatch.setattr(sys, "stdin", TypedText("purge\n"))
     purged = asok("dlq", "purge", "--all")
     scope, result = Scope(Location.DEAD), CommandResult("purge", 3)
     assert purged.err.splitlines()[0] == question(PurgeDead(), scope, 3)

@@ -67,7 +67,7 @@ class Rounds:
         self._connection.disconnect()
 
 
-class Stage:
+class PoisonStage:
     """What is attacked: a worker runs a job, and an application waits for that."""
 
     def __init__(self, desk: Desk, run_worker: RunWorker, run: Callable[..., Ran]) -> None:

@@ -11,7 +11,7 @@ from asok_core.backends.redis.keys import Keys
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
 from tests.poison.poisons import keep, poisons, restore
-from tests.poison.stage import Stage
+from tests.poison.stage import PoisonStage
 
 CHANNELS = {"wake", "done"}
 NOT_KEYS = {"namespace", "queue_name", "active_parts", "absent"}
@@ -27,8 +27,8 @@ GATES = {"workers"}
 
 
 @pytest.fixture
-def stage(desk: Desk, run_worker: RunWorker, asok: Callable[..., Ran]) -> Iterator[Stage]:
-    made = Stage(desk, run_worker, asok)
+def stage(desk: Desk, run_worker: RunWorker, asok: Callable[..., Ran]) -> Iterator[PoisonStage]:
+    made = PoisonStage(desk, run_worker, asok)
     yield made
     made.close()
 
@@ -36,7 +36,7 @@ def stage(desk: Desk, run_worker: RunWorker, asok: Callable[..., Ran]) -> Iterat
 @pytest.mark.timeout(400)
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
 @pytest.mark.parametrize("name", ALL)
-def test_everything_continues_whatever_a_key_holds(name: str, stage: Stage) -> None:
+def test_everything_continues_whatever_a_key_holds(name: str, stage: PoisonStage) -> None:
     client = stage.desk.client
     for poison in poisons(name, stage.target):
         kept = keep(client)

@@ -14,13 +14,9 @@ from asok_console.presentation.tables import (
     table,
     terminal_width,
 )
+from tests.pseudo_terminal import TypedText
 
 COLUMNS = (TextColumn("NAME", shrinks=True), TextColumn("N", right=True))
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def test_numbers_are_right_aligned_below_their_titles() -> None:
@@ -65,10 +61,10 @@ def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str]], width: 
 
 def test_colours_only_if_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert TextStyles(Terminal()).bold("x") == "\x1b[1mx\x1b[0m"
+    assert TextStyles(TypedText()).bold("x") == "\x1b[1mx\x1b[0m"
     assert TextStyles(io.StringIO()).bold("x") == "x"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert TextStyles(Terminal()).dim("x") == "x"
+    assert TextStyles(TypedText()).dim("x") == "x"
 
 
 def test_a_pipe_has_a_default_width(monkeypatch: pytest.MonkeyPatch) -> None:

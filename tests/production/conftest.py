@@ -40,7 +40,7 @@ def root(server: EmbeddedRedis, admin: Callable[[EmbeddedRedis], redis.Redis]) -
 
 
 @dataclass
-class Application:
+class DeployedApplication:
     """An application with a worker, at one URL. ``journal`` shows which of its jobs ran."""
 
     url: str
@@ -140,11 +140,11 @@ class Application:
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Callable[..., Application]:
+def application(tmp_path: Path) -> Callable[..., DeployedApplication]:
     """Make an application for a URL, with more settings by name."""
 
-    def make(url: str, **extra: str) -> Application:
-        return Application(url, tmp_path, extra)
+    def make(url: str, **extra: str) -> DeployedApplication:
+        return DeployedApplication(url, tmp_path, extra)
 
     return make
 

@@ -13,7 +13,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import Refused
 from asok_core.jobs.job import Job, new_id
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.programs import wait_until
 from tests.servers import tcp_url
 from tests.users import DOCUMENTED, PASSWORD
@@ -40,7 +40,7 @@ def secretive(text: str) -> bool:
 
 
 def test_the_documented_users_can_do_their_work(
-    application: Callable[..., Application], user_url: Callable[..., str]
+    application: Callable[..., DeployedApplication], user_url: Callable[..., str]
 ) -> None:
     app = application(user_url("application"))
     ids = app.enqueue(30)
@@ -62,7 +62,9 @@ def test_the_documented_users_can_do_their_work(
 
 
 def test_a_viewer_sees_the_same_as_anybody(
-    application: Callable[..., Application], server: EmbeddedRedis, user_url: Callable[..., str]
+    application: Callable[..., DeployedApplication],
+    server: EmbeddedRedis,
+    user_url: Callable[..., str],
 ) -> None:
     app = application(tcp_url(server))
     app.enqueue(7)
@@ -76,7 +78,7 @@ def test_a_viewer_sees_the_same_as_anybody(
 
 
 def test_a_viewer_is_plainly_informed_that_it_may_not_enqueue(
-    application: Callable[..., Application], user_url: Callable[..., str]
+    application: Callable[..., DeployedApplication], user_url: Callable[..., str]
 ) -> None:
     producer = RedisProducer(application(user_url("viewer", "+eval", "+evalsha")).settings)
     try:
@@ -87,7 +89,9 @@ def test_a_viewer_is_plainly_informed_that_it_may_not_enqueue(
 
 
 def test_a_worker_that_may_not_write_says_so_once_and_waits(
-    application: Callable[..., Application], server: EmbeddedRedis, user_url: Callable[..., str]
+    application: Callable[..., DeployedApplication],
+    server: EmbeddedRedis,
+    user_url: Callable[..., str],
 ) -> None:
     app = application(tcp_url(server))
     app.enqueue(3)
@@ -101,7 +105,7 @@ def test_a_worker_that_may_not_write_says_so_once_and_waits(
 
 
 def test_without_channels_everything_works_a_little_later(
-    application: Callable[..., Application], user_url: Callable[..., str]
+    application: Callable[..., DeployedApplication], user_url: Callable[..., str]
 ) -> None:
     app = application(user_url("worker", "resetchannels"))
     app.enqueue(5)
@@ -115,7 +119,7 @@ def test_without_channels_everything_works_a_little_later(
 
 
 def test_without_client_and_info_everything_works(
-    application: Callable[..., Application], user_url: Callable[..., str]
+    application: Callable[..., DeployedApplication], user_url: Callable[..., str]
 ) -> None:
     app = application(user_url("worker", "-client", "-info"))
     ids = app.enqueue(5)
@@ -131,7 +135,7 @@ def test_without_client_and_info_everything_works(
 
 @pytest.mark.parametrize("form", ["redis://:{0}@127.0.0.1:{1}/0", "unix://:{0}@{2}"])
 def test_a_password_alone(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     binary: Path,
     form: str,
@@ -146,7 +150,7 @@ def test_a_password_alone(
 
 @pytest.mark.parametrize("userinfo", ["", ":wr0ng@", "no-such-user:wr0ng@"])
 def test_a_wrong_password_is_one_line(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     binary: Path,
     userinfo: str,
@@ -162,7 +166,7 @@ def test_a_wrong_password_is_one_line(
 
 
 def test_a_unix_socket_and_a_database(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     server: EmbeddedRedis,
     admin: Callable[[EmbeddedRedis], redis.Redis],
 ) -> None:

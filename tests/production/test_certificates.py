@@ -11,7 +11,7 @@ import redis
 import trustme
 
 from asok_console.demo.embedded import EmbeddedRedis
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.production.test_tls import Papers, Terminator
 from tests.programs import wait_until
 
@@ -43,7 +43,7 @@ class Renewable(Terminator):
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_certificate_expires_while_a_worker_is_connected(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     tmp_path: Path,
 ) -> None:

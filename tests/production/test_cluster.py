@@ -16,7 +16,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import AsokError
 from asok_core.jobs.job import Job, new_id
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.programs import wait_until
 
 SLOTS = 16384
@@ -90,7 +90,9 @@ def cluster(embedded_redis: Callable[..., EmbeddedRedis], binary: Path) -> Itera
     made.close()
 
 
-def test_a_cluster_runs_jobs(application: Callable[..., Application], cluster: Cluster) -> None:
+def test_a_cluster_runs_jobs(
+    application: Callable[..., DeployedApplication], cluster: Cluster
+) -> None:
     app = application(cluster.url, ASOK_NAMESPACE="{asok}")
     app.run_all()
     assert app.asok("worker", "status").returncode == 0
@@ -99,7 +101,7 @@ def test_a_cluster_runs_jobs(application: Callable[..., Application], cluster: C
 
 
 def test_a_namespace_without_braces_is_refused(
-    application: Callable[..., Application], cluster: Cluster
+    application: Callable[..., DeployedApplication], cluster: Cluster
 ) -> None:
     status = application(cluster.url).asok("worker", "status")
     assert status.returncode == 2
@@ -109,7 +111,7 @@ def test_a_namespace_without_braces_is_refused(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_nothing_is_lost_while_the_slot_moves(
-    application: Callable[..., Application], cluster: Cluster
+    application: Callable[..., DeployedApplication], cluster: Cluster
 ) -> None:
     app = application(cluster.url, ASOK_NAMESPACE="{asok}", ASOK_WORKER_LEASE="3s")
     app.enqueue(300)
@@ -131,7 +133,7 @@ def test_nothing_is_lost_while_the_slot_moves(
     app.assert_completed(app.ids)
 
 
-def enqueue_if_possible(app: Application) -> None:
+def enqueue_if_possible(app: DeployedApplication) -> None:
     """Enqueue one more job, which a producer may be refused while the slot is on its way."""
     job = Job(new_id(), "chores", "quick", args=(len(app.ids),))
     producer = RedisProducer(app.settings)

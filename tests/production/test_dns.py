@@ -10,14 +10,14 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from tests.production.conftest import APP, Application
+from tests.production.conftest import APP, DeployedApplication
 from tests.programs import environment, wait_until
 from tests.servers import tcp_url
 
 RESOLVER = Path(__file__).parent / "resolver"
 
 
-class Named(Application):
+class Named(DeployedApplication):
     """Its programs find Redis by a name."""
 
     @property
@@ -50,7 +50,7 @@ def test_a_name_that_moves_to_the_new_master(
     )
     app = Named(f"redis://redis.test:{old.port}/0", tmp_path)
     app.resolve_to("127.0.0.1")
-    by_address = Application(tcp_url(old), tmp_path)
+    by_address = DeployedApplication(tcp_url(old), tmp_path)
     with redis.Redis.from_url(old.url) as first, redis.Redis.from_url(new.url) as second:
         wait_until(lambda: second.info("replication")["master_link_status"] == "up", "a replica")
         ids = by_address.enqueue(200)

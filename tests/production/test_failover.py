@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.production.sentinels import PASSWORD, WATCHER, Trio
 from tests.programs import wait_until
 from tests.servers import tcp_url
@@ -22,7 +22,7 @@ from tests.worker.test_events import all_sent_another, lease_ends
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_nothing_is_lost_when_the_master_dies(
-    application: Callable[..., Application], trio: Trio
+    application: Callable[..., DeployedApplication], trio: Trio
 ) -> None:
     app = application(trio.url)
     ids = app.enqueue(300)
@@ -50,7 +50,7 @@ def test_nothing_is_lost_when_the_master_dies(
 
 
 def test_a_worker_notices_that_its_master_became_a_replica(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     binary: Path,
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_worker_notices_that_its_master_became_a_replica(
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("planned", [False, True])
 def test_the_promotion_of_a_replica_is_one_event_and_no_restart(
-    application: Callable[..., Application], trio: Trio, planned: bool
+    application: Callable[..., DeployedApplication], trio: Trio, planned: bool
 ) -> None:
     app = application(trio.url)
     with (

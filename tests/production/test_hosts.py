@@ -32,7 +32,7 @@ def ip(*words: str) -> None:
     subprocess.run(("ip", *words), check=True, capture_output=True, text=True, timeout=30)
 
 
-class Host:
+class NetworkHost:
     """A network namespace. ``gateway`` is the address at which it reaches this machine."""
 
     def __init__(self, number: int) -> None:
@@ -66,12 +66,12 @@ class Host:
 
 
 @pytest.fixture
-def hosts() -> Iterator[list[Host]]:
+def hosts() -> Iterator[list[NetworkHost]]:
     with ExitStack() as stack:
         made = []
         try:
             for number in (0, 1):
-                made.append(Host(number))
+                made.append(NetworkHost(number))
                 stack.callback(made[-1].close)
         except (OSError, subprocess.CalledProcessError) as error:
             why = getattr(error, "stderr", None) or error
@@ -82,7 +82,7 @@ def hosts() -> Iterator[list[Host]]:
 class Remote:
     """A worker on a host."""
 
-    def __init__(self, host: Host, port: int, folder: Path) -> None:
+    def __init__(self, host: NetworkHost, port: int, folder: Path) -> None:
         self._family, self._log = uuid.uuid4().hex, folder / f"{host.name}.log"
         variables = {
             "ASOK_QUEUE_BACKEND": "redis",
@@ -113,7 +113,7 @@ class Remote:
 
 
 @pytest.fixture
-def server(embedded_redis: Callable[..., EmbeddedRedis], hosts: list[Host]) -> EmbeddedRedis:
+def server(embedded_redis: Callable[..., EmbeddedRedis], hosts: list[NetworkHost]) -> EmbeddedRedis:
     addresses = ("127.0.0.1", *(host.gateway for host in hosts))
     return embedded_redis("--bind", *addresses, "--protected-mode", "no", port=0)
 
@@ -121,7 +121,7 @@ def server(embedded_redis: Callable[..., EmbeddedRedis], hosts: list[Host]) -> E
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_host_that_is_cut_off_and_one_that_dies(
-    hosts: list[Host], server: EmbeddedRedis, tmp_path: Path
+    hosts: list[NetworkHost], server: EmbeddedRedis, tmp_path: Path
 ) -> None:
     settings = Settings.load(
         {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": server.url, "SECRET_KEY": SECRET_KEY}

@@ -15,7 +15,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import Refused
 from asok_core.jobs.job import Job, new_id
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.production.sentinels import Trio
 from tests.programs import wait_until
 from tests.servers import tcp_url
@@ -33,7 +33,7 @@ def suspended(server: EmbeddedRedis) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def jobs_of(app: Application, count: int) -> list[Job]:
+def jobs_of(app: DeployedApplication, count: int) -> list[Job]:
     first = len(app.ids)
     return [Job(new_id(), "chores", "steady", args=(first + each,)) for each in range(count)]
 
@@ -41,7 +41,7 @@ def jobs_of(app: Application, count: int) -> list[Job]:
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_failover_loses_what_no_replica_had_and_nothing_else(
-    application: Callable[..., Application], trio: Trio
+    application: Callable[..., DeployedApplication], trio: Trio
 ) -> None:
     app = application(trio.url)
     kept = app.enqueue(40)
@@ -78,7 +78,7 @@ def test_a_failover_loses_what_no_replica_had_and_nothing_else(
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_with_min_replicas_nothing_is_acknowledged_while_no_replica_has_it(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     binary: Path,
 ) -> None:

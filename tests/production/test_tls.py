@@ -24,7 +24,7 @@ from asok_core.backends.redis.transport import ReplyTooLarge
 from asok_core.errors import Unreachable
 from tests.concurrently import wait_for_end
 from tests.fixtures.servers import servers
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.production.test_cluster import bus_port
 from tests.programs import wait_until
 
@@ -141,7 +141,7 @@ def tls_port(
 
 
 def test_jobs_by_tls(
-    application: Callable[..., Application], tls_port: int, papers: Papers
+    application: Callable[..., DeployedApplication], tls_port: int, papers: Papers
 ) -> None:
     app = application(f"rediss://:{PASSWORD}@127.0.0.1:{tls_port}/0?ssl_ca_certs={papers.ca}")
     app.run_all()
@@ -173,7 +173,7 @@ def test_a_reply_that_is_too_large_is_not_read(tls_port: int, papers: Papers) ->
 
 @pytest.mark.parametrize("authority", ["another", "the system's"])
 def test_a_server_without_a_trusted_certificate_is_one_line(
-    application: Callable[..., Application], tls_port: int, tmp_path: Path, authority: str
+    application: Callable[..., DeployedApplication], tls_port: int, tmp_path: Path, authority: str
 ) -> None:
     option = ""
     if authority == "another":
@@ -188,7 +188,7 @@ def test_a_server_without_a_trusted_certificate_is_one_line(
 
 
 def test_a_ca_file_that_is_not_there_is_one_line(
-    application: Callable[..., Application], tls_port: int
+    application: Callable[..., DeployedApplication], tls_port: int
 ) -> None:
     app = application(f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs=/nowhere/ca.pem")
     status = app.asok("worker", "status")
@@ -198,7 +198,7 @@ def test_a_ca_file_that_is_not_there_is_one_line(
 
 
 def test_a_server_without_tls_is_one_line(
-    application: Callable[..., Application], embedded_redis: Callable[..., EmbeddedRedis]
+    application: Callable[..., DeployedApplication], embedded_redis: Callable[..., EmbeddedRedis]
 ) -> None:
     server = embedded_redis(port=0)
     status = application(f"rediss://127.0.0.1:{server.port}/0").asok("worker", "status")
@@ -210,7 +210,7 @@ if CAPABLE:
     # A sentinel reports the port that it watches itself, so no terminator can provide TLS here.
 
     def test_sentinel_and_master_by_tls(
-        application: Callable[..., Application],
+        application: Callable[..., DeployedApplication],
         embedded_redis: Callable[..., EmbeddedRedis],
         papers: Papers,
         tmp_path: Path,

@@ -16,7 +16,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.transport import _let_the_kernel_time
 from asok_core.errors import Unreachable
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.programs import wait_until
 
 PASSWORD = "hush-hush"
@@ -45,7 +45,7 @@ def web_port() -> Iterator[int]:
         server.shutdown()
 
 
-def assert_one_line(application: Application) -> str:
+def assert_one_line(application: DeployedApplication) -> str:
     """The status is one line on standard error and exit code 3; that line."""
     status = application.asok("worker", "status")
     assert status.returncode == 3, status.stderr
@@ -66,7 +66,7 @@ def assert_one_line(application: Application) -> str:
     ],
 )
 def test_a_status_without_redis_is_one_line(
-    application: Callable[..., Application], closed_port: int, form: str
+    application: Callable[..., DeployedApplication], closed_port: int, form: str
 ) -> None:
     url = form.format(password=PASSWORD, port=closed_port)
     line = assert_one_line(application(url, ASOK_NAMESPACE="{asok}"))
@@ -75,7 +75,7 @@ def test_a_status_without_redis_is_one_line(
 
 
 def test_what_is_not_a_redis_is_named(
-    application: Callable[..., Application], web_port: int
+    application: Callable[..., DeployedApplication], web_port: int
 ) -> None:
     line = assert_one_line(application(f"redis://:{PASSWORD}@127.0.0.1:{web_port}/0"))
     assert f"redis://:***@127.0.0.1:{web_port}/0" in line
@@ -83,7 +83,7 @@ def test_what_is_not_a_redis_is_named(
 
 
 def test_a_worker_waits_for_a_redis_that_comes_later(
-    application: Callable[..., Application], embedded_redis: Callable[..., EmbeddedRedis]
+    application: Callable[..., DeployedApplication], embedded_redis: Callable[..., EmbeddedRedis]
 ) -> None:
     server = embedded_redis("--requirepass", PASSWORD)
     app = application(f"unix://:{PASSWORD}@{server.socket}")
@@ -99,7 +99,7 @@ def test_a_worker_waits_for_a_redis_that_comes_later(
 
 @pytest.mark.parametrize("away", ["killed", "suspended"])
 def test_a_worker_continues_after_an_outage(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     away: str,
 ) -> None:

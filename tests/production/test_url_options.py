@@ -23,7 +23,7 @@ from asok_core.settings.redis_options import OPTIONS, names_for
 from asok_core.settings.redis_url import parse_redis_url
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.production.test_cluster import SLOTS, bus_port
 from tests.production.test_tls import Papers, Terminator
 from tests.programs import ROOT, environment, run_program, wait_until
@@ -205,7 +205,7 @@ def test_a_refused_option_is_one_line_from_every_side(tmp_path: Path, url: str, 
 
 
 def test_certificates_need_not_be_checked(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     embedded_redis: Callable[..., EmbeddedRedis],
     papers: Papers,
 ) -> None:
@@ -215,7 +215,7 @@ def test_certificates_need_not_be_checked(
 
 
 def test_a_database_that_is_not_there_is_one_line(
-    application: Callable[..., Application], embedded_redis: Callable[..., EmbeddedRedis]
+    application: Callable[..., DeployedApplication], embedded_redis: Callable[..., EmbeddedRedis]
 ) -> None:
     status = application(f"{embedded_redis().url}?db=4242").asok("worker", "status")
     assert status.returncode == 3

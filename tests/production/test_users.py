@@ -18,7 +18,7 @@ from asok_core import JobCancelled, JobFailed
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.jobs.calls import make_call
 from tests.conftest import SECRET_KEY
-from tests.production.conftest import Application
+from tests.production.conftest import DeployedApplication
 from tests.programs import FAMILY, PATIENCE, kill_family, wait_until
 from tests.servers import every_server, name_of, tcp_url
 from tests.users import assert_all_allowed, user_url
@@ -38,24 +38,24 @@ def users(root: redis.Redis, server: EmbeddedRedis) -> Callable[[str], str]:
 
 @pytest.fixture
 def app(
-    application: Callable[..., Application],
+    application: Callable[..., DeployedApplication],
     users: Callable[[str], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Application:
+) -> DeployedApplication:
     monkeypatch.setattr(jobs, "FOLDER", tmp_path)
     return application(users("application"), ASOK_TEST_FOLDER=str(tmp_path))
 
 
 @contextmanager
-def backend_of(app: Application) -> Iterator[RedisBackend]:
+def backend_of(app: DeployedApplication) -> Iterator[RedisBackend]:
     backend = RedisBackend(app.settings)
     yield backend
     backend.shutdown(wait=False, timeout=None)
 
 
 def test_applications_and_workers_do_their_whole_work(
-    app: Application, users: Callable[[str], str], root: redis.Redis, tmp_path: Path
+    app: DeployedApplication, users: Callable[[str], str], root: redis.Redis, tmp_path: Path
 ) -> None:
     with backend_of(app) as backend:
         never = backend.enqueue(make_call(jobs.note, "never", _delay=3600))
@@ -89,7 +89,7 @@ def status(backend: RedisBackend, job_id: str) -> str | None:
 
 
 def test_a_worker_recovers_what_a_killed_one_held(
-    app: Application, users: Callable[[str], str], root: redis.Redis, tmp_path: Path
+    app: DeployedApplication, users: Callable[[str], str], root: redis.Redis, tmp_path: Path
 ) -> None:
     with backend_of(app) as backend:
         app.url = users("worker")
@@ -136,7 +136,11 @@ def asok(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_operators_do_their_whole_work(
-    app: Application, users: Callable[[str], str], root: redis.Redis, tmp_path: Path, asok: Asok
+    app: DeployedApplication,
+    users: Callable[[str], str],
+    root: redis.Redis,
+    tmp_path: Path,
+    asok: Asok,
 ) -> None:
     with backend_of(app) as backend:
         fails = [backend.enqueue(make_call(jobs.fail, f"no luck {n}")) for n in range(8)]

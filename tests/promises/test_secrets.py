@@ -19,7 +19,7 @@ from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, Starter
 from tests.programs import family, wait_until
 from tests.servers import tcp_url
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 
 KEY = "k3y-of-the-test-of-secrets-" + "5e7b220d" * 4
 FALLBACK = "f4llb4ck-of-the-test-of-secrets-" + "9c1e44aa" * 4
@@ -151,7 +151,7 @@ def test_no_error_of_a_command_has_a_secret(
 def test_a_console_shows_and_leaves_no_secret(guarded: Desk, tmp_path: Path) -> None:
     recording = tmp_path / "written"
     env = {name: str(value) for name, value in environment_of(guarded).items()}
-    terminal = Terminal(
+    terminal = TmuxTerminal(
         CONSOLE,
         tmp_path,
         (120, 40),

@@ -26,7 +26,7 @@ DOCUMENTS = [README, *sorted(PAGES.glob("*.md"))]
 TYPED = {"sh", "python"}
 
 
-class Reader:
+class ReadmeReader:
     """One who reads the README: a checkout, an environment in it, and a folder for a project."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
@@ -95,15 +95,15 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, redis_url: str) -> Iterator[Reader]:
-    reader = Reader(tmp_path, redis_url)
+def reader(tmp_path: Path, redis_url: str) -> Iterator[ReadmeReader]:
+    reader = ReadmeReader(tmp_path, redis_url)
     yield reader
     reader.leave()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-def test_every_block_works_as_shown(reader: Reader) -> None:
+def test_every_block_works_as_shown(reader: ReadmeReader) -> None:
     for document in DOCUMENTS:
         printed: str | None = None
         for block in typed_blocks(document):

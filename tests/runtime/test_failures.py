@@ -116,7 +116,7 @@ def test_a_text_with_lone_surrogates_can_be_stored() -> None:
     assert found == Failure.of_line(r"TaskNotFound: a \udcff.csv")
 
 
-class Exits:
+class ExitingObject:
     """An object whose methods all end the thread."""
 
     @property  # type: ignore[misc]
@@ -146,7 +146,7 @@ class Noted(Exception):
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError(Exits()), Noted(ExitingNotes(["x"])), OfExitingMeta("x")],
+    [ValueError(ExitingObject()), Noted(ExitingNotes(["x"])), OfExitingMeta("x")],
     ids=["argument", "notes", "metaclass"],
 )
 def test_whether_an_exception_is_harmless_is_determined_without_its_code(

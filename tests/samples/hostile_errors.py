@@ -23,7 +23,7 @@ class Raises(Exception):
     __repr__ = __str__
 
 
-class Exits(Exception):
+class ExitsWhenRead(Exception):
     __str__ = __repr__ = __reduce__ = _leave
 
 
@@ -84,12 +84,12 @@ class NotText(Exception):
 
 class Annotated(Exception):
     def __init__(self) -> None:
-        self.__notes__ = [Raises(), Exits()]  # type: ignore[list-item]
+        self.__notes__ = [Raises(), ExitsWhenRead()]  # type: ignore[list-item]
 
 
 KINDS: dict[str, type[Exception]] = {
     "Raises": Raises,
-    "Exits": Exits,
+    "Exits": ExitsWhenRead,
     "Huge": Huge,
     "Recurses": Recurses,
     "OfNoClass": OfNoClass,

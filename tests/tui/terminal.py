@@ -16,7 +16,7 @@ PATIENCE = 40.0
 CONSOLE = f"{shlex.quote(sys.executable)} -m asok_console console"
 
 
-class Terminal:
+class TmuxTerminal:
     """A tmux server of its own that runs one command in a window of a given size.
 
     With ``recording`` every byte that the command writes is kept in that file.

@@ -18,7 +18,7 @@ SECRET = "hunter2-of-a-frame"
 TEXTUAL = f"Textual {version('textual')}"
 
 
-class Broken(Widget):
+class BrokenWidget(Widget):
     """A widget that fails where it handles a message, with a secret in a local variable."""
 
     def on_mount(self) -> None:
@@ -33,7 +33,7 @@ async def fail_in(open_console: Open, capfd: pytest.CaptureFixture[str]) -> Cons
     async def run() -> None:
         async with open_console() as hand:
             opened.append(hand.app)
-            hand.app.screen.mount(Broken())
+            hand.app.screen.mount(BrokenWidget())
             await asyncio.to_thread(wait_until, lambda: not hand.app.is_running, "the end")
 
     with pytest.raises(ZeroDivisionError):

@@ -21,7 +21,7 @@ from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed
 from tests.tui.seed import KEYS
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 
 NOW = 1_772_333_820.0
 
@@ -146,8 +146,8 @@ async def test_a_new_user_is_pointed_to_the_help_once(
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Terminal]:
-    terminal = Terminal(f"{CONSOLE} --demo", tmp_path, (100, 30), {"HOME": str(tmp_path)},
+def demo(tmp_path: Path) -> Iterator[TmuxTerminal]:
+    terminal = TmuxTerminal(f"{CONSOLE} --demo", tmp_path, (100, 30), {"HOME": str(tmp_path)},
                         recording=tmp_path / "recording")  # fmt: skip
     yield terminal
     terminal.close()
@@ -155,7 +155,7 @@ def demo(tmp_path: Path) -> Iterator[Terminal]:
 
 @pytest.mark.tmux
 def test_the_demo_says_that_it_starts_before_it_takes_the_screen(
-    demo: Terminal, tmp_path: Path
+    demo: TmuxTerminal, tmp_path: Path
 ) -> None:
     demo.sees("DEMO", "New here? All keys")
     said = (tmp_path / "recording").read_bytes()

@@ -117,7 +117,7 @@ async def test_a_refresh_reads_few_large_jobs_beside_those_on_the_screen(
     die(redis_client, 200)
     windows: list[int] = []
 
-    class Counting:
+    class CountingReader:
         def __init__(self, reader: Reader) -> None:
             self._reader = reader
 
@@ -128,7 +128,7 @@ async def test_a_refresh_reads_few_large_jobs_beside_those_on_the_screen(
         def __getattr__(self, name: str) -> Any:
             return getattr(self._reader, name)
 
-    async with open_console(view="dead", reading=Counting) as hand:
+    async with open_console(view="dead", reading=CountingReader) as hand:
         await hand.sees("1 of 200")
         await hand.press("pagedown", "pagedown", "pagedown", "pagedown")
         await settled(hand)

@@ -15,7 +15,7 @@ from tests.fixtures.console import Open, settled
 from tests.tui import seed
 
 
-class Counting:
+class WindowCounter:
     """A reader that counts the windows of pending jobs that it was asked for."""
 
     def __init__(self, reader: Reader) -> None:
@@ -30,7 +30,7 @@ class Counting:
         return getattr(self._reader, name)
 
 
-class Broken(Counting):
+class BrokenReader(WindowCounter):
     """A reader that fails to read pending jobs while ``fails`` is set."""
 
     fails = False
@@ -58,10 +58,10 @@ async def test_what_is_seen_is_read_before_what_may_be_seen_next(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "default", 1000, first=1, age=60)
-    readers: list[Counting] = []
+    readers: list[WindowCounter] = []
 
-    def counting(reader: Reader) -> Counting:
-        readers.append(Counting(reader))
+    def counting(reader: Reader) -> WindowCounter:
+        readers.append(WindowCounter(reader))
         return readers[0]
 
     async with open_console(view="pending", interval=60.0, reading=counting) as hand:
@@ -80,10 +80,10 @@ async def test_a_very_tall_screen_is_read_once_and_then_left_alone(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "default", 2000, first=1, age=60)
-    readers: list[Counting] = []
+    readers: list[WindowCounter] = []
 
-    def counting(reader: Reader) -> Counting:
-        readers.append(Counting(reader))
+    def counting(reader: Reader) -> WindowCounter:
+        readers.append(WindowCounter(reader))
         return readers[0]
 
     async with open_console(
@@ -171,10 +171,10 @@ async def test_a_page_that_cannot_be_read_does_not_hold_the_snapshot_back(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     seed.pending(redis_client, "default", 10, first=1, age=60)
-    broken: list[Broken] = []
+    broken: list[BrokenReader] = []
 
-    def breaking(reader: Reader) -> Broken:
-        broken.append(Broken(reader))
+    def breaking(reader: Reader) -> BrokenReader:
+        broken.append(BrokenReader(reader))
         return broken[0]
 
     async with open_console(view="pending", size=(120, 40), reading=breaking) as hand:

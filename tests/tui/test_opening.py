@@ -11,7 +11,7 @@ from asok_core.backends.roles import Reader
 from tests.fixtures.console import Hand, Open
 
 
-class Gate:
+class GatedReader:
     """A reader that reads no page of a list while it is shut."""
 
     def __init__(self, reader: Reader) -> None:
@@ -28,12 +28,12 @@ class Gate:
 
 
 @asynccontextmanager
-async def behind_a_gate(open_dead: Open) -> AsyncIterator[tuple[Hand, Gate]]:
+async def behind_a_gate(open_dead: Open) -> AsyncIterator[tuple[Hand, GatedReader]]:
     """The console on 3,000 dead jobs, with a gate that is open."""
-    gates: list[Gate] = []
+    gates: list[GatedReader] = []
 
-    def gated(reader: Reader) -> Gate:
-        gates.append(Gate(reader))
+    def gated(reader: Reader) -> GatedReader:
+        gates.append(GatedReader(reader))
         return gates[0]
 
     async with open_dead(3000, reading=gated, interval=60.0) as hand:

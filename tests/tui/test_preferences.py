@@ -15,7 +15,7 @@ from asok_console.tui.data.preferences import Preferences, recall, remember, sta
 from tests.conftest import SECRET_KEY
 from tests.fixtures.console import OpenTerminal
 from tests.tui import seed
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def environment(redis_url: str, tmp_path: Path) -> dict[str, str]:
 @pytest.mark.tmux
 def test_suspended_to_the_shell_and_back(environment: dict[str, str], tmp_path: Path) -> None:
     with closing(
-        Terminal("bash --norc --noprofile -i", tmp_path, (100, 30), environment)
+        TmuxTerminal("bash --norc --noprofile -i", tmp_path, (100, 30), environment)
     ) as terminal:
         terminal.sees("bash")
         terminal.type(f"{CONSOLE}\n")
@@ -120,7 +120,7 @@ def test_without_colour_every_meaning_is_still_there(
 ) -> None:
     seed.shop(redis_client)
     env = environment | {"NO_COLOR": "1"}
-    with closing(Terminal(CONSOLE, tmp_path, (120, 36), env)) as terminal:
+    with closing(TmuxTerminal(CONSOLE, tmp_path, (120, 36), env)) as terminal:
         terminal.sees("● live", "❙❙ paused", "✗ no worker", "⚠ no worker claims jobs of reports")
         drawn = terminal.tmux("capture-pane", "-p", "-e")
         colours = re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", drawn)

@@ -19,7 +19,7 @@ from tests.programs import wait_until
 from tests.servers import tcp_url
 from tests.tui import seed
 from tests.tui.seed import KEYS
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 from tests.tui.test_safety import ids
 
 pytestmark = pytest.mark.tmux
@@ -133,7 +133,7 @@ def test_a_password_is_never_shown(
     server = embedded_redis("--requirepass", "hunter2secret", port=0)
     url = tcp_url(server).replace("redis://", "redis://:hunter2secret@")
     recording = tmp_path / "written"
-    terminal = Terminal(
+    terminal = TmuxTerminal(
         f"{CONSOLE} --url {url}",
         tmp_path,
         (120, 30),

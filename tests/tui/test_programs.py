@@ -17,12 +17,12 @@ import redis
 from tests.fixtures.console import OpenTerminal, variables_of
 from tests.programs import wait_until
 from tests.tui.seed import KEYS
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 from tests.tui.test_job_page import dead_job, die
 
 pytestmark = pytest.mark.tmux
 
-Page = Callable[..., Terminal]
+Page = Callable[..., TmuxTerminal]
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def page(redis_client: redis.Redis, open_terminal: OpenTerminal, tmp_path: Path)
     die(redis_client, dead_job(1, "Grüße 日本", 4711))
     (tmp_path / "tmp").mkdir()
 
-    def opened(words: str = "", recording: Path | None = None, **variables: str | None) -> Terminal:
+    def opened(
+        words: str = "", recording: Path | None = None, **variables: str | None
+    ) -> TmuxTerminal:
         settings = {"TMPDIR": str(tmp_path / "tmp"), "EDITOR": "", "VISUAL": "", "PAGER": ""}
         given = {name: value for name, value in (settings | variables).items() if value is not None}
         terminal = open_terminal(words, size=(100, 40), recording=recording, **given)
@@ -58,7 +60,7 @@ def script(tmp_path: Path, name: str, text: str) -> str:
     return str(path)
 
 
-def warned(terminal: Terminal, *parts: str) -> str:
+def warned(terminal: TmuxTerminal, *parts: str) -> str:
     """Wait until all parts are in the notification; returns its text."""
     text = ""
 
@@ -331,7 +333,7 @@ def test_ctrl_z_in_the_editor_leads_to_the_shell_and_fg_back_to_the_editor(
     die(redis_client, dead_job(1, 4711))
     environment = variables_of(redis_url, tmp_path, VISUAL="vi -u NONE", PS1="shell$ ")
     with closing(
-        Terminal("bash --norc --noprofile -i", tmp_path, (100, 30), environment)
+        TmuxTerminal("bash --norc --noprofile -i", tmp_path, (100, 30), environment)
     ) as terminal:
         terminal.sees("bash")
         terminal.type(f"{CONSOLE} --view dead\n")
@@ -415,7 +417,7 @@ def test_without_variables_less_and_vi_are_used_if_they_are_there(
     (tmp_path / "bin").mkdir()
     # A login shell of tmux sets PATH by itself, so that it is given behind it.
     command = f"env -u PAGER -u EDITOR -u VISUAL PATH={tmp_path}/bin {CONSOLE} --view dead"
-    with closing(Terminal(command, tmp_path, (100, 40), environment)) as terminal:
+    with closing(TmuxTerminal(command, tmp_path, (100, 40), environment)) as terminal:
         terminal.sees("1 of 1", "● live")
         terminal.press("Enter")
         terminal.sees("signed with our key", "─ Traceback ─")

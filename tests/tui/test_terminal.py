@@ -15,13 +15,13 @@ from asok_core.jobs.envelope import dead_entry, seal
 from tests.conftest import SECRET_KEY
 from tests.tui import seed
 from tests.tui.seed import KEYS
-from tests.tui.terminal import CONSOLE, Terminal
+from tests.tui.terminal import CONSOLE, TmuxTerminal
 
 pytestmark = pytest.mark.tmux
 
 
 def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
-    redis_client: redis.Redis, terminal: Terminal
+    redis_client: redis.Redis, terminal: TmuxTerminal
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 5))
     terminal.sees("5 dead")
@@ -47,7 +47,7 @@ def test_by_keys_alone_from_the_queue_that_hurts_to_a_clean_list(
 
 @pytest.mark.parametrize(("signal", "status"), [("TERM", 143), ("HUP", 129)])
 def test_a_signal_ends_it_and_leaves_the_terminal_whole(
-    terminal: Terminal, signal: str, status: int
+    terminal: TmuxTerminal, signal: str, status: int
 ) -> None:
     terminal.sees("0 pending")
     assert terminal.format("#{alternate_on} #{mouse_any_flag}") == "1 1"
@@ -57,7 +57,7 @@ def test_a_signal_ends_it_and_leaves_the_terminal_whole(
 
 
 def test_hostile_text_changes_nothing_of_the_terminal(
-    redis_client: redis.Redis, terminal: Terminal
+    redis_client: redis.Redis, terminal: TmuxTerminal
 ) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\x1b]52;c;ZXZpbA==\x07\x9b31m\u202e[/red][@click=app.quit]x[/]"
     job = seed.job(1, evil[:40], retries=0)
@@ -112,7 +112,7 @@ def test_where_it_cannot_open_it_says_so_in_one_line(
 
 
 def test_a_redis_out_of_reach_is_exit_code_3(tmp_path: Path) -> None:
-    script = Terminal(
+    script = TmuxTerminal(
         f"{CONSOLE} --url redis://127.0.0.1:1",
         tmp_path,
         (100, 24),
@@ -126,7 +126,7 @@ def test_a_redis_out_of_reach_is_exit_code_3(tmp_path: Path) -> None:
 
 
 def test_a_dumb_terminal_is_informed(redis_url: str, tmp_path: Path) -> None:
-    script = Terminal(
+    script = TmuxTerminal(
         f"TERM=dumb {CONSOLE} --url {redis_url}",
         tmp_path,
         (100, 24),
@@ -140,7 +140,7 @@ def test_a_dumb_terminal_is_informed(redis_url: str, tmp_path: Path) -> None:
 
 
 def test_a_terminal_of_another_encoding_is_one_line(redis_url: str, tmp_path: Path) -> None:
-    script = Terminal(
+    script = TmuxTerminal(
         f"PYTHONIOENCODING=latin-1 {CONSOLE} --url {redis_url}",
         tmp_path,
         (120, 24),

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.programs import environment, wait_until
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import TmuxTerminal
 
 
 def test_a_terminal_draws_every_character_as_wide_as_it_is_counted(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_terminal_draws_every_character_as_wide_as_it_is_counted(tmp_path: Pat
         "LC_ALL": "C.UTF-8",
         "HOME": os.environ["HOME"],
     }
-    terminal = Terminal(command, tmp_path, (120, 10), env)
+    terminal = TmuxTerminal(command, tmp_path, (120, 10), env)
     try:
         wait_until(lambda: found.exists() or terminal.status.exists(), "the end of the program")
         assert found.exists(), terminal.screen()

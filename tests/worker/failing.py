@@ -87,7 +87,7 @@ class Hostile:
         raise SystemExit(3)
 
 
-class Odd:
+class OddObject:
     def __str__(self) -> str:
         return "<an odd object>"
 
@@ -98,7 +98,7 @@ def log_extra() -> None:
         "tenant": "ž",
         "basket": {"apples": [1, 2]},
         "level": "a word of the application's",
-        "odd": Odd(),
+        "odd": OddObject(),
         "nan": float("nan"),
         "keys": {(1, 2): 3},
         "hostile": Hostile(),

@@ -17,7 +17,7 @@ from asok_core.clock import iso
 from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
-from tests.server_clock import ServerClock
+from tests.server_clock import MovableClock
 from tests.worker.leased import LEASE, busy, differs, kill_elsewhere, leases, name_of, now
 from tests.worker.test_cancel_by_operator import cancel, running, start
 
@@ -26,12 +26,12 @@ Asok = Callable[..., Ran]
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> ServerClock:
-    return ServerClock(tmp_path)
+def clock(tmp_path: Path) -> MovableClock:
+    return MovableClock(tmp_path)
 
 
 @pytest.fixture
-def server(embedded_redis: Callable[..., EmbeddedRedis], clock: ServerClock) -> EmbeddedRedis:
+def server(embedded_redis: Callable[..., EmbeddedRedis], clock: MovableClock) -> EmbeddedRedis:
     return embedded_redis(binary=clock.binary)
 
 
@@ -46,7 +46,7 @@ def desk(own_desk: Desk) -> Desk:
 
 
 def test_live_workers_take_nothing_from_each_other_when_the_clock_is_set_forward(
-    desk: Desk, run_worker: RunWorker, clock: ServerClock
+    desk: Desk, run_worker: RunWorker, clock: MovableClock
 ) -> None:
     words = ("one", "two", "three")
     workers = {word: busy(desk, run_worker, word, ASOK_WORKER_LEASE=LEASE)[0] for word in words}
@@ -72,7 +72,7 @@ def test_live_workers_take_nothing_from_each_other_when_the_clock_is_set_forward
 
 
 def test_a_dead_worker_keeps_no_hour_of_lease_when_the_clock_is_set_back(
-    desk: Desk, run_worker: RunWorker, clock: ServerClock
+    desk: Desk, run_worker: RunWorker, clock: MovableClock
 ) -> None:
     dead, job = busy(desk, run_worker, "job", ASOK_WORKER_LEASE=LEASE)
     other = run_worker("--queues", "of-job", ASOK_WORKER_LEASE=LEASE)
@@ -86,7 +86,7 @@ def test_a_dead_worker_keeps_no_hour_of_lease_when_the_clock_is_set_back(
 
 
 def test_what_is_not_known_when_the_clock_is_set_back_is_not_stated(
-    desk: Desk, start: RunWorker, clock: ServerClock, asok: Asok
+    desk: Desk, start: RunWorker, clock: MovableClock, asok: Asok
 ) -> None:
     start("--concurrency", "2")
     held, job = desk.hold("held"), running(desk, "ignore", "job")
@@ -121,7 +121,7 @@ def test_what_is_not_known_when_the_clock_is_set_back_is_not_stated(
 
 
 def test_how_long_a_job_ran_is_right_when_the_clock_is_set_back_while_it_runs(
-    desk: Desk, run_worker: RunWorker, clock: ServerClock
+    desk: Desk, run_worker: RunWorker, clock: MovableClock
 ) -> None:
     run_worker("--concurrency", "2")
     held = desk.hold("held")
@@ -141,7 +141,7 @@ def test_how_long_a_job_ran_is_right_when_the_clock_is_set_back_while_it_runs(
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_cancelled_job_is_ended_after_its_wait_although_the_clock_is_set(
-    desk: Desk, start: RunWorker, clock: ServerClock, asok: Asok, hours: int
+    desk: Desk, start: RunWorker, clock: MovableClock, asok: Asok, hours: int
 ) -> None:
     worker = start()
     job = running(desk, "ignore", "job")

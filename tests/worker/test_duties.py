@@ -44,7 +44,7 @@ class Apart(Counted):
     has_own_connection = True
 
 
-class Plan:
+class DutyPlan:
     """A schedule of a heartbeat and some other duties."""
 
     def __init__(self, *others: Duty, heartbeat: Duty | None = None) -> None:
@@ -78,7 +78,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 def test_each_is_done_at_once_and_then_once_in_its_interval() -> None:
     duty = Counted(interval=60.0)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     for _ in range(3):
         plan.schedule.run_due()
     assert duty.runs == 1
@@ -88,7 +88,7 @@ def test_each_is_done_at_once_and_then_once_in_its_interval() -> None:
 
 def test_one_that_is_hastened_is_done_sooner_and_never_later() -> None:
     duty = Counted(interval=60.0)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run_due()
     duty.hasten(3600)
     assert duty.due_in <= 60
@@ -99,7 +99,7 @@ def test_one_that_is_hastened_is_done_sooner_and_never_later() -> None:
 
 def test_one_may_say_when_it_is_due_again() -> None:
     duty = Counted(lambda: 20.0, lambda: 0.0)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run(duty)
     assert 10 < duty.due_in <= 20
     plan.schedule.run(duty)
@@ -109,21 +109,21 @@ def test_one_may_say_when_it_is_due_again() -> None:
 def test_what_hastens_a_duty_while_it_runs_is_not_lost() -> None:
     duty = Counted()
     duty.steps = [duty.hasten]
-    Plan(duty).schedule.run(duty)
+    DutyPlan(duty).schedule.run(duty)
     assert duty.due_in <= 0
 
 
 @pytest.mark.parametrize("error", [AWAY, Refused("not allowed"), ValueError("a fault of ours")])
 def test_after_an_error_it_is_due_after_its_backoff(error: Exception) -> None:
     duty = Counted(error, interval=60.0, backoff=30.0)
-    assert not Plan(duty).schedule.run(duty)
+    assert not DutyPlan(duty).schedule.run(duty)
     assert 20 < duty.due_in <= 30
     assert duty.last_error is error
 
 
 def test_one_without_an_interval_waits_until_it_is_hastened() -> None:
     duty = Counted(AWAY, interval=math.inf, backoff=30.0)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run(duty)
     assert 20 < duty.due_in <= 30, "it is tried again after an error"
     plan.schedule.run(duty)
@@ -133,13 +133,13 @@ def test_one_without_an_interval_waits_until_it_is_hastened() -> None:
 @pytest.mark.parametrize("error", [AWAY, Refused("not allowed"), ValueError("a fault of ours")])
 def test_an_error_costs_no_other_duty_its_turn(error: Exception) -> None:
     first, second = Counted(error), Counted()
-    Plan(first, second).schedule.run_due()
+    DutyPlan(first, second).schedule.run_due()
     assert (first.runs, second.runs) == (1, 1)
 
 
 def test_what_an_outage_kept_from_being_done_is_due_when_it_is_over() -> None:
     missed, done = Counted(AWAY, interval=600.0, backoff=600.0), Counted()
-    plan = Plan(missed, done)
+    plan = DutyPlan(missed, done)
     plan.schedule.run_due()
     away = [plan.outage.active]
     plan.schedule.run(plan.heartbeat)
@@ -152,7 +152,7 @@ def test_what_an_outage_kept_from_being_done_is_due_when_it_is_over() -> None:
 
 def test_in_an_outage_the_heartbeat_is_sent_again_soon() -> None:
     duty = Counted()
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run_due()
     duty.steps = [AWAY]
     plan.schedule.run(duty)
@@ -161,7 +161,7 @@ def test_in_an_outage_the_heartbeat_is_sent_again_soon() -> None:
 
 def test_an_outage_is_logged_once_with_its_end(log: pytest.LogCaptureFixture) -> None:
     duty = Counted(*[AWAY] * 3)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     for _ in range(3):
         plan.schedule.run(duty)
     plan.schedule.run(plan.heartbeat)
@@ -172,7 +172,7 @@ def test_an_outage_is_logged_once_with_its_end(log: pytest.LogCaptureFixture) ->
 
 def test_only_the_heartbeat_ends_an_outage() -> None:
     duty = Counted(AWAY)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run(duty)
     plan.schedule.run(duty)
     assert plan.outage.active
@@ -180,7 +180,7 @@ def test_only_the_heartbeat_ends_an_outage() -> None:
 
 def test_one_with_a_connection_of_its_own_causes_no_outage(log: pytest.LogCaptureFixture) -> None:
     duty = Apart(AWAY, AWAY)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run(duty)
     plan.schedule.run(duty)
     assert not plan.outage.active
@@ -189,7 +189,7 @@ def test_one_with_a_connection_of_its_own_causes_no_outage(log: pytest.LogCaptur
 
 def test_a_refusal_is_logged_once_until_none_is_left(log: pytest.LogCaptureFixture) -> None:
     first, second = Counted(*[Refused("no")] * 2), Counted(*[Refused("nor that")] * 2)
-    plan = Plan(first, second)
+    plan = DutyPlan(first, second)
     for _ in range(2):
         plan.schedule.run(first)
         plan.schedule.run(second)
@@ -207,7 +207,7 @@ def test_in_an_outage_a_refusal_counts_only_of_the_heartbeat(
 ) -> None:
     heartbeat = Counted(AWAY, Refused("no"), interval=5.0, backoff=1.0)
     duty = Counted(Refused("no"))
-    plan = Plan(duty, heartbeat=heartbeat)
+    plan = DutyPlan(duty, heartbeat=heartbeat)
     plan.schedule.run(heartbeat)
     plan.schedule.run(duty)
     away = [plan.outage.active]
@@ -220,7 +220,7 @@ def test_a_fault_of_ours_is_logged_once_and_its_connection_closed(
     log: pytest.LogCaptureFixture,
 ) -> None:
     duty = Counted(*[ValueError("this was not foreseen")] * 2)
-    plan = Plan(duty)
+    plan = DutyPlan(duty)
     plan.schedule.run(duty)
     plan.schedule.run(duty)
     plan.schedule.run(duty)
@@ -232,7 +232,7 @@ def test_a_fault_of_ours_is_logged_once_and_its_connection_closed(
 
 
 def test_a_heartbeat_is_sent_in_the_middle_of_a_long_duty() -> None:
-    plan = Plan()
+    plan = DutyPlan()
     plan.heartbeat.next_due = math.inf
     duty = Counted()
 

@@ -16,7 +16,7 @@ from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
 
 
-class Line:
+class CuttableLine:
     """A worker's own way to Redis, which a test can cut while the server stays."""
 
     def __init__(self, server: EmbeddedRedis, client: redis.Redis) -> None:
@@ -126,7 +126,7 @@ def test_a_process_that_dies_while_redis_is_away_is_replaced_without_haste(
 def test_an_order_that_is_given_while_a_worker_is_cut_off_reaches_it(
     desk: Desk, server: EmbeddedRedis, run_worker: RunWorker
 ) -> None:
-    line = Line(server, desk.client)
+    line = CuttableLine(server, desk.client)
     worker = run_worker(ASOK_REDIS_URL=line.url, ASOK_WORKER_LEASE="2s")
     desk.idle()
     (name,) = names(desk)

@@ -44,7 +44,7 @@ ID = UUID("12345678-1234-4234-8234-123456789abc")
 ORDER = values.Order(
     7,
     NOW,
-    [values.Line(ID, Decimal("1.50")), values.Line(ID, Decimal("1E+3"), 2)],
+    [values.OrderLine(ID, Decimal("1.50")), values.OrderLine(ID, Decimal("1E+3"), 2)],
     values.Colour.GREEN,
     {"b": (1, 2), "a": ()},
 )
@@ -90,7 +90,7 @@ TYPED: tuple[tuple[Callable[..., Any], Any], ...] = (
     (values.data, b"\x00\xff"),
     (values.path, Path("a/b")),
     (values.colour, values.Colour.RED),
-    (values.size, values.Size.LARGE),
+    (values.size, values.ShirtSize.LARGE),
     (values.pair, (1, "a")),
     (values.numbers, {1, 2}),
     (values.numbers, set()),
@@ -198,7 +198,7 @@ def test_a_typed_argument_arrives_after_a_retry_and_a_requeue(
     operator.close()
 
 
-class Text(str):
+class TextSubclass(str):
     __slots__ = ()
 
 
@@ -236,11 +236,11 @@ REFUSED: tuple[tuple[Callable[..., Any], Any, str], ...] = (
     (values.plain, [{"a": {1}}], "'value': [0].a is a set"),
     (
         values.plain,
-        Text("x"),
-        "'value' is a Text and would arrive as a plain str; pass a plain str",
+        TextSubclass("x"),
+        "'value' is a TextSubclass and would arrive as a plain str; pass a plain str",
     ),
     (values.unannotated, Kind.A, "'value' is a Kind and would arrive as a plain str; annotate"),
-    (values.plain, values.Size.SMALL, "'value' is a Size"),
+    (values.plain, values.ShirtSize.SMALL, "'value' is a ShirtSize"),
     (
         values.plain,
         OrderedDict(a=1),
@@ -410,7 +410,7 @@ aware = st.datetimes(
     | st.timezones(),
     allow_imaginary=False,
 )
-lines = st.builds(values.Line, st.uuids(), st.decimals(), st.integers(0, 2**63))
+lines = st.builds(values.OrderLine, st.uuids(), st.decimals(), st.integers(0, 2**63))
 orders = st.builds(
     values.Order,
     st.integers(-(2**70), 2**70),

@@ -30,7 +30,7 @@ class Colour(enum.Enum):
     GREEN = "green"
 
 
-class Size(enum.IntEnum):
+class ShirtSize(enum.IntEnum):
     SMALL = 1
     LARGE = 2
 
@@ -41,7 +41,7 @@ class Point(NamedTuple):
 
 
 @dataclasses.dataclass
-class Line:
+class OrderLine:
     article: UUID
     price: Decimal
     count: int = 1
@@ -51,7 +51,7 @@ class Line:
 class Order:
     id: int
     placed_at: dt.datetime
-    lines: list[Line]
+    lines: list[OrderLine]
     colour: Colour | None = None
     notes: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
@@ -110,7 +110,7 @@ def colour(value: Colour) -> Colour:
     return value
 
 
-def size(value: Size) -> Size:
+def size(value: ShirtSize) -> ShirtSize:
     return value
 
 
@@ -184,8 +184,8 @@ SAMPLES: dict[str, Any] = {
     "set": {1},
     "tuple": (1, "a"),
     "keys": {1: "a"},
-    "dataclass": Line(UUID(int=1), Decimal(1)),
-    "enum": Size.SMALL,
+    "dataclass": OrderLine(UUID(int=1), Decimal(1)),
+    "enum": ShirtSize.SMALL,
     "NaN": float("nan"),
 }
 

@@ -35,7 +35,7 @@ KEYRING = Keyring(SECRET_KEY.encode())
 WEEK = 7 * DAY
 
 
-class Bench:
+class LifetimeBench:
     """A producer, a worker's process, its supervisor and an operator on one Redis."""
 
     def __init__(self, settings: Settings, client: Any) -> None:
@@ -85,85 +85,87 @@ class Bench:
 
 
 @pytest.fixture
-def bench(make_settings: Callable[..., Settings], redis_client: redis.Redis) -> Iterator[Bench]:
-    made = Bench(make_settings(), redis_client)
+def bench(
+    make_settings: Callable[..., Settings], redis_client: redis.Redis
+) -> Iterator[LifetimeBench]:
+    made = LifetimeBench(make_settings(), redis_client)
     yield made
     made.close()
 
 
-def pending(bench: Bench) -> None:
+def pending(bench: LifetimeBench) -> None:
     bench.enqueue()
 
 
-def delayed_for_30_days(bench: Bench) -> None:
+def delayed_for_30_days(bench: LifetimeBench) -> None:
     bench.enqueue(due_at=bench.now() + 30 * DAY)
 
 
-def claimed(bench: Bench) -> None:
+def claimed(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.claim()
 
 
-def running(bench: Bench) -> None:
+def running(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.start()
 
 
-def retried_in_a_week(bench: Bench) -> None:
+def retried_in_a_week(bench: LifetimeBench) -> None:
     bench.enqueue(retries=1)
     bench.settle("retry", bench.start(), delay=WEEK)
 
 
-def given_back(bench: Bench) -> None:
+def given_back(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.settle("return", bench.start())
 
 
-def promoted(bench: Bench) -> None:
+def promoted(bench: LifetimeBench) -> None:
     bench.enqueue(retries=1)
     bench.settle("retry", bench.start(), delay=0.0)
     assert promote_due(bench.registry.connection, KEYS, by="w").moved == 1
 
 
-def promoted_by_an_operator(bench: Bench) -> None:
+def promoted_by_an_operator(bench: LifetimeBench) -> None:
     bench.enqueue(due_at=bench.now() + HOUR)
     assert bench.operator.promote(Scope(Location.DELAYED)).applied == 1
 
 
-def recovered(bench: Bench) -> None:
+def recovered(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.start()
     held = HeldJobs(bench.registry, crash_limit=3, dlq_max=1000)
     assert held.recover("w.1", "default", charged=()).returned == 1
 
 
-def moved(bench: Bench) -> None:
+def moved(bench: LifetimeBench) -> None:
     bench.enqueue()
     assert bench.operator.move(Scope(Location.PENDING, queue="default"), to="low").applied == 1
 
 
-def requeued(bench: Bench) -> None:
+def requeued(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.settle("fail", bench.start())
     let_pass(bench.client, 3 * DAY)
     assert bench.operator.requeue(Scope(Location.DEAD)).applied == 1
 
 
-def cancelled_and_restored(bench: Bench) -> None:
+def cancelled_and_restored(bench: LifetimeBench) -> None:
     bench.enqueue()
     done = bench.operator.cancel(Scope(Location.PENDING, queue="default"))
     let_pass(bench.client, 23 * HOUR)
     assert bench.operator.restore(done.operation or "").applied == 1
 
 
-def purged_and_restored(bench: Bench) -> None:
+def purged_and_restored(bench: LifetimeBench) -> None:
     bench.enqueue()
     done = bench.operator.purge(Scope(Location.PENDING, queue="default"))
     let_pass(bench.client, 23 * HOUR)
     assert bench.operator.restore(done.operation or "").applied == 1
 
 
-def cancelled_and_restored_to_its_time(bench: Bench) -> None:
+def cancelled_and_restored_to_its_time(bench: LifetimeBench) -> None:
     bench.enqueue(due_at=bench.now() + 30 * DAY)
     done = bench.operator.cancel(Scope(Location.DELAYED))
     assert bench.operator.restore(done.operation or "").applied == 1
@@ -189,7 +191,7 @@ UNFINISHED = (
 
 @pytest.mark.parametrize("story", UNFINISHED, ids=lambda story: story.__name__)
 def test_an_unfinished_job_keeps_its_record_and_its_key_for_weeks_after_it_is_due(
-    bench: Bench, story: Callable[[Bench], None]
+    bench: LifetimeBench, story: Callable[[LifetimeBench], None]
 ) -> None:
     story(bench)
     (record,) = bench.client.keys("asok:job:*")
@@ -202,14 +204,14 @@ def test_an_unfinished_job_keeps_its_record_and_its_key_for_weeks_after_it_is_du
 
 
 @pytest.mark.parametrize("verb", ["complete", "fail", "cancel"])
-def test_24_h_begin_when_a_job_ends(bench: Bench, verb: Verb) -> None:
+def test_24_h_begin_when_a_job_ends(bench: LifetimeBench, verb: Verb) -> None:
     job = bench.enqueue()
     bench.settle(verb, bench.start())
     assert DAY - 60 < bench.client.ttl(KEYS.job(job.id)) <= DAY
     assert not bench.client.exists("asok:unique:key")
 
 
-def test_24_h_begin_when_a_job_is_cancelled_or_purged(bench: Bench) -> None:
+def test_24_h_begin_when_a_job_is_cancelled_or_purged(bench: LifetimeBench) -> None:
     job = bench.enqueue()
     bench.operator.cancel(Scope(Location.PENDING, queue="default"))
     assert bench.client.ttl(KEYS.job(job.id)) <= DAY
@@ -219,7 +221,7 @@ def test_24_h_begin_when_a_job_is_cancelled_or_purged(bench: Bench) -> None:
     assert not bench.client.exists("asok:unique:key")
 
 
-def test_a_retry_takes_no_key_that_another_job_holds(bench: Bench) -> None:
+def test_a_retry_takes_no_key_that_another_job_holds(bench: LifetimeBench) -> None:
     bench.enqueue(retries=1)
     claim = bench.start()
     bench.client.set("asok:unique:key", "another", ex=60)
@@ -228,7 +230,7 @@ def test_a_retry_takes_no_key_that_another_job_holds(bench: Bench) -> None:
     assert bench.client.ttl("asok:unique:key") <= 60
 
 
-def test_a_record_of_the_framework_lives_as_long(bench: Bench) -> None:
+def test_a_record_of_the_framework_lives_as_long(bench: LifetimeBench) -> None:
     job = Job(new_id(), "m", "f", retries=1)
     bench.client.set(KEYS.job(job.id), json.dumps({"status": "pending"}), ex=DAY)
     bench.client.lpush(KEYS.queue("default"), seal(job, KEYRING))
@@ -267,7 +269,9 @@ def test_what_waits_for_days_holds_its_unique_key(
     assert redis_client.llen("asok:queue") + redis_client.zcard("asok:delayed_tasks") == 1
 
 
-def test_the_result_of_what_waited_for_days_arrives(backend: RedisBackend, bench: Bench) -> None:
+def test_the_result_of_what_waited_for_days_arrives(
+    backend: RedisBackend, bench: LifetimeBench
+) -> None:
     future = backend.enqueue(make_call(sample_tasks.add, 1))
     let_pass(bench.client, 3 * DAY)
     # Longer than the watcher takes for a look at the record.
@@ -280,7 +284,7 @@ def test_the_result_of_what_waited_for_days_arrives(backend: RedisBackend, bench
     assert future.result(timeout=30) == 7
 
 
-def test_no_key_stays_when_jobs_disappear_and_no_worker_runs(bench: Bench) -> None:
+def test_no_key_stays_when_jobs_disappear_and_no_worker_runs(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.client.delete(KEYS.queue("default"))
     let_pass(bench.client, 31 * DAY)

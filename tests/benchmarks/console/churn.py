@@ -11,7 +11,7 @@ import redis
 
 from asok_core.backends.redis.parsing import text
 from tests.benchmarks.console.data import Amounts
-from tests.benchmarks.console.terminal import Gone, Terminal
+from tests.benchmarks.console.terminal import ConsoleTerminal, Gone
 from tests.benchmarks.console.traffic import Traffic
 from tests.tui.seed import KEYS
 
@@ -59,7 +59,7 @@ def run(
     Raises Gone if it ends, stops refreshing or does not show the state of Redis.
     """
     course = Course()
-    with Terminal(url, "--interval", f"{INTERVAL * 1000:.0f}ms") as terminal:
+    with ConsoleTerminal(url, "--interval", f"{INTERVAL * 1000:.0f}ms") as terminal:
         terminal.until(lambda screen: "queue-1" in screen, "a row")
         with Traffic(client, amounts, churn=JOBS):
             watch = _Watch(client, course)
@@ -94,7 +94,7 @@ class _Watch:
         course.memory.append(memory)
 
 
-def _check_totals(terminal: Terminal, client: redis.Redis) -> None:
+def _check_totals(terminal: ConsoleTerminal, client: redis.Redis) -> None:
     names = {"default", *map(text, client.smembers(KEYS.queues))}
     pending = sum(client.llen(KEYS.queue(name)) for name in names)
     dead = client.llen(KEYS.dead)

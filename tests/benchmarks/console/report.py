@@ -34,7 +34,7 @@ def _size(number: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FigureRow:
     """One figure: its format, and the ``limit`` that it must not exceed."""
 
     figure: str
@@ -44,34 +44,36 @@ class Row:
 
 
 ROWS = (
-    Row("round_trips", "Round trips per refresh, maximum", _count, 3),
-    Row("commands", "Commands per refresh, maximum", _count),
-    Row("bytes", "Reply bytes per refresh, mean", _size),
-    Row("slowest", "Slowest command of refreshes and pages, Redis's time", _milliseconds, 0.005),
-    Row("refresh", "Refresh, p95", _milliseconds, 0.1),
-    Row("page", "Page of 200 rows from the middle, p95", _milliseconds),
-    Row("small_refresh", "Refresh with 193 of 10,000 small dead jobs, p95", _milliseconds),
-    Row("large_refresh", "The same with 73 dead jobs of 100 kB, p95", _milliseconds, 0.1),
-    Row("small_bytes", "Bytes from Redis for that, small dead jobs", _size),
-    Row("large_bytes", "The same with dead jobs of 100 kB", _size),
-    Row("small_slowest", "Slowest command of that, small dead jobs", _milliseconds, 0.005),
-    Row("large_slowest", "The same with dead jobs of 100 kB", _milliseconds, 0.005),
-    Row("first_paint", "Process start to first table row, median", _milliseconds, 1.0),
-    Row("first_paint_slowest", "The same, slowest", _milliseconds),
-    Row("move", "Key to paint, cursor down, p95", _milliseconds, 0.05),
-    Row("page_down", "Key to paint, page down, p95", _milliseconds, 0.05),
-    Row("jump", "Key to paint, to the other end, p95", _milliseconds, 0.05),
-    Row("turn", "Key to paint, another view, p95", _milliseconds, 0.05),
-    Row("rest_overview", "CPU while idle, Overview", _share, 0.03),
-    Row("rest_pending", "CPU while idle, Pending", _share, 0.03),
-    Row("rest_workers", "CPU while idle, Workers", _share, 0.03),
-    Row("rest_redis", "CPU of Redis for an idle console, Overview", _share),
-    Row("purge", "Purge of all dead jobs", duration),
-    Row("undo", "Undo of that purge", duration),
-    Row("requeue", "Requeue of all dead jobs", duration),
-    Row("bulk_slowest", "Slowest command of these three, Redis's time", _milliseconds, 0.005),
-    Row("growth", "Memory gained over the churn", _size, 8 * 2**20),
-    Row("gap", "Longest time without a refresh in the churn", _milliseconds, 2.0),
+    FigureRow("round_trips", "Round trips per refresh, maximum", _count, 3),
+    FigureRow("commands", "Commands per refresh, maximum", _count),
+    FigureRow("bytes", "Reply bytes per refresh, mean", _size),
+    FigureRow(
+        "slowest", "Slowest command of refreshes and pages, Redis's time", _milliseconds, 0.005
+    ),
+    FigureRow("refresh", "Refresh, p95", _milliseconds, 0.1),
+    FigureRow("page", "Page of 200 rows from the middle, p95", _milliseconds),
+    FigureRow("small_refresh", "Refresh with 193 of 10,000 small dead jobs, p95", _milliseconds),
+    FigureRow("large_refresh", "The same with 73 dead jobs of 100 kB, p95", _milliseconds, 0.1),
+    FigureRow("small_bytes", "Bytes from Redis for that, small dead jobs", _size),
+    FigureRow("large_bytes", "The same with dead jobs of 100 kB", _size),
+    FigureRow("small_slowest", "Slowest command of that, small dead jobs", _milliseconds, 0.005),
+    FigureRow("large_slowest", "The same with dead jobs of 100 kB", _milliseconds, 0.005),
+    FigureRow("first_paint", "Process start to first table row, median", _milliseconds, 1.0),
+    FigureRow("first_paint_slowest", "The same, slowest", _milliseconds),
+    FigureRow("move", "Key to paint, cursor down, p95", _milliseconds, 0.05),
+    FigureRow("page_down", "Key to paint, page down, p95", _milliseconds, 0.05),
+    FigureRow("jump", "Key to paint, to the other end, p95", _milliseconds, 0.05),
+    FigureRow("turn", "Key to paint, another view, p95", _milliseconds, 0.05),
+    FigureRow("rest_overview", "CPU while idle, Overview", _share, 0.03),
+    FigureRow("rest_pending", "CPU while idle, Pending", _share, 0.03),
+    FigureRow("rest_workers", "CPU while idle, Workers", _share, 0.03),
+    FigureRow("rest_redis", "CPU of Redis for an idle console, Overview", _share),
+    FigureRow("purge", "Purge of all dead jobs", duration),
+    FigureRow("undo", "Undo of that purge", duration),
+    FigureRow("requeue", "Requeue of all dead jobs", duration),
+    FigureRow("bulk_slowest", "Slowest command of these three, Redis's time", _milliseconds, 0.005),
+    FigureRow("growth", "Memory gained over the churn", _size, 8 * 2**20),
+    FigureRow("gap", "Longest time without a refresh in the churn", _milliseconds, 2.0),
 )
 
 

@@ -12,7 +12,7 @@ import redis
 
 from tests.benchmarks.console.data import DEAD, PENDING, Amounts
 from tests.benchmarks.console.report import Figures, p95
-from tests.benchmarks.console.terminal import Terminal
+from tests.benchmarks.console.terminal import ConsoleTerminal
 from tests.tui import seed
 
 STARTS = 9
@@ -35,7 +35,7 @@ def first_paint(url: str) -> Figures:
     """From the start of the process to the first row of the table of queues."""
     took = []
     for _ in range(STARTS + 1):
-        with Terminal(url) as terminal:
+        with ConsoleTerminal(url) as terminal:
             took.append(terminal.until(lambda text: "queue-1" in text, "a row") - terminal.began)
     # The first start also fills caches of Python and of the disk.
     return {"first_paint": median(took[1:]), "first_paint_slowest": max(took[1:])}
@@ -48,7 +48,7 @@ def keys(url: str, amounts: Amounts) -> Figures:
     """
     pending = _Rows(amounts.in_default, lambda position: seed.job_id(PENDING + position))
     dead = _Rows(amounts.dead, lambda position: seed.job_id(DEAD + position))
-    with Terminal(url) as terminal:
+    with ConsoleTerminal(url) as terminal:
         terminal.until(lambda text: "queue-1" in text, "a row")
         terminal.press("2")
         terminal.until(pending.is_drawn, "Pending")
@@ -76,7 +76,7 @@ def at_rest(url: str, client: redis.Redis, seconds: float) -> Figures:
     """CPU time while no key is pressed, at an interval of one second."""
     figures = {}
     before = _redis_cpu(client, seconds)
-    with Terminal(url) as terminal:
+    with ConsoleTerminal(url) as terminal:
         for key, name in (("5", "workers"), ("2", "pending"), ("1", "overview")):
             terminal.press(key)
             terminal.rest(SETTLE)
@@ -101,14 +101,16 @@ class _Rows:
         return any(self._id(position - 1)[:SHORT_ID] in text for position in positions)
 
 
-def _press(terminal: Terminal, key: str, drawn: Callable[[str], bool]) -> float:
+def _press(terminal: ConsoleTerminal, key: str, drawn: Callable[[str], bool]) -> float:
     # At a random time between two refreshes.
     terminal.rest(random.uniform(0.05, 0.2))
     began = terminal.press(key)
     return terminal.until(drawn, f"the row after {key!r}") - began
 
 
-def _redis_cpu(client: redis.Redis, seconds: float, terminal: Terminal | None = None) -> float:
+def _redis_cpu(
+    client: redis.Redis, seconds: float, terminal: ConsoleTerminal | None = None
+) -> float:
     """The share of a core that Redis uses during ``seconds``."""
 
     def used() -> float:

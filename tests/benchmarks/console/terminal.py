@@ -31,7 +31,7 @@ class Gone(Exception):
     """The console ended, or did not draw what was expected."""
 
 
-class Terminal:
+class ConsoleTerminal:
     """``asok console`` on a Redis, in a terminal of 120 by 40. Use it in a ``with``.
 
     What the console draws is read only inside ``until`` and ``rest``.

@@ -22,7 +22,7 @@ ENVELOPE = seal(JOB, KEYRING)
 VERBS: tuple[Verb, ...] = ("complete", "retry", "fail", "cancel")
 
 
-class Run:
+class ProcessRun:
     """A run of the job by a process, which ends as ``verb``."""
 
     def __init__(self, consumer: Consumer, started_at: float) -> None:
@@ -62,7 +62,7 @@ class Run:
 
 
 @pytest.fixture
-def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
+def runs(redis_url: str) -> Iterator[tuple[ProcessRun, ProcessRun]]:
     """A run of one worker, and one of another."""
     endpoint = Endpoint(redis_url)
     registry = Registry(endpoint, KEYS)
@@ -79,7 +79,7 @@ def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
                 dlq_max=9,
             )
         )
-    yield Run(consumers[0], 1.0), Run(consumers[1], 2.0)
+    yield ProcessRun(consumers[0], 1.0), ProcessRun(consumers[1], 2.0)
     registry.close()
     for consumer in consumers:
         consumer.close()
@@ -88,7 +88,7 @@ def runs(redis_url: str) -> Iterator[tuple[Run, Run]]:
 @pytest.mark.parametrize("foreign", [False, True], ids=["hash", "json"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_it_was_settled(
-    runs: tuple[Run, Run], redis_client: Any, verb: Verb, foreign: bool
+    runs: tuple[ProcessRun, ProcessRun], redis_client: Any, verb: Verb, foreign: bool
 ) -> None:
     if foreign:
         redis_client.set(KEYS.job(JOB.id), '{"status": "pending"}', ex=60)
@@ -99,7 +99,7 @@ def test_it_was_settled(
 @pytest.mark.parametrize("foreign", [False, True], ids=["hash", "json"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_run_of_another_worker_was_settled(
-    runs: tuple[Run, Run], redis_client: Any, verb: Verb, foreign: bool
+    runs: tuple[ProcessRun, ProcessRun], redis_client: Any, verb: Verb, foreign: bool
 ) -> None:
     if foreign:
         redis_client.set(KEYS.job(JOB.id), '{"status": "pending"}', ex=60)
@@ -109,7 +109,7 @@ def test_the_run_of_another_worker_was_settled(
 
 @pytest.mark.parametrize("then", VERBS)
 def test_a_retry_was_settled_and_its_next_attempt_has_ended(
-    runs: tuple[Run, Run], redis_client: Any, then: Verb
+    runs: tuple[ProcessRun, ProcessRun], redis_client: Any, then: Verb
 ) -> None:
     runs[0].ends(redis_client, "retry")
     runs[1].ends(redis_client, then)
@@ -118,18 +118,18 @@ def test_a_retry_was_settled_and_its_next_attempt_has_ended(
 
 @pytest.mark.parametrize("number", [0, 1], ids=["same", "another"])
 def test_a_retry_was_settled_as_a_cancellation(
-    runs: tuple[Run, Run], redis_client: Any, number: int
+    runs: tuple[ProcessRun, ProcessRun], redis_client: Any, number: int
 ) -> None:
     runs[number].ends_cancelled(redis_client, "retry")
     assert runs[0].verb_that_arrived("retry") == ("cancel" if number == 0 else None)
 
 
-def test_of_a_job_without_a_record_it_is_believed(runs: tuple[Run, Run]) -> None:
+def test_of_a_job_without_a_record_it_is_believed(runs: tuple[ProcessRun, ProcessRun]) -> None:
     assert runs[0].arrived("complete")
 
 
 def test_a_record_that_is_nonsense_reports_nothing(
-    runs: tuple[Run, Run], redis_client: Any
+    runs: tuple[ProcessRun, ProcessRun], redis_client: Any
 ) -> None:
     redis_client.set(KEYS.job(JOB.id), '{"status": 1, "attempts": ["x"], "started_at": []}', ex=60)
     assert not runs[0].arrived("retry")
