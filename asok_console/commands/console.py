@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--interval",
-        metavar="TIME",
+        metavar="DURATION",
         type=_interval,
         help="time between two snapshots, as 500ms or 2s [the last one, at first 1s]",
     )

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("job", nargs="?", metavar="JOB_ID", help="a job id, or how one begins")
     parser.add_argument("--queue", metavar="QUEUE", help="explain why jobs of a queue do not start")
-    parser.add_argument("--worker", metavar="WORKER", help="explain why a worker takes no jobs")
+    parser.add_argument("--worker", metavar="WORKER_ID", help="explain why a worker takes no jobs")
     bulk.add_common(parser)
 
 

@@ -1,5 +1,7 @@
+import argparse
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -176,6 +178,18 @@ def test_every_declared_command_has_help(
 ) -> None:
     assert main([*command.words.split(), "--help"]) == 0
     assert f"usage: asok {command.words} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+def test_every_value_on_a_command_line_is_named_in_upper_case(command: Command) -> None:
+    declared = argparse.ArgumentParser()
+    import_module(command.module).add_arguments(declared)
+    named = [
+        action.metavar or (action.dest if not action.option_strings else action.dest.upper())
+        for action in declared._actions
+        if action.nargs != 0 and action.choices is None
+    ]
+    assert named == [str(each).upper() for each in named]
 
 
 def test_every_default_word_is_a_declared_command() -> None:

@@ -33,10 +33,12 @@ _BEGIN_FORMULAS = "=+-@\u2212"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("file", nargs="?", default="-", help="the file to write [- is stdout]")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", default="-", help="the file to write [- is stdout]"
+    )
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="[jsonl]")
-    parser.add_argument("--id", action="append", metavar="ID", help="this job; may be repeated")
-    parser.add_argument("--filter", metavar="WORDS", default="", help="jobs that match")
+    parser.add_argument("--id", action="append", metavar="JOB_ID", help="this job; may be repeated")
+    parser.add_argument("--filter", metavar="FILTER", default="", help="jobs that match")
     parser.add_argument(
         "--unredacted",
         action="store_true",

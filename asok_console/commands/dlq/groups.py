@@ -37,7 +37,7 @@ NAMED = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
+    parser.add_argument("--filter", metavar="FILTER", default="", help="only jobs that match")
     parser.add_argument(
         "--by",
         choices=GROUPINGS,

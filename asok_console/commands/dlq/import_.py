@@ -26,7 +26,7 @@ OPERATIONS = (ImportDead,)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("file", help="the file that export wrote (- is stdin)")
+    parser.add_argument("file", metavar="FILE", help="the file that export wrote (- is stdin)")
     parser.add_argument(
         "--trust", action="store_true", help="also import jobs with a bad signature"
     )

@@ -31,7 +31,7 @@ _LABELS = {"place": "location"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("id", help="the job's id, or as much of its beginning as is unique")
+    parser.add_argument("id", metavar="JOB_ID", help="the id of a job, or a unique beginning of it")
     bulk.add_common(parser)
 
 

@@ -20,7 +20,7 @@ FOUND, NOT_FOUND = 0, 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("id", help="the job's id, or as much of its beginning as is unique")
+    parser.add_argument("id", metavar="JOB_ID", help="the id of a job, or a unique beginning of it")
     parser.add_argument(
         "--samples",
         metavar="N",

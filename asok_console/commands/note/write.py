@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
         "text",
-        help=f"the note, at most {LONGEST_NOTE} characters; '' removes the one that there is",
+        metavar="TEXT",
+        help=f"the note, at most {LONGEST_NOTE} characters; '' removes the note",
     )
-    parser.add_argument("--job", metavar="ID", help="on this job")
+    parser.add_argument("--job", metavar="JOB_ID", help="on this job")
     parser.add_argument("--queue", metavar="QUEUE", help="on this queue")
     parser.add_argument("--error", metavar="ERROR", help="on the dead jobs with this error")
     bulk.add_common(parser)

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by",
         default="task",
-        metavar="WHAT",
+        metavar="DIMENSION",
         help="task, arg (the arguments that there are), arg:PATH (as in arg:args[0].customer or "
         "arg:kwargs.tenant), age, size, or the worker or release that ran it last [task]",
     )

@@ -16,7 +16,7 @@ OPERATIONS = (PurgeQueue,)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("queue", help="its name")
+    parser.add_argument("queue", metavar="QUEUE", help="the name of the queue")
     bulk.add_arguments(parser, scoped=False)
 
 

@@ -59,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser, *, scoped: bool = True) -> No
 
 def add_scope(parser: argparse.ArgumentParser) -> None:
     """Declare ``--id``, ``--filter`` and ``--all``."""
-    parser.add_argument("--id", action="append", metavar="ID", help="this job; may be repeated")
+    parser.add_argument("--id", action="append", metavar="JOB_ID", help="this job; may be repeated")
     parser.add_argument(
         "--filter",
-        metavar="WORDS",
+        metavar="FILTER",
         help="jobs that match, as in queue:high error:Timeout age:>1h !x",
     )
     parser.add_argument("--all", action="store_true", help="all jobs")

@@ -15,13 +15,15 @@ from asok_core.settings.settings import Settings
 
 def add_worker(parser: argparse.ArgumentParser) -> None:
     """Declare the worker, ``--json`` and ``--url``."""
-    parser.add_argument("worker", help="its id, as asok worker status shows it")
+    parser.add_argument(
+        "worker", metavar="WORKER_ID", help="the id of a worker, as asok worker status shows it"
+    )
     bulk.add_common(parser)
 
 
 def add_queue(parser: argparse.ArgumentParser) -> None:
     """Declare the queue, ``--json`` and ``--url``."""
-    parser.add_argument("queue", help="its name")
+    parser.add_argument("queue", metavar="QUEUE", help="the name of the queue")
     bulk.add_common(parser)
 
 

@@ -1,4 +1,4 @@
-"""``asok dlq requeue --id ID --args JSON``: one dead job with other arguments."""
+"""``asok dlq requeue --id JOB_ID --args JSON``: one dead job with other arguments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from asok_core.settings.settings import Settings
 def requeue_edited(args: argparse.Namespace, settings: Settings) -> int:
     """Requeue the dead job with the given arguments; the original goes to the trash."""
     if args.filter is not None or args.all or len(args.id or ()) != 1:
-        raise UsageError("--args and --kwargs change one dead job; pass exactly one --id ID")
+        raise UsageError("--args and --kwargs change one dead job; pass exactly one --id JOB_ID")
     if args.canary is not None or args.rate is not None:
         raise UsageError("--canary and --rate are for many dead jobs, not for one that is edited")
     positional = _given(args.args, "--args", list)

@@ -14,7 +14,7 @@ MOST = 1_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--filter``, ``--limit`` and the common options."""
-    parser.add_argument("--filter", metavar="WORDS", default="", help="only jobs that match")
+    parser.add_argument("--filter", metavar="FILTER", default="", help="only jobs that match")
     parser.add_argument("--limit", metavar="N", default="20", help="show at most N jobs [20]")
     bulk.add_common(parser)
 

@@ -42,11 +42,13 @@ def add_arguments(
     parser: argparse.ArgumentParser, jobs: str, *, queue: bool, named: str = ""
 ) -> None:
     """Declare how to specify ``jobs`` (such as ``delayed jobs``); ``named``: those that ids may name."""
-    parser.add_argument("id", nargs="*", help=f"ids of {named or jobs}")
-    parser.add_argument("--filter", metavar="WORDS", help=f"{jobs} that match")
+    parser.add_argument("id", metavar="JOB_ID", nargs="*", help=f"ids of {named or jobs}")
+    parser.add_argument("--filter", metavar="FILTER", help=f"{jobs} that match")
     parser.add_argument("--all", action="store_true", help=f"all {jobs}")
     if queue:
-        parser.add_argument("--queue", help="with --filter or --all: the queue of the jobs")
+        parser.add_argument(
+            "--queue", metavar="QUEUE", help="with --filter or --all: the queue of the jobs"
+        )
     bulk.add_arguments(parser, scoped=False)
 
 
@@ -65,7 +67,7 @@ def act(
     if args.id:
         if args.dry_run:
             raise UsageError(
-                "--dry-run requires --filter or --all; to show a job: asok job show ID"
+                "--dry-run requires --filter or --all; to show a job: asok job show JOB_ID"
             )
         return act_on_ids(args, settings, operation, allowed)
     chosen = filters.parse(args.filter) if args.filter is not None else None

@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-age",
-        metavar="[QUEUE=]TIME",
+        metavar="[QUEUE=]DURATION",
         action="append",
         default=[],
         help="how long the oldest job of a queue (or of any) may have waited, as in default=5m",

@@ -23,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
         "operation",
+        metavar="OPERATION_ID",
         nargs="*",
-        help="the operation whose trash is deleted, as asok trash list shows it",
+        help="the id of an operation whose trash is deleted, as asok trash list shows it",
     )
     parser.add_argument("--all", action="store_true", help="delete the whole trash")
     bulk.add_arguments(parser, scoped=False)

@@ -14,7 +14,11 @@ OPERATIONS = (RestoreTrash,)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("operation", help="its id, as asok trash list shows it")
+    parser.add_argument(
+        "operation",
+        metavar="OPERATION_ID",
+        help="the id of an operation, as asok trash list shows it",
+    )
     bulk.add_common(parser)
 
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-q",
         "--queues",
-        metavar="A,B,C",
+        metavar="QUEUE,...",
         help="queues in strict order (overrides ASOK_WORKER_QUEUES)",
     )
     parser.add_argument(
