@@ -99,11 +99,17 @@ COMMANDS = (
         "show dead jobs grouped by error, task, worker or release",
     ),
     Command(
-        "dlq requeue", "asok_console.commands.dlq.requeue", "put dead jobs back into their queues"
+        "dlq requeue",
+        "asok_console.commands.dlq.requeue",
+        "requeue dead jobs with all their retries",
     ),
     Command("dlq purge", "asok_console.commands.dlq.purge", "move dead jobs to the trash"),
     Command("dlq export", "asok_console.commands.dlq.export", "write dead jobs to a file"),
-    Command("dlq import", "asok_console.commands.dlq.import_", "put exported jobs back"),
+    Command(
+        "dlq import",
+        "asok_console.commands.dlq.import_",
+        "add exported jobs to the dead jobs again",
+    ),
     Command("note list", "asok_console.commands.note.list", "list the notes of operators"),
     Command(
         "note write",
@@ -114,7 +120,7 @@ COMMANDS = (
     Command(
         "trash restore",
         "asok_console.commands.trash.restore",
-        "put purged jobs back where they were",
+        "restore purged jobs to where they were",
     ),
     Command("trash empty", "asok_console.commands.trash.empty", "delete purged jobs for good"),
     Command(

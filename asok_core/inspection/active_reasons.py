@@ -101,7 +101,7 @@ def active(case: JobCase) -> Iterator[Reason]:
 
 
 def _lost(worker: WorkerInfo | None, name: str, snapshot: Snapshot) -> Reason:
-    """That the lease of its worker does not hold, and what puts the job back."""
+    """That the lease of its worker does not hold, and what returns the job to its queue."""
     live = snapshot.has_live_worker
     evidence: dict[str, str | int | float] = {"worker": name}
     if worker is not None and worker.host:
@@ -109,9 +109,9 @@ def _lost(worker: WorkerInfo | None, name: str, snapshot: Snapshot) -> Reason:
     if worker is not None and worker.beat_at is not None:
         evidence["last_heartbeat_at"] = worker.beat_at
     then = {
-        True: "the next live worker puts it back",
-        None: "whether a worker runs that puts it back is not known",
-        False: "no live worker runs that would put it back",
+        True: "the next live worker returns it to its queue",
+        None: "whether a worker runs that returns it to its queue is not known",
+        False: "no live worker runs that would return it to its queue",
     }[live]
     lease = "has expired" if worker is not None else "is not there: it has stopped or was lost"
     return Reason(
@@ -130,7 +130,7 @@ def _without_heartbeat(worker: WorkerInfo, now: float) -> Iterator[Reason]:
             evidence["put_back_after_at"] = worker.lease_until
         yield Reason(
             "worker_no_heartbeat", f"worker {worker.id}, which holds it, sends no heartbeat: whether the "
-            "job still runs is not known; others put it back when its lease ends",
+            "job still runs is not known; others return it to its queue when its lease ends",
             worker.beat_at, evidence, f"look at its process {worker.pid or ''} on {worker.host}",
         )  # fmt: skip
 

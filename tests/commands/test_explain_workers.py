@@ -128,9 +128,11 @@ class TestHeartbeats:
         hold(redis_client, "w1.1", job(1), started_at=now - 60)
         reason = first(asok, "job-1")
         assert reason["code"] == "worker_lost"
-        assert reason["text"].endswith("whether a worker runs that puts it back is not known")
+        assert reason["text"].endswith(
+            "whether a worker runs that returns it to its queue is not known"
+        )
         redis_client.hset(KEYS.worker("w2"), "beat_at", now)
-        assert first(asok, "job-1")["text"].endswith("the next live worker puts it back")
+        assert first(asok, "job-1")["text"].endswith("the next live worker returns it to its queue")
 
 
 @pytest.fixture

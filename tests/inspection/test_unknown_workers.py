@@ -140,9 +140,9 @@ def test_a_worker_that_was_not_read_may_be_registered() -> None:
     assert unregistered("w9", snapshot()).code == "worker_not_registered"
 
 
-NEXT = "the next live worker puts it back"
-NOT_KNOWN = "whether a worker runs that puts it back is not known"
-NONE = "no live worker runs that would put it back"
+NEXT = "the next live worker returns it to its queue"
+NOT_KNOWN = "whether a worker runs that returns it to its queue is not known"
+NONE = "no live worker runs that would return it to its queue"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where a search through a list is that takes many calls, while others take jobs and put them back."""
+"""The position of a search through a list in many calls, while others take jobs and return them."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_a_job_that_is_gone_is_not_looked_for_among_all_others(bench: Bench) -> 
     with watched_scripts(bench) as asked:
         assert find(bench, jobs[100], -101) == -101
     assert asked == [1]
-    # Workers took some, or put some back.
+    # Workers took some, or returned some.
     for moved in (-10, -1, 1, 10):
         assert find(bench, jobs[100], -101 + moved) == -101
     gone = bench.client.lrange("asok:queue", 99, 99)[0]

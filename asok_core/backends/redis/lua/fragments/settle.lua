@@ -86,7 +86,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
       if note ~= '' then shown = ARGV[at + SETTLEMENT.error_line] end
       add('attempts', attempts_with(id, started_at, string.format('%.3f', run), verb, process, shown, note))
     end
-    -- An operator may put a dead job back, and that one is not cancelled.
+    -- An operator may requeue a dead job, and that one is not cancelled.
     write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
   end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end

@@ -2,7 +2,7 @@
 -- Look for a text in a range of a list or sorted set, but not in what is too large to be read. Writes nothing.
 -- Each command walks through the list to its index (list_range.lua): after a few elements as many are read at
 -- once as a megabyte may hold.
--- Between two calls others take elements and put them back, which shifts the rest: the range begins after the element
+-- Between two calls others take elements and return them, which shifts the rest: the range begins after the element
 -- `anchor`, the last that was passed, which is looked for from `back` elements before `start` on.
 local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES, NAMED_BY = 4194304, 32, 512, 1048576, 1024
 
