@@ -75,8 +75,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"{FOLDER} cannot be made: {error.strerror}") from None
     write_new(path, text, mode=0o644, force=args.force)
     for line in (f"Wrote {path}, which runs {unit.python} as {unit.user}.", *_notes(unit)):
-        _say(line)
-    _say("On the server, these install it and start it (again):")
+        _report(line)
+    _report("On the server, these install it and start it (again):")
     for command in _commands(path):
         print(command)
     return 0
@@ -89,7 +89,7 @@ def _working_directory() -> Path:
         raise UsageError(f"the working directory cannot be used: {error.strerror}") from None
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     from asok_console.presentation.text import safe
 
     sys.stderr.write(f"{safe(line)}\n")

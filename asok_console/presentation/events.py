@@ -55,13 +55,15 @@ def about(event: SystemEvent) -> str:
         return f"{fields.get('from', '?')} -> {fields.get('to', '?')}"
     if fields.get("queue"):
         ended = ": end of its pause" if fields.get("cause") == END_OF_PAUSE else ""
-        return f"queue {fields['queue']}{ended}{_until(fields) if not ended else ''}{_why(fields)}"
+        return (
+            f"queue {fields['queue']}{ended}{_until(fields) if not ended else ''}{_reason(fields)}"
+        )
     if fields.get("warning"):
-        return f"{event.subject or 'Redis'}: {_warning(fields)}{_why(fields)}"
+        return f"{event.subject or 'Redis'}: {_warning(fields)}{_reason(fields)}"
     if event.kind not in _SENTENCES:
         return sentence(event)
     on = f" on {fields['release']}" if fields.get("release") else ""
-    return f"{event.subject or 'Redis'}{on or _why(fields)}"
+    return f"{event.subject or 'Redis'}{on or _reason(fields)}"
 
 
 def short(event: SystemEvent) -> str:
@@ -79,12 +81,12 @@ def _warned(fields: Fields) -> str:
     return _worker(fields) if fields.get("worker") else "Redis"
 
 
-def _of(fields: Fields, *names: str) -> str:
+def _details(fields: Fields, *names: str) -> str:
     found = [f"{name} {fields[name]}" for name in names if fields.get(name)]
     return f" ({', '.join(found)})" if found else ""
 
 
-def _why(fields: Fields) -> str:
+def _reason(fields: Fields) -> str:
     return f": {fields['reason']}" if fields.get("reason") else ""
 
 
@@ -92,7 +94,7 @@ def _last_line(fields: Fields) -> str:
     return f" ({fields['last_line']})" if fields.get("last_line") else ""
 
 
-def _by(fields: Fields) -> str:
+def _author(fields: Fields) -> str:
     return f" by {fields['by']}" if fields.get("by") else ""
 
 
@@ -108,16 +110,16 @@ def _until(fields: Fields) -> str:
 
 def _resumed(fields: Fields) -> str:
     if fields.get("cause") != END_OF_PAUSE:
-        return _by(fields)
+        return _author(fields)
     author = f" by {fields['paused_by']}" if fields.get("paused_by") else ""
-    return f" by itself at the end of the pause{author}{_why(fields)}"
+    return f" by itself at the end of the pause{author}{_reason(fields)}"
 
 
 def _recovered(fields: Fields) -> str:
     dead = fields.get("dead", "0")
     jobs = f"{fields.get('returned', '?')} jobs returned to their queues"
     ended = "" if dead == "0" else f", {dead} are dead jobs"
-    return f"{_worker(fields)} recovered{_by(fields)}: {jobs}{ended}"
+    return f"{_worker(fields)} recovered{_author(fields)}: {jobs}{ended}"
 
 
 def _warning(fields: Fields) -> str:
@@ -127,27 +129,27 @@ def _warning(fields: Fields) -> str:
 
 _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     EventKind.WORKER_STARTED: lambda f: (
-        f"{_worker(f)} started{_of(f, 'release', 'version', 'queues')}"
+        f"{_worker(f)} started{_details(f, 'release', 'version', 'queues')}"
     ),
-    EventKind.WORKER_STOPPED: lambda f: f"{_worker(f)} stopped{_why(f)}",
-    EventKind.WORKER_LOST: lambda f: f"{_worker(f)} lost{_why(f)}",
+    EventKind.WORKER_STOPPED: lambda f: f"{_worker(f)} stopped{_reason(f)}",
+    EventKind.WORKER_LOST: lambda f: f"{_worker(f)} lost{_reason(f)}",
     EventKind.WORKER_RECOVERED: _recovered,
     EventKind.WORKER_RETURNED: lambda f: f"{_worker(f)} has a lease again",
     EventKind.PROCESS_CRASHED: lambda f: (
-        f"process {f.get('process', '?')} crashed{_why(f)}{_last_line(f)}"
+        f"process {f.get('process', '?')} crashed{_reason(f)}{_last_line(f)}"
     ),
     EventKind.PROCESS_ENDED: lambda f: (
-        f"process {f.get('process', '?')} was ended by its worker{_why(f)}"
+        f"process {f.get('process', '?')} was ended by its worker{_reason(f)}"
     ),
     EventKind.RELEASE_CHANGED: lambda f: (
         f"release {f.get('from', '?')} -> {f.get('to', '?')} ({_worker(f)} started)"
     ),
-    EventKind.QUEUE_PAUSED: lambda f: f"{_paused(f)}{_by(f)}{_until(f)}{_why(f)}",
+    EventKind.QUEUE_PAUSED: lambda f: f"{_paused(f)}{_author(f)}{_until(f)}{_reason(f)}",
     EventKind.QUEUE_RESUMED: lambda f: f"queue {f.get('queue', '?')} resumed{_resumed(f)}",
-    EventKind.REDIS_RESTARTED: lambda f: f"Redis restarted{_of(f, 'version')}",
+    EventKind.REDIS_RESTARTED: lambda f: f"Redis restarted{_details(f, 'version')}",
     EventKind.REDIS_FAILED_OVER: lambda f: (
-        f"another Redis server took over (failover){_of(f, 'version')}"
+        f"another Redis server took over (failover){_details(f, 'version')}"
     ),
-    EventKind.WARNING_RAISED: lambda f: f"{_warned(f)}: {_warning(f)}{_why(f)}",
+    EventKind.WARNING_RAISED: lambda f: f"{_warned(f)}: {_warning(f)}{_reason(f)}",
     EventKind.WARNING_CLEARED: lambda f: f"{_warned(f)}: no longer so: {_warning(f)}",
 }

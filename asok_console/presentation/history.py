@@ -98,7 +98,7 @@ def _line(event: Event, now: float, *, dated: bool) -> HistoryLine:
         due = f"◷ due {age(event.at, now)}" if event.at > now else "◷ due"
         return HistoryLine(time, due, "calm", "")
     words, tone = _WORDS.get(event.what, (f"? {safe(event.what, 40)}", "warn"))
-    return HistoryLine(time, words, tone, safe("  ".join(_beside(event, dated=dated)), LONGEST))
+    return HistoryLine(time, words, tone, safe("  ".join(_details(event, dated=dated)), LONGEST))
 
 
 def _clock(at: float | None, *, dated: bool) -> str:
@@ -106,7 +106,7 @@ def _clock(at: float | None, *, dated: bool) -> str:
     return f"{text[:10]} {text[11:19]}".strip() if dated else text[11:19]
 
 
-def _beside(event: Event, *, dated: bool) -> Iterator[str]:
+def _details(event: Event, *, dated: bool) -> Iterator[str]:
     if event.what == "waiting":
         yield f"for {duration(event.waited)}" if event.waited is not None else ""
         return

@@ -58,13 +58,13 @@ def duration(seconds: float | None) -> str:
 
 def at_least(low: float) -> str:
     """A length of time, rounded down as that of a range is: ``4 min``."""
-    return _whole(math.floor(low) if low < 60 else math.floor(low / 60) * 60)
+    return _whole_seconds(math.floor(low) if low < 60 else math.floor(low / 60) * 60)
 
 
 def between(low: float, high: float) -> str:
     """A range that holds two lengths of time: ``4 to 9 min``, ``50 s to 3 min``, ``2 s``."""
     first = at_least(low)
-    last = _whole(math.ceil(high) if high < 59 else math.ceil(high / 60) * 60)
+    last = _whole_seconds(math.ceil(high) if high < 59 else math.ceil(high / 60) * 60)
     if first == last:
         return last
     amount, _, unit = first.partition(" ")
@@ -108,7 +108,7 @@ def size(number: int | None) -> str:
     return f"{value:.1f} {_SIZES[unit]}" if unit and value < 10 else f"{value:.0f} {_SIZES[unit]}"
 
 
-def _whole(seconds: int) -> str:
+def _whole_seconds(seconds: int) -> str:
     return f"{seconds} s" if seconds < 60 else _long(seconds)
 
 
@@ -119,9 +119,9 @@ def _long(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 48 * 60:
-        return _two(minutes // 60, "h", minutes % 60, "min")
-    return _two(hours // 24, "d", hours % 24, "h")
+        return _two_units(minutes // 60, "h", minutes % 60, "min")
+    return _two_units(hours // 24, "d", hours % 24, "h")
 
 
-def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+def _two_units(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"

@@ -39,7 +39,7 @@ class ArgumentPath(NamedTuple):
         """What is at the path: nothing, one value, or one for each key that differs only in its case."""
         found: list[Any] = [job.args if self.root == "args" else job.kwargs]
         for step in self.steps:
-            found = [each for value in found for each in _below(value, step)]
+            found = [each for value in found for each in _values_below(value, step)]
         yield from found
 
     def value(self, job: Job) -> Any:
@@ -145,7 +145,7 @@ def _written(step: str | int) -> str:
     return f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step, ensure_ascii=False)}]"
 
 
-def _below(value: Any, step: str | int) -> Iterator[Any]:
+def _values_below(value: Any, step: str | int) -> Iterator[Any]:
     if isinstance(step, int):
         if isinstance(value, list | tuple) and step < len(value):
             yield value[step]

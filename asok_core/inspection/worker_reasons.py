@@ -110,12 +110,13 @@ def impediment(
         return Reason(code, f"worker {worker.id} is {text}", remedy=remedy, blocking=True)
     if worker.stopping or worker.command == "stop":
         return Reason(
-            "worker_stopping", f"worker {worker.id} is stopping", *_by("stop", worker.id, activities),
-            "start another worker", blocking=True,
+            "worker_stopping", f"worker {worker.id} is stopping",
+            *_given_by("stop", worker.id, activities), "start another worker", blocking=True,
         )  # fmt: skip
     return Reason(
         "worker_quiet", f"worker {worker.id} is quiet: it takes no new jobs",
-        *_by("quiet", worker.id, activities), f"asok worker resume {operands(worker.id)}", blocking=True,
+        *_given_by("quiet", worker.id, activities),
+        f"asok worker resume {operands(worker.id)}", blocking=True,
     )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def _heartbeat(worker: WorkerInfo) -> dict[str, str | int | float]:
     return {} if worker.beat_at is None else {"last_heartbeat_at": worker.beat_at}
 
 
-def _by(
+def _given_by(
     action: str, worker: str, activities: Sequence[Activity]
 ) -> tuple[float | None, Mapping[str, str | int | float]]:
     """Since when a worker follows a command, and who gave it, as far as the audit shows that."""

@@ -197,7 +197,7 @@ class Canary:
             ]
             watched.extend(fresh[: min(OF_EACH, WATCHED - len(watched))])
             fresh.clear()
-            return watch(_rest(so_far, progress)) and not again
+            return watch(_progress_of_rest(so_far, progress)) and not again
 
         expected = scope.expected
         if expected is not None:
@@ -226,7 +226,7 @@ def _first(result: CanaryResult, patience: float) -> CanaryProgress:
     )
 
 
-def _rest(first: CanaryResult, progress: Progress) -> CanaryProgress:
+def _progress_of_rest(first: CanaryResult, progress: Progress) -> CanaryProgress:
     sent = first.results[0].applied
     return CanaryProgress(
         scanned=progress.scanned,

@@ -52,7 +52,7 @@ def _flag(text: str) -> bool:
     raise ValueError
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             raise ValueError
@@ -131,7 +131,7 @@ _NUMBER = "a whole number from {} to {}"
 _DURATION = "a number of seconds above 0, up to 3600"
 
 OPTIONS = {
-    "db": Option(_whole(0, MOST_DB), _NUMBER.format(0, MOST_DB)),
+    "db": Option(_whole_number(0, MOST_DB), _NUMBER.format(0, MOST_DB)),
     "username": Option(_secret, "text", secret=True),
     "password": Option(_secret, "text", secret=True),
     "socket_connect_timeout": Option(_seconds, _DURATION),
@@ -156,14 +156,16 @@ OPTIONS = {
     ),
     "socket_timeout": Option(_seconds, _DURATION, used=False),
     "timeout": Option(_seconds, _DURATION, used=False),
-    "max_connections": Option(_whole(1, MOST_DB), _NUMBER.format(1, MOST_DB), used=False),
-    "health_check_interval": Option(_whole(0, 86_400), _NUMBER.format(0, 86_400), used=False),
+    "max_connections": Option(_whole_number(1, MOST_DB), _NUMBER.format(1, MOST_DB), used=False),
+    "health_check_interval": Option(
+        _whole_number(0, 86_400), _NUMBER.format(0, 86_400), used=False
+    ),
     "retry_on_timeout": Option(_flag, _FLAG, used=False),
-    "socket_read_size": Option(_whole(1, MOST_DB), _NUMBER.format(1, MOST_DB), used=False),
+    "socket_read_size": Option(_whole_number(1, MOST_DB), _NUMBER.format(1, MOST_DB), used=False),
     "decode_responses": Option(_flag, _FLAG, used=False),
     "encoding": Option(_text, "text", used=False),
     "encoding_errors": Option(_text, "text", used=False),
-    "protocol": Option(_whole(2, 3), "2 or 3", used=False),
+    "protocol": Option(_whole_number(2, 3), "2 or 3", used=False),
     "legacy_responses": Option(_flag, _FLAG, used=False),
     "client_name": Option(_text, "text", used=False),
     "lib_name": Option(_text, "text", used=False),

@@ -63,7 +63,7 @@ class TextFormatter(logging.Formatter):
                 extras.append(f"{_SHOWN_AS.get(name, name)}={_shown(name, value)}")
         if extras:
             line = f"{line}  {' '.join(extras)}"
-        for text in _below(self, record):
+        for text in _traceback_lines(self, record):
             line = f"{line}\n  {_indented(visible(text, kept=_LAYOUT))}"
         return line
 
@@ -94,7 +94,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        below = list(_below(self, record))
+        below = list(_traceback_lines(self, record))
         if below:
             fields["traceback"] = "\n".join(below)
         for name, value in record.__dict__.items():
@@ -104,7 +104,7 @@ class JsonFormatter(logging.Formatter):
         return _json(fields)
 
 
-def _below(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+def _traceback_lines(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
     texts = []
     if record.exc_text:
         # An error without a traceback is one of the attributes already.

@@ -116,7 +116,7 @@ WORDS = (
     Word(r"hands? over|handed over", "pass; transfer; submit"),
     Word(r"puts? back", "return; restore; requeue"),
     # ``hand`` is also the console as tests drive it: "line in hand.lines()".
-    Word(r"in (his|her|its|their) hands?|in hand(?!\.)", "claimed; running; held"),
+    Word(r"in (his|her|its|their) hands?|in hand(?!\.\w)", "claimed; running; held"),
 )
 
 # Ordinary uses of these words, and documented names of keys and fields, which are allowed.

@@ -189,7 +189,7 @@ def worker(
     first: int,
     heartbeat: float = 1.4,
 ) -> None:
-    """A live worker with jobs in hand."""
+    """A live worker with claimed jobs."""
     now = server_time(client)
     client.zadd(KEYS.workers, {worker_id: round((now + 3600) * 1000)})
     client.hset(

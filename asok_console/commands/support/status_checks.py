@@ -97,9 +97,9 @@ def parse(args: argparse.Namespace) -> StatusChecks:
     return StatusChecks(
         max_pending=_by_queue("--max-pending", args.max_pending, _number),
         max_age=_by_queue("--max-age", args.max_age, parse_duration),
-        max_dead=_one("--max-dead", args.max_dead, _number),
-        require_workers=_one("--require-workers", args.require_workers, _number),
-        max_hang=_one("--max-hang", args.max_hang, parse_duration),
+        max_dead=_parsed("--max-dead", args.max_dead, _number),
+        require_workers=_parsed("--require-workers", args.require_workers, _number),
+        max_hang=_parsed("--max-hang", args.max_hang, parse_duration),
     )
 
 
@@ -114,7 +114,7 @@ def _by_queue(option: str, values: Sequence[str], read: Callable[[str], T]) -> d
     return found
 
 
-def _one(option: str, value: str | None, read: Callable[[str], T]) -> T | None:
+def _parsed(option: str, value: str | None, read: Callable[[str], T]) -> T | None:
     try:
         return None if value is None else read(value)
     except ValueError as error:

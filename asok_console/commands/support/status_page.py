@@ -183,7 +183,7 @@ def _releases(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str
     if any(found):
         parts = [
             f"{safe(release or 'not known', 64)} ({prose.plural(number, 'worker')}"
-            f"{_from(sources.get(release, ''))})"
+            f"{_source_suffix(sources.get(release, ''))})"
             for release, number in found.items()
         ]
         name = "releases" if len(found) > 1 else "release"
@@ -191,7 +191,7 @@ def _releases(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str
         yield line if len(found) > 1 else ink.dim(line)
 
 
-def _from(source: str) -> str:
+def _source_suffix(source: str) -> str:
     return f", {safe(source, 40)}" if source else ""
 
 

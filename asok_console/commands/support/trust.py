@@ -61,7 +61,7 @@ def act(
     if args.trust:
         settings.require_secret_key()
     bulk.refuse_without_yes(args)
-    looked = _look(args, settings)
+    looked = _read_review(args, settings)
     operation, review = operation_of(looked), looked.review
     if args.dry_run:
         _write_preview(args, operation, looked)
@@ -95,7 +95,7 @@ def check(args: argparse.Namespace) -> None:
         )
 
 
-def _look(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
+def _read_review(args: argparse.Namespace, settings: Settings) -> ReviewedScope:
     reader, builder = open_reader(settings), ReviewBuilder()
     try:
         scope = bulk.scope_of(args, reader, Location.DEAD)

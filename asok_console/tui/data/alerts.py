@@ -105,21 +105,21 @@ def _of_workers(snapshot: Snapshot) -> Iterator[Alert]:
     late = [worker for worker in snapshot.workers if stale(worker, now)]
     stalled = late if snapshot.knows_workers else []
     troubled = [each for each in snapshot.workers if each.trouble and not stale(each, now)]
-    yield from _each(
+    yield from _worker_alerts(
         Severity.WORKERS_FAIL,
         [f"worker {worker.id} is {worker.trouble}" for worker in troubled],
         troubled,
         "do not run all their jobs",
     )
-    yield from _each(
+    yield from _worker_alerts(
         Severity.NOTICE,
-        [f"no heartbeat of worker {each.id}{_for(each.beat_at, now)}" for each in stalled],
+        [f"no heartbeat of worker {each.id}{_for_how_long(each.beat_at, now)}" for each in stalled],
         stalled,
         "send no heartbeat",
     )
 
 
-def _each(
+def _worker_alerts(
     cost: Severity, lines: Sequence[str], workers: Sequence[WorkerInfo], what: str
 ) -> Iterator[Alert]:
     """A line for each of a few, and one for all others, so that many leave room for the rest."""
@@ -134,7 +134,7 @@ def _named(names: Sequence[str], noun: str = "") -> str:
     return listed(names, NAMED, noun)
 
 
-def _for(since: float | None, now: float) -> str:
+def _for_how_long(since: float | None, now: float) -> str:
     return f" for {rough(now - since)}" if since is not None else ""
 
 

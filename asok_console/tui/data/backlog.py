@@ -63,7 +63,7 @@ class SnapshotHistory:
         for second in range(first - HELD, first + SECONDS):
             found = self._seconds.get(second)
             if found is not None:
-                held = second, _of(found, queue)
+                held = second, _load_of(found, queue)
             known = held is not None and second - held[0] <= HELD
             loads.append(held[1] if held is not None and known else None)
         return _course(first, 1, loads[HELD:])
@@ -73,10 +73,12 @@ class SnapshotHistory:
         last = int(now) - int(now) % 10
         first = last - 10 * (TENS - 1)
         found = [self._tens.get(start) for start in range(first, last + 1, 10)]
-        return _course(first, 10, [None if each is None else _of(each, queue) for each in found])
+        return _course(
+            first, 10, [None if each is None else _load_of(each, queue) for each in found]
+        )
 
 
-def _of(loads: Mapping[str, QueueLoad], queue: str | None) -> QueueLoad:
+def _load_of(loads: Mapping[str, QueueLoad], queue: str | None) -> QueueLoad:
     if queue is not None:
         return loads.get(queue, QueueLoad(0, 0))
     return QueueLoad(

@@ -42,7 +42,7 @@ class Incidents:
         """Take in a new snapshot."""
         before, self._before = self._before, snapshot
         if before is not None:
-            self._known += _between(before, snapshot)
+            self._known += _incidents_between(before, snapshot)
 
     def alerts(self, now: float) -> list[Alert]:
         """A line for each that is not long ago, the newest first."""
@@ -50,7 +50,7 @@ class Incidents:
         return [each.alert(now) for each in reversed(self._known)]
 
 
-def _between(before: Snapshot, after: Snapshot) -> list[Incident]:
+def _incidents_between(before: Snapshot, after: Snapshot) -> list[Incident]:
     old, new = before.server, after.server
     fewer_keys = (old.keys or 0) - (new.keys or 0) if None not in (old.keys, new.keys) else 0
     # A job that finished has left its record. Only where keys went as well, jobs are gone.

@@ -202,7 +202,7 @@ class OverviewView(NamedView, PlotView):
 
     @on(RowList.Moved)
     def _plot(self) -> None:
-        if not self._whole:
+        if not self._is_complete:
             return
         line, now = self.line, self.console.now
         if line is None:
@@ -217,7 +217,7 @@ class OverviewView(NamedView, PlotView):
         if more.display and not within.is_recorded:
             show_backlog(self.query_one("#backlog", Plot), history.last_minutes(name, now))
         if within is LIVE:
-            show_live(main, history.last_minute(name, now), self._of(line))
+            show_live(main, history.last_minute(name, now), self._title_of(line))
             self._draw_more(counted(line.queue.recent[:-1]), RANGES[1])
         elif within is RANGES[1]:
             self._draw(line, counted(line.queue.recent[:-1]), within)
@@ -244,18 +244,18 @@ class OverviewView(NamedView, PlotView):
         self._plot()
 
     @property
-    def _whole(self) -> bool:
+    def _is_complete(self) -> bool:
         # Where the console closes, some of the view is gone before the rest.
         return bool(self.query(QueueList)) and len(self.query(Plot)) == PLOTS
 
-    def _of(self, line: QueueLine) -> str:
+    def _title_of(self, line: QueueLine) -> str:
         return ALL if line.whole else safe(f"queue {line.queue.name}", 60)
 
     def _draw(self, line: QueueLine, traffic: RangeCounts, within: PlotRange) -> None:
-        if within is not self.shown_range or not self._whole:
+        if within is not self.shown_range or not self._is_complete:
             return
         main = self.query_one("#main", Plot)
-        show_traffic(main, traffic, self._of(line), within, incoming=self.incoming)
+        show_traffic(main, traffic, self._title_of(line), within, incoming=self.incoming)
         self._draw_more(traffic, within)
 
     def _draw_more(self, traffic: RangeCounts, within: PlotRange) -> None:

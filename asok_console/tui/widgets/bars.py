@@ -47,7 +47,7 @@ class Header(Caption):
         if status.read_write:
             marks.append((f"{' ' if status.modes else ''}read-write", "$tone-dim"))
         mode = Content.assemble(*marks, "  ")
-        right = self._right(status)
+        right = self._right_side(status)
         # Both ends identify the Redis: the host, and port and database.
         target = safe(status.target)
         room = max(self._width - mode.cell_length - right.cell_length - 2, 0)
@@ -62,7 +62,7 @@ class Header(Caption):
         # It is written before its layout, and a busy machine shows that.
         return self.size.width or self.app.size.width
 
-    def _right(self, status: ConsoleStatus) -> Content:
+    def _right_side(self, status: ConsoleStatus) -> Content:
         parts: list[tuple[str, str]] = []
         if status.display_paused:
             parts.append(("❙❙ display paused", "bold $warning"))

@@ -81,7 +81,7 @@ class FilterBar(Horizontal):
         event.stop()
         if self._resting:
             self._resting.stop()
-        self._resting = self.set_timer(PAUSE, self._rest)
+        self._resting = self.set_timer(PAUSE, self._apply_typed)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -89,7 +89,7 @@ class FilterBar(Horizontal):
         if self._resting:
             self._resting.stop()
             self._resting = None
-            if not self._rest():
+            if not self._apply_typed():
                 return
         self.display = False
         self.post_message(self.Closed())
@@ -102,7 +102,7 @@ class FilterBar(Horizontal):
         self.post_message(self.Changed(Filter("")))
         self.post_message(self.Closed())
 
-    def _rest(self) -> bool:
+    def _apply_typed(self) -> bool:
         self._resting = None
         try:
             found = self._read(self.query_one(Input).value.strip())

@@ -66,7 +66,7 @@ class StatusLine(Static):
     def progress(self, run: int, title: str, progress: Progress, *, stoppable: bool = True) -> None:
         """Show how far ``run`` is; ``stoppable`` is whether it is the one that x stops."""
         name: list[tuple[str, str] | str] = [(safe(title.rstrip("?")), "bold"), "  "]
-        rest: list[tuple[str, str] | str] = [_far(progress), "   "]
+        rest: list[tuple[str, str] | str] = [_progress_text(progress), "   "]
         rest.append(("x stops it" if stoppable else "", "$tone-dim"))
         line = Content.assemble(*name, *_bar(progress), " ", *rest)
         # The words say the same as the bar.
@@ -190,10 +190,10 @@ def of_server(snapshot: Snapshot, room: int) -> Content:
     return Content.styled(line, "$tone-dim")
 
 
-def _far(progress: Progress) -> str:
+def _progress_text(progress: Progress) -> str:
     """How far an operation is, in words."""
     if not isinstance(progress, CanaryProgress):
-        return f"{share(_part(progress)):>5}  {progress.applied:,} done"
+        return f"{share(_share_done(progress)):>5}  {progress.applied:,} done"
     if progress.patience is None:
         return f"{progress.applied:,} done, the first {progress.sent:,} did not fail with the same error"
     return (
@@ -202,12 +202,12 @@ def _far(progress: Progress) -> str:
     )
 
 
-def _part(progress: Progress) -> float:
+def _share_done(progress: Progress) -> float:
     return min(progress.scanned / progress.total, 1.0) if progress.total else 1.0
 
 
 def _bar(progress: Progress) -> list[tuple[str, str] | str]:
-    done = round(_part(progress) * BAR)
+    done = round(_share_done(progress) * BAR)
     return [("━" * done, "$primary"), ("━" * (BAR - done), "$tone-grid")]
 
 

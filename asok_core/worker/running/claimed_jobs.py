@@ -184,7 +184,7 @@ class ClaimedJobs:
         self.uncertain = False
 
     def _drop(self, held: HeldJob) -> bool:
-        """Drop a job: whether it was in hand."""
+        """Drop a job: whether it was held."""
         known = held in self._claimed
         if known:
             del self._claimed[held]

@@ -115,7 +115,7 @@ class OutcomeBuilder:
         line, trace = failure
         verb, delay, note, _ = decision or self.decisions.counted(job)
         if verb == "postpone":
-            return self._again(held, failure, ran, delay, note)
+            return self._run_again(held, failure, ran, delay, note)
         if verb == "fail":
             return self._dead(dead, held, job, failure, ran).noted(note)
         try:
@@ -158,9 +158,9 @@ class OutcomeBuilder:
         if over:
             line = f"{failure.line} (not retried: {over})"
             return self._dead("reject", held, job, Failure(line, failure.traceback), ran)
-        return self._again(held, failure, ran, postponement((job.postponements or 0) + 1))
+        return self._run_again(held, failure, ran, postponement((job.postponements or 0) + 1))
 
-    def _again(
+    def _run_again(
         self, held: HeldJob, failure: Failure, ran: float, delay: float, note: str = ""
     ) -> Outcome:
         """Of an attempt after which the job is run again without spending a retry."""

@@ -52,7 +52,7 @@ def _mark(line: WorkerLine, now: float) -> Cell:
     return _state(line.worker, now)[0][0]
 
 
-def _who(line: WorkerLine, _now: float) -> Cell:
+def _name_cell(line: WorkerLine, _now: float) -> Cell:
     if line.slot is None:
         return line.worker.id, "title"
     if line.job is None:
@@ -61,7 +61,7 @@ def _who(line: WorkerLine, _now: float) -> Cell:
     return job.task if job else "(unreadable)"
 
 
-def _what(line: WorkerLine, now: float) -> Cell:
+def _work_cell(line: WorkerLine, now: float) -> Cell:
     if line.job is not None:
         return arguments_of(line.job.payload), "dim"
     if line.slot is not None:
@@ -103,7 +103,7 @@ def _heartbeat(line: WorkerLine, now: float) -> Cell:
     return (f"⚠ {shown}", "bad") if stale(worker, now) else (shown, "good")
 
 
-def _up(worker: WorkerInfo, now: float) -> Cell:
+def _uptime_cell(worker: WorkerInfo, now: float) -> Cell:
     return ago(worker.started_at, now), "dim"
 
 
@@ -144,13 +144,13 @@ def _job_id(line: WorkerLine, _now: float) -> Cell:
 
 COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("", 1, _mark),
-    Column("Worker and what it runs", 24, _who, grow=1, most=60, middle=True),
-    Column("Queues, args", 13, _what, grow=2, most=80, rank=3),
+    Column("Worker and what it runs", 24, _name_cell, grow=1, most=60, middle=True),
+    Column("Queues, args", 13, _work_cell, grow=2, most=80, rank=3),
     Column("Busy", 10, _busy, right=True),
     Column("Heartbeat", 9, _heartbeat, right=True, rank=2),
     Column("State", 15, _queue_or_state, rank=1),
     Column("Memory", 7, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
-    Column("Up", 6, _of_worker(_up), right=True, rank=5),
+    Column("Up", 6, _of_worker(_uptime_cell), right=True, rank=5),
     Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
     Column("Version", 9, _of_worker(lambda each, _: (each.version or "–", "dim")), rank=7),
     Column("Job id", SHORT_ID, _job_id, rank=8, wide=LONG_ID),

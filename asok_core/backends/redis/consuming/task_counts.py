@@ -74,7 +74,7 @@ class TaskCounts:
 
     def began(self, task: str) -> None:
         """Count an attempt that runs."""
-        self._of(task).started += 1
+        self._counts_of(task).started += 1
 
     def settled(self, attempts: Iterable[SettledAttempt]) -> None:
         """Count attempts that are settled."""
@@ -83,7 +83,7 @@ class TaskCounts:
             # Most are of the task of the one before, and completed: this is done for every job.
             if each is None or outcome.task != last:
                 last = outcome.task
-                each = self._of(last)
+                each = self._counts_of(last)
             if not noted and outcome.started_at:
                 each.started += 1
             verb = outcome.verb
@@ -108,11 +108,11 @@ class TaskCounts:
 
     def crashed(self, task: str) -> None:
         """Count an attempt whose process died, and after which its job is dead."""
-        self._of(task).failed += 1
+        self._counts_of(task).failed += 1
 
     def cancelled(self, task: str) -> None:
         """Count an attempt whose process ended, and whose job an operator had cancelled."""
-        self._of(task).cancelled += 1
+        self._counts_of(task).cancelled += 1
 
     def write(self, connection: Connection, namespace: str) -> None:
         """Write what was counted. Raises Unreachable or Refused."""
@@ -129,7 +129,7 @@ class TaskCounts:
                 )
             )
 
-    def _of(self, task: str) -> _Counts:
+    def _counts_of(self, task: str) -> _Counts:
         found = self._tasks.get(task)
         if found is None:
             if len(task) > LONGEST_NAME or len(self._tasks) >= RANKED:

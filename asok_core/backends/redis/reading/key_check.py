@@ -43,11 +43,11 @@ def check_key(
             ),
         )
     )
-    pending = [raw for each in found.pending for raw in _whole(each)]
+    pending = [raw for each in found.pending for raw in _whole_texts(each)]
     raws = {
-        *_whole(found.newest_dead),
-        *_whole(found.oldest_dead),
-        *_whole(found.delayed),
+        *_whole_texts(found.newest_dead),
+        *_whole_texts(found.oldest_dead),
+        *_whole_texts(found.delayed),
         *pending,
     }
     trusts = [peek(raw, keyring).trust for raw in raws]
@@ -60,5 +60,5 @@ def check_key(
     )
 
 
-def _whole(window: Window) -> list[bytes]:
+def _whole_texts(window: Window) -> list[bytes]:
     return [item.text for item in window.items if item.whole]
