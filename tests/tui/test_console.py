@@ -400,7 +400,7 @@ async def test_help_names_every_key_of_the_view(
         await hand.press("6", "question_mark")
         await hand.sees("Keys in Dead")
         for text in (
-            "requeue the dead job",
+            "move the dead job back",
             "mark or unmark",
             "Ctrl+P",
             "read from Redis more",

@@ -104,7 +104,7 @@ async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> N
         for text in (
             "copy the job as raw JSON",
             "scroll one line down",
-            "requeue the dead job",
+            "move the dead job back",
         ):
             await hand.sees(text)
         # Those of the list under it do nothing here.

@@ -101,10 +101,10 @@ class OperatorAction(Action):
 
 OPERATIONS = (
     OperatorAction("requeue", "r", "requeue",
-                   "requeue the dead job, with all its retries",
+                   "move the dead job back to its queue, with all its retries",
                    views=DEAD | {"jobs"}, operation=RequeueDead, reach=Reach.CHOSEN),
     OperatorAction("requeue_all", "R", "requeue all",
-                   "requeue all dead jobs that are shown, or those of the error group",
+                   "move back all dead jobs that are shown, or those of the error group",
                    views=DEAD, operation=RequeueDead, reach=Reach.MATCHING),
     OperatorAction("purge", "d,delete", "purge", "move the dead job to the trash",
                    views=DEAD, operation=PurgeDead, reach=Reach.CHOSEN),
