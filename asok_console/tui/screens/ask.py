@@ -15,13 +15,13 @@ from textual.widgets import Button, Input, Static
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog.fields import answered, fields_of, first_problem, problem_of
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.screens.dialog import Dialog
+from asok_console.tui.screens.dialog import QuestionDialog
 
 WIDEST_LINE = 300
 MOST_CHOICES = 12
 
 
-class Ask(Dialog[Plan]):
+class Ask(QuestionDialog[Plan]):
     """Takes the answers of a plan, checks them as they are typed, and gives back the whole plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Static
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.screens.dialog import Dialog
+from asok_console.tui.screens.dialog import QuestionDialog
 from asok_console.tui.widgets.long_lines import LongLines
 from asok_core.operations.catalog.confirmation import facts, is_grave
 
@@ -33,7 +33,7 @@ HANG = 12
 """Cells before a call: a long one continues below its beginning."""
 
 
-class Confirm(Dialog[bool]):
+class Confirm(QuestionDialog[bool]):
     """Asks whether to carry out a plan. The focus is where Enter changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

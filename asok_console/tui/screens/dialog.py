@@ -1,4 +1,4 @@
-"""The keys that every dialog with buttons understands."""
+"""What every dialog has: it opens over a screen, and gives back an answer or nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T], Generic[T]):
-    """A question with the buttons ``#yes`` and ``#no``.
+    """A screen over another one, which stays in sight behind it. A subclass binds Escape to close it."""
+
+    @property
+    def console(self) -> Host:
+        """The application, as far as views and screens use it."""
+        return cast(Host, self.app)
+
+
+class QuestionDialog(Dialog[T], Generic[T]):
+    """A dialog with the buttons ``#yes`` and ``#no``.
 
     Tab and the arrows move between its parts, Enter presses the button that has the focus, ``y`` and ``n``
     press theirs. In a line where text is typed they are text.
@@ -26,11 +35,6 @@ class Dialog(ModalScreen[T], Generic[T]):
         Binding("y", "choose('yes')", show=False),
         Binding("n", "choose('no')", show=False),
     ]
-
-    @property
-    def console(self) -> Host:
-        """The application, as far as views and screens use it."""
-        return cast(Host, self.app)
 
     def action_choose(self, button: str) -> None:
         """Press a button, where it can be pressed."""

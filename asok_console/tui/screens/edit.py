@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Button, Static, TextArea
 
 from asok_console.presentation.text import safe
-from asok_console.tui.screens.dialog import Dialog
+from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.inspection.edits import editable, same, typed
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.job import Job
@@ -21,7 +21,7 @@ from asok_core.jobs.job import Job
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
-class EditArguments(Dialog[Arguments]):
+class EditArguments(QuestionDialog[Arguments]):
     """An editor on ``args`` and ``kwargs``. Nothing is sent before the confirmation that follows.
 
     ``text``: what was typed elsewhere so far.

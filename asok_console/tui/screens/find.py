@@ -13,12 +13,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.scanner import EVERY
+from asok_console.tui.screens.dialog import Dialog
 from asok_console.tui.views.shared.job_columns import (
     LONG_ID,
     SHORT_ID,
@@ -128,7 +128,7 @@ class FoundList(RowList[Row]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
 
-class FindJob(ModalScreen[Row]):
+class FindJob(Dialog[Row]):
     """Asks what to look for, and lists jobs as they are found. A single one is opened at once.
 
     ``open_job`` shows the page of one of several, from which the way back leads to the list.

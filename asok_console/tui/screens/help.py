@@ -10,13 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from asok_console.presentation.numbers import size
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens import help_symbols
+from asok_console.tui.screens.dialog import Dialog
 from asok_core.inspection.snapshot import SnapshotCost
 
 KEYS = 16
@@ -32,7 +32,7 @@ class Topic(NamedTuple):
     columns: tuple[str, ...] = ()
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """The keys of a screen, and what its glyphs and columns mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,13 +12,13 @@ from textual.content import Content
 from textual.widgets import Button, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.screens.dialog import Dialog
+from asok_console.tui.screens.dialog import QuestionDialog
 
 MOST = 6
 """Operations that are named."""
 
 
-class Quitting(Dialog[bool]):
+class Quitting(QuestionDialog[bool]):
     """Asks whether to quit, and states what happens to the operations that run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]

@@ -16,7 +16,7 @@ from textual.widgets import Button, Static
 
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.screens.dialog import Dialog
+from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Progress, Reader
 from asok_core.errors import AsokError
 from asok_core.inspection.review import ReviewBuilder
@@ -24,7 +24,7 @@ from asok_core.operations.catalog.dead_jobs import TrustDead
 from asok_core.operations.preview import preview
 
 
-class ReviewDialog(Dialog[Plan]):
+class ReviewDialog(QuestionDialog[Plan]):
     """Returns the plan with its review, or None where it was closed or failed.
 
     Reads on a thread of its own, beside the poller: there may be a hundred thousand dead jobs.

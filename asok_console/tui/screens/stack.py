@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from textual import events, on
-from textual.app import ComposeResult
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import ModalScreen
-from textual.widgets import Log
 
 from asok_console.presentation.stack import answer_lines
 from asok_console.presentation.text import safe
-from asok_console.tui.screens.job_texts import broken
-from asok_console.tui.views.host import Host
+from asok_console.tui.screens.text_dialog import TextDialog
 from asok_core.backends.roles import Operator, Reader
 from asok_core.errors import AsokError
 from asok_core.inspection.rows import Row
@@ -32,59 +28,32 @@ class StackAnswered(Message):
     lines: list[str]
 
 
-class StackScreen(ModalScreen[None]):
+class StackScreen(TextDialog):
     """One stack at first; ``s`` takes ten, merged by their innermost function."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "back"),
-        Binding("s", "sample", "10 samples"),
-        Binding("j,down", "scroll('scroll_down')", show=False),
-        Binding("k,up", "scroll('scroll_up')", show=False),
-        Binding("pagedown,space", "scroll('scroll_page_down')", show=False),
-        Binding("pageup", "scroll('scroll_page_up')", show=False),
-        Binding("g,home", "scroll('scroll_home')", show=False),
-        Binding("G,end", "scroll('scroll_end')", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "sample", "10 samples")]
 
     def __init__(self, row: Row) -> None:
-        super().__init__()
+        super().__init__(
+            f"Stack of job {safe(row.payload.id, 40)}",
+            "s takes 10 samples, ↓ ↑ PgDn PgUp, Esc goes back",
+        )
         self._row = row
         self._thread: threading.Thread | None = None
-        self._lines: list[str] = []
-
-    @property
-    def console(self) -> Host:
-        """The application, as far as views and screens use it."""
-        return cast("Host", self.app)
-
-    def compose(self) -> ComposeResult:
-        """One list of lines."""
-        log = Log(highlight=False, auto_scroll=False)
-        log.border_title = f"Stack of job {safe(self._row.payload.id, 40)}"
-        log.border_subtitle = "s takes 10 samples, ↓ ↑ PgDn PgUp, Esc goes back"
-        yield log
 
     def on_mount(self) -> None:
         """Ask for one stack."""
         self._ask(1)
 
-    def on_resize(self, event: events.Resize) -> None:  # noqa: ARG002 - Textual passes it
-        """Break the lines at the width that there is."""
-        self._write(self._lines)
-
     def action_sample(self) -> None:
         """Take ten stacks within a second."""
         self._ask(SAMPLES)
-
-    def action_scroll(self, how: str) -> None:
-        """Scroll."""
-        getattr(self.query_one(Log), how)(animate=False)
 
     def _ask(self, samples: int) -> None:
         session = self.console.session
         if session.operator is None or (self._thread is not None and self._thread.is_alive()):
             return
-        self._write([f"Asking its worker for {samples} stacks …" if samples > 1 else "Asking …"])
+        self.show_text([f"Asking its worker for {samples} stacks …" if samples > 1 else "Asking …"])
         self._thread = threading.Thread(
             target=self._run, args=(session.reader, session.operator, samples), daemon=True
         )
@@ -103,12 +72,4 @@ class StackScreen(ModalScreen[None]):
 
     @on(StackAnswered)
     def _show(self, message: StackAnswered) -> None:
-        self._write(message.lines)
-
-    def _write(self, lines: list[str]) -> None:
-        self._lines = lines
-        # The border takes a cell on each side, and the scrollbar two.
-        width = max(self.size.width - 5, 10)
-        log = self.query_one(Log)
-        log.clear()
-        log.write_lines([part for line in lines for part in broken(line, width)])
+        self.show_text(message.lines)
