@@ -7,7 +7,7 @@ import math
 UNKNOWN = "–"
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
-_SIZES = ("B", "KB", "MB", "GB", "TB")
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _LONGEST = 100 * 365 * 86_400.0
 
 
@@ -99,7 +99,7 @@ def ago(since: float | None, now: float) -> str:
 
 
 def size(number: int | None) -> str:
-    """Bytes as ``512 B``, ``1.4 KB``, ``80 MB`` (steps of 1024)."""
+    """Bytes as ``512 B``, ``1.4 KiB``, ``80 MiB``: the short form of ``prose.size``."""
     if number is None:
         return UNKNOWN
     value, unit = float(number), 0

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from asok_console.presentation.numbers import UNKNOWN
+from asok_core.jobs.sizes import size_words
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 LONGEST = 100 * 365 * DAY
@@ -62,11 +63,7 @@ def ago(since: float | None, now: float) -> str:
 
 def size(number: int | None) -> str:
     """Bytes: ``512 Bytes``, ``1.4 KiB``, ``80.0 MiB``."""
-    if number is None:
-        return UNKNOWN
-    import humanize
-
-    return humanize.naturalsize(number, binary=True)
+    return UNKNOWN if number is None else size_words(number)
 
 
 def count(number: int | None) -> str:

@@ -64,7 +64,7 @@ LONGEST_VALUE = 200
 """Characters of a value up to which a filter asks for it."""
 AGES = ("1m", "5m", "15m", "1h", "6h", "1d", "7d")
 _AGE_SECONDS = (60, 300, 900, 3600, 21_600, 86_400, 604_800)
-SIZES = ("512B", "1KB", "4KB", "16KB", "64KB", "256KB", "1MB", "16MB")
+SIZES = ("512B", "1KiB", "4KiB", "16KiB", "64KiB", "256KiB", "1MiB", "16MiB")
 _SIZE_BYTES = (512, 1024, 4096, 16_384, 65_536, 262_144, 1 << 20, 16 << 20)
 
 
@@ -206,14 +206,15 @@ def _unreadable(row: Row) -> JobGroup:
     return JobGroup(OVERSIZED, rank=1.0)
 
 
+def _shown(bound: str) -> str:
+    """``15m`` as ``15 min``, ``4KiB`` as ``4 KiB``."""
+    unit = bound.lstrip("0123456789")
+    return f"{bound.removesuffix(unit)} {'min' if unit == 'm' else unit}"
+
+
 def _ranges(name: str, bounds: tuple[str, ...], below: str, above: str) -> tuple[JobGroup, ...]:
     """The groups that bounds make, each from its lower bound on, and without its upper one."""
-    shown = [
-        bound.replace("KB", " KB").replace("MB", " MB").replace("512B", "512 B") for bound in bounds
-    ]
-    if name == "age":
-        units = {"m": " min", "h": " h", "d": " d"}
-        shown = [bound[:-1] + units[bound[-1]] for bound in bounds]
+    shown = [*map(_shown, bounds)]
     first = JobGroup(f"{below} {shown[0]}", f"{name}:<{bounds[0]}")
     last = JobGroup(f"{shown[-1]} {above}", f"!{name}:<{bounds[-1]}", rank=float(len(bounds)))
     between = (

@@ -46,7 +46,7 @@ def size_test(value: str, word: str) -> Test:
         bound, compare = SIZE.parse(text), _SIGNS[sign]
     except ValueError:
         raise UsageError(
-            f"filter word {word!r}: size must be {SIZE.allowed}, as in size:>1MB"
+            f"filter word {word!r}: size must be {SIZE.allowed}, as in size:>1MiB"
         ) from None
 
     def test(row: Row, _now: float) -> bool | None:

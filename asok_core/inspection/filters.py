@@ -5,7 +5,7 @@
 text; ``task:=shop.send`` is exactly that task, ``arg:kwargs.tenant=acme`` exactly that argument;
 ``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
 ``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``;
-``attempt:>3``; ``size:>1MB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
+``attempt:>3``; ``size:>1MiB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
 ``release:`` begins with it (of a running job: that of its worker; of pending and dead jobs not known);
 ``!`` before a word negates it, but what is not known matches neither; quotes keep spaces, colons and a
 leading ``!`` as they are. Case does not matter.
@@ -57,7 +57,7 @@ FIELDS = {
     "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",
     "release": "the release of the application that ran it last begins with this (not: pending, dead)",
     "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",
-    "size": "the bytes of its envelope, as in size:>1MB",
+    "size": "the bytes of its envelope, as in size:>1MiB",
 }
 """What each field asks, for help and error lines."""
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from asok_core.jobs.sizes import size_words
+
 INTERVAL = 5.0
 """Seconds between two samples."""
 SPAN = 60.0
@@ -30,8 +32,7 @@ class FillRate(NamedTuple):
         import humanize  # only where memory is being filled
 
         left = humanize.naturaldelta(max(self.seconds, 1.0))
-        speed = humanize.naturalsize(self.rate * 60, binary=True)
-        return f"memory full in about {left} at +{speed}/min"
+        return f"memory full in about {left} at +{size_words(self.rate * 60)}/min"
 
 
 class MemoryGrowth:

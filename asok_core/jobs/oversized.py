@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from asok_core.jobs.sizes import size_words
+
 OVERSIZED_TTL = 7 * 86_400
 """Seconds that the entry itself is kept."""
 MOST_READ = 16 << 20
@@ -37,10 +39,3 @@ def alias_words(raw: bytes) -> str | None:
 def is_alias(raw: bytes) -> bool:
     """Whether these bytes are the alias of an element that is too large to be read."""
     return _ALIAS.fullmatch(raw) is not None
-
-
-def size_words(size: int) -> str:
-    """A size in decimal units, as in ``90.0 MB``."""
-    import humanize  # only if there is such an entry
-
-    return humanize.naturalsize(size)

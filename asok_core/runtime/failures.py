@@ -1,7 +1,7 @@
 """Exceptions as text, in bounded size and time.
 
 ``__str__``, ``__repr__`` and other methods of an exception are code of the application: they may
-raise, call ``sys.exit``, never return, or return 100 MB. They are called with limits here, so that
+raise, call ``sys.exit``, never return, or return 100 MiB. They are called with limits here, so that
 a failed job always has an outcome.
 """
 

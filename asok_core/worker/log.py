@@ -16,6 +16,7 @@ from asok_core.errors import Oversized
 from asok_core.inspection.invisible import visible
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.job import Job
+from asok_core.jobs.sizes import size_words
 from asok_core.runtime import output
 from asok_core.runtime.failures import Failure
 from asok_core.runtime.log_lines import write_always_to
@@ -261,7 +262,7 @@ def log_rejected(
 def log_set_aside(found: Iterable[OversizedEntry]) -> None:
     """Log what was too large to be read as an envelope."""
     for each in found:
-        line = f"{Oversized.__name__}: {each.size:,} bytes, SHA-1 {each.sha1}"
+        line = f"{Oversized.__name__}: {size_words(each.size)}, SHA-1 {each.sha1}"
         extra = {"queue": each.queue, "error": line, "size": each.size, "sha1": each.sha1}
         logger.error("Entry set aside: larger than ASOK_MAX_ENVELOPE", extra=extra)
 

@@ -92,9 +92,9 @@ def main() -> None:
             client.flushall()
             before = used(client)
             fill(client, TASKS, spread)
-            memory = (used(client) - before) / 1e6
+            memory = (used(client) - before) / 2**20
             sys.stdout.write(
-                f"{TASKS} tasks, an attempt a second each, times {name}: {memory:.1f} MB\n"
+                f"{TASKS} tasks, an attempt a second each, times {name}: {memory:.1f} MiB\n"
             )
         fill(client, MANY, SPREADS["alike"])
         for name, span in RANGES.items():

@@ -271,12 +271,12 @@ def test_the_time_of_a_failure_is_a_finite_number_or_unknown(value: Any, shown: 
 def test_an_oversized_entry_is_described() -> None:
     fields = {"v": 1, "oversized": {"size": 90_000_000, "sha1": SHA1}, "failed_at": 2.0}
     entry = json.dumps(fields | {"error": "why", "traceback": ""}).encode()
-    words = f"oversized: 90.0 MB, SHA-1 {SHA1}"
+    words = f"oversized: 85.8 MiB, SHA-1 {SHA1}"
     assert peek(entry) == Payload(
         entry, None, Trust.OVERSIZED, words, failed_at=2.0, error="why", traceback=""
     )
     alias = f"asok:oversized 90000000 {SHA1}".encode()
-    assert peek(alias) == Payload(alias, None, Trust.OVERSIZED, "oversized: 90.0 MB, not read")
+    assert peek(alias) == Payload(alias, None, Trust.OVERSIZED, "oversized: 85.8 MiB, not read")
     job = json.dumps(json.loads(BARE) | fields).encode()
     assert peek(job).job is not None
 

@@ -119,7 +119,7 @@ def test_nothing_to_come_is_called_past_in_a_line() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(None, "–"), (512, "512 B"), (1434, "1.4 KB"), (80 << 20, "80 MB"), (3 << 50, "3072 TB")],
+    [(None, "–"), (512, "512 B"), (1434, "1.4 KiB"), (80 << 20, "80 MiB"), (3 << 50, "3072 TiB")],
 )
 def test_size(size: int | None, text: str) -> None:
     assert numbers.size(size) == text

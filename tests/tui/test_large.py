@@ -21,7 +21,7 @@ FRAMES = '  File "/srv/shop/tasks/gateway.py", line 88, in run\n    answer = cal
 
 
 def large(n: int, word: str, enqueued_at: float = 1.0) -> Job:
-    """A job whose arguments are a word and 42 kB."""
+    """A job whose arguments are a word and 41 KiB."""
     return replace(seed.job(n, enqueued_at=enqueued_at), args=(word, BIG), kwargs={})
 
 
@@ -105,7 +105,7 @@ async def test_the_pages_of_pending_and_delayed_show_the_beginning_of_large_argu
     redis_client.lpush(KEYS.queue("default"), seal(job, KEYRING))
     redis_client.zadd(KEYS.delayed, {seal(large(8, "x"), KEYRING): now + 60})
     async with open_console(size=(120, 40), view="pending") as hand:
-        await hand.sees('41 KB: "first-words')
+        await hand.sees('41 KiB: "first-words')
         await hand.sees(job.task)
         await hand.press("3")
         await hand.sees(seed.job(8).task)
@@ -151,9 +151,9 @@ async def test_what_was_too_large_to_be_read_is_a_row_that_says_so(
     redis_client.lpush("asok:queue", b"\\" * (17 << 20))
     async with open_console(size=(160, 40), view="dead") as hand:
         await hand.sees("1 of 2")
-        await hand.sees("⚠ oversized: 90.0 MB, SHA-1 0123456789")
+        await hand.sees("⚠ oversized: 85.8 MiB, SHA-1 0123456789")
         await hand.press("enter")
         await hand.sees("not checked: it is too large to be read (ASOK_MAX_ENVELOPE)")
-        await hand.sees(f"oversized: 90.0 MB, SHA-1 {'0123456789' * 4}")
+        await hand.sees(f"oversized: 85.8 MiB, SHA-1 {'0123456789' * 4}")
         await hand.press("escape", "2")
-        await hand.sees("oversized: 17.8 MB, not read")
+        await hand.sees("oversized: 17.0 MiB, not read")

@@ -56,7 +56,7 @@ def set_aside(desk: Desk, entry: bytes, queue: str = "default") -> None:
     wait_until(lambda: desk.client.llen(desk.keys.dead) == 1, "the dead job")
     [raw] = desk.client.lrange(desk.keys.dead, 0, -1)
     [dead] = desk.dead()
-    shown = f"{len(entry) / MEGABYTE:,.1f} MB"
+    shown = f"{len(entry) / 2**20:,.1f} MiB"
     assert (dead.trust, dead.problem) == (Trust.OVERSIZED, f"oversized: {shown}, SHA-1 {sha1}")
     assert dead.error == f"Oversized: {reported(entry)}"
     assert dead.rejected

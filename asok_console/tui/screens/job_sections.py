@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
+from asok_console.presentation.numbers import size
 from asok_console.presentation.stack import kept_heading, stack_lines
 from asok_console.tui.widgets.caption import Caption
 from asok_core.inspection.notes import OperatorNote
@@ -119,7 +120,7 @@ def _arguments(payload: Payload | None) -> object:
         return None
     if payload.size is not None:
         # A list has not read them; a moment later they are here.
-        return f"reading … {payload.size:,} bytes"
+        return f"reading … {size(payload.size)}"
     return {"args": list(payload.job.args), "kwargs": dict(payload.job.kwargs)}
 
 

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     notes.append(
         f"Churn: {course.seconds:.0f} s at an interval of {churn.INTERVAL:g} s, "
         f"{course.refreshes:,} refreshes, {len(course.memory):,} keys, "
-        f"{course.memory[-1] / 2**20:.0f} MB resident at the end."
+        f"{course.memory[-1] / 2**20:.0f} MiB resident at the end."
     )
     text = markdown(scenes, [*_about(amounts), *notes])
     sys.stdout.write(text)
@@ -117,7 +117,7 @@ def _churn(amounts: Amounts, seconds: float) -> churn.Course:
 def _report(course: churn.Course) -> None:
     _log(
         f"{course.seconds:.0f} s, {course.refreshes:,} refreshes, "
-        f"{course.memory[-1] / 2**20:.1f} MB, longest time between two {course.longest_gap:.2f} s"
+        f"{course.memory[-1] / 2**20:.1f} MiB, longest time between two {course.longest_gap:.2f} s"
     )
 
 

@@ -1,4 +1,4 @@
-"""The cost of dead jobs of 100 kB for the console, compared with small ones."""
+"""The cost of dead jobs of 98 KiB for the console, compared with small ones."""
 
 from __future__ import annotations
 

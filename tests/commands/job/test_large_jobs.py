@@ -29,7 +29,7 @@ def test_large_dead_jobs_are_listed_filtered_and_requeued(bench: Bench, asok: As
     listed = asok("dlq", "list", "--json").document["dead_letters"]
     assert [each["id"] for each in listed] == [seed.job_id(n) for n in (2, 1, 0)]
     assert [each["error"] for each in listed] == [f"ValueError: order {n}" for n in (2, 1, 0)]
-    assert all(each["size"] > 60_000 and " KB: " in each["call"] for each in listed)
+    assert all(each["size"] > 60_000 and " KiB: " in each["call"] for each in listed)
     found = asok("dlq", "list", "--json", "--filter", "arg:needle-1").document["dead_letters"]
     assert [each["id"] for each in found] == [seed.job_id(1)]
     assert asok("dlq", "requeue", "--filter", "arg:needle-1 error:order", "--dry-run").code == 0

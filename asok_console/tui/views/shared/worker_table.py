@@ -149,7 +149,7 @@ COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("Busy", 10, _busy, right=True),
     Column("Heartbeat", 9, _heartbeat, right=True, rank=2),
     Column("State", 15, _queue_or_state, rank=1),
-    Column("Memory", 7, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
+    Column("Memory", 8, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
     Column("Up", 6, _of_worker(_uptime_cell), right=True, rank=5),
     Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
     Column("Version", 9, _of_worker(lambda each, _: (each.version or "–", "dim")), rank=7),

@@ -8,6 +8,7 @@ import time
 
 from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.jobs.sizes import size_words
 from asok_core.version import __version__
 from asok_core.worker.application_release import release_of
 from asok_core.worker.config import WorkerConfig
@@ -123,4 +124,4 @@ class HeartbeatDuty(Duty):
                 continue
             # Where each process is too large from its start, each still runs a job.
             if process.shared.proven:
-                process.retire(f"has grown to {size} bytes")
+                process.retire(f"has grown to {size_words(size)}")

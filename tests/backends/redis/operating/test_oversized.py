@@ -88,7 +88,7 @@ def test_a_dead_job_that_was_set_aside_is_one_readable_row(
     bench: Bench, aside: bytes, reader: RedisReader, asok: Callable[..., Ran], tmp_path: Path
 ) -> None:
     sha1 = json.loads(aside)["oversized"]["sha1"]
-    words = f"oversized: 5.2 MB, SHA-1 {sha1}"
+    words = f"oversized: 5.0 MiB, SHA-1 {sha1}"
     row = the_row(reader.dead(0, 10).rows)
     assert row.payload.problem == words
     assert row.payload.error == (
@@ -163,7 +163,7 @@ def test_what_waits_unread_is_one_row_and_its_bytes_are_not_sent(
         for row in page.rows:
             if row.payload.job is None:
                 assert row.payload.trust is Trust.OVERSIZED
-                assert row.payload.problem == "oversized: 90.0 MB, not read"
+                assert row.payload.problem == "oversized: 85.8 MiB, not read"
                 assert len(row.payload.raw) < 100
     assert reader.job("\\", patience=60) is None
     assert int(sent) < LITTLE
@@ -238,7 +238,7 @@ def test_records_are_read_without_what_is_too_large(bench: Bench, reader: RedisR
         "text": "unreadable",
     }
     assert found["result"].result is None
-    assert found["result"].result_error == "its result is oversized: 16.8 MB, not read"
+    assert found["result"].result_error == "its result is oversized: 16.0 MiB, not read"
     assert found["error"].function == "shop.mail"
     assert len(reader.recent(0, 10).rows) == 5
     for name in found:

@@ -68,13 +68,13 @@ def test_a_large_result_is_not_received_and_is_reported(
     before = received(redis_client)
     put(redis_client, future.job_id, result=VALUE)
     with pytest.raises(
-        ResultNotStored, match=r"completed; its result is oversized: 16\.8 MB, not read"
+        ResultNotStored, match=r"completed; its result is oversized: 16\.0 MiB, not read"
     ):
         future.result(WAIT)
     record = backend.record(future.job_id)
     assert record is not None
     assert (record.status, record.result) == ("completed", None)
-    assert record.result_error == "its result is oversized: 16.8 MB, not read"
+    assert record.result_error == "its result is oversized: 16.0 MiB, not read"
     assert received(redis_client) - before < LITTLE
 
 
@@ -84,7 +84,7 @@ def test_a_large_error_is_not_received(backend: RedisBackend, redis_client: redi
     put(redis_client, future.job_id, status="failed", error=VALUE, error_line="ValueError: no luck")
     with pytest.raises(JobFailed, match="ValueError: no luck") as caught:
         future.result(WAIT)
-    assert caught.value.traceback == "oversized: 16.8 MB, not read"
+    assert caught.value.traceback == "oversized: 16.0 MiB, not read"
     assert received(redis_client) - before < LITTLE
 
 
@@ -97,7 +97,7 @@ def test_a_large_record_of_json_is_not_received(
     # More than a value that is read has beside its result.
     redis_client.set(KEYS.job(future.job_id), text + " " * (1 << 21), ex=600)
     redis_client.publish(KEYS.done(future.job_id), "completed")
-    with pytest.raises(RecordTooLarge, match=r"its record is oversized: 18\.9 MB, not read"):
+    with pytest.raises(RecordTooLarge, match=r"its record is oversized: 18\.0 MiB, not read"):
         future.result(WAIT)
     record = backend.record(future.job_id)
     assert record is not None

@@ -1,6 +1,6 @@
 -- alias(item): what readers and operators get of an element: the element, or where it has more than MOST_READ
 --   bytes a short text instead, which `oversized.py` reads: its size, and a SHA-1 of that and of its two ends.
---   So no client receives, parses or hashes 100 MB to show a row, and operations on the row still work: scripts
+--   So no client receives, parses or hashes 100 MiB to show a row, and operations on the row still work: scripts
 --   compare aliases. Reading such an element at all takes Redis about a millisecond for each megabyte.
 local ENDS = 1024
 

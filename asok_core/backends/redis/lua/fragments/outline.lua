@@ -5,7 +5,7 @@
 --   Too large to be read: its alias, '' and ''.
 --   Returns how many bytes of work this was, for a script that limits its time.
 -- An outline is the same JSON with empty arguments, no traceback and an error of at most ERROR bytes, so that
--- a reader of envelopes reads outlines too. Cutting the text takes 30 microseconds for 100 kB, decoding it
+-- a reader of envelopes reads outlines too. Cutting the text takes 30 microseconds for 100 KiB, decoding it
 -- takes 400: so the text is decoded only where it could be cut in more than one way.
 local ERROR, OUTLINE, BEGINNING, LONGEST_ID, LONGEST_HEAD = 2000, 16384, 1024, 128, 400
 local SCALARS = { 'v', 'sig', 'failed_at', 'error', 'id', 'module', 'function', 'queue', 'retries',

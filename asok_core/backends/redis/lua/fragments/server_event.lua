@@ -59,7 +59,7 @@ local function note_memory()
   local noted = redis.pcall('HGET', server_key, 'memory') == 'short'
   if not noted and most > 0 and used * 100 >= MEMORY_SHORT * most then
     if pushed('HSET', server_key, 'memory', 'short') then
-      local part = string.format('%.0f %% of maxmemory (%.0f of %.0f MB)', used / most * 100, used / 2^20, most / 2^20)
+      local part = string.format('%.0f %% of maxmemory (%.0f of %.0f MiB)', used / most * 100, used / 2^20, most / 2^20)
       add_event('warning_raised', { 'warning', 'redis_memory', 'reason', part })
     end
   elseif noted and (most == 0 or used * 100 < MEMORY_ENOUGH * most) then

@@ -12,7 +12,7 @@ end
 
 local function add_size(out, size)
   local n = #out
-  out[n + 1], out[n + 2], out[n + 3] = size, string.format('oversized: %.1f MB, not read', size / 1e6), ''
+  out[n + 1], out[n + 2], out[n + 3] = size, string.format('oversized: %.1f MiB, not read', size / 2^20), ''
 end
 
 -- Each value of a hash that may have large ones; a user may lack the right to ask for sizes.
