@@ -123,6 +123,7 @@ def task(
     jitter: float | None = None,
     max_delay: Delay | None = None,
 ) -> _MakeTask: ...
+# An overload does not inherit the parameters of the implementation, so both declare them.
 def task(
     function: Callable[..., Any] | None = None,
     /,

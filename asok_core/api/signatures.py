@@ -61,6 +61,8 @@ class MakeBackground(Protocol):
 class AppBackground(Protocol):
     """The type of ``app.background``: as ``background``; without a function it is a decorator."""
 
+    # A subclass cannot add an overload to those that it inherits: it declares all of them again.
+
     @overload
     def __call__(
         self,

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
+from typing import TypedDict, Unpack
 
 from asok_core.runtime import output
 from asok_core.runtime.bounded import call_within
@@ -32,12 +33,18 @@ def safe_logger(name: str) -> SafeLogger:
     return SafeLogger(logging.getLogger(name))
 
 
-class SafeLogger:
-    """Writes to a standard logger. A line that cannot be written is dropped, with one message on stderr.
+class LineOptions(TypedDict, total=False):
+    """What a log line may have beside its message."""
 
-    ``exc_info`` is the exception itself. ``exc_text`` is its traceback as text, if the caller has
-    one: handlers of the standard library use it instead of formatting the exception.
-    """
+    exc_info: BaseException | None
+    """The exception itself."""
+    exc_text: str | None
+    """Its traceback as text, which handlers of the standard library write as it is."""
+    extra: Extra | None
+
+
+class SafeLogger:
+    """Writes to a standard logger. It drops a line that cannot be written, with one message on stderr."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -52,74 +59,38 @@ class SafeLogger:
         # ``logging.disable`` does not apply to our lines.
         return is_always_written() or not (logger.disabled or logger.manager.disable >= level)
 
-    def debug(self, msg: str, *args: object, exc_info: BaseException | None = None) -> None:
+    def debug(self, msg: str, *args: object, **options: Unpack[LineOptions]) -> None:
         """Log with level DEBUG."""
-        self._log(logging.DEBUG, msg, args, exc_info=exc_info)
+        self._log(logging.DEBUG, msg, args, options)
 
-    def info(self, msg: str, *args: object, extra: Extra | None = None) -> None:
+    def info(self, msg: str, *args: object, **options: Unpack[LineOptions]) -> None:
         """Log with level INFO."""
-        self._log(logging.INFO, msg, args, extra=extra)
+        self._log(logging.INFO, msg, args, options)
 
-    def warning(
-        self,
-        msg: str,
-        *args: object,
-        exc_info: BaseException | None = None,
-        exc_text: str | None = None,
-        extra: Extra | None = None,
-    ) -> None:
+    def warning(self, msg: str, *args: object, **options: Unpack[LineOptions]) -> None:
         """Log with level WARNING."""
-        self._log(logging.WARNING, msg, args, exc_info=exc_info, exc_text=exc_text, extra=extra)
+        self._log(logging.WARNING, msg, args, options)
 
-    def error(
-        self,
-        msg: str,
-        *args: object,
-        exc_info: BaseException | None = None,
-        exc_text: str | None = None,
-        extra: Extra | None = None,
-    ) -> None:
+    def error(self, msg: str, *args: object, **options: Unpack[LineOptions]) -> None:
         """Log with level ERROR."""
-        self._log(logging.ERROR, msg, args, exc_info=exc_info, exc_text=exc_text, extra=extra)
+        self._log(logging.ERROR, msg, args, options)
 
-    def critical(
-        self,
-        msg: str,
-        *args: object,
-        exc_info: BaseException | None = None,
-        exc_text: str | None = None,
-    ) -> None:
+    def critical(self, msg: str, *args: object, **options: Unpack[LineOptions]) -> None:
         """Log with level CRITICAL."""
-        self._log(logging.CRITICAL, msg, args, exc_info=exc_info, exc_text=exc_text)
+        self._log(logging.CRITICAL, msg, args, options)
 
-    def log(
-        self,
-        level: int,
-        msg: str,
-        *args: object,
-        exc_info: BaseException | None = None,
-        exc_text: str | None = None,
-        extra: Extra | None = None,
-    ) -> None:
+    def log(self, level: int, msg: str, *args: object, **options: Unpack[LineOptions]) -> None:
         """Log with a level."""
-        self._log(level, msg, args, exc_info=exc_info, exc_text=exc_text, extra=extra)
+        self._log(level, msg, args, options)
 
-    def _log(
-        self,
-        level: int,
-        msg: str,
-        args: tuple[object, ...],
-        *,
-        exc_info: BaseException | None = None,
-        exc_text: str | None = None,
-        extra: Extra | None = None,
-    ) -> None:
+    def _log(self, level: int, msg: str, args: tuple[object, ...], options: LineOptions) -> None:
         try:
             if not self.isEnabledFor(level):
                 return
             code = (frame := sys._getframe(2)).f_code  # noqa: SLF001 - as logging itself does
             where = (code.co_filename, frame.f_lineno, code.co_name)
-            line = LogLine(self._logger, level, msg, args, exc_info, exc_text, extra, where)
+            error, text = options.get("exc_info"), options.get("exc_text")
+            line = LogLine(self._logger, level, msg, args, error, text, options.get("extra"), where)
             if threading.get_ident() in _elsewhere:
                 _writer.put(line)
             else:

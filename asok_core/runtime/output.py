@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 MOST_KEPT = 1 << 20
 """Bytes that are kept of each stream while it is not being read. Further output is dropped."""
@@ -139,12 +140,7 @@ class _ReopenedDescriptor(_Channel):
         if _identity(self._own) != self._identity:
             # A task has closed it, and the descriptor may now be that of a connection.
             return 0
-        try:
-            return os.write(self._own, data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            return len(data)
+        return _attempt(partial(os.write, self._own), data)
 
     def write_patiently(self, data: bytes) -> int:
         _wait(self._number)
@@ -155,18 +151,26 @@ class _Socket(_Channel):
     """A socket, as systemd connects to its journal."""
 
     def write(self, data: bytes) -> int:
+        return _attempt(self._send, data)
+
+    def _send(self, data: bytes) -> int:
         # A new object each time, with its own copy, which no task can close.
-        try:
-            with socket.socket(fileno=os.dup(self._number)) as connection:
-                return connection.send(data, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            return len(data)
+        with socket.socket(fileno=os.dup(self._number)) as connection:
+            return connection.send(data, socket.MSG_DONTWAIT)
 
     def write_patiently(self, data: bytes) -> int:
         _wait(self._number)
         return self.write(data)
+
+
+def _attempt(write: Callable[[bytes], int], data: bytes) -> int:
+    """The bytes that were written: none where it would block; a failed write counts as written."""
+    try:
+        return write(data)
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return len(data)
 
 
 def _channel(number: int) -> _Channel:

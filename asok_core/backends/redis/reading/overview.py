@@ -11,7 +11,7 @@ from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.members import STEP
 from asok_core.backends.redis.reading.discovery import Scan
-from asok_core.backends.redis.reading.queries import BRIEF, Window
+from asok_core.backends.redis.reading.queries import BRIEF, Window, WindowOptions
 from asok_core.backends.redis.reading.query import (
     Command,
     Query,
@@ -145,9 +145,9 @@ def overview(
         paused=_names(queries, keys.paused),
         leases=read_leases(queries, keys.workers),
         scanned=scan,
-        delayed=queries.window(keys.delayed, "score", 0, 1, whole=BRIEF),
-        newest_dead=queries.window(keys.dead, "left", 0, 1, whole=BRIEF, sums=True),
-        oldest_dead=queries.window(keys.dead, "right", 0, 1, whole=BRIEF),
+        delayed=queries.window(keys.delayed, "score", 0, 1, WindowOptions(whole=BRIEF)),
+        newest_dead=queries.window(keys.dead, "left", 0, 1, WindowOptions(whole=BRIEF, sums=True)),
+        oldest_dead=queries.window(keys.dead, "right", 0, 1, WindowOptions(whole=BRIEF)),
         events=events,
         notes=notes,
     )

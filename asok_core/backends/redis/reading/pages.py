@@ -13,7 +13,7 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.finished_jobs import finished_jobs, finished_row, not_a
-from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window
+from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window, WindowOptions
 from asok_core.backends.redis.reading.query import Query, by_key, in_order, maybe
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
 from asok_core.backends.redis.reading.sampling import sample_list
@@ -184,9 +184,8 @@ class PageReader:
             def query(
                 queries: Queries, start: int = start, count: int = count, at_once: int = at_once
             ) -> Query[Window]:
-                return queries.window(
-                    key, "right", start, count, at_once=at_once, whole=_bound(whole)
-                )
+                options = WindowOptions(at_once, _bound(whole))
+                return queries.window(key, "right", start, count, options)
 
             window = self._session.ask(query)
             # Each command walks to its index: neighbours are alike, so one may read as many at once.
@@ -210,10 +209,9 @@ class PageReader:
             def read(
                 round_trips: RoundTrips, start: int = start, count: int = count, least: str = least
             ) -> Window:
+                options = WindowOptions(whole=_bound(whole), least=least)
                 return round_trips.ask(
-                    round_trips.queries.window(
-                        self.keys.delayed, "score", start, count, whole=_bound(whole), least=least
-                    )
+                    round_trips.queries.window(self.keys.delayed, "score", start, count, options)
                 )
 
             window = self._session.run(read)
@@ -291,7 +289,7 @@ class PageReader:
 
 def _window_of(queries: Queries, key: str, order: Order, *, whole: bool) -> _WindowOf:
     def of(start: int, count: int) -> Query[Window]:
-        return queries.window(key, order, start, count, whole=_bound(whole))
+        return queries.window(key, order, start, count, WindowOptions(whole=_bound(whole)))
 
     return of
 

@@ -19,6 +19,7 @@ from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import (
+    AS_SHOWN,
     SAMPLED,
     ActiveList,
     FoundElement,
@@ -26,6 +27,7 @@ from asok_core.backends.redis.reading.queries import (
     Order,
     QueueState,
     Window,
+    WindowOptions,
     WorkerState,
 )
 from asok_core.backends.redis.reading.query import Command, Query, by_key, named, required
@@ -52,14 +54,9 @@ class PlainQueries:
         order: Order,
         start: int,
         count: int,
-        *,
-        at_once: int = 1,
-        whole: int = WHOLE,
-        least: str = "",
-        sums: bool = False,
+        options: WindowOptions = AS_SHOWN,
     ) -> Query[Window]:
         """As ScriptQueries.window; here every item is whole."""
-        del at_once, whole, sums
         name = parsing.raw(key)
         size: Command = ("ZCARD" if order == "score" else "LLEN", name)
 
@@ -69,7 +66,7 @@ class PlainQueries:
             total, found = required(replies[0]), _items(required(replies[1]), order)
             return Window(total, len(found), tuple(found))
 
-        return Query((size, _range(name, order, start, count, least)), read)
+        return Query((size, _range(name, order, start, count, options.least)), read)
 
     def queue(self, name: str, first: int, last: int, known: bytes = b"") -> Query[QueueState]:
         """As ScriptQueries.queue; here the sample is always sent."""

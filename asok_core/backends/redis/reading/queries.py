@@ -55,6 +55,23 @@ class Window(NamedTuple):
     items: tuple[ListElement, ...] = ()
 
 
+class WindowOptions(NamedTuple):
+    """How the items of a window are read."""
+
+    at_once: int = 1
+    """Items of the first command, more than one where none is large."""
+    whole: int = WHOLE
+    """Bytes up to which an item is not reduced to its outline."""
+    least: str = ""
+    """The lowest score."""
+    sums: bool = False
+    """Whether with the SHA-1 of each item that is reduced."""
+
+
+AS_SHOWN = WindowOptions()
+"""As a page shows them."""
+
+
 class QueueState(NamedTuple):
     """The state of a queue. ``length`` is None where its key is not a list.
 
@@ -131,17 +148,9 @@ class ScriptQueries:
         order: Order,
         start: int,
         count: int,
-        *,
-        at_once: int = 1,
-        whole: int = WHOLE,
-        least: str = "",
-        sums: bool = False,
+        options: WindowOptions = AS_SHOWN,
     ) -> Query[Window]:
-        """Items from ``start`` on; fewer than ``count`` where they are large (see ``taken``).
-
-        ``whole``: bytes up to which an item is not reduced to its outline; ``sums``: with the SHA-1
-        of each that is; ``at_once``: items of the first command, more than one where none is large.
-        """
+        """Items from ``start`` on; fewer than ``count`` where they are large (see ``taken``)."""
 
         def read(replies: Sequence[Any]) -> Window:
             if wrong_type(replies[0]):
@@ -155,10 +164,7 @@ class ScriptQueries:
             order=order,
             start=start,
             count=count,
-            at_once=at_once,
-            whole=whole,
-            least=least,
-            sums=sums,
+            **options._asdict(),
         )
         return Query((call.command(),), read)
 

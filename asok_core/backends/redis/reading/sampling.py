@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from asok_core.backends.redis.reading.queries import Order, Window
+from asok_core.backends.redis.reading.queries import Order, Window, WindowOptions
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.partial_payload import ListElement
@@ -123,7 +123,7 @@ def sample_list(
                 order,
                 _start(part, jobs, chance),
                 min(jobs, part.end - part.begin),
-                at_once=at_once,
+                WindowOptions(at_once),
             )
             for part in batch
         }
@@ -145,9 +145,10 @@ def _read_short(
     """All of a short list; None where its jobs are too large, or change too fast, to be read at once."""
     starts = [max(0, part.begin - OVERLAP) for part in _parts(total)]
     ends = [part.end for part in _parts(total)]
+    options = WindowOptions(at_once)
     for _ in range(TRIES):
         queries = {
-            start: round_trips.queries.window(key, order, start, end - start, at_once=at_once)
+            start: round_trips.queries.window(key, order, start, end - start, options)
             for start, end in zip(starts, ends, strict=True)
         }
         windows = round_trips.ask(by_key(queries))
