@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from asok_core import __version__
 from asok_core.errors import UsageError
+from asok_core.operations.catalog import summaries
+from asok_core.operations.catalog.summaries import either
 
 PROGRAM = "asok"
 
@@ -51,11 +53,13 @@ COMMANDS = (
         "asok_console.commands.worker.status",
         "show queues, next jobs, dead jobs and workers",
     ),
-    Command("worker quiet", "asok_console.commands.worker.quiet", "let a worker take no new jobs"),
     Command(
-        "worker resume", "asok_console.commands.worker.resume", "let a quiet worker take jobs again"
+        "worker quiet", "asok_console.commands.worker.quiet", summaries.QUIET_WORKER.in_general()
     ),
-    Command("worker stop", "asok_console.commands.worker.stop", "stop a worker"),
+    Command(
+        "worker resume", "asok_console.commands.worker.resume", summaries.RESUME_WORKER.in_general()
+    ),
+    Command("worker stop", "asok_console.commands.worker.stop", summaries.STOP_WORKER.in_general()),
     Command("console", "asok_console.commands.console", "open the console"),
     Command("queue list", "asok_console.commands.queue.list", "list queues"),
     Command(
@@ -68,11 +72,11 @@ COMMANDS = (
         "asok_console.commands.queue.history",
         "show what happened in a queue over time",
     ),
-    Command("queue pause", "asok_console.commands.queue.pause", "pause a queue"),
-    Command("queue resume", "asok_console.commands.queue.resume", "resume a paused queue"),
+    Command("queue pause", "asok_console.commands.queue.pause", summaries.PAUSE_QUEUE.in_general()),
     Command(
-        "queue purge", "asok_console.commands.queue.purge", "move the jobs of a queue to the trash"
+        "queue resume", "asok_console.commands.queue.resume", summaries.RESUME_QUEUE.in_general()
     ),
+    Command("queue purge", "asok_console.commands.queue.purge", summaries.PURGE_QUEUE.in_general()),
     Command("job show", "asok_console.commands.job.show", "show everything about a job"),
     Command("job stack", "asok_console.commands.job.stack", "show where a running job is"),
     Command(
@@ -80,15 +84,20 @@ COMMANDS = (
     ),
     Command("job list", "asok_console.commands.job.list", "list jobs in one state"),
     Command(
-        "job cancel", "asok_console.commands.job.cancel", "cancel pending, delayed or running jobs"
+        "job cancel",
+        "asok_console.commands.job.cancel",
+        either(
+            summaries.CANCEL_PENDING.in_general("pending or delayed jobs"),
+            summaries.STOP_RUNNING.in_general(),
+        ),
     ),
     Command(
-        "job promote", "asok_console.commands.job.promote", "move delayed jobs to their queues now"
+        "job promote", "asok_console.commands.job.promote", summaries.PROMOTE_DELAYED.in_general()
     ),
     Command(
         "job move",
         "asok_console.commands.job.move",
-        "move pending jobs to the front or to another queue",
+        either(summaries.MOVE_PENDING.in_general(), summaries.MOVE_TO_FRONT.in_general()),
     ),
     Command("task list", "asok_console.commands.task.list", "list what each task did lately"),
     Command("task show", "asok_console.commands.task.show", "show what a task did over time"),
@@ -99,30 +108,18 @@ COMMANDS = (
         "show dead jobs grouped by error, task, worker or release",
     ),
     Command(
-        "dlq requeue",
-        "asok_console.commands.dlq.requeue",
-        "requeue dead jobs with all their retries",
+        "dlq requeue", "asok_console.commands.dlq.requeue", summaries.REQUEUE_DEAD.in_general()
     ),
-    Command("dlq purge", "asok_console.commands.dlq.purge", "move dead jobs to the trash"),
-    Command("dlq export", "asok_console.commands.dlq.export", "write dead jobs to a file"),
-    Command(
-        "dlq import",
-        "asok_console.commands.dlq.import_",
-        "add exported jobs to the dead jobs again",
-    ),
+    Command("dlq purge", "asok_console.commands.dlq.purge", summaries.PURGE_DEAD.in_general()),
+    Command("dlq export", "asok_console.commands.dlq.export", summaries.EXPORT_DEAD.in_general()),
+    Command("dlq import", "asok_console.commands.dlq.import_", summaries.IMPORT_DEAD.in_general()),
     Command("note list", "asok_console.commands.note.list", "list the notes of operators"),
-    Command(
-        "note write",
-        "asok_console.commands.note.write",
-        "write a note on a job, a queue or an error, or remove it",
-    ),
+    Command("note write", "asok_console.commands.note.write", summaries.EDIT_NOTE.in_general()),
     Command("trash list", "asok_console.commands.trash.list", "list what can be restored"),
     Command(
-        "trash restore",
-        "asok_console.commands.trash.restore",
-        "restore purged jobs to where they were",
+        "trash restore", "asok_console.commands.trash.restore", summaries.RESTORE_TRASH.in_general()
     ),
-    Command("trash empty", "asok_console.commands.trash.empty", "delete purged jobs for good"),
+    Command("trash empty", "asok_console.commands.trash.empty", summaries.EMPTY_TRASH.in_general()),
     Command(
         "explain",
         "asok_console.commands.explain",

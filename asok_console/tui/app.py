@@ -17,7 +17,7 @@ from asok_console.tui.actions.flow import Acting
 from asok_console.tui.actions.operator_programs import OperatorPrograms
 from asok_console.tui.actions.palette import commands
 from asok_console.tui.actions.runner import Finished, Progressed
-from asok_console.tui.catalog import actions
+from asok_console.tui.catalog import actions, operations
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.state import ConsoleState
@@ -219,15 +219,15 @@ class ConsoleApp(NavigatingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer operations only where they have something to do, and no interval beyond the limits."""
-        if action == "operate":
+        if action == operations.OPERATE:
             return self.acting.offers(str(parameters[0]))
-        if action == "edit":
+        if action == actions.EDIT_ARGUMENTS.method:
             return not self.session.only_reads and self.here().editable() is not None
-        if action == "open_arguments":
+        if action == actions.OPEN_ARGUMENTS.method:
             return self.here().readable() is not None
-        if action == "pace":
+        if action == actions.FASTER.method:
             return self.poller.can_change(cast("float", parameters[0]))
-        if action == "halt":
+        if action == actions.HALT.method:
             return self.acting.runner.busy
         return super().check_action(action, parameters)
 

@@ -108,7 +108,7 @@ def impediment(
             "" if code == "worker_starting" else f"look at its log on {worker.host or 'its host'}"
         )
         return Reason(code, f"worker {worker.id} is {text}", remedy=remedy, blocking=True)
-    if worker.stopping or worker.command == "stop":
+    if worker.is_stopping:
         return Reason(
             "worker_stopping", f"worker {worker.id} is stopping",
             *_given_by("stop", worker.id, activities), "start another worker", blocking=True,

@@ -124,9 +124,19 @@ class WorkerInfo:
             return "offline"
         if self.no_heartbeat_for(now) is not None:
             return "stalled"
-        if self.stopping or self.command == "stop":
+        if self.is_stopping:
             return "stopping"
         return self.condition or self._readiness
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it is stopping, or ordered to."""
+        return self.stopping or self.command == "stop"
+
+    @property
+    def is_quieted(self) -> bool:
+        """Whether it is quiet, or ordered to be."""
+        return self.quiet or self.command == "quiet"
 
     @property
     def _readiness(self) -> str:
@@ -138,8 +148,7 @@ class WorkerInfo:
 
     def claims(self, now: float) -> bool:
         """Whether it takes new jobs: its lease holds at ``now``, and no command forbids it."""
-        refrains = self.quiet or self.stopping or self.command in ("quiet", "stop")
-        return self.runs_jobs and not refrains and self.is_alive(now)
+        return self.runs_jobs and not (self.is_quieted or self.is_stopping) and self.is_alive(now)
 
     @property
     def accepts_v1(self) -> bool | None:

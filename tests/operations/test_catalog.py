@@ -17,6 +17,7 @@ import pytest
 import asok_core.operations.catalog as package
 from asok_console.cli.parser import COMMANDS
 from asok_console.tui.actions.results import outcome_line
+from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import EDIT, OPERATIONS
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Scope
@@ -27,6 +28,7 @@ from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult, Verdict
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.confirmation import confirmation_word_for, facts, question
 from asok_core.operations.catalog.dead_jobs import (
     EditDead,
@@ -40,6 +42,7 @@ from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger,
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.results import result_line
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
+from asok_core.operations.catalog.summaries import either
 from asok_core.operations.catalog.switches import (
     PauseQueue,
     PurgeQueue,
@@ -114,6 +117,42 @@ def test_a_key_adds_nothing_to_an_operation_but_where_it_is_and_how_it_is_explai
         assert action.changes is action.operation.changes
 
 
+OF_SEVERAL = {
+    "job cancel": either(
+        summaries.CANCEL_PENDING.in_general("pending or delayed jobs"),
+        summaries.STOP_RUNNING.in_general(),
+    ),
+    "job move": either(summaries.MOVE_PENDING.in_general(), summaries.MOVE_TO_FRONT.in_general()),
+}
+"""The help of commands of several operations, between which what is named or an option decides."""
+
+
+def test_the_help_of_a_command_and_of_a_key_is_the_summary_of_the_operation() -> None:
+    for command in COMMANDS:
+        for operation in getattr(importlib.import_module(command.module), "OPERATIONS", ())[:1]:
+            expected = OF_SEVERAL.get(command.words, operation.summary.in_general())
+            assert command.help == expected
+    for action in (*OPERATIONS, EDIT):
+        summary = action.operation.summary
+        if action.reach in (Reach.MATCHING, Reach.LISTED_TRASH):
+            assert re.fullmatch(re.sub(r"{\w*}", ".*", summary.text), action.help)
+        else:
+            assert action.help in (summary.of_one(), summary.in_general())
+
+
+def test_a_summary_agrees_with_what_it_is_about() -> None:
+    assert summaries.REQUEUE_DEAD.in_general() == (
+        "move dead jobs back to their queues, with all their retries"
+    )
+    assert summaries.REQUEUE_DEAD.of_one() == (
+        "move the dead job back to its queue, with all its retries"
+    )
+    assert summaries.PAUSE_QUEUE.in_general().startswith("let no worker take jobs from a queue ")
+    assert OF_SEVERAL["job move"] == (
+        "move pending jobs to another queue, or the front of their queues"
+    )
+
+
 KEY_FIELDS = {"name", "keys", "label", "help", "group", "views", "footer", "call", "priority"}
 
 
@@ -160,6 +199,7 @@ def test_neither_commands_nor_the_console_have_words_of_their_own_for_questions_
 def test_nothing_is_decided_by_the_name_of_an_action() -> None:
     compared = re.compile(
         r"\b(action|each|a|plan\.operation)\.(name|verb|audited) (==|!=|in|not in) "
+        r"|\b(action|command) (==|!=|in|not in) [({]?[\"']"
     )
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"

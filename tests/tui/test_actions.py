@@ -391,6 +391,6 @@ async def test_the_palette_knows_every_action_that_is_possible_now(
         assert not {"Move", "Quiet", "Sort", "Trust and requeue"} & titles()
         await hand.press("ctrl+p")
         await hand.press(*"canary")
-        await hand.sees("requeue a few first")
+        await hand.sees("requeue a few dead jobs first")
         await hand.press("enter")
         await hand.until(lambda: isinstance(hand.app.screen, Ask))

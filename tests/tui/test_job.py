@@ -72,7 +72,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
         await hand.press("escape", "2")
         await hand.sees("1 of 2")
         await hand.press("j", "enter")
-        await hand.sees("make the job the next that a worker takes")
+        await hand.sees("move the pending job to the front of its queue")
         await hand.sees("edit, requeue, purge, trust and requeue: only for a job that is dead")
         await hand.press("f")
         await hand.sees("Move 1 job to the front?")

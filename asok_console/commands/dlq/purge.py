@@ -1,4 +1,4 @@
-"""``asok dlq purge``: dead jobs to the trash, from which they can be restored for a day."""
+"""``asok dlq purge``: ``PurgeDead`` of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asok dlq requeue``: dead jobs back to their queues with all their retries."""
+"""``asok dlq requeue``: ``RequeueDead`` and its variants of the catalogue."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from asok_core.operations.catalog.dead_jobs import (
     RequeueDead,
     TrustDead,
 )
+from asok_core.operations.catalog.summaries import CANARY_REQUEUE
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (RequeueDead, TrustDead, CanaryRequeue, EditDead)
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--canary",
         metavar="N",
-        help="requeue N jobs first, and the rest only if none of them fails as before",
+        help=CANARY_REQUEUE.in_general("N jobs"),
     )
     parser.add_argument(
         "--args", metavar="JSON", help="with one --id: replace the positional arguments"

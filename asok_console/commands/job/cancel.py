@@ -1,4 +1,4 @@
-"""``asok job cancel``: move waiting jobs to the trash, and request running ones to stop."""
+"""``asok job cancel``: ``CancelPending``, ``CancelDelayed`` and ``StopRunningJobs`` of the catalogue."""
 
 from __future__ import annotations
 

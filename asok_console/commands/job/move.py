@@ -1,10 +1,11 @@
-"""``asok job move``: pending jobs to another queue, or to the front of theirs."""
+"""``asok job move``: ``MovePending`` and ``MoveToFront`` of the catalogue."""
 
 from __future__ import annotations
 
 import argparse
 
 from asok_console.commands.support import selection
+from asok_core.operations.catalog.summaries import MOVE_TO_FRONT
 from asok_core.operations.catalog.waiting_jobs import MovePending, MoveToFront
 from asok_core.settings.declaration import SettingKind, parse_option
 from asok_core.settings.kinds import parse_queue_name
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     selection.add_arguments(parser, "pending jobs", queue=True)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--to", metavar="QUEUE", help="move the jobs to this queue")
-    where.add_argument("--front", action="store_true", help="make the jobs the next to run")
+    where.add_argument("--front", action="store_true", help=MOVE_TO_FRONT.in_general("the jobs"))
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""``asok job promote``: delayed jobs to their queues now."""
+"""``asok job promote``: ``PromoteDelayed`` of the catalogue."""
 
 from __future__ import annotations
 

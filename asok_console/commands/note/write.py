@@ -1,4 +1,4 @@
-"""``asok note write``: a note on a job, a queue or an error group."""
+"""``asok note write``: ``EditNote`` of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asok queue pause``: no worker claims from a queue until it is resumed, or until the pause ends."""
+"""``asok queue pause``: ``PauseQueue`` of the catalogue."""
 
 from __future__ import annotations
 

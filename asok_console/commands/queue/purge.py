@@ -1,4 +1,4 @@
-"""``asok queue purge``: all pending jobs of a queue to the trash."""
+"""``asok queue purge``: ``PurgeQueue`` of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asok queue resume``: workers claim from a queue again."""
+"""``asok queue resume``: ``ResumeQueue`` of the catalogue."""
 
 from __future__ import annotations
 

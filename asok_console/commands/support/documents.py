@@ -205,9 +205,16 @@ def result_document(result: CommandResult) -> dict[str, Any]:
         "skipped": dict(result.skipped),
         "refused": dict(result.refused),
         "cancelled": result.cancelled,
-        **({"pause": pause_document(result.pause)} if result.action == "pause" else {}),
+        **({"pause": pause_document(result.pause)} if _is_pause(result) else {}),
         **({"replaced": pause_document(result.replaced)} if result.replaced is not None else {}),
     }
+
+
+def _is_pause(result: CommandResult) -> bool:
+    # Most documents are of no operation.
+    from asok_core.operations.catalog.switches import PauseQueue
+
+    return result.action == PauseQueue.audit_name()
 
 
 def reasons(counts: dict[str, int]) -> str:

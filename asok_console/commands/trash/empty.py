@@ -1,4 +1,4 @@
-"""``asok trash empty``: delete what operations moved to the trash, which frees its memory."""
+"""``asok trash empty``: ``EmptyTrash`` of the catalogue."""
 
 from __future__ import annotations
 

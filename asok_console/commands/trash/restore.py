@@ -1,4 +1,4 @@
-"""``asok trash restore``: what an operation moved to the trash, back to where it was."""
+"""``asok trash restore``: ``RestoreTrash`` of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asok worker quiet``: a worker takes no new jobs; running jobs finish."""
+"""``asok worker quiet``: ``QuietWorker`` of the catalogue."""
 
 from __future__ import annotations
 

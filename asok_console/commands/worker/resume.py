@@ -1,4 +1,4 @@
-"""``asok worker resume``: a quiet worker takes new jobs again."""
+"""``asok worker resume``: ``ResumeWorker`` of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asok worker stop``: a worker shuts down as by SIGTERM."""
+"""``asok worker stop``: ``StopWorker`` of the catalogue."""
 
 from __future__ import annotations
 

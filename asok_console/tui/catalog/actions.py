@@ -13,6 +13,8 @@ from enum import Enum
 
 from textual.binding import Binding
 
+from asok_core.operations.catalog.summaries import EDIT_DEAD
+
 LISTS = frozenset(
     {"overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks"}
 )
@@ -63,6 +65,11 @@ class Action:
     def command(self) -> str:
         """The Textual action that it is."""
         return self.call or self.name
+
+    @property
+    def method(self) -> str:
+        """The name of its method without ``action_``: what ``check_action`` is asked about."""
+        return self.command.removeprefix("app.").partition("(")[0]
 
     @property
     def binding(self) -> Binding:
@@ -139,19 +146,25 @@ MOVES = (
 )  # fmt: skip
 """What every list understands."""
 
-MARKS = (
-    Action("mark", "space", "mark", "mark or unmark the row, then move down", "Mark",
-           frozenset({"pending", "delayed", "dead"}), footer=True),
-    Action("mark_visible", "a", "mark visible", "mark the rows on the screen, or unmark them",
-           "Mark", frozenset({"pending", "delayed", "dead"})),
+MARK = Action(
+    "mark", "space", "mark", "mark or unmark the row, then move down", "Mark",
+    frozenset({"pending", "delayed", "dead"}), footer=True,
 )  # fmt: skip
+MARK_VISIBLE = Action(
+    "mark_visible", "a", "mark visible", "mark the rows on the screen, or unmark them",
+    "Mark", frozenset({"pending", "delayed", "dead"}),
+)  # fmt: skip
+MARKS = (MARK, MARK_VISIBLE)
 
-NARROWING = (
-    Action("filter", "slash", "filter", "show only what matches: words, queue:high, error:Timeout, "
-           "age:>1h, !x", "Show", frozenset({"pending", "delayed", "jobs", "dead"}), footer=True),
-    Action("mark_all", "A", "mark all", "mark all that the filter found", "Mark",
-           frozenset({"pending", "delayed", "dead"})),
+FILTER = Action(
+    "filter", "slash", "filter", "show only what matches: words, queue:high, error:Timeout, "
+    "age:>1h, !x", "Show", frozenset({"pending", "delayed", "jobs", "dead"}), footer=True,
 )  # fmt: skip
+MARK_ALL = Action(
+    "mark_all", "A", "mark all", "mark all that the filter found", "Mark",
+    frozenset({"pending", "delayed", "dead"}),
+)  # fmt: skip
+NARROWING = (FILTER, MARK_ALL)
 
 TYPING = (
     Action("keep", "enter", "keep the filter", "show what it found", "Show"),
@@ -159,32 +172,37 @@ TYPING = (
 )
 """What the footer says while a filter is typed; the line for it has the keys itself."""
 
-GROUPING = (
-    Action("group", "v", "errors", "group the dead jobs by error, or list them one by one",
-           "Show", frozenset({"dead"}), footer=True),
+GROUP = Action(
+    "group", "v", "errors", "group the dead jobs by error, or list them one by one",
+    "Show", frozenset({"dead"}), footer=True,
 )  # fmt: skip
+GROUPING = (GROUP,)
 
-COMPOSITION = (
-    Action("compose", "v", "composition", "count the jobs by task, argument, age or size, or list them",
-           "Show", frozenset({"pending", "delayed"}), footer=True),
+COMPOSE = Action(
+    "compose", "v", "composition", "count the jobs by task, argument, age or size, or list them",
+    "Show", frozenset({"pending", "delayed"}), footer=True,
 )  # fmt: skip
+COMPOSITION = (COMPOSE,)
 
-COMPOSING = (
-    Action("dimension", "b", "count by",
-           "count by something else: task, argument, age, size; dead jobs by worker, release as well",
-           "Show", frozenset({"pending", "delayed", "dead"}), footer=True),
+COUNT_BY = Action(
+    "dimension", "b", "count by",
+    "count by something else: task, argument, age, size; dead jobs by worker, release as well",
+    "Show", frozenset({"pending", "delayed", "dead"}), footer=True,
 )  # fmt: skip
+COMPOSING = (COUNT_BY,)
 """What a composition is by."""
 
-FOLDING = (
-    Action("fold", "v", "slots", "list the workers without their slots, or with them", "Show",
-           frozenset({"workers"}), footer=True),
+FOLD = Action(
+    "fold", "v", "slots", "list the workers without their slots, or with them", "Show",
+    frozenset({"workers"}), footer=True,
 )  # fmt: skip
+FOLDING = (FOLD,)
 
-SORTS = (
-    Action("sort", "s", "sort", "sort by something else", "Show",
-           frozenset({"overview", "workers", "dead", "tasks"}), footer=True),
+SORT = Action(
+    "sort", "s", "sort", "sort by something else", "Show",
+    frozenset({"overview", "workers", "dead", "tasks"}), footer=True,
 )  # fmt: skip
+SORTS = (SORT,)
 
 FINDING = (
     Action("filter", "slash", "filter", "show only what matches: words of the name, queue:high, !x",
@@ -200,9 +218,12 @@ OVERVIEW_FINDING = (
 )  # fmt: skip
 """What a list of queues is narrowed by, beside the search for jobs."""
 
+DEAD_OF_QUEUE = Action(
+    "of_dead", "F", "its dead", "show the dead jobs of the queue (Esc: back)", "Show",
+    frozenset({"overview", "pending"}), call="related('dead')", footer=True,
+)  # fmt: skip
 RELATED = (
-    Action("of_dead", "F", "its dead", "show the dead jobs of the queue (Esc: back)", "Show",
-           frozenset({"overview", "pending"}), call="related('dead')", footer=True),
+    DEAD_OF_QUEUE,
     Action("of_delayed", "L", "its delayed", "show the delayed jobs of the queue (Esc: back)",
            "Show", frozenset({"overview", "pending"}), call="related('delayed')", footer=True),
     Action("of_running", "B", "its running", "show the running jobs of the queue (Esc: back)",
@@ -228,9 +249,12 @@ TASK_RANGES = (
 
 _OF_TASKS = frozenset({"tasks", "task"})
 
+DEAD_OF_TASK = Action(
+    "dead_of_task", "F", "its dead", "show the dead jobs of the task (Esc: back)", "Show",
+    _OF_TASKS, call="of_task('dead')", footer=True,
+)  # fmt: skip
 OF_TASK = (
-    Action("dead_of_task", "F", "its dead", "show the dead jobs of the task (Esc: back)", "Show",
-           _OF_TASKS, call="of_task('dead')", footer=True),
+    DEAD_OF_TASK,
     Action("delayed_of_task", "L", "its delayed", "show the delayed jobs of the task (Esc: back)",
            "Show", _OF_TASKS, call="of_task('delayed')", footer=True),
     Action("running_of_task", "B", "its running", "show the running and recent jobs of the task (Esc: "
@@ -238,21 +262,24 @@ OF_TASK = (
 )  # fmt: skip
 """From a task to its jobs."""
 
-PENDING_OF_TASK = (
-    Action("pending_of_task", "N", "its pending", "show the pending jobs of the task, in the queue with "
-           "most of them (Esc: back)", "Show", frozenset({"task"}), footer=True),
+SHOW_PENDING_OF_TASK = Action(
+    "pending_of_task", "N", "its pending", "show the pending jobs of the task, in the queue with "
+    "most of them (Esc: back)", "Show", frozenset({"task"}), footer=True,
 )  # fmt: skip
+PENDING_OF_TASK = (SHOW_PENDING_OF_TASK,)
 """The page of a task knows the queues."""
 
-WHY = (
-    Action("why", "w", "why", "explain why the job, queue or worker is as it is", "Show",
-           LISTS - {"activity", "tasks"} | {"job"}, footer=True),
+EXPLAIN = Action(
+    "why", "w", "why", "explain why the job, queue or worker is as it is", "Show",
+    LISTS - {"activity", "tasks"} | {"job"}, footer=True,
 )  # fmt: skip
+WHY = (EXPLAIN,)
 
-STACK = (
-    Action("stack", "s", "stack", "show where the code of the running job is now", "Show",
-           frozenset({"jobs", "workers", "job"}), footer=True),
+SHOW_STACK = Action(
+    "stack", "s", "stack", "show where the code of the running job is now", "Show",
+    frozenset({"jobs", "workers", "job"}), footer=True,
 )  # fmt: skip
+STACK = (SHOW_STACK,)
 
 READS = (
     Action("read_back", "left,h", "read the plot", "read the value before (Esc: no more)", "Show",
@@ -262,10 +289,11 @@ READS = (
 )  # fmt: skip
 """The cursor of a plot."""
 
-MEASURES = (
-    Action("measure", "m", "enqueued/finished", "plot what was enqueued, or what was finished",
-           "Show", frozenset({"overview"}), footer=True),
+MEASURE = Action(
+    "measure", "m", "enqueued/finished", "plot what was enqueued, or what was finished",
+    "Show", frozenset({"overview"}), footer=True,
 )  # fmt: skip
+MEASURES = (MEASURE,)
 
 COMPARING = (
     Action("compare", "c", "compare", "compare each figure with that of 1 h ago, then of yesterday",
@@ -273,9 +301,12 @@ COMPARING = (
 )  # fmt: skip
 """The Overview beside an earlier moment."""
 
+NEXT_QUEUE = Action(
+    "turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
+    "Show", frozenset({"pending"}), footer=True, call="turn(1)",
+)  # fmt: skip
 QUEUE_TURNS = (
-    Action("turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
-           "Show", frozenset({"pending"}), footer=True, call="turn(1)"),
+    NEXT_QUEUE,
     Action("turn_back", "left_square_bracket,left,h", "previous queue", "show the queue before",
            "Show", frozenset({"pending"}), call="turn(-1)"),
 )  # fmt: skip
@@ -295,6 +326,14 @@ VIEW_TITLES = {
 HELP = Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True)
 LEAVE = Action("leave", "q", "quit", "go back, or quit at the top", "Get around", footer=True)
 
+FASTER = Action(
+    "faster", "plus,equals_sign", "faster", "read from Redis more often", "Show",
+    call="pace(0.5)",
+)  # fmt: skip
+HALT = Action(
+    "halt", "x", "stop the action", "stop the bulk action that was started last", "Act",
+    footer=True,
+)  # fmt: skip
 GLOBAL = (
     *(
         Action(f"view_{name}", str(number), title, f"show {title}", "Show",
@@ -303,14 +342,12 @@ GLOBAL = (
     ),
     Action("freeze", "p", "freeze", "freeze the display, or resume it", "Show"),
     Action("reread", "f5", "read again", "read from Redis now, and repeat the search", "Show"),
-    Action("faster", "plus,equals_sign", "faster", "read from Redis more often", "Show",
-           call="pace(0.5)"),
+    FASTER,
     Action("slower", "minus", "slower", "read from Redis less often", "Show", call="pace(2)"),
     Action("next_theme", "t", "theme", "dark, light or high contrast", "Show"),
     Action("find", "i", "find a job", "find any job by its id, task or argument, and open it",
            "Get around"),
-    Action("halt", "x", "stop the action", "stop the bulk action that was started last", "Act",
-           footer=True),
+    HALT,
     HELP,
     Action("command_palette", "ctrl+p,colon", "commands", "find an action by its name",
            "Get around"),
@@ -321,15 +358,15 @@ GLOBAL = (
 )  # fmt: skip
 """What is understood everywhere."""
 
-EDITING = (
-    Action("edit", "e", "edit", "change the arguments, then requeue", "Act", frozenset({"dead"}),
-           footer=True, call="app.edit"),
+EDIT_ARGUMENTS = Action(
+    "edit", "e", "edit", EDIT_DEAD.of_one(), "Act", frozenset({"dead"}),
+    footer=True, call="app.edit",
 )  # fmt: skip
+EDITING = (EDIT_ARGUMENTS,)
 
-COPIES = (
-    Action("copy_id", "c", "copy id", "copy the job's id", "Act", JOB_LISTS),
-    Action("copy_json", "y", "copy JSON", "copy the job as raw JSON", "Act", JOB_LISTS),
-)
+COPY_ID = Action("copy_id", "c", "copy id", "copy the job's id", "Act", JOB_LISTS)
+COPY_JSON = Action("copy_json", "y", "copy JSON", "copy the job as raw JSON", "Act", JOB_LISTS)
+COPIES = (COPY_ID, COPY_JSON)
 
 
 READING = (
@@ -342,37 +379,63 @@ READING = (
 
 _ON_PAGE = frozenset({"job"})
 
+NEXT_JOB = Action(
+    "next_job", "right_square_bracket,right,l", "next job", "show the next job of the list",
+    "Move", _ON_PAGE, footer=True, call="turn_page(1)",
+)  # fmt: skip
+OPEN_ARGUMENTS = Action(
+    "open_arguments", "o", "editor", "open the arguments in $EDITOR; those of a dead job "
+    "can be changed there, then requeued", "Show", _ON_PAGE, footer=True,
+    call="app.open_arguments",
+)  # fmt: skip
+PAGE_TRACEBACK = Action(
+    "page_traceback", "vertical_line", "pager", "show the traceback in $PAGER", "Show",
+    _ON_PAGE, footer=True,
+)  # fmt: skip
+COPY_TRACEBACK = Action(
+    "copy_traceback", "Y", "copy traceback", "copy the traceback", "Show", _ON_PAGE,
+)  # fmt: skip
+SHOW_ALL = Action(
+    "show_all", "v", "show all", "show all of the arguments, the result and the traceback",
+    "Show", _ON_PAGE, footer=True,
+)  # fmt: skip
 PAGE = (
     Action("next_section", "tab", "section", "go to the next section", "Move", _ON_PAGE,
            footer=True, call="section(1)"),
     Action("previous_section", "shift+tab", "section before", "go to the section before", "Move",
            _ON_PAGE, call="section(-1)"),
-    Action("next_job", "right_square_bracket,right,l", "next job", "show the next job of the list",
-           "Move", _ON_PAGE, footer=True, call="turn_page(1)"),
+    NEXT_JOB,
     Action("previous_job", "left_square_bracket,left,h", "job before",
            "show the job before in the list", "Move", _ON_PAGE, call="turn_page(-1)"),
-    Action("open_arguments", "o", "editor", "open the arguments in $EDITOR; those of a dead job "
-           "can be changed there, then requeued", "Show", _ON_PAGE, footer=True,
-           call="app.open_arguments"),
-    Action("page_traceback", "vertical_line", "pager", "show the traceback in $PAGER", "Show",
-           _ON_PAGE, footer=True),
-    Action("copy_traceback", "Y", "copy traceback", "copy the traceback", "Show", _ON_PAGE),
-    Action("show_all", "v", "show all", "show all of the arguments, the result and the traceback",
-           "Show", _ON_PAGE, footer=True),
+    OPEN_ARGUMENTS,
+    PAGE_TRACEBACK,
+    COPY_TRACEBACK,
+    SHOW_ALL,
 )  # fmt: skip
 """The further keys of the page of a job."""
 
 _ON_REASONS = frozenset({"why"})
 
+NEXT_REASON = Action(
+    "next_reason", "tab", "reason", "choose the next reason", "Move", _ON_REASONS,
+    footer=True, call="choose_reason(1)",
+)  # fmt: skip
+COPY_COMMAND = Action(
+    "copy_command", "c", "copy command", "copy the command that the reason advises", "Act",
+    _ON_REASONS, footer=True,
+)  # fmt: skip
 REASONS = (
-    Action("next_reason", "tab", "reason", "choose the next reason", "Move", _ON_REASONS,
-           footer=True, call="choose_reason(1)"),
+    NEXT_REASON,
     Action("previous_reason", "shift+tab", "reason before", "choose the reason before", "Move",
            _ON_REASONS, call="choose_reason(-1)"),
-    Action("copy_command", "c", "copy command", "copy the command that the reason advises", "Act",
-           _ON_REASONS, footer=True),
+    COPY_COMMAND,
 )  # fmt: skip
 """The keys of the page that explains something."""
+
+
+def methods(actions: Iterable[Action]) -> frozenset[str]:
+    """The methods of some actions."""
+    return frozenset(action.method for action in actions)
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:

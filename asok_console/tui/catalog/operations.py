@@ -67,11 +67,13 @@ from asok_core.operations.catalog.waiting_jobs import (
 )
 
 DEAD, PENDING, DELAYED = frozenset({"dead"}), frozenset({"pending"}), frozenset({"delayed"})
-QUEUES, WORKERS, ACTIVITY = (
-    frozenset({"overview", "pending"}),
-    frozenset({"workers"}),
-    frozenset({"activity"}),
-)
+RUNNING, QUEUES = frozenset({"jobs", "workers"}), frozenset({"overview", "pending"})
+WORKERS, ACTIVITY = frozenset({"workers"}), frozenset({"activity"})
+NOTED = QUEUES | DEAD | DELAYED | {"jobs"}
+
+
+OPERATE = "operate"
+"""The method that all operations share; its parameter is the name of the action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class OperatorAction(Action):
     @property
     def command(self) -> str:
         """The application's action: what is on the screen says what the operation is about."""
-        return f"app.operate('{self.name}')"
+        return f"app.{OPERATE}('{self.name}')"
 
     @property
     def location(self) -> Location:
@@ -99,85 +101,72 @@ class OperatorAction(Action):
         return self.operation.changes
 
 
+_OF_GROUP = " (or of the error group)"
+
+
+def _action(
+    name: str,
+    keys: str,
+    label: str,
+    operation: type[CatalogOperation],
+    reach: Reach,
+    *,
+    views: frozenset[str] = frozenset(),
+    footer: bool = True,
+) -> OperatorAction:
+    """The key of an operation: the catalogue explains it, in words for what the key is about."""
+    summary = operation.summary
+    if reach is Reach.MATCHING:
+        of_group = _OF_GROUP if operation.location is Location.DEAD else ""
+        text = summary.in_general(f"all {summary.noun}s that are shown{of_group}")
+    elif reach is Reach.LISTED_TRASH:
+        text = summary.in_general(f"all {summary.noun}s that are listed")
+    elif reach in (Reach.SHOWN, Reach.OPERATION):
+        text = summary.in_general()
+    else:
+        text = summary.of_one()
+    return OperatorAction(
+        name, keys, label, text, views=views, operation=operation, reach=reach, footer=footer
+    )
+
+
+REQUEUE_ALL = _action("requeue_all", "R", "requeue all", RequeueDead, Reach.MATCHING, views=DEAD)
+PURGE_ALL = _action("purge_all", "D", "purge all", PurgeDead, Reach.MATCHING, views=DEAD)
+
 OPERATIONS = (
-    OperatorAction("requeue", "r", "requeue",
-                   "move the dead job back to its queue, with all its retries",
-                   views=DEAD | {"jobs"}, operation=RequeueDead, reach=Reach.CHOSEN),
-    OperatorAction("requeue_all", "R", "requeue all",
-                   "move back all dead jobs that are shown, or those of the error group",
-                   views=DEAD, operation=RequeueDead, reach=Reach.MATCHING),
-    OperatorAction("purge", "d,delete", "purge", "move the dead job to the trash",
-                   views=DEAD, operation=PurgeDead, reach=Reach.CHOSEN),
-    OperatorAction("purge_all", "D", "purge all",
-                   "move all dead jobs that are shown, or those of the error group, to the trash",
-                   views=DEAD, operation=PurgeDead, reach=Reach.MATCHING),
-    OperatorAction("requeue_trusted", "T", "trust and requeue",
-                   "sign what is unsigned or signed by another key, and requeue it",
-                   views=DEAD, operation=TrustDead, reach=Reach.CHOSEN),
-    OperatorAction("canary", "C", "canary",
-                   "requeue a few first, and the rest only if they do not fail as before",
-                   views=DEAD, operation=CanaryRequeue, reach=Reach.SHOWN),
-    OperatorAction("export", "E", "export",
-                   "write dead jobs to a file, from which they can be imported",
-                   views=DEAD, operation=ExportDead, reach=Reach.SHOWN),
-    OperatorAction("cancel_pending", "d,delete", "cancel", "take the job out of its queue",
-                   views=PENDING, operation=CancelPending, reach=Reach.CHOSEN),
-    OperatorAction("move_front", "f", "to the front",
-                   "make the job the next that a worker takes",
-                   views=PENDING, operation=MoveToFront, reach=Reach.CHOSEN),
-    OperatorAction("move", "M", "move", "put the job into another queue",
-                   views=PENDING, operation=MovePending, reach=Reach.CHOSEN),
-    OperatorAction("cancel_delayed", "d,delete", "cancel",
-                   "take the job out before it is due",
-                   views=DELAYED, operation=CancelDelayed, reach=Reach.CHOSEN),
-    OperatorAction("cancel_running", "d,delete", "cancel",
-                   "ask the running job to stop; its process is ended if it does not",
-                   views=frozenset({"jobs", "workers"}), operation=StopRunningJobs, reach=Reach.CHOSEN),
-    OperatorAction("promote", "r", "promote", "put the job into its queue now",
-                   views=DELAYED, operation=PromoteDelayed, reach=Reach.CHOSEN),
-    OperatorAction("cancel_matching_pending", "D", "cancel all",
-                   "take out all jobs that the filter found",
-                   views=PENDING, operation=CancelPending, reach=Reach.MATCHING, footer=False),
-    OperatorAction("cancel_matching_delayed", "D", "cancel all",
-                   "take out all delayed jobs that are shown",
-                   views=DELAYED, operation=CancelDelayed, reach=Reach.MATCHING, footer=False),
-    OperatorAction("promote_matching", "R", "promote all",
-                   "put all delayed jobs that are shown into their queues",
-                   views=DELAYED, operation=PromoteDelayed, reach=Reach.MATCHING, footer=False),
-    OperatorAction("pause", "P", "pause",
-                   "no worker takes jobs from the queue until it is resumed, or for a time",
-                   views=QUEUES, operation=PauseQueue, reach=Reach.QUEUE),
-    OperatorAction("resume", "P", "resume", "workers take jobs from the queue again",
-                   views=QUEUES, operation=ResumeQueue, reach=Reach.QUEUE),
-    OperatorAction("purge_queue", "D", "purge queue",
-                   "move all pending jobs of the queue to the trash",
-                   views=QUEUES, operation=PurgeQueue, reach=Reach.QUEUE, footer=False),
-    OperatorAction("quiet", "P", "quiet", "the worker takes no new jobs; running jobs finish",
-                   views=WORKERS, operation=QuietWorker, reach=Reach.WORKER),
-    OperatorAction("resume_worker", "P", "resume", "the quiet worker takes new jobs again",
-                   views=WORKERS, operation=ResumeWorker, reach=Reach.WORKER),
-    OperatorAction("stop", "S", "stop",
-                   "the worker waits up to its stop timeout for running jobs, returns the rest, exits",
-                   views=WORKERS, operation=StopWorker, reach=Reach.WORKER),
-    OperatorAction("note", "n", "note",
-                   "write a note on the job, queue or error group, or change or remove it",
-                   views=QUEUES | DEAD | DELAYED | {"jobs"}, operation=EditNote,
-                   reach=Reach.SUBJECT, footer=False),
-    OperatorAction("restore", "z", "undo", "restore what an operation moved to the trash",
-                   views=LISTS, operation=RestoreTrash, reach=Reach.OPERATION),
-    OperatorAction("empty", "d,delete", "delete trash",
-                   "delete what the operation moved to the trash",
-                   views=ACTIVITY, operation=EmptyTrash, reach=Reach.TRASH),
-    OperatorAction("empty_all", "D", "empty trash",
-                   "delete the trash of all operations that are listed",
-                   views=ACTIVITY, operation=EmptyTrash, reach=Reach.LISTED_TRASH),
+    _action("requeue", "r", "requeue", RequeueDead, Reach.CHOSEN, views=DEAD | {"jobs"}),
+    REQUEUE_ALL,
+    _action("purge", "d,delete", "purge", PurgeDead, Reach.CHOSEN, views=DEAD),
+    PURGE_ALL,
+    _action("requeue_trusted", "T", "trust and requeue", TrustDead, Reach.CHOSEN, views=DEAD),
+    _action("canary", "C", "canary", CanaryRequeue, Reach.SHOWN, views=DEAD),
+    _action("export", "E", "export", ExportDead, Reach.SHOWN, views=DEAD),
+    _action("cancel_pending", "d,delete", "cancel", CancelPending, Reach.CHOSEN, views=PENDING),
+    _action("move_front", "f", "to the front", MoveToFront, Reach.CHOSEN, views=PENDING),
+    _action("move", "M", "move", MovePending, Reach.CHOSEN, views=PENDING),
+    _action("cancel_delayed", "d,delete", "cancel", CancelDelayed, Reach.CHOSEN, views=DELAYED),
+    _action("cancel_running", "d,delete", "cancel", StopRunningJobs, Reach.CHOSEN, views=RUNNING),
+    _action("promote", "r", "promote", PromoteDelayed, Reach.CHOSEN, views=DELAYED),
+    _action("cancel_matching_pending", "D", "cancel all", CancelPending, Reach.MATCHING, views=PENDING,
+            footer=False),
+    _action("cancel_matching_delayed", "D", "cancel all", CancelDelayed, Reach.MATCHING, views=DELAYED,
+            footer=False),
+    _action("promote_matching", "R", "promote all", PromoteDelayed, Reach.MATCHING, views=DELAYED,
+            footer=False),
+    _action("pause", "P", "pause", PauseQueue, Reach.QUEUE, views=QUEUES),
+    _action("resume", "P", "resume", ResumeQueue, Reach.QUEUE, views=QUEUES),
+    _action("purge_queue", "D", "purge queue", PurgeQueue, Reach.QUEUE, views=QUEUES, footer=False),
+    _action("quiet", "P", "quiet", QuietWorker, Reach.WORKER, views=WORKERS),
+    _action("resume_worker", "P", "resume", ResumeWorker, Reach.WORKER, views=WORKERS),
+    _action("stop", "S", "stop", StopWorker, Reach.WORKER, views=WORKERS),
+    _action("note", "n", "note", EditNote, Reach.SUBJECT, views=NOTED, footer=False),
+    _action("restore", "z", "undo", RestoreTrash, Reach.OPERATION, views=LISTS),
+    _action("empty", "d,delete", "delete trash", EmptyTrash, Reach.TRASH, views=ACTIVITY),
+    _action("empty_all", "D", "empty trash", EmptyTrash, Reach.LISTED_TRASH, views=ACTIVITY),
 )  # fmt: skip
 """What has a key, in the order of the footer."""
 
-EDIT = OperatorAction(
-    "edit_requeue", "", "edit and requeue", "requeue the dead job with other arguments",
-    operation=EditDead, reach=Reach.CHOSEN, footer=False,
-)  # fmt: skip
+EDIT = _action("edit_requeue", "", "edit and requeue", EditDead, Reach.CHOSEN, footer=False)
 """Follows the editor, so it has no key of its own."""
 
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}

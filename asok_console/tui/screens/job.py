@@ -220,14 +220,16 @@ class JobScreen(Operates, Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible for this job."""
         possible: dict[str, Callable[[], bool]] = {
-            "turn_page": lambda: self.among is not None and self.among.total > self._in_list,
-            "page_traceback": lambda: bool(self.job.texts["error"]),
-            "copy_traceback": lambda: bool(self.job.texts["error"]),
-            "stack": lambda: (
+            actions.NEXT_JOB.method: lambda: (
+                self.among is not None and self.among.total > self._in_list
+            ),
+            actions.PAGE_TRACEBACK.method: lambda: bool(self.job.texts["error"]),
+            actions.COPY_TRACEBACK.method: lambda: bool(self.job.texts["error"]),
+            actions.SHOW_STACK.method: lambda: (
                 self.job.location is Location.ACTIVE and not self.console.session.only_reads
             ),
-            "copy_json": lambda: self.job.payload is not None,
-            "show_all": lambda: any(self.job.texts.values()),
+            actions.COPY_JSON.method: lambda: self.job.payload is not None,
+            actions.SHOW_ALL.method: lambda: any(self.job.texts.values()),
         }
         if action in possible:
             return possible[action]()

@@ -39,7 +39,7 @@ def offers(
     now, later = [], dict[str, list[str]]()
     for label, among in _by_label():
         if found := next((action for action in among if possible(action)), None):
-            shown = actions.EDITING[0] if found is operations.EDIT else found
+            shown = actions.EDIT_ARGUMENTS if found is operations.EDIT else found
             now.append(
                 Content.assemble(
                     (f"{shown.shown_key:<3}", "bold $primary"),
@@ -57,7 +57,7 @@ def offers(
 
 
 def _by_label() -> Iterator[tuple[str, Sequence[OperatorAction]]]:
-    yield actions.EDITING[0].label, (operations.EDIT,)
+    yield actions.EDIT_ARGUMENTS.label, (operations.EDIT,)
     for label in dict.fromkeys(action.label for action in OPERATIONS):
         yield label, [action for action in OPERATIONS if action.label == label]
 

@@ -234,7 +234,7 @@ class TaskScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Its pending jobs are in the queues where some were found."""
-        if action == "pending_of_task":
+        if action == actions.SHOW_PENDING_OF_TASK.method:
             return self._pending_queue is not None
         return super().check_action(action, parameters)
 

@@ -140,9 +140,9 @@ class WhyScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to copy only a command, and to choose only among several reasons."""
-        if action == "copy_command":
+        if action == actions.COPY_COMMAND.method:
             return self.reason is not None and bool(command_of(self.reason))
-        if action == "choose_reason":
+        if action == actions.NEXT_REASON.method:
             return self._found is not None and len(self._found.explanation.reasons) > 1
         return super().check_action(action, parameters)
 

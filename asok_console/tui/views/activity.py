@@ -184,7 +184,7 @@ class ActivityView(NamedView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is one order."""
-        return False if action == "sort" else super().check_action(action, parameters)
+        return False if action == actions.SORT.method else super().check_action(action, parameters)
 
     @on(RowList.Opened)
     def _open(self) -> None:

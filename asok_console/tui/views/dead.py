@@ -240,7 +240,7 @@ class DeadView(ComposedView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only error groups are sorted."""
-        if action == "sort":
+        if action == actions.SORT.method:
             return self.shows_errors and self.groups.total > 1
         return super().check_action(action, parameters)
 

@@ -160,7 +160,7 @@ class JobsView(JobListView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a stack only of a running job, and where something may be written."""
-        if action == "stack":
+        if action == actions.SHOW_STACK.method:
             return has_stack(self.console, self.rows.row)
         return super().check_action(action, parameters)
 

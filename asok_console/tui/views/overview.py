@@ -278,9 +278,9 @@ class OverviewView(NamedView, PlotView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Of the live range there is one measure only, and only a queue has jobs and workers."""
-        if action == "related":
+        if action == actions.DEAD_OF_QUEUE.method:
             return self.line is not None
-        if action == "measure":
+        if action == actions.MEASURE.method:
             return self.shown_range is not LIVE
         return super().check_action(action, parameters)
 

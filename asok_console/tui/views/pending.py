@@ -106,9 +106,9 @@ class PendingView(ComposedView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to turn only to a queue that there is, and what belongs to a queue only beside one."""
-        if action == "turn":
+        if action == actions.NEXT_QUEUE.method:
             return self._beside(cast("int", parameters[0])) is not None
-        if action == "related":
+        if action == actions.DEAD_OF_QUEUE.method:
             return self.queue is not None
         return super().check_action(action, parameters)
 

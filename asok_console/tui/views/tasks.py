@@ -155,7 +155,7 @@ class TaskList(RowList[TaskLine]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a task by itself has a page."""
-        if action == "open":
+        if action == actions.OPEN.method:
             return self.is_on_task
         return super().check_action(action, parameters)
 
@@ -295,6 +295,6 @@ class TasksView(NamedView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a task by itself has jobs that a filter finds."""
-        if action in ("of_task", "open"):
+        if action in (actions.DEAD_OF_TASK.method, actions.OPEN.method):
             return any(rows.is_on_task for rows in self.query(TaskList))
         return super().check_action(action, parameters)

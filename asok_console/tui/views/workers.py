@@ -100,12 +100,13 @@ class WorkersView(NamedView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to leave out slots only where there are workers. ``s`` sorts, or asks for a stack."""
-        if action == "fold":
+        if action == actions.FOLD.method:
             return any(rows.total for rows in self.query(WorkerList))
-        if action in ("stack", "sort") and self.query(WorkerList):
+        stack = action == actions.SHOW_STACK.method
+        if (stack or action == actions.SORT.method) and self.query(WorkerList):
             on_job = has_stack(self.console, self._job)
-            if on_job or action == "stack":
-                return on_job is (action == "stack")
+            if on_job or stack:
+                return on_job is stack
         return super().check_action(action, parameters)
 
     @property
@@ -210,10 +211,10 @@ class WorkersView(NamedView):
         if not issubclass(operation, WorkerOperation) or line is None:
             return None
         worker = line.worker
-        held = worker.quiet or worker.command == "quiet"
-        if worker.stopping or worker.command == "stop":
+        if worker.is_stopping:
             return None
-        if (operation is QuietWorker and held) or (operation is ResumeWorker and not held):
+        is_quiet = worker.is_quieted
+        if (operation is QuietWorker and is_quiet) or (operation is ResumeWorker and not is_quiet):
             return None
         return Plan(
             operation(worker.id),

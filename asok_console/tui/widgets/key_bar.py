@@ -23,7 +23,7 @@ HINT = "New here? All keys"
 class Relabels(Protocol):
     """What names some of its keys by its state: one that switches is named by what it would show."""
 
-    def key_label(self, name: str) -> str:
+    def key_label(self, action: actions.Action) -> str:
         """The label of an action now; '' where it is the declared one."""
 
 
@@ -131,7 +131,7 @@ class KeyBar(Widget):
         if action is actions.LEAVE and self.screen is not self.app.screen_stack[0]:
             return "back"
         for each in self._relabelling:
-            if label := each.key_label(action.name):
+            if label := each.key_label(action):
                 return label
         if action is actions.HELP and self._status.points_out_help:
             return HINT

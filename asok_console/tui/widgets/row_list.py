@@ -10,6 +10,7 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 
+from asok_console.tui.catalog import actions
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_cursor import ListPosition
 from asok_console.tui.widgets.row_view import RowView
@@ -17,6 +18,9 @@ from asok_console.tui.widgets.row_window import RowRange, RowRequests, T
 
 MARGIN = 80
 """Rows loaded above and below the visible ones, so that scrolling and a shifting list stay covered."""
+
+
+_MOVES = actions.methods(actions.MOVES) - {actions.OPEN.method}
 
 
 class RowList(RowView[T]):
@@ -187,10 +191,10 @@ class RowList(RowView[T]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to open where there is a row, and to move where there are several."""
-        if action == "open":
+        if action == actions.OPEN.method:
             # A row that is not read yet is opened as soon as it is.
             return self.total > 0
-        if action in ("move", "page", "first", "last"):
+        if action in _MOVES:
             return self.total > 1
         return super().check_action(action, parameters)
 

@@ -12,6 +12,7 @@ from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import FIRST, RATE, Canary, CanaryResult
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
     TO_TRASH,
     Access,
@@ -25,10 +26,11 @@ from asok_core.operations.export import export_dead_jobs
 
 @dataclass(frozen=True)
 class RequeueDead(CatalogOperation):
-    """Requeue dead jobs, with all their retries. ``rate``: at most this number a second."""
+    """Requeue of dead jobs. ``rate``: at most this number a second."""
 
     rate: float | None = None
 
+    summary = summaries.REQUEUE_DEAD
     verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
     enqueues = signs = True
 
@@ -39,11 +41,12 @@ class RequeueDead(CatalogOperation):
 
 @dataclass(frozen=True)
 class TrustDead(CatalogOperation):
-    """Sign reviewed dead jobs that lack a good signature, and requeue them."""
+    """Requeue of the dead jobs that were reviewed; no other is signed."""
 
     trust: ReviewedEntries = field(default_factory=lambda: ReviewedEntries(()))
     rate: float | None = None
 
+    summary = summaries.TRUST_DEAD
     verb, done, noun, location = "trust and requeue", "requeued", "dead job", Location.DEAD
     audited, word, danger = "requeue", "trust", Danger.GRAVE
     enqueues = signs = reviews = True
@@ -55,11 +58,12 @@ class TrustDead(CatalogOperation):
 
 @dataclass(frozen=True)
 class CanaryRequeue(CatalogOperation):
-    """Requeue a few dead jobs first, and the rest only if those do not fail as before."""
+    """Requeue of dead jobs that sends a sample first."""
 
     first: int = FIRST
     rate: float = RATE
 
+    summary = summaries.CANARY_REQUEUE
     verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
     enqueues = signs = True
 
@@ -79,7 +83,7 @@ class CanaryRequeue(CatalogOperation):
 
 @dataclass(frozen=True)
 class EditDead(CatalogOperation):
-    """Requeue one dead job with other arguments. ``raw`` is its element as the operator saw it."""
+    """Requeue of one dead job with other arguments. ``raw`` is its element as the operator saw it."""
 
     raw: bytes = b""
     args: Sequence[Any] = ()
@@ -87,6 +91,7 @@ class EditDead(CatalogOperation):
     call: str = ""
     """The changed call, for the preview."""
 
+    summary = summaries.EDIT_DEAD
     verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
     scopes, audited = frozenset({ScopeKind.IDS}), "edit"
     undo = UndoWindow(
@@ -109,8 +114,9 @@ class EditDead(CatalogOperation):
 
 
 class PurgeDead(CatalogOperation):
-    """Move dead jobs to the trash."""
+    """Purge of dead jobs."""
 
+    summary = summaries.PURGE_DEAD
     verb, done, noun, location = "purge", "purged", "dead job", Location.DEAD
     danger, undo = Danger.GRAVE, TO_TRASH
 
@@ -121,11 +127,12 @@ class PurgeDead(CatalogOperation):
 
 @dataclass(frozen=True)
 class ExportDead(CatalogOperation):
-    """Write dead jobs to a new file, from which they can be imported."""
+    """Export of dead jobs to a new file."""
 
     path: Path | None = None
     """None: the command line writes to standard output."""
 
+    summary = summaries.EXPORT_DEAD
     verb, done, noun, location = "export", "exported", "dead job", Location.DEAD
     changes = False
 
@@ -141,11 +148,12 @@ class ExportDead(CatalogOperation):
 
 @dataclass(frozen=True)
 class ImportDead(CatalogOperation):
-    """Import the dead jobs of an export. ``trust``: also jobs with a bad signature."""
+    """Import of an export. ``trust``: also jobs with a bad signature."""
 
     dead_jobs: Sequence[bytes] = ()
     trust: bool = False
 
+    summary = summaries.IMPORT_DEAD
     verb, done, noun, location = "import", "imported", "dead job", Location.DEAD
     scopes = frozenset({ScopeKind.FILE})
 

@@ -12,6 +12,7 @@ from asok_core.errors import Refused
 from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult
+from asok_core.operations.catalog.summaries import Summary
 
 
 class Danger(Enum):
@@ -78,6 +79,8 @@ class Access:
 class CatalogOperation:
     """One operation. A subclass declares what it is, and has what it is performed with as fields."""
 
+    summary: ClassVar[Summary]
+    """What it does: the help of its command and of its keys."""
     verb: ClassVar[str]
     done: ClassVar[str]
     """The past participle."""
@@ -105,6 +108,8 @@ class CatalogOperation:
     """Whether it changes anything. What does not is allowed in a read-only session."""
     confirms: ClassVar[bool] = True
     """Whether the console asks for a confirmation. What asks for its text needs no other."""
+    counts_jobs: ClassVar[bool] = True
+    """Whether its result counts jobs. One that does not changes a queue, a worker or a note as a whole."""
     ends_lost: ClassVar[bool] = False
     """Whether it ends a job that has a record and is in no location."""
 
@@ -129,6 +134,10 @@ class CatalogOperation:
     def subject(self, scope: Scope) -> str:
         """The queue or the worker that it is about as a whole."""
         return f"queue '{scope.queue}'"
+
+    def changed(self, scope: Scope) -> str:
+        """What a result names that was changed as a whole."""
+        return self.subject(scope)
 
     def suffix(self, scope: Scope) -> str:  # noqa: ARG002 - for those whose jobs belong or go somewhere
         """What follows the number of jobs in a question and a result: `` to queue 'low'``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
 
 _DEFAULT_QUEUE = NoteSubject(NoteKind.QUEUE, "default")
@@ -14,14 +15,15 @@ _DEFAULT_QUEUE = NoteSubject(NoteKind.QUEUE, "default")
 
 @dataclass(frozen=True)
 class EditNote(CatalogOperation):
-    """Write or replace a note; with an empty text remove it. It moves no job."""
+    """Change of a note; an empty text removes it. It moves no job."""
 
     about: NoteSubject = _DEFAULT_QUEUE
     text: str = ""
 
+    summary = summaries.EDIT_NOTE
     verb, done, location = "write the note on", "wrote the note on", Location.ACTIVE
     scopes, audited, word = frozenset({ScopeKind.SUBJECT}), NOTED, "write"
-    confirms = False
+    confirms = counts_jobs = False
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
         """Write it."""

@@ -11,7 +11,7 @@ from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.pauses import pause_words
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
-from asok_core.operations.catalog.entry import CatalogOperation, ScopeKind
+from asok_core.operations.catalog.entry import CatalogOperation
 
 
 def result_line(
@@ -23,8 +23,8 @@ def result_line(
     """``Requeued 40 jobs (2 skipped: already requeued)``. ``count``: how many jobs were confirmed."""
     if isinstance(result, CanaryResult):
         return _canary_line(result, count or 0)
-    if operation.scopes & {ScopeKind.WORKER, ScopeKind.SUBJECT} or _is_switch(operation):
-        return _switch_line(operation, scope, result)
+    if not operation.counts_jobs:
+        return _change_line(operation, scope, result)
     line = f"{_done(operation, result)}{operation.suffix(scope)}"
     notes = list(_notes(result))
     if not (result.applied or notes):
@@ -52,16 +52,12 @@ def undo_line(operation: CatalogOperation, result: CommandResult) -> str:
     return f"asok trash restore {result.operation} ({operation.undo.words})"
 
 
-def _is_switch(operation: CatalogOperation) -> bool:
-    return operation.scopes == {ScopeKind.QUEUE} and not operation.undo.to_trash
-
-
 def _done(operation: CatalogOperation, result: CommandResult) -> str:
     done = operation.done[:1].upper() + operation.done[1:]
     return f"{done} {counted(result.applied, 'job')}"
 
 
-def _switch_line(operation: CatalogOperation, scope: Scope, result: CommandResult) -> str:
+def _change_line(operation: CatalogOperation, scope: Scope, result: CommandResult) -> str:
     subject = operation.subject(scope)
     # Times that are not of the day of the operation have a date.
     made = result.pause.at if result.pause else None
@@ -80,9 +76,7 @@ def _switch_line(operation: CatalogOperation, scope: Scope, result: CommandResul
         return f"Changed the pause of {subject}: it is paused{now} (before: {before})"
     done = operation.participle()
     done = done[:1].upper() + done[1:]
-    if ScopeKind.WORKER not in operation.scopes:
-        return f"{done} {subject}{pause_words(result.pause, made, by=False)}"
-    return f"{done} 1 worker ({operation.how}): {subject.removeprefix('worker ')}"
+    return f"{done} {operation.changed(scope)}{pause_words(result.pause, made, by=False)}"
 
 
 def _notes(result: CommandResult) -> Iterator[str]:

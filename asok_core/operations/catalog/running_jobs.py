@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.roles import CommandResult, HeldByProcess, Reader, Scope, Watch
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
 
 NOT_ACTIVE = "not running"
@@ -16,10 +17,11 @@ FOREIGN = "which process runs it is not known"
 
 @dataclass(frozen=True)
 class StopRunningJobs(CatalogOperation):
-    """Cancel running jobs: ask them to stop, and end their processes after ``wait`` seconds."""
+    """Cancellation of running jobs: after ``wait`` seconds their processes are ended."""
 
     wait: float = 10.0
 
+    summary = summaries.STOP_RUNNING
     verb, done, noun, location = "cancel", "requested to stop", "running job", Location.ACTIVE
     scopes = frozenset({ScopeKind.IDS})
     guarded = True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.inspection.pauses import in_short
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
     TO_TRASH,
     Access,
@@ -25,7 +26,7 @@ class QueueOperation(CatalogOperation):
 
 @dataclass(frozen=True)
 class PauseQueue(QueueOperation):
-    """Let no worker claim from a queue until it is resumed, or until the pause ends.
+    """Pause of a queue.
 
     ``lasts`` is seconds, ``ends`` epoch seconds by Redis's clock; without either it has no end.
     """
@@ -34,8 +35,9 @@ class PauseQueue(QueueOperation):
     lasts: float | None = None
     ends: float | None = None
 
+    summary = summaries.PAUSE_QUEUE
     verb, done = "pause", "paused"
-    guarded = True
+    guarded, counts_jobs = True, False
     how = "workers claim no jobs from it; running jobs finish"
     undo = UndoWindow("resume the queue, at any time")
 
@@ -53,9 +55,11 @@ class PauseQueue(QueueOperation):
 
 
 class ResumeQueue(QueueOperation):
-    """Let workers claim from a paused queue again."""
+    """End of a pause."""
 
+    summary = summaries.RESUME_QUEUE
     verb, done = "resume", "resumed"
+    counts_jobs = False
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
         """Resume it."""
@@ -63,8 +67,9 @@ class ResumeQueue(QueueOperation):
 
 
 class PurgeQueue(QueueOperation):
-    """Move all pending jobs of a queue to the trash."""
+    """Purge of a queue."""
 
+    summary = summaries.PURGE_QUEUE
     verb, done, noun = "purge", "purged", "pending job"
     danger, undo = Danger.GRAVE, TO_TRASH
 
@@ -84,15 +89,21 @@ class WorkerOperation(CatalogOperation):
     worker: str = ""
 
     location, scopes, noun = Location.ACTIVE, frozenset({ScopeKind.WORKER}), "worker"
+    counts_jobs = False
 
     def subject(self, scope: Scope) -> str:  # noqa: ARG002
         """The worker."""
         return f"worker {self.worker}"
 
+    def changed(self, scope: Scope) -> str:  # noqa: ARG002
+        """The worker, and what it does now."""
+        return f"1 worker ({self.how}): {self.worker}"
+
 
 class QuietWorker(WorkerOperation):
-    """Let a worker claim no new jobs."""
+    """Command to take no new jobs."""
 
+    summary = summaries.QUIET_WORKER
     verb, done = "quiet", "quieted"
     how = "takes no new jobs"
     guarded = True
@@ -104,8 +115,9 @@ class QuietWorker(WorkerOperation):
 
 
 class ResumeWorker(WorkerOperation):
-    """Let a quiet worker claim jobs again."""
+    """End of a quiet state."""
 
+    summary = summaries.RESUME_WORKER
     verb, done = "resume", "resumed"
     how = "takes new jobs again"
 
@@ -115,9 +127,10 @@ class ResumeWorker(WorkerOperation):
 
 
 class StopWorker(WorkerOperation):
-    """Shut a worker down as by SIGTERM."""
+    """Shutdown of a worker, as by SIGTERM."""
 
     # Whether it has stopped is known only when it is gone.
+    summary = summaries.STOP_WORKER
     verb, done = "stop", "requested the stop of"
     how = "waits up to its stop timeout for running jobs, returns the rest, exits"
     danger = Danger.GRAVE

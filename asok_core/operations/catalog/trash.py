@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
     Access,
     CatalogOperation,
@@ -17,10 +18,11 @@ from asok_core.operations.catalog.entry import (
 
 @dataclass(frozen=True)
 class RestoreTrash(CatalogOperation):
-    """Restore what an earlier operation moved to the trash, by the id of that operation."""
+    """Restore of the trash of one operation, by its id."""
 
     operation: str = ""
 
+    summary = summaries.RESTORE_TRASH
     verb, done, location = "restore", "restored", Location.TRASH
     scopes = frozenset({ScopeKind.TRASH})
     enqueues = True
@@ -31,8 +33,9 @@ class RestoreTrash(CatalogOperation):
 
 
 class EmptyTrash(CatalogOperation):
-    """Delete what earlier operations moved to the trash; the ids of the scope are theirs."""
+    """Deletion of the trash of operations; the ids of the scope are theirs."""
 
+    summary = summaries.EMPTY_TRASH
     verb, done, location = "delete", "deleted", Location.TRASH
     scopes = frozenset({ScopeKind.TRASH})
     audited = word = "empty"

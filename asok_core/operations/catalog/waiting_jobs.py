@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.roles import CommandResult, Scope, Watch
 from asok_core.jobs.states import Location
+from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
     TO_TRASH,
     Access,
@@ -17,8 +18,9 @@ from asok_core.operations.catalog.entry import (
 
 
 class CancelPending(CatalogOperation):
-    """Move pending jobs to the trash."""
+    """Cancellation of pending jobs."""
 
+    summary = summaries.CANCEL_PENDING
     verb, done, location = "cancel", "cancelled", Location.PENDING
     danger, undo, ends_lost = Danger.BROAD, TO_TRASH, True
 
@@ -28,14 +30,16 @@ class CancelPending(CatalogOperation):
 
 
 class CancelDelayed(CancelPending):
-    """Move delayed jobs to the trash."""
+    """Cancellation of delayed jobs."""
 
+    summary = summaries.CANCEL_DELAYED
     location = Location.DELAYED
 
 
 class PromoteDelayed(CatalogOperation):
-    """Put delayed jobs into their queues now."""
+    """Promotion of delayed jobs."""
 
+    summary = summaries.PROMOTE_DELAYED
     verb, done, location = "promote", "promoted", Location.DELAYED
     how = "to their queues now, without waiting until they are due"
     enqueues = True
@@ -47,10 +51,11 @@ class PromoteDelayed(CatalogOperation):
 
 @dataclass(frozen=True)
 class MovePending(CatalogOperation):
-    """Put pending jobs into another queue."""
+    """Move of pending jobs to the queue ``to``."""
 
     to: str = ""
 
+    summary = summaries.MOVE_PENDING
     verb, done, location = "move", "moved", Location.PENDING
     enqueues = signs = guarded = True
 
@@ -68,8 +73,9 @@ class MovePending(CatalogOperation):
 
 
 class MoveToFront(CatalogOperation):
-    """Make pending jobs the next that workers take from their queue."""
+    """Move of pending jobs to the front of their queues."""
 
+    summary = summaries.MOVE_TO_FRONT
     verb, done, location = "move", "moved", Location.PENDING
     scopes, guarded = frozenset({ScopeKind.IDS}), True
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.presentation.compositions import basis
-from asok_console.tui.catalog import actions
+from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
@@ -33,13 +33,13 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.samples import read_sample
 
 READING = "The jobs are being counted …"
-_OF_JOBS = ("mark", "mark_visible", "mark_all", "copy_id", "copy_json", "filter")
+_OF_JOBS = actions.methods((*actions.MARKS, *actions.NARROWING, *actions.COPIES))
 
 
-OF_GROUPS = {
-    **dict.fromkeys(("compose", "group"), "jobs"),
-    "requeue_all": "requeue group",
-    "purge_all": "purge group",
+OF_GROUPS: dict[actions.Action, str] = {
+    **dict.fromkeys((actions.COMPOSE, actions.GROUP), "jobs"),
+    operations.REQUEUE_ALL: "requeue group",
+    operations.PURGE_ALL: "purge group",
 }
 """The labels of keys where groups are listed and not jobs."""
 
@@ -82,9 +82,9 @@ class ComposedView(JobListView):
         """Whether the jobs of a filter are listed, or lines that stand for some: not all there are."""
         return self.search is not None or self.by is not None
 
-    def key_label(self, name: str) -> str:
+    def key_label(self, action: actions.Action) -> str:
         """Where the jobs are not listed, a key leads back to them, and those for all are about a group."""
-        return "" if self.shown_list is self.rows else OF_GROUPS.get(name, "")
+        return "" if self.shown_list is self.rows else OF_GROUPS.get(action, "")
 
     def turn(self) -> None:
         """Show the list that is chosen now."""
@@ -236,9 +236,9 @@ class ComposedView(JobListView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A composition is not marked, copied or filtered, and only it is counted by something else."""
-        if action == "dimension":
+        if action == actions.COUNT_BY.method:
             return self.by is not None
-        if action == "compose":
+        if action == actions.COMPOSE.method:
             return self.by is not None or self.rows.total > 0
         if self.by is not None and action in _OF_JOBS:
             return False

@@ -67,7 +67,7 @@ class CompositionList(RowList[CompositionLine]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to open what a filter finds, or a path."""
-        if action == "open" and self.row is not None:
+        if action == actions.OPEN.method and self.row is not None:
             return bool(self.row.group.filter) or self.row.group.path is not None
         return super().check_action(action, parameters)
 

@@ -63,7 +63,7 @@ class ErrorGroupList(RowList[ErrorGroup]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The group of all other errors has no list of its own."""
-        if action == "open" and self.row is not None:
+        if action == actions.OPEN.method and self.row is not None:
             return not self.row.is_rest
         return super().check_action(action, parameters)
 

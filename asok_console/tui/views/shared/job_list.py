@@ -32,6 +32,9 @@ EXAMPLES = 3
 """Rows that a confirmation shows."""
 
 
+_OF_ROWS = actions.methods((*actions.MARKS, *actions.COPIES))
+
+
 class JobPage(NamedTuple):
     """A window of a list of jobs, and what was needed when it was read."""
 
@@ -222,9 +225,9 @@ class JobListView(SearchingView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to mark all only where a filter says what all is, and the rest where there is a row."""
-        if action == "mark_all":
+        if action == actions.MARK_ALL.method:
             return bool(self.search and self.rows.total)
-        if action in ("mark", "mark_visible", "copy_id", "copy_json"):
+        if action in _OF_ROWS:
             return self.rows.row is not None
         return super().check_action(action, parameters)
 

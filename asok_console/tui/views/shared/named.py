@@ -107,7 +107,7 @@ class NamedView(FilteredView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to sort only what has an order."""
-        if action == "sort":
+        if action == actions.SORT.method:
             return any(rows.total > 1 for rows in self.query(RowList))
         return super().check_action(action, parameters)
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from textual.dom import DOMNode
 
+from asok_console.tui.catalog.actions import EXPLAIN
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.why import Subject
@@ -31,7 +32,7 @@ class Operates:
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer to explain only where there is something to explain."""
-        return action != "why" or self.subject() is not None
+        return action != EXPLAIN.method or self.subject() is not None
 
     def subject(self) -> Subject | None:
         """What can be explained: the job, queue or worker under the cursor."""

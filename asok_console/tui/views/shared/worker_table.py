@@ -201,6 +201,6 @@ class WorkerList(RowList[WorkerLine]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a job can be opened."""
-        if action == "open":
+        if action == actions.OPEN.method:
             return self.row is not None and self.row.job is not None
         return super().check_action(action, parameters)

@@ -1,0 +1,77 @@
+"""What each operation does, in one sentence: the help of its command and of its keys.
+
+Loads nothing of the catalogue, so that the parser of the command line can read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import takewhile
+
+_OF_ONE = {"their": "its", "them": "it", "s": ""}
+_OF_MANY = {"their": "their", "them": "them", "s": "s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An imperative sentence. ``{}`` is its object; ``{their}``, ``{them}`` and ``{s}`` agree with it."""
+
+    text: str
+    noun: str
+    """What it is about, in the singular."""
+    general: str = ""
+    """The same where none is selected, if that is not the plural: ``a queue``."""
+
+    def in_general(self, what: str = "") -> str:
+        """The sentence about any of them, or about ``what``: ``move dead jobs to the trash``."""
+        return self.text.format(what or self.general or f"{self.noun}s", **_OF_MANY)
+
+    def of_one(self) -> str:
+        """The sentence about the one that is selected: ``move the dead job to the trash``."""
+        return self.text.format(f"the {self.noun}", **_OF_ONE)
+
+
+def either(first: str, second: str) -> str:
+    """Two sentences as one, without the words that both begin with."""
+    others = second.split()
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first.split(), others, strict=False))
+    return f"{first}, or {' '.join(others[len(list(alike)) :])}"
+
+
+_DEAD, _PENDING, _DELAYED = "dead job", "pending job", "delayed job"
+_NOTED = "job, queue or error group"
+_BEFORE_START = "move {} to the trash before a worker takes {them}"
+
+REQUEUE_DEAD = Summary("move {} back to {their} queue{s}, with all {their} retries", _DEAD)
+TRUST_DEAD = Summary("review and sign {} without a valid signature, and requeue {them}", _DEAD)
+CANARY_REQUEUE = Summary(
+    "requeue {} first, and the rest only if none of them fails as before", _DEAD, "a few dead jobs"
+)
+EDIT_DEAD = Summary("change the arguments of {}, then requeue {them}", _DEAD)
+PURGE_DEAD = Summary("move {} to the trash", _DEAD)
+EXPORT_DEAD = Summary("write {} to a file, from which they can be imported", _DEAD)
+IMPORT_DEAD = Summary("import {} from an export", _DEAD)
+
+CANCEL_PENDING = Summary(_BEFORE_START, _PENDING)
+CANCEL_DELAYED = Summary(_BEFORE_START, _DELAYED)
+STOP_RUNNING = Summary("ask {} to stop", "running job")
+PROMOTE_DELAYED = Summary("put {} into {their} queue{s} now", _DELAYED)
+MOVE_PENDING = Summary("move {} to another queue", _PENDING)
+MOVE_TO_FRONT = Summary("move {} to the front of {their} queue{s}", _PENDING)
+
+PAUSE_QUEUE = Summary(
+    "let no worker take jobs from {} until it is resumed, or for a time", "queue", "a queue"
+)
+RESUME_QUEUE = Summary("let workers take jobs from {} again", "paused queue", "a paused queue")
+PURGE_QUEUE = Summary("move all pending jobs of {} to the trash", "queue", "a queue")
+QUIET_WORKER = Summary("let {} take no new jobs; running jobs finish", "worker", "a worker")
+RESUME_WORKER = Summary("let {} take new jobs again", "quiet worker", "a quiet worker")
+STOP_WORKER = Summary(
+    "stop {}: it waits up to its stop timeout for running jobs, returns the rest, exits",
+    "worker",
+    "a worker",
+)
+
+EDIT_NOTE = Summary("write a note on {}, or change or remove it", _NOTED, f"a {_NOTED}")
+RESTORE_TRASH = Summary("restore what {} moved to the trash", "operation", "an operation")
+EMPTY_TRASH = Summary("delete what {} moved to the trash", "operation")
