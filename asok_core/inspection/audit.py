@@ -17,7 +17,8 @@ TRASH_KEPT = f"{TRASH_TTL // 3600} hours"
 """The same as people read it."""
 
 
-SWITCHES = ("pause", "resume")
+PAUSE, RESUME = "pause", "resume"
+SWITCHES = (PAUSE, RESUME)
 """Actions on a queue that concern none of its jobs."""
 COMMANDS = ("quiet", "resume", "stop")
 """Commands to a worker, each of which ends the one before."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from asok_core.inspection.audit import Activity
+from asok_core.inspection.audit import PAUSE, RESUME, Activity
 from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.inspection.pauses import END_OF_PAUSE
 from asok_core.inspection.phrases import named
@@ -16,9 +16,9 @@ from asok_core.inspection.reason import Reason
 from asok_core.jobs.numbers import number
 
 _SWITCHES = {
-    "pause": True,
+    PAUSE: True,
     EventKind.QUEUE_PAUSED: True,
-    "resume": False,
+    RESUME: False,
     EventKind.QUEUE_RESUMED: False,
 }
 _SERVER = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asok_core.inspection.audit import SWITCHES, Activity
+from asok_core.inspection.audit import PAUSE, SWITCHES, Activity
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.pauses import QueuePause, in_short, moment
 from asok_core.inspection.queues import QueueStats
@@ -42,7 +42,7 @@ def _audited(name: str, now: float, activities: Sequence[Activity]) -> QueuePaus
     )
     # The audit is bounded. A pause that it does not end with was made by another program; so was one after
     # the end of the one that it ends with.
-    if switch is None or switch.action != "pause":
+    if switch is None or switch.action != PAUSE:
         return QueuePause()
     if switch.until is not None and switch.until <= now:
         return QueuePause()
