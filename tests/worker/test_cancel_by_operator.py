@@ -559,6 +559,7 @@ def test_the_last_stack_is_kept_where_a_worker_stops_before_the_job_does(
 
 def test_the_help_names_running_jobs_where_ids_may_name_them_only(asok: Asok) -> None:
     text = " ".join(asok("job", "cancel", "--help").out.split())
-    assert "Cancel pending, delayed or running jobs." in text
+    assert "Move pending or delayed jobs to the trash" in text
+    assert "or ask running jobs to stop." in text
     assert "ids of pending, delayed or running jobs" in text
     assert "all pending or delayed jobs" in text

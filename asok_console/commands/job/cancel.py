@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         metavar="DURATION",
-        help="of running jobs: show how far each is until it has ended, at most so long, as in 60s",
+        help="of running jobs: show how far each is until it has ended, for at most this long, as in 60s",
     )
 
 
