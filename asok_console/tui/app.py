@@ -13,10 +13,10 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from asok_console.presentation.text import safe, safe_block
-from asok_console.tui.actions.flow import Acting
+from asok_console.tui.actions.flow import OperationFlow
 from asok_console.tui.actions.operator_programs import OperatorPrograms
 from asok_console.tui.actions.palette import commands
-from asok_console.tui.actions.runner import Finished, Progressed
+from asok_console.tui.actions.runner import OperationFinished, OperationProgressed
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
@@ -60,7 +60,7 @@ class ConsoleApp(NavigatingApp):
             at_once=session.first is None,
         )
         self.programs = OperatorPrograms(self, self)
-        self.acting = Acting(self, self, Access(session.reader, session.operator), self.here)
+        self.acting = OperationFlow(self, self, Access(session.reader, session.operator), self.here)
         self.hush = StrayKeyGuard()
         for theme in THEMES:
             self.register_theme(theme)
@@ -190,13 +190,13 @@ class ConsoleApp(NavigatingApp):
                 if isinstance(bar, Header | Tabs | StatusLine | KeyBar):
                     bar.show(status)
 
-    @on(Progressed)
-    def _progressed(self, event: Progressed) -> None:
+    @on(OperationProgressed)
+    def _progressed(self, event: OperationProgressed) -> None:
         if self.is_running:
             self.acting.progressed(event)
 
-    @on(Finished)
-    def _finished(self, event: Finished) -> None:
+    @on(OperationFinished)
+    def _finished(self, event: OperationFinished) -> None:
         if self.is_running:
             if event.result is not None:
                 self.view.operated(event.plan)

@@ -11,7 +11,7 @@ from asok_console.tui.runtime.stray_keys import LOOKED_FOR, StrayKeyGuard
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.edit import EditArguments
-from asok_console.tui.screens.quit import Quitting
+from asok_console.tui.screens.quit import QuitDialog
 from asok_core.operations.catalog.entry import Danger
 from tests.backends.redis.operating.workers import well, worker
 from tests.fixtures.bench import Bench
@@ -311,7 +311,7 @@ async def test_quitting_while_an_operation_runs_asks_first(
         for key in ("q", "ctrl+c"):
             await hand.until(lambda: not hand.app.hush.lasts)
             await hand.press(key)
-            await hand.until(lambda: isinstance(hand.app.screen, Quitting))
+            await hand.until(lambda: isinstance(hand.app.screen, QuitDialog))
             await hand.sees("Quit while 1 operation runs?")
             await hand.sees("Completed batches stay")
             await hand.press("n")
@@ -319,7 +319,7 @@ async def test_quitting_while_an_operation_runs_asks_first(
             assert hand.app.acting.runner.busy
         await hand.until(lambda: not hand.app.hush.lasts)
         await hand.press("q")
-        await hand.until(lambda: isinstance(hand.app.screen, Quitting))
+        await hand.until(lambda: isinstance(hand.app.screen, QuitDialog))
         await hand.press("ctrl+c")
         await hand.until(lambda: not hand.app.is_running or hand.app._exit, "the end")
     (entry,) = [fields for _, fields in bench.client.xrange("asok:audit")]

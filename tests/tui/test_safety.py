@@ -13,7 +13,7 @@ import redis
 from textual.message import Message
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.actions.runner import Progressed
+from asok_console.tui.actions.runner import OperationProgressed
 from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.ask import Ask
@@ -68,7 +68,7 @@ def held(hand: Hand) -> Iterator[None]:
 
     def post_and_wait(message: Message) -> object:
         posted = post(message)
-        if isinstance(message, Progressed):
+        if isinstance(message, OperationProgressed):
             proceed.wait(PATIENCE)
         return posted
 

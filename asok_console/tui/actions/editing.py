@@ -22,7 +22,7 @@ from asok_core.operations.catalog.dead_jobs import EditDead
 TRUSTED_AS_IT_IS = "Trust and requeue (T) requeues a dead job as it is."
 
 
-class Confirms(Protocol):
+class PlanConfirmer(Protocol):
     """Asks for the confirmation of a plan; ``back`` is called where it is refused."""
 
     def __call__(self, plan: Plan, back: Callable[[], object] | None = None) -> None:
@@ -32,7 +32,7 @@ class Confirms(Protocol):
 class Editing:
     """Edits the arguments of a job, and passes the changed ones on as a plan to ``confirm``."""
 
-    def __init__(self, app: App[Any], host: Host, confirm: Confirms) -> None:
+    def __init__(self, app: App[Any], host: Host, confirm: PlanConfirmer) -> None:
         """``app`` and ``host`` are the same object, with the types of Textual and of the views."""
         self._app = app
         self._host = host

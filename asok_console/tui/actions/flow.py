@@ -11,7 +11,7 @@ from textual.app import App
 
 from asok_console.presentation.compact import span
 from asok_console.tui.actions.editing import Editing
-from asok_console.tui.actions.runner import Finished, Progressed, Runner
+from asok_console.tui.actions.runner import OperationFinished, OperationProgressed, Runner
 from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.fields import fields_of
@@ -20,11 +20,11 @@ from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.ask import Ask
 from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job_actions import LOCATIONS
-from asok_console.tui.screens.quit import Quitting
+from asok_console.tui.screens.quit import QuitDialog
 from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.notes import note_sentence, plan_for_note
-from asok_console.tui.views.shared.operator_keys import Operates
+from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
@@ -63,7 +63,7 @@ def _what_is_missing(action: OperatorAction) -> str:
     return f"choose a job that {LOCATIONS[action.location]}"
 
 
-class Acting:
+class OperationFlow:
     """Plans, confirms, runs and reports operations. They run beside each other.
 
     Everything from the key to the dialog happens in one step of the event loop: a key that was typed
@@ -73,7 +73,7 @@ class Acting:
     """
 
     def __init__(
-        self, app: App[None], host: Host, access: Access, here: Callable[[], Operates]
+        self, app: App[None], host: Host, access: Access, here: Callable[[], KeySubject]
     ) -> None:
         """``app`` and ``host`` are the same object, with the types of Textual and of the views."""
         self._app = app
@@ -190,14 +190,14 @@ class Acting:
         for line in self._lines():
             line.working(number, plan.phrase)
 
-    def progressed(self, event: Progressed) -> None:
+    def progressed(self, event: OperationProgressed) -> None:
         """Show how far it is."""
         stoppable = event.run == self.runner.next_to_halt
         for line in self._lines():
             line.progress(event.run, event.plan.phrase, event.progress, stoppable=stoppable)
         self._app.screen.refresh_bindings()
 
-    def finished(self, event: Finished) -> None:
+    def finished(self, event: OperationFinished) -> None:
         """Show the result, and what can be undone now."""
         app, result = self._app, event.result
         for line in self._lines():
@@ -227,10 +227,10 @@ class Acting:
         running = [run.plan.phrase for run in self.runner.running]
         if not running:
             self._app.exit()
-        elif isinstance(self._app.screen, Quitting):
+        elif isinstance(self._app.screen, QuitDialog):
             self._stop_and_quit(True)
         else:
-            self._app.push_screen(Quitting(running), self._stop_and_quit)
+            self._app.push_screen(QuitDialog(running), self._stop_and_quit)
 
     def _stop_and_quit(self, yes: bool | None) -> None:
         if not yes:

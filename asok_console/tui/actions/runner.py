@@ -18,7 +18,7 @@ from asok_core.operations.catalog.results import total_of
 
 
 @dataclass
-class Progressed(Message):
+class OperationProgressed(Message):
     """Progress of the operation ``run``."""
 
     run: int
@@ -27,11 +27,11 @@ class Progressed(Message):
 
     def can_replace(self, message: Message) -> bool:
         """Only the newest state of each is worth showing."""
-        return isinstance(message, Progressed) and message.run == self.run
+        return isinstance(message, OperationProgressed) and message.run == self.run
 
 
 @dataclass
-class Finished(Message):
+class OperationFinished(Message):
     """The operation ``run`` ended: ``line`` and ``tone`` report it; ``result`` is None where it failed."""
 
     run: int
@@ -107,19 +107,19 @@ class Runner:
         plan = run.plan
 
         def watch(progress: Progress) -> bool:
-            self._send(run, Progressed(run.number, plan, progress))
+            self._send(run, OperationProgressed(run.number, plan, progress))
             return not run.halted.is_set()
 
         try:
             result = plan.operation.perform(self._access, plan.scope, watch)
         except AsokError as error:
-            self._send(run, Finished(run.number, plan, None, _failure(plan, str(error))))
+            self._send(run, OperationFinished(run.number, plan, None, _failure(plan, str(error))))
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
             line = _failure(plan, f"{type(error).__name__}: {error}")
-            self._send(run, Finished(run.number, plan, None, line))
+            self._send(run, OperationFinished(run.number, plan, None, line))
         else:
             line, tone = outcome_line(plan, result)
-            self._send(run, Finished(run.number, plan, total_of(result), line, tone))
+            self._send(run, OperationFinished(run.number, plan, total_of(result), line, tone))
 
     def _send(self, run: Run, message: Message) -> None:
         try:

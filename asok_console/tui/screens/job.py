@@ -26,7 +26,7 @@ from asok_console.tui.screens.job_sections import Sections, whole_texts
 from asok_console.tui.screens.job_texts import rendered
 from asok_console.tui.screens.known_job import KnownJob
 from asok_console.tui.views.shared.job_list import examples, needs_trust
-from asok_console.tui.views.shared.operator_keys import Operates
+from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.views.shared.queue_actions import queue_names
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
@@ -46,7 +46,7 @@ SOON = 0.05
 """Seconds between two checks whether the next row of the list has been read."""
 
 
-class JobScreen(Operates, Screen[None]):
+class JobScreen(KeySubject, Screen[None]):
     """State, error, traceback, arguments, history and actions of a job, read with every snapshot.
 
     ``among``: the list from which it was opened, whose cursor follows to the next job and back.

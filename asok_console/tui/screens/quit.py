@@ -18,7 +18,7 @@ MOST = 6
 """Operations that are named."""
 
 
-class Quitting(QuestionDialog[bool]):
+class QuitDialog(QuestionDialog[bool]):
     """Asks whether to quit, and states what happens to the operations that run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "choose('no')", "back")]

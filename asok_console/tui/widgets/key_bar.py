@@ -20,7 +20,7 @@ HINT = "New here? All keys"
 
 
 @runtime_checkable
-class Relabels(Protocol):
+class StateLabels(Protocol):
     """What names some of its keys by its state: one that switches is named by what it would show."""
 
     def key_label(self, action: actions.Action) -> str:
@@ -37,7 +37,7 @@ class KeyBar(Widget):
         self._status = status
         self._spans: list[tuple[int, int, str]] = []
         self._following = False
-        self._relabelling: Sequence[Relabels] = ()
+        self._relabelling: Sequence[StateLabels] = ()
         self._content = Content("")
 
     def on_mount(self) -> None:
@@ -90,7 +90,7 @@ class KeyBar(Widget):
             if active.enabled
         }
         self._relabelling = [
-            each for each in set(by_binding.values()) if isinstance(each, Relabels)
+            each for each in set(by_binding.values()) if isinstance(each, StateLabels)
         ]
         # Views explain some actions in words of their own: each is shown once.
         by_call: dict[str, actions.Action] = {}

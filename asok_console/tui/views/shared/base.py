@@ -19,7 +19,7 @@ from asok_console.tui.catalog.operations import OPERATIONS, OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.notes import note_on, with_marks
-from asok_console.tui.views.shared.operator_keys import Operates
+from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.widgets.backdrop import Backdrop
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.columns import Column
@@ -43,7 +43,7 @@ class Origin(NamedTuple):
     task: tuple[str, TaskRange] | None = None
 
 
-class View(Operates, Backdrop, Vertical):
+class View(KeySubject, Backdrop, Vertical):
     """One of the views. ``NAME`` is its id and the word for ``--view``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.WHY)]

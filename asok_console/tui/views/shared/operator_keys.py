@@ -18,7 +18,7 @@ from asok_core.inspection.notes import NoteSubject, on_job, on_queue
 from asok_core.inspection.rows import Row
 
 
-class Operates:
+class KeySubject:
     """Something on the screen that the keys of operations are about: it says what they would do here.
 
     A mixin, listed before a widget's or screen's own class; it is not a DOM node itself, since
