@@ -147,7 +147,7 @@ def test_a_summary_agrees_with_what_it_is_about() -> None:
     assert summaries.REQUEUE_DEAD.of_one() == (
         "move the dead job back to its queue, with all its retries"
     )
-    assert summaries.PAUSE_QUEUE.in_general().startswith("let no worker take jobs from a queue ")
+    assert summaries.PAUSE_QUEUE.in_general().startswith("pause a queue until it is resumed, ")
     assert OF_SEVERAL["job move"] == (
         "move pending jobs to another queue, or the front of their queues"
     )

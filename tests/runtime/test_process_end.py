@@ -30,8 +30,12 @@ async def note_by_thread(text):
 STARTERS = """
 import concurrent.futures, socket, subprocess, threading
 
+def wait_for_the_end_of_the_main_thread():
+    while not threading._SHUTTING_DOWN:
+        time.sleep(0.01)
+
 def start_threads(word):
-    time.sleep(0.3)  # the main thread has ended
+    wait_for_the_end_of_the_main_thread()
     thread = threading.Thread(target=note, args=(f"{word}: thread",))
     thread.start()
     thread.join()
@@ -40,7 +44,7 @@ def start_threads(word):
     subprocess.run([sys.executable, "-c", "pass"], check=True)
 
 async def start_threads_from_a_loop(word):
-    await asyncio.sleep(0.3)
+    wait_for_the_end_of_the_main_thread()
     await asyncio.to_thread(note, f"{word}: to_thread")
     await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
     note(f"{word}: looked up")

@@ -6,12 +6,11 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-PATIENCE = 40.0
+from tests.programs import PATIENCE, wait_until
 
 CONSOLE = f"{shlex.quote(sys.executable)} -m asok_console console"
 
@@ -75,12 +74,15 @@ class TmuxTerminal:
         asked = f"Type {word} to confirm"
         self.type(word)
         self.sees(asked, f"│  {word}  ")
-        deadline = time.monotonic() + PATIENCE
-        while asked in self.screen():
-            assert time.monotonic() < deadline, self.screen()
+
+        def answered() -> bool:
+            if asked not in self.screen():
+                return True
             # The first leads from the line to the button, and may be on its way still.
             self.press("Enter")
-            time.sleep(0.5)
+            return False
+
+        wait_until(answered, lambda: f"the end of the question:\n{self.screen()}", interval=0.5)
 
     def screen(self) -> str:
         """What is on the screen, as text."""
@@ -88,18 +90,25 @@ class TmuxTerminal:
 
     def sees(self, *texts: str) -> str:
         """Wait until all these texts are on the screen at once; returns it."""
-        deadline = time.monotonic() + PATIENCE
-        while missing := [text for text in texts if text not in (screen := self.screen())]:
-            assert time.monotonic() < deadline, f"never saw {missing} in\n{screen}"
-            time.sleep(0.05)
+        screen = ""
+
+        def all_shown() -> bool:
+            nonlocal screen
+            screen = self.screen()
+            return all(text in screen for text in texts)
+
+        def missing() -> str:
+            return f"{[text for text in texts if text not in screen]} in\n{screen}"
+
+        wait_until(all_shown, missing)
         return screen
 
     def exit_status(self) -> int:
         """Wait for the end of the command: its exit code."""
-        deadline = time.monotonic() + PATIENCE
-        while not (self.status.exists() and self.status.read_text().strip()):
-            assert time.monotonic() < deadline, f"it never ended\n{self.screen()}"
-            time.sleep(0.05)
+        wait_until(
+            lambda: self.status.exists() and self.status.read_text().strip(),
+            lambda: f"the end of the command:\n{self.screen()}",
+        )
         return int(self.status.read_text())
 
     def format(self, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +13,8 @@ from asok_console.tui.screens.confirm import Confirm
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader
+from asok_core.inspection.snapshot import Snapshot
 from tests.fixtures.console import Open, settled
 from tests.tui import seed
 from tests.tui.seed import KEYS
@@ -427,12 +430,35 @@ async def test_ctrl_c_quits_even_while_a_word_is_typed(
         assert redis_client.llen(KEYS.dead) == 3
 
 
+class SnapshotCounter:
+    """A reader that counts its snapshots."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.taken = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def snapshot(self, *args: Any, **options: Any) -> Snapshot:
+        self.taken += 1
+        return self._reader.snapshot(*args, **options)
+
+
 async def test_freeze_holds_the_picture(redis_client: redis.Redis, open_console: Open) -> None:
-    async with open_console() as hand:
+    readers: list[SnapshotCounter] = []
+
+    def counting(reader: Reader) -> SnapshotCounter:
+        readers.append(SnapshotCounter(reader))
+        return readers[-1]
+
+    async with open_console(reading=counting) as hand:
         await hand.press("p")
         await hand.sees("display paused")
         seed.pending(redis_client, "high", 12, first=1, age=5)
-        await hand.pilot.pause(0.8)
+        before = readers[0].taken
+        # When the third begins, the second, which has the jobs, was handed to the screen.
+        await hand.until(lambda: readers[0].taken >= before + 3, "three more snapshots")
         assert "12 pending" not in hand.screen()
         await hand.press("p")
         await hand.sees("12 pending")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import sys
@@ -16,7 +17,7 @@ from contextlib import suppress
 import pytest
 
 from tests.conftest import SECRET_KEY
-from tests.programs import environment, exit_code
+from tests.programs import environment, exit_code, wait_until
 
 
 @pytest.fixture
@@ -43,9 +44,14 @@ def console(redis_url: str) -> Iterator[tuple[int, int]]:
 @pytest.mark.parametrize("drawing", [True, False], ids=["while it draws", "at rest"])
 def test_it_ends(console: tuple[int, int], drawing: bool) -> None:
     pid, terminal = console
-    seen = b""
-    while b"Overview" not in seen:
-        seen += os.read(terminal, 65536)
+    seen = bytearray()
+
+    def shown() -> bool:
+        if select.select([terminal], [], [], 0)[0]:
+            seen.extend(os.read(terminal, 65536))
+        return b"Overview" in seen
+
+    wait_until(shown, lambda: f"the Overview in {bytes(seen[-2000:])!r}", interval=0.01)
     if drawing:
         # The terminal is not read: what is drawn piles up, as on a connection that hangs before it breaks.
         for _ in range(10):

@@ -141,7 +141,7 @@ def test_a_redis_whose_memory_is_nearly_full_and_no_longer(
     (raised,) = planted(own_desk.settings, EventKind.WARNING_RAISED)
     assert raised.fields["warning"] == "redis_memory"
     assert "worker" not in raised.fields
-    assert re.fullmatch(r"9\d % of maxmemory \(\d+ of \d+ MB\)", raised.fields["reason"])
+    assert re.fullmatch(r"9\d % of maxmemory \(\d+ of \d+ MiB\)", raised.fields["reason"])
     assert sentence(raised).startswith("Redis: its memory is nearly full: ")
     client.config_set("maxmemory", 2**30)
     (cleared,) = planted(own_desk.settings, EventKind.WARNING_CLEARED)

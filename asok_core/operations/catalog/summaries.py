@@ -55,17 +55,19 @@ IMPORT_DEAD = Summary("import {} from an export", _DEAD)
 CANCEL_PENDING = Summary(_BEFORE_START, _PENDING)
 CANCEL_DELAYED = Summary(_BEFORE_START, _DELAYED)
 STOP_RUNNING = Summary("ask {} to stop", "running job")
-PROMOTE_DELAYED = Summary("put {} into {their} queue{s} now", _DELAYED)
+PROMOTE_DELAYED = Summary("move {} to {their} queue{s} now", _DELAYED)
 MOVE_PENDING = Summary("move {} to another queue", _PENDING)
 MOVE_TO_FRONT = Summary("move {} to the front of {their} queue{s}", _PENDING)
 
 PAUSE_QUEUE = Summary(
-    "let no worker take jobs from {} until it is resumed, or for a time", "queue", "a queue"
+    "pause {} until it is resumed, or for a time: workers take no jobs from it", "queue", "a queue"
 )
-RESUME_QUEUE = Summary("let workers take jobs from {} again", "paused queue", "a paused queue")
+RESUME_QUEUE = Summary("resume {}: workers take jobs from it", "paused queue", "a paused queue")
 PURGE_QUEUE = Summary("move all pending jobs of {} to the trash", "queue", "a queue")
-QUIET_WORKER = Summary("let {} take no new jobs; running jobs finish", "worker", "a worker")
-RESUME_WORKER = Summary("let {} take new jobs again", "quiet worker", "a quiet worker")
+QUIET_WORKER = Summary(
+    "quiet {}: it takes no new jobs, and finishes the running ones", "worker", "a worker"
+)
+RESUME_WORKER = Summary("resume {}: it takes new jobs", "quiet worker", "a quiet worker")
 STOP_WORKER = Summary(
     "stop {}: it waits up to its stop timeout for running jobs, returns the rest, exits",
     "worker",
