@@ -272,9 +272,7 @@ class Operator(Protocol):
     def cancel_lost(self, job_id: str) -> CommandResult:
         """Cancel an unfinished job that is in no location, and release its unique key."""
 
-    def promote(
-        self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
-    ) -> CommandResult:
+    def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Move delayed jobs to their queues now."""
 
     def move(

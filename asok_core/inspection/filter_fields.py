@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from asok_core.clock import DAY
 from asok_core.errors import UsageError
 from asok_core.inspection.argument_paths import parse_condition, value_text
-from asok_core.inspection.moments import DAY, MomentForm, form_of, read_moment
+from asok_core.inspection.moments import MomentForm, form_of, read_moment
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.settings.durations import parse_duration

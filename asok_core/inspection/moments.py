@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
+from asok_core.clock import DAY
 from asok_core.settings.durations import parse_duration
 
 ALLOWED = (
@@ -15,7 +16,6 @@ ALLOWED = (
 
 TO_COME = "15:00, tomorrowT15:00, 2026-11-25, 2026-11-25T15:00 (local time where no zone is given)"
 
-DAY = 86_400.0
 """Seconds."""
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _DAY = re.compile(r"(today|yesterday)(?:[ t](.+))?")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from asok_core.clock import HOUR
 from asok_core.inspection.phrases import be, named
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 
-HOUR = 3600.0
 NEARLY_FULL = 0.9
 """Share of Redis's maxmemory from which an operation says so."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from asok_core.clock import HOUR
 from asok_core.inspection.phrases import NAMED
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
-from asok_core.operations.hazards import HOUR, hazards, hazards_of_unknown_queues
+from asok_core.operations.hazards import hazards, hazards_of_unknown_queues
 
 NOW = 1_772_333_820.0
 

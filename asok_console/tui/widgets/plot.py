@@ -34,11 +34,11 @@ from asok_console.tui.widgets.plot_scale import (
     time_axis,
     without_hidden,
 )
+from asok_core.clock import HOUR
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MARGIN = 2
 MARK = "◆"
-HOUR = 3_600
 AXIS = 7
 """Cells at the left for the figures of the axis."""
 

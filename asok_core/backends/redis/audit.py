@@ -22,7 +22,7 @@ from asok_core.backends.redis.calls.reading import Clipped
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.server_clock import ServerClock
+from asok_core.backends.redis.server_clock import ServerClock, epoch_seconds
 from asok_core.errors import Refused
 from asok_core.inspection.audit import Activities, Activity
 from asok_core.inspection.pauses import LONGEST_REASON
@@ -143,7 +143,7 @@ def read_activity(
     if commands:
         *replies, time = connection.pipeline([*commands, ("TIME",)])
         # Who may not ask for the server's time (ACL) gets this machine's.
-        now = int(time[0]) + int(time[1]) / 1e6 if isinstance(time, list) else clock.now()
+        now = epoch_seconds(time) if isinstance(time, list) else clock.now()
     trash = dict(zip(meant, zip(replies[::2], replies[1::2], strict=True), strict=True))
     activities = [
         _activity(keys, fields, *trash.get(name, (None, None)), now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -60,14 +61,25 @@ def _known(connection: Connection, keys: Keys) -> Iterator[str]:
 
 
 def _found(connection: Connection, keys: Keys, until: float) -> Iterator[str]:
-    cursor: Arg = b"0"
-    while time.monotonic() <= until:
-        pattern = f"{glob_escaped(keys.namespace)}:queue:*"
-        cursor, names = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
+    pattern = f"{glob_escaped(keys.namespace)}:queue:*"
+    for names in scan_names(connection, pattern, STEP, until):
         for name in names:
             queue = keys.queue_name(parsing.text(name))
             if queue is not None:
                 yield queue
+
+
+def scan_names(
+    connection: Connection, pattern: str, count: int, until: float = math.inf
+) -> Iterator[Sequence[bytes]]:
+    """The names of the keys that match, in steps, until a monotonic time.
+
+    ``count``: keys that Redis looks at in a step. Raises Unreachable or Refused.
+    """
+    cursor: Arg = b"0"
+    while time.monotonic() <= until:
+        cursor, names = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+        yield names
         if cursor == b"0":
             return
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from asok_core.backends.redis.connection import Connection
 from asok_core.clock import steady
@@ -12,6 +14,12 @@ RESOLUTION = 0.001
 """Seconds: replies give the server's time in whole milliseconds, or better."""
 STEP = 1.0
 """Seconds: a time so much earlier than the last one means that the server's clock was set back."""
+
+
+def epoch_seconds(time: Sequence[Any]) -> float:
+    """The reply of TIME in one number."""
+    seconds, micros = time
+    return int(seconds) + int(micros) / 1e6
 
 
 class ServerClock:
@@ -45,8 +53,7 @@ class ServerClock:
     def ask(self, connection: Connection) -> float:
         """The server's time now, by a round trip. Raises Unreachable or Refused."""
         asked_at = steady()
-        seconds, micros = connection.call("TIME")
-        self.learn(int(seconds) + int(micros) / 1e6, asked_at)
+        self.learn(epoch_seconds(connection.call("TIME")), asked_at)
         return self.now()
 
     def now(self) -> float:

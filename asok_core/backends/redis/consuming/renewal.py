@@ -30,6 +30,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.members import members
+from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import UNFINISHED_TTL
 from asok_core.jobs.numbers import count, number
@@ -99,8 +100,7 @@ class Renewal:
         )
         if not begun.taken:
             return RenewalStep(min(max(begun.left / 1000, PAUSE), LONGEST_WAIT))
-        seconds, micros = begun.time
-        now = int(seconds) + int(micros) / 1e6
+        now = epoch_seconds(begun.time)
         this = _read(begun.state, now)
         if not this.began:
             this = RenewalRound(began=now, last=this.last)

@@ -19,7 +19,7 @@ from asok_core.backends.redis.calls.operations import EndMissing
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import MOST_LISTS
 from asok_core.backends.redis.keys import Keys, glob_escaped
-from asok_core.backends.redis.locating import holds
+from asok_core.backends.redis.locating import holds, scan_names
 from asok_core.backends.redis.records import LOST
 from asok_core.jobs.envelope import peek
 
@@ -98,10 +98,8 @@ def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
 
 
 def _names(connection: Connection, keys: Keys, job_id: str, until: float) -> _Names:
-    names, cursor, base = _Names(), b"0", f"{keys.namespace}:"
-    while time.monotonic() <= until:
-        pattern = f"{glob_escaped(base)}[aqtu]*"
-        cursor, found = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", KEYS_AT_ONCE)
+    names, base = _Names(), f"{keys.namespace}:"
+    for found in scan_names(connection, f"{glob_escaped(base)}[aqtu]*", KEYS_AT_ONCE, until):
         texts = [parsing.text(each) for each in found]
         unique = [each for each in found if each.startswith(f"{base}unique:".encode())]
         # A byte more than the id has: another program may have written a value of any size.
@@ -116,8 +114,6 @@ def _names(connection: Connection, keys: Keys, job_id: str, until: float) -> _Na
             if keys.queue_name(each) is not None
             or (each.startswith(f"{base}trash:") and not each.endswith(":at"))
         )
-        if cursor == b"0":
-            break
     return names
 
 

@@ -49,6 +49,7 @@ from asok_core.backends.redis.operating.verdicts import (
 )
 from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
@@ -122,8 +123,7 @@ class RedisOperator(OperatorSession):
         if trust is not None:
             self._expect_fitting_key(keyring)
         with self._connection() as connection:
-            seconds, micros = connection.call("TIME")
-            now = int(seconds) + int(micros) / 1e6
+            now = epoch_seconds(connection.call("TIME"))
             note = "to the front" if mode == "front" else ""
             judge = requeue_verdict(
                 keyring,
@@ -246,13 +246,11 @@ class RedisOperator(OperatorSession):
 
             return sweep.run(build, judge)
 
-    def promote(
-        self, scope: Scope, *, watch: Watch | None = None, rate: float | None = None
-    ) -> CommandResult:
+    def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
         expect_location(scope, Location.DELAYED)
         with self._connection() as connection:
-            sweep = self._prepared(connection, "promote", scope, watch, rate)
+            sweep = self._prepared(connection, "promote", scope, watch)
 
             def build(_part: WalkedRange, jobs: Sequence[PromotedJob]) -> PromoteChosen:
                 return PromoteChosen(**sweep.operation.arguments(), jobs=jobs)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from asok_core.backends.redis.calls.ranges import ListHead, ListHeadReply
 from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.inspection.rows import Row, digest
@@ -66,8 +67,7 @@ def resolve(connection: Connection, scope: Scope, key: bytes) -> ResolvedScope:
 
     Raises WRONGTYPE as ResponseError.
     """
-    seconds, micros = connection.call("TIME")
-    now = int(seconds) + int(micros) / 1e6
+    now = epoch_seconds(connection.call("TIME"))
     before = now if scope.before is None else scope.before
     if scope.before is None and scope.ids is not None:
         # Ids are exact, and the clock of a producer that enqueued one just now may be a little ahead.

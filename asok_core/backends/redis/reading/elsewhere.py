@@ -16,7 +16,7 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.keys import Keys, glob_escaped
 from asok_core.backends.redis.reading.query import maybe
-from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.backends.redis.reading.round_trips import RoundTrips, scan
 from asok_core.errors import AsokError
 from asok_core.inspection.elsewhere import RecordSearch
 
@@ -71,18 +71,17 @@ def _namespaces(
     seconds = round_trips.ask(maybe("TTL", parsing.raw(f"{DEFAULT}{end}")))
     if seconds not in _ABSENT and keys.namespace != DEFAULT:
         found.add(DEFAULT)
-    cursor, looked = 0, 0
-    pattern = parsing.raw(f"*{glob_escaped(end)}")
-    while looked < most:
-        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", STEP))
-        if not isinstance(reply, list) or len(reply) != 2:
+    looked = 0
+    for step in scan(round_trips, f"*{glob_escaped(end)}", STEP):
+        if step is None:
             return found, looked or None, False
         looked += STEP
-        names = (parsing.text(key).removesuffix(end) for key in reply[1])
+        names = (parsing.text(key).removesuffix(end) for key in step.keys)
         found |= {name for name in names if name != keys.namespace}
-        cursor = int(reply[0])
-        if not cursor:
+        if step.ends:
             return found, looked, True
+        if looked >= most:
+            break
     return found, looked, False
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import Keys, glob_escaped
-from asok_core.backends.redis.reading.query import maybe
-from asok_core.backends.redis.reading.round_trips import RoundTrips
+from asok_core.backends.redis.reading.round_trips import RoundTrips, scan
 from asok_core.inspection.elsewhere import FoundLists
 
 SCANNED = 1500
@@ -22,16 +20,13 @@ def ids_that_begin(
 
     It scans all keys of the database in small steps. None for a user who has no right to do that.
     """
-    literal = re.sub(r"([*?\[\]\\^-])", r"\\\1", beginning)
-    pattern, start = parsing.raw(f"{keys.job(literal)}*"), len(parsing.raw(keys.job("")))
-    found, cursor = dict[str, None](), 0
-    while len(found) < most:
-        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED))
-        if not isinstance(reply, list) or len(reply) != 2:
+    pattern, start = f"{keys.job(glob_escaped(beginning))}*", len(parsing.raw(keys.job("")))
+    found = dict[str, None]()
+    for step in scan(round_trips, pattern, SCANNED):
+        if step is None:
             return None
-        found |= dict.fromkeys(parsing.text(key[start:]) for key in reply[1])
-        cursor = int(reply[0])
-        if not cursor:
+        found |= dict.fromkeys(parsing.text(key[start:]) for key in step.keys)
+        if len(found) >= most:
             break
     return tuple(found)
 
@@ -42,15 +37,14 @@ def find_lists(round_trips: RoundTrips, keys: Keys, patience: float) -> FoundLis
     Without the right to do that there are none.
     """
     until = time.monotonic() + patience
-    pattern = parsing.raw(f"{glob_escaped(keys.namespace)}:[qa]*")
-    found, cursor, whole = dict[str, None](), 0, False
-    while not whole and time.monotonic() <= until:
-        reply = round_trips.ask(maybe("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED))
-        if not isinstance(reply, list) or len(reply) != 2:
+    found, whole = dict[str, None](), False
+    for step in scan(round_trips, f"{glob_escaped(keys.namespace)}:[qa]*", SCANNED):
+        if step is None:
             break
-        found |= dict.fromkeys(map(parsing.text, reply[1]))
-        cursor = int(reply[0])
-        whole = not cursor
+        found |= dict.fromkeys(map(parsing.text, step.keys))
+        whole = step.ends
+        if time.monotonic() > until:
+            break
     queues = tuple(name for key in found if (name := keys.queue_name(key)) is not None)
     active = tuple(parts for key in found if (parts := keys.active_parts(key)) is not None)
     return FoundLists(queues, active, whole)

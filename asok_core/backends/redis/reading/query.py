@@ -14,6 +14,7 @@ import redis
 
 from asok_core import clock
 from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.server_clock import epoch_seconds
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -48,7 +49,7 @@ def server_time() -> Query[float]:
     def read(replies: Sequence[Any]) -> float:
         time = _unless_error(replies[0])
         # A user who may not ask for the server's time (ACL) gets that of this machine.
-        return int(time[0]) + int(time[1]) / 1e6 if time else clock.now()
+        return epoch_seconds(time) if time else clock.now()
 
     return Query((("TIME",),), read)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import redis
 
+from asok_core.backends.redis import parsing
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.explanations import explaining
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.queries import ScriptQueries, load_commands
-from asok_core.backends.redis.reading.query import Command, Query
+from asok_core.backends.redis.reading.query import Command, Query, maybe
 from asok_core.errors import Refused, Unreachable
 from asok_core.inspection.snapshot import SnapshotCost
 
@@ -149,3 +150,29 @@ def _size(reply: Any) -> int:
             ]
         )
     return len(reply) + 9 if isinstance(reply, bytes) else 6
+
+
+class ScanStep(NamedTuple):
+    """The keys that one step of a SCAN found. ``ends``: the scan has looked at all keys."""
+
+    keys: Sequence[bytes]
+    ends: bool
+
+
+def scan(round_trips: RoundTrips, pattern: str, count: int) -> Iterator[ScanStep | None]:
+    """The keys of this database that match, in steps; None, and no more, without the right to SCAN.
+
+    ``count``: keys that Redis looks at in a step.
+    """
+    cursor = 0
+    while True:
+        reply = round_trips.ask(
+            maybe("SCAN", cursor, "MATCH", parsing.raw(pattern), "COUNT", count)
+        )
+        if not isinstance(reply, list) or len(reply) != 2:
+            yield None
+            return
+        cursor = int(reply[0])
+        yield ScanStep(reply[1], ends=not cursor)
+        if not cursor:
+            return

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from asok_core.backends.redis.audit import VALID_ID, trash_problem
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.keys import Keys, glob_escaped
+from asok_core.backends.redis.locating import scan_names
 from asok_core.inspection.audit import Trash
 
 STEP = 1000
@@ -28,11 +29,6 @@ def read_trash(connection: Connection, keys: Keys, operations: Iterable[str] | N
 
 def _scanned(connection: Connection, keys: Keys) -> Iterator[str]:
     prefix = keys.trash("")
-    cursor: bytes = b"0"
-    while True:
-        pattern = f"{glob_escaped(prefix)}*"
-        cursor, names = connection.call("SCAN", cursor, "MATCH", pattern, "COUNT", STEP)
+    for names in scan_names(connection, f"{glob_escaped(prefix)}*", STEP):
         for name in names:
             yield name.decode("utf-8", "replace").removeprefix(prefix)
-        if int(cursor) == 0:
-            return
