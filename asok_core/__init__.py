@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         JobNotFound,
         JobTimeout,
         PayloadTooLarge,
+        RecordTooLarge,
         Refused,
         ResultNotStored,
         SettingsError,

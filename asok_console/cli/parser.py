@@ -38,12 +38,12 @@ GROUPS = (
     CommandGroup(
         "worker", "run a worker, show the status, quiet, resume or stop workers", default="run"
     ),
-    CommandGroup("queue", "list, pause, resume or purge queues", default="list"),
-    CommandGroup("job", "show, list, cancel, promote or move jobs"),
+    CommandGroup("queue", "list, count, pause, resume or purge queues", default="list"),
+    CommandGroup("job", "show, find, list, cancel, promote or move jobs"),
     CommandGroup("task", "list tasks, show what one did", default="list"),
     CommandGroup("dlq", "list, requeue, purge, export or import dead jobs"),
-    CommandGroup("note", "list or write notes on jobs, queues and errors", default="list"),
-    CommandGroup("trash", "list, restore or delete purged jobs", default="list"),
+    CommandGroup("note", "list or write notes on jobs, queues and error groups", default="list"),
+    CommandGroup("trash", "list, restore or delete what operations removed", default="list"),
 )
 
 COMMANDS = (

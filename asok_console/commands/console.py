@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--filter",
         metavar="FILTER",
         default="",
-        help="the filter to begin with, in a view of jobs: --view dlq --filter error:Timeout",
+        help="the filter to begin with, in a view of jobs: --view dead --filter error:Timeout",
     )
     parser.add_argument(
         "--interval",

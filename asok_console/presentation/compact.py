@@ -1,4 +1,4 @@
-"""Figures as the console's columns show them, where present.numbers would take too much room."""
+"""Figures as the console's columns show them, where `presentation.numbers` would take too much room."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from asok_console.presentation.numbers import UNKNOWN
-
-MINUTE, HOUR, DAY = 60, 3600, 86_400
+from asok_core.clock import DAY, HOUR, MINUTE
 
 BARS = " ▁▂▃▄▅▆▇"
 """The highest leaves an eighth of its line free, so that the bars of two rows never touch."""
 
 
 def rate(per_second: float | None) -> str:
-    """Per second: ``0``, ``0.05``, ``0.3``, ``12.3``, ``140``, ``1.2k``."""
+    """Per second: ``0``, ``<0.01``, ``0.05``, ``0.3``, ``12.3``, ``140``, ``1.2k``."""
     if per_second is None:
         return UNKNOWN
     if per_second <= 0:
         return "0"
+    if per_second < 0.005:
+        return "<0.01"
     if per_second < 0.095:
-        return f"{max(per_second, 0.01):.2f}"
+        return f"{per_second:.2f}"
     if per_second < 100:
         return f"{per_second:.1f}"
     return f"{per_second:.0f}" if per_second < 1000 else f"{per_second / 1000:.1f}k"

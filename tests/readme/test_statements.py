@@ -50,7 +50,7 @@ def test_the_table_of_worker_states_has_all_that_are_shown() -> None:
     page = (PAGES / "worker.md").read_text()
     named = [(state, in_json) for state, in_json, _ in table_of(page, "State")]
     shown = [(worker.state(NOW), state_in_json(worker)) for worker in workers()]
-    assert sorted(named) == sorted((f"`{state}`", f"`{in_json}`") for state, in_json in shown)
+    assert sorted(named) == sorted({(f"`{state}`", f"`{in_json}`") for state, in_json in shown})
     assert f"no heartbeat for {STALE_AFTER:.0f} s" in page
 
 
@@ -65,6 +65,7 @@ def workers() -> Iterator[WorkerInfo]:
     yield replace(well, lease_until=NOW - 1)
     yield replace(well, quiet=True)
     yield replace(well, stopping=True)
+    yield replace(well, command="stop")
     yield replace(well, able=0)
     yield replace(well, able=0, refusal="the key is wrong")
     yield replace(well, able=0, deaths=3, deaths_seconds=30.0)

@@ -31,7 +31,10 @@ STARTERS = """
 import concurrent.futures, socket, subprocess, threading
 
 def wait_for_the_end_of_the_main_thread():
+    # Not join(): it waits for these jobs itself.
+    limit = time.monotonic() + 50
     while not threading._SHUTTING_DOWN:
+        assert time.monotonic() < limit, "the main thread does not end"
         time.sleep(0.01)
 
 def start_threads(word):

@@ -128,6 +128,6 @@ def _state(snapshot: Snapshot, worker: WorkerInfo) -> str:
     # Documented values: those that people read became others, these did not.
     if not worker.is_alive(snapshot.taken_at):
         return "lost"
-    if worker.stopping:
+    if worker.is_stopping:
         return "stopping"
     return worker.condition or ("quiet" if worker.quiet else "ok")

@@ -120,15 +120,20 @@ COLUMNS: Sequence[Column[TaskLine]] = (
     Column("Job size", 8, _size, right=True, rank=7),
 )
 
+
+def _known(value: float | None) -> float:
+    return -1.0 if value is None else value
+
+
 ORDERS: dict[str, Callable[[TaskRow], float]] = {
     "share of time": lambda row: row.figures.run_us,
     "attempts": lambda row: row.figures.ended,
-    "failure rate": lambda row: row.figures.failure_rate or 0.0,
+    "failure rate": lambda row: _known(row.figures.failure_rate),
     "failures": lambda row: row.figures.failed,
-    "run time p95": lambda row: row.figures.run_ms(0.95) or 0.0,
-    "wait p95": lambda row: row.figures.wait_ms(0.95) or 0.0,
+    "run time p95": lambda row: _known(row.figures.run_ms(0.95)),
+    "wait p95": lambda row: _known(row.figures.wait_ms(0.95)),
 }
-"""What tasks are sorted by, the largest first."""
+"""What tasks are sorted by, the largest first; where it is not known, last."""
 
 SORTED_BY = {
     "Time": "share of time",

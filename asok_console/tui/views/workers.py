@@ -230,7 +230,9 @@ class WorkersView(NamedView):
             for queue in (snapshot.queues if snapshot else ())
             if queue.name in worker.queues and queue.consumers <= 1
         ]
-        lines = [f"it runs {counted(worker.running, 'job')} in {worker.concurrency} threads"]
+        lines = [
+            f"it runs {counted(worker.running, 'job')} in {counted(worker.concurrency, 'thread')}"
+        ]
         if snapshot is not None and stale(worker, snapshot.taken_at):
             silence = ago(worker.beat_at, snapshot.taken_at)
             lines.insert(0, f"no heartbeat for {silence}: the worker may not receive this")
