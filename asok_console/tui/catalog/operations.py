@@ -113,8 +113,12 @@ def _action(
     *,
     views: frozenset[str] = frozenset(),
     footer: bool = True,
+    when: str = "",
 ) -> OperatorAction:
-    """The key of an operation: the catalogue explains it, in words for what the key is about."""
+    """The key of an operation: the catalogue explains it, in words for what the key is about.
+
+    ``when``: where it has this meaning, if the key has another beside it.
+    """
     summary = operation.summary
     if reach is Reach.MATCHING:
         of_group = _OF_GROUP if operation.location is Location.DEAD else ""
@@ -125,6 +129,8 @@ def _action(
         text = summary.in_general()
     else:
         text = summary.of_one()
+    if when:
+        text = f"{text} ({when})"
     return OperatorAction(
         name, keys, label, text, views=views, operation=operation, reach=reach, footer=footer
     )
@@ -148,14 +154,15 @@ OPERATIONS = (
     _action("cancel_running", "d,delete", "cancel", StopRunningJobs, Reach.CHOSEN, views=RUNNING),
     _action("promote", "r", "promote", PromoteDelayed, Reach.CHOSEN, views=DELAYED),
     _action("cancel_matching_pending", "D", "cancel all", CancelPending, Reach.MATCHING, views=PENDING,
-            footer=False),
+            footer=False, when="with a filter"),
     _action("cancel_matching_delayed", "D", "cancel all", CancelDelayed, Reach.MATCHING, views=DELAYED,
             footer=False),
     _action("promote_matching", "R", "promote all", PromoteDelayed, Reach.MATCHING, views=DELAYED,
             footer=False),
     _action("pause", "P", "pause", PauseQueue, Reach.QUEUE, views=QUEUES),
     _action("resume", "P", "resume", ResumeQueue, Reach.QUEUE, views=QUEUES),
-    _action("purge_queue", "D", "purge queue", PurgeQueue, Reach.QUEUE, views=QUEUES, footer=False),
+    _action("purge_queue", "D", "purge queue", PurgeQueue, Reach.QUEUE, views=QUEUES, footer=False,
+            when="in Pending: without a filter"),
     _action("quiet", "P", "quiet", QuietWorker, Reach.WORKER, views=WORKERS),
     _action("resume_worker", "P", "resume", ResumeWorker, Reach.WORKER, views=WORKERS),
     _action("stop", "S", "stop", StopWorker, Reach.WORKER, views=WORKERS),
