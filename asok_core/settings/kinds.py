@@ -251,3 +251,5 @@ TASK_MODULES = SettingKind(
 NAME_PATTERNS = SettingKind(
     _parse_name_patterns, "comma-separated names, with * and ?, as in password,token,card*"
 )
+PROCESSES = whole_number(1, 256)
+THREADS = whole_number(1, 1024)

@@ -134,13 +134,13 @@ class Settings:
     )
     worker_concurrency: int = setting(
         "ASOK_WORKER_CONCURRENCY",
-        whole_number(1, 1024),
+        kinds.THREADS,
         default="1",
         description="Jobs that each process of a worker runs at the same time",
     )
     worker_processes: int = setting(
         "ASOK_WORKER_PROCESSES",
-        whole_number(1, 256),
+        kinds.PROCESSES,
         default="1",
         description="Processes of a worker",
     )

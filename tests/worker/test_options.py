@@ -13,9 +13,9 @@ from tests.programs import wait_until
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--concurrency", "0"), "--concurrency is '0'; it must be a whole number"),
+        (("--concurrency", "0"), "--concurrency is '0'; it must be a whole number from 1 to 1024"),
         (("-c", "many"), "--concurrency is 'many'; it must be a whole number"),
-        (("--processes", "-1"), "--processes is '-1'; it must be a whole number"),
+        (("--processes", "257"), "--processes is '257'; it must be a whole number from 1 to 256"),
         (("--queues", " , "), "--queues is"),
         (("--stop-timeout", "soon"), "--stop-timeout is 'soon'; it must be a duration"),
         (("--stop-timeout", "-1s"), "--stop-timeout"),

@@ -9,7 +9,14 @@ from typing import TypeVar
 
 from asok_core.operations.inspector import on_redis
 from asok_core.settings.declaration import SettingKind, parse_option
-from asok_core.settings.kinds import DURATION, QUEUES, SIZE, whole_number
+from asok_core.settings.kinds import (
+    DURATION,
+    PROCESSES,
+    QUEUES,
+    SIZE,
+    THREADS,
+    whole_number,
+)
 from asok_core.settings.settings import Settings
 
 T = TypeVar("T")
@@ -76,16 +83,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         logger.info("Settings file read path=%s", settings.env_file)
     for line in settings.key_warnings():
         logger.warning("%s", line)
-    several, many = whole_number(1, 1000), whole_number(1, 10**9)
     code = Supervisor(
         WorkerConfig(
             settings=settings,
             worker=worker_id(),
             queues=_option("--queues", QUEUES, args.queues) or settings.worker_queues,
-            concurrency=_option("--concurrency", several, args.concurrency)
+            concurrency=_option("--concurrency", THREADS, args.concurrency)
             or settings.worker_concurrency,
-            processes=_option("--processes", several, args.processes) or settings.worker_processes,
-            max_jobs=_option("--max-jobs", many, args.max_jobs),
+            processes=_option("--processes", PROCESSES, args.processes)
+            or settings.worker_processes,
+            max_jobs=_option("--max-jobs", whole_number(1, 10**9), args.max_jobs),
             max_memory=_option("--max-memory", SIZE, args.max_memory),
             log_level=args.log_level,
             log_format=args.log_format,
