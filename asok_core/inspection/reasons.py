@@ -26,6 +26,7 @@ from asok_core.inspection.worker_reasons import (
     unread_queues,
 )
 from asok_core.inspection.workers import WorkerInfo
+from asok_core.settings.settings import Settings
 
 
 def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
@@ -41,18 +42,25 @@ def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterato
     """
     yield from of_server(snapshot)
     held: list[tuple[Reason, list[str]]] = []
+    without_worker: list[str] = []
     for stats in sorted(snapshot.queues, key=lambda each: each.oldest_at or snapshot.taken_at):
         found = ranked(_of_jobs(stats.name, snapshot, activities))
         if not found or not (stats.pending or stats.problem):
             continue
         label = stats.name if stats.problem else f"{stats.name} ({stats.pending:,} pending)"
-        same = next((names for reason, names in held if reason == found[0]), None)
+        first = found[0]
+        if first.code == "no_workers":
+            # One worker can serve them all.
+            without_worker.append(stats.name)
+            first = replace(first, remedy="")
+        same = next((names for reason, names in held if reason == first), None)
         if same is None:
-            held.append((found[0], [label]))
+            held.append((first, [label]))
         else:
             same.append(label)
     for reason, names in held:
-        yield replace(reason, text=f"{named(names)}: {reason.text}")
+        remedy = _worker_of(*without_worker) if reason.code == "no_workers" else reason.remedy
+        yield replace(reason, text=f"{named(names)}: {reason.text}", remedy=remedy)
 
 
 def _of_jobs(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
@@ -127,14 +135,14 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
     elif not snapshot.workers:
         yield Reason(
             "no_workers", "no worker is registered (those of the asok framework never are)",
-            remedy="asok worker", blocking=True,
+            remedy=_worker_of(name), blocking=True,
         )  # fmt: skip
     else:
         served = sorted({queue for worker in snapshot.workers for queue in worker.queues})
         yield Reason(
             "queue_not_served", f"no registered worker serves queue {name!r}",
             evidence={"workers": len(snapshot.workers), "they_serve": named(served)},
-            remedy=_worker_of(name), blocking=True,
+            remedy=_worker_for(name), blocking=True,
         )  # fmt: skip
     yield from unread
 
@@ -160,7 +168,7 @@ def _of_capacity(name: str, snapshot: Snapshot) -> Iterator[Reason]:
             "earlier_queues",
             f"{counted(jobs, 'job')} {be(jobs)} in queues that are served before it: {named(names)}",
             evidence={"jobs": jobs},
-            remedy=f"a worker of its own: {command}" if (command := _worker_of(name)) else "",
+            remedy=f"a worker of its own: {command}" if (command := _worker_for(name)) else "",
         )  # fmt: skip
     # A worker without heartbeats may have free slots, and may be dead: they are not counted beside others.
     consuming = _consuming(name, snapshot)
@@ -168,8 +176,14 @@ def _of_capacity(name: str, snapshot: Snapshot) -> Iterator[Reason]:
         yield busy(consuming, snapshot.taken_at)
 
 
-def _worker_of(queue: str) -> str:
-    """The command that starts a worker of one queue, if a list of queues can name it."""
-    return (
-        "" if "," in queue or queue != queue.strip() else f"asok worker {option('--queues', queue)}"
-    )
+def _worker_of(*queues: str) -> str:
+    """The command that starts a worker of these queues; it names them where not all are the usual ones."""
+    usual = set(queues) <= set(Settings().worker_queues)
+    return "asok worker" if usual else _worker_for(*queues)
+
+
+def _worker_for(*queues: str) -> str:
+    """The command that starts a worker of these queues alone, if a list of queues can name them."""
+    if any("," in each or each != each.strip() for each in queues):
+        return ""
+    return f"asok worker {option('--queues', ','.join(queues))}"

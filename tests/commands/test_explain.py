@@ -520,6 +520,7 @@ class TestElsewhere:
         [reason] = explained(asok)["reasons"]
         named = "a (1 pending), b (1 pending), c (1 pending) and 1 more"
         assert reason["text"].startswith(f"{named}: no worker is registered")
+        assert reason["remedy"] == "asok worker --queues a,b,c,d"
 
     def test_a_queue_that_does_not_exist_is_not_said_to_be_well(
         self, asok: Asok, redis_client: redis.Redis

@@ -295,3 +295,11 @@ def test_jobs_are_not_counted_only_where_no_registered_worker_can_run_them(
     left = QueueStats("mail", 0, recent=(Bucket(int(NOW) - 60, 10, enqueued=5),))
     whole = replace(snapshot(unread=unread, server=server), queues=(left,))
     assert uncounted_queues(whole) == found
+
+
+@pytest.mark.parametrize(
+    ("queue", "command"), [("high", "asok worker"), ("mail", "asok worker --queues mail")]
+)
+def test_the_worker_that_is_to_be_started_serves_the_queue(queue: str, command: str) -> None:
+    (reason,) = of_queue(queue, snapshot(high=1), ())
+    assert (reason.code, reason.remedy) == ("no_workers", command)
