@@ -60,8 +60,8 @@ class ConsoleApp(NavigatingApp):
             at_once=session.first is None,
         )
         self.programs = OperatorPrograms(self, self)
-        self.acting = OperationFlow(self, self, Access(session.reader, session.operator), self.here)
-        self.hush = StrayKeyGuard()
+        self.flow = OperationFlow(self, self, Access(session.reader, session.operator), self.here)
+        self.stray_keys = StrayKeyGuard()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = session.theme
@@ -133,7 +133,7 @@ class ConsoleApp(NavigatingApp):
     def on_unmount(self) -> None:
         """Stop reading. The threads end by themselves."""
         self.poller.stop()
-        self.acting.runner.halt_all()
+        self.flow.runner.halt_all()
 
     @on(SnapshotTaken)
     def _take(self, event: SnapshotTaken) -> None:
@@ -193,14 +193,14 @@ class ConsoleApp(NavigatingApp):
     @on(OperationProgressed)
     def _progressed(self, event: OperationProgressed) -> None:
         if self.is_running:
-            self.acting.progressed(event)
+            self.flow.progressed(event)
 
     @on(OperationFinished)
     def _finished(self, event: OperationFinished) -> None:
         if self.is_running:
             if event.result is not None:
                 self.view.operated(event.plan)
-            self.acting.finished(event)
+            self.flow.finished(event)
 
     def with_whole(self, row: Row, then: Callable[[Payload], object]) -> None:
         """Call ``then`` with all of a row's payload; of a large job it is read first."""
@@ -220,7 +220,7 @@ class ConsoleApp(NavigatingApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer operations only where they have something to do, and no interval beyond the limits."""
         if action == operations.OPERATE:
-            return self.acting.offers(str(parameters[0]))
+            return self.flow.offers(str(parameters[0]))
         if action == actions.EDIT_ARGUMENTS.method:
             return not self.session.only_reads and self.here().editable() is not None
         if action == actions.OPEN_ARGUMENTS.method:
@@ -228,7 +228,7 @@ class ConsoleApp(NavigatingApp):
         if action == actions.FASTER.method:
             return self.poller.can_change(cast("float", parameters[0]))
         if action == actions.HALT.method:
-            return self.acting.runner.busy
+            return self.flow.runner.busy
         return super().check_action(action, parameters)
 
     def action_reread(self) -> None:
@@ -250,23 +250,23 @@ class ConsoleApp(NavigatingApp):
 
     def action_operate(self, name: str) -> None:
         """Perform an operation on what is chosen on the screen, once it is confirmed."""
-        self.acting.operate(name)
+        self.flow.operate(name)
 
     def action_edit(self) -> None:
         """Change the arguments of a dead job, then requeue it."""
-        self.acting.edit()
+        self.flow.edit()
 
     def action_open_arguments(self) -> None:
         """Open the arguments of a job in ``$EDITOR``; those of a dead job may be changed there."""
-        self.acting.open_arguments()
+        self.flow.open_arguments()
 
     def action_halt(self) -> None:
         """Stop the operation that was started last."""
-        self.acting.runner.halt()
+        self.flow.runner.halt()
 
     def end(self) -> None:
         """Quit; while operations run, only when it is pressed again or confirmed."""
-        self.acting.quit()
+        self.flow.quit()
 
     async def action_quit(self) -> None:
         """Quit; while operations run, only when it is pressed again or confirmed."""
@@ -282,10 +282,10 @@ class ConsoleApp(NavigatingApp):
         typing = isinstance(self.focused, Input | TextArea)
         if typing or (len(self.screen_stack) > 1 and self.screen is not self.here()):
             return False
-        if self.hush.swallows(key):
+        if self.stray_keys.swallows(key):
             return True
-        if refused := self.acting.refuses(key.key):
-            self.hush.begin(LOOKED_FOR)
+        if refused := self.flow.refuses(key.key):
+            self.stray_keys.begin(LOOKED_FOR)
         return refused
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

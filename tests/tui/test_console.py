@@ -344,7 +344,7 @@ async def test_a_pause_has_a_reason_and_an_end(
         known = json.loads(redis_client.hget(KEYS.pauses, "high") or b"{}")
         assert known["reason"] == "bank down"
         assert float(known["until"]) == pytest.approx(seed.server_time(redis_client) + 1800, abs=60)
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("w")
         await hand.sees("reason: bank down")
         await hand.sees("a worker of this release would resume it at ")
@@ -352,7 +352,7 @@ async def test_a_pause_has_a_reason_and_an_end(
         await hand.press("7")
         await hand.sees("UTC: bank down")
         await hand.press("1")
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("P")
         await hand.sees("Resume queue 'high'?")
         await hand.sees("UTC by ")

@@ -21,7 +21,7 @@ from tests.tui.seed import KEYS
 
 
 async def asked(hand: Hand, *keys: str) -> Confirm:
-    await hand.until(lambda: not hand.app.hush.lasts)
+    await hand.until(lambda: not hand.app.stray_keys.lasts)
     await hand.press(*keys)
     await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
     screen = hand.app.screen
@@ -86,7 +86,7 @@ async def test_c_copies_the_command_and_y_answers_no_typed_confirmation(
         assert redis_client.llen(KEYS.dead) == 3
         # The word begins with the key that copies elsewhere.
         seed.pending(redis_client, "default", 2, first=50, age=5)
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.open_list("2", of=2)
         await hand.press("slash", *"shop", "enter")
         await hand.sees("2 found")
@@ -106,7 +106,7 @@ async def test_arrows_and_typing_work_in_a_form_and_in_the_editor(
         assert isinstance(focused, Button)
         await hand.press("n")
         await closed(hand)
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("e")
         await hand.until(lambda: isinstance(hand.app.screen, EditArguments))
         await hand.press("n")
@@ -144,7 +144,7 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
     seed.pending(redis_client, "default", 2, first=1, age=5)
     async with open_console(size=(110, 30), protected=True) as hand:
         for view, key, word in (("2", "P", "pause"), ("5", "P", "quiet"), ("2", "f", "move")):
-            await hand.until(lambda: not hand.app.hush.lasts)
+            await hand.until(lambda: not hand.app.stray_keys.lasts)
             await hand.press(view)
             await hand.sees("web-1" if view == "5" else "1 of 2")
             await asked(hand, key, *(["enter"] if word == "pause" else []))
@@ -175,7 +175,7 @@ async def test_a_word_typed_where_no_dialog_opened_does_nothing(
     async with open_dead(3) as hand:
         await emptied(hand, redis_client)
         now = 0.0
-        hand.app.hush = StrayKeyGuard(lambda: now)
+        hand.app.stray_keys = StrayKeyGuard(lambda: now)
         await hand.press("D")
         said = "Can't purge all: no job is listed that it applies to."
         assert said in [each.message for each in hand.app._notifications]
@@ -194,7 +194,7 @@ async def test_a_word_typed_a_moment_later_does_nothing_either(
     async with open_dead(3) as hand:
         await emptied(hand, redis_client)
         now = 0.0
-        hand.app.hush = StrayKeyGuard(lambda: now)
+        hand.app.stray_keys = StrayKeyGuard(lambda: now)
         await hand.press("D")
         now = 1.5
         await hand.press(*"pur")
@@ -209,7 +209,7 @@ async def test_the_rest_of_a_word_behind_an_answered_dialog_does_nothing(
 ) -> None:
     async with open_dead(3) as hand:
         await asked(hand, "r")
-        hand.app.hush = StrayKeyGuard(lambda: 0.0)
+        hand.app.stray_keys = StrayKeyGuard(lambda: 0.0)
         await hand.press(*"n", *"op", "enter")
         assert not hand.app.state.display_paused
         assert len(hand.app.screen_stack) == 1
@@ -226,7 +226,7 @@ async def test_what_another_operator_was_quicker_with_is_no_success(
             if filtered:
                 redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), 4))
                 await hand.sees("of 4")
-                await hand.until(lambda: not hand.app.hush.lasts)
+                await hand.until(lambda: not hand.app.stray_keys.lasts)
                 await hand.press("slash", *"error:KeyError", "enter")
                 await hand.sees("1 found")
             screen = await asked(hand, "D")
@@ -254,19 +254,19 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
         await hand.sees("Requeue 2 dead jobs with a canary?")
         await hand.press("y")
         await hand.sees("0 of the first 1 succeeded")
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("escape")
         await hand.loses("2 marked")
         await asked(hand, "r")
         await hand.press("y")
         await hand.sees("Requeued 1 job")
         await hand.sees("0 of the first 1 succeeded")
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("2")
         await asked(hand, "P", "enter")
         await hand.press("y")
         await hand.sees("Paused queue 'default'")
-        assert len(hand.app.acting.runner.running) == 1
+        assert len(hand.app.flow.runner.running) == 1
         # The rest of them still waits behind it.
         with worker(bench, well):
             await hand.sees("Canary succeeded (requeued 2 jobs")
@@ -277,7 +277,7 @@ async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -
     async with open_console(size=(150, 34)) as hand:
         await hand.open_list("6", of=30)
         for number in (1, 2):
-            await hand.until(lambda: not hand.app.hush.lasts)
+            await hand.until(lambda: not hand.app.stray_keys.lasts)
             await hand.press("C")
             await hand.until(lambda: isinstance(hand.app.screen, Ask))
             hand.app.screen.query_one("#first", Input).value = str(number)
@@ -285,10 +285,10 @@ async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -
             await hand.until(lambda: isinstance(hand.app.screen, Confirm))
             await hand.press("y")
             await hand.sees(f"0 of the first {number} succeeded")
-        first, second = hand.app.acting.runner.running
+        first, second = hand.app.flow.runner.running
         # The line of the first is drawn again a moment after that of the second.
         await hand.until(lambda: hand.screen().count("x stops it") == 1)
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("x")
         await hand.sees("Canary stopped by the operator (requeued 2 jobs; of the first 2")
         assert (first.halted.is_set(), second.halted.is_set()) == (False, True)
@@ -309,15 +309,15 @@ async def test_quitting_while_an_operation_runs_asks_first(
         await hand.press("y")
         await hand.sees("0 of the first 10 succeeded")
         for key in ("q", "ctrl+c"):
-            await hand.until(lambda: not hand.app.hush.lasts)
+            await hand.until(lambda: not hand.app.stray_keys.lasts)
             await hand.press(key)
             await hand.until(lambda: isinstance(hand.app.screen, QuitDialog))
             await hand.sees("Quit while 1 operation runs?")
             await hand.sees("Completed batches stay")
             await hand.press("n")
             await closed(hand)
-            assert hand.app.acting.runner.busy
-        await hand.until(lambda: not hand.app.hush.lasts)
+            assert hand.app.flow.runner.busy
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("q")
         await hand.until(lambda: isinstance(hand.app.screen, QuitDialog))
         await hand.press("ctrl+c")
@@ -349,7 +349,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
         await hand.sees("are paused: jobs that go there wait")
         await hand.press("n")
         await closed(hand)
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("2")
         hand.app.show_pending("default")
         await hand.sees("1 of 3")

@@ -118,7 +118,7 @@ async def test_a_job_in_the_trash_is_found_by_the_beginning_of_its_id(
         await hand.sees("Cancel 1 job?")
         await hand.press("y")
         await hand.sees("✓ ")
-        await hand.until(lambda: not hand.app.hush.lasts, "keys that count")
+        await hand.until(lambda: not hand.app.stray_keys.lasts, "keys that count")
         await find(hand, seed.job_id(1)[:8])
         await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "the page of a job")
         await hand.sees(seed.job_id(1))

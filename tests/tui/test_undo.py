@@ -26,7 +26,7 @@ async def test_z_takes_the_last_purge_back(redis_client: redis.Redis, open_conso
         await hand.press("z")
         assert len(hand.app.screen_stack) == 1
         await purge_all(hand, 6)
-        await hand.until(lambda: hand.app.acting.last_undoable is not None)
+        await hand.until(lambda: hand.app.flow.last_undoable is not None)
         await hand.press("z")
         await hand.sees("Restore 6 jobs?")
         await hand.sees("asok trash restore")
@@ -74,7 +74,7 @@ async def test_the_trash_of_an_action_is_deleted_after_typed_confirmation(
         await hand.press("g")
         await hand.press("d")
         assert len(hand.app.screen_stack) == 1, "the newest action is the one that deleted"
-        await hand.until(lambda: not hand.app.hush.lasts)
+        await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("D")
         await hand.sees("Delete 2 jobs from the trash?")
         await hand.press("shift+tab", *"empty", "enter", "enter")

@@ -41,5 +41,5 @@ class QuestionDialog(Dialog[T], Generic[T]):
         chosen = self.query_one(f"#{button}", Button)
         if not chosen.disabled:
             # The rest of a word that is typed arrives behind the dialog, where its characters are keys.
-            self.console.hush.begin()
+            self.console.stray_keys.begin()
             chosen.press()

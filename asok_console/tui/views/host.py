@@ -68,7 +68,7 @@ class Host(Protocol):
         """The thread that reads from Redis."""
 
     @property
-    def hush(self) -> StrayKeyGuard:
+    def stray_keys(self) -> StrayKeyGuard:
         """What ignores keys that were typed for a dialog."""
 
     def scan(

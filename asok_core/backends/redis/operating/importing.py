@@ -16,13 +16,13 @@ from asok_core.jobs.states import Location
 THERE = "among the dead jobs already"
 
 
-def import_dead(sweep: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
-    """Add ``dead_jobs``, the oldest first, to the dead jobs as the operation of ``sweep``."""
-    connection, tally = sweep.connection, sweep.tally
-    known = {sha(row.payload.raw) for row in sweep.gather()}
+def import_dead(bulk: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
+    """Add ``dead_jobs``, the oldest first, to the dead jobs, and audit it as ``bulk``."""
+    connection, tally = bulk.connection, bulk.tally
+    known = {sha(row.payload.raw) for row in bulk.gather()}
     rows, there = [], 0
     for raw in dead_jobs:
-        row = Row(0, peek(raw, sweep.keyring), Location.DEAD, "")
+        row = Row(0, peek(raw, bulk.keyring), Location.DEAD, "")
         if sha(raw) in known:
             there += 1
         elif row.payload.trust is Trust.BAD and not trust:
@@ -30,17 +30,17 @@ def import_dead(sweep: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) -
         else:
             known.add(sha(raw))
             rows.append(row)
-    with sweep.audited():
+    with bulk.audited():
         for batch in _batches(rows):
             jobs = [ImportedJob(row.payload.raw, as_bytes(row.payload.id)) for row in batch]
-            replies = connection.run(ImportDeadJobs(**sweep.operation.arguments(), jobs=jobs))
+            replies = connection.run(ImportDeadJobs(**bulk.operation.arguments(), jobs=jobs))
             tally.count([row.key for row in batch], replies)
             progress = Progress(tally.applied, len(rows), tally.applied)
-            if sweep.watch and not sweep.watch(progress):
-                sweep.cancelled = True
+            if bulk.watch and not bulk.watch(progress):
+                bulk.cancelled = True
                 break
     skipped = {THERE: there} if there else {}
-    return sweep.finish("cancelled" if sweep.cancelled else "done", skipped)
+    return bulk.finish("cancelled" if bulk.cancelled else "done", skipped)
 
 
 def _batches(rows: list[Row]) -> Iterator[list[Row]]:

@@ -12,16 +12,16 @@ FRONT_BATCH = 10
 """Jobs of one script: each is looked for through the whole list."""
 
 
-def move_front(sweep: BulkAction, queue: bytes) -> CommandResult:
+def move_front(bulk: BulkAction, queue: bytes) -> CommandResult:
     """Move what is in scope to where workers take from, in the order it has."""
     # Youngest first, each before all that were moved already: so they keep their order.
-    rows = sweep.gather()[::-1]
-    with sweep.audited():
+    rows = bulk.gather()[::-1]
+    with bulk.audited():
         for start in range(0, len(rows), FRONT_BATCH):
             batch = rows[start : start + FRONT_BATCH]
             jobs = [FrontJob(row.payload.raw, as_bytes(row.payload.id)) for row in batch]
-            replies = sweep.connection.run(
-                MoveFront(**sweep.operation.arguments(), queue=queue, jobs=jobs)
+            replies = bulk.connection.run(
+                MoveFront(**bulk.operation.arguments(), queue=queue, jobs=jobs)
             )
-            sweep.tally.count([row.key for row in batch], replies)
-    return sweep.finish("done")
+            bulk.tally.count([row.key for row in batch], replies)
+    return bulk.finish("done")

@@ -137,7 +137,7 @@ class RedisOperator(OperatorSession):
             if raw is not None:
                 judge = only(raw, judge)
             thorough = trust is not None
-            sweep = self._prepared(
+            bulk = self._prepared(
                 connection, action, scope, watch, rate, raw=raw, thorough=thorough
             )
 
@@ -147,7 +147,7 @@ class RedisOperator(OperatorSession):
 
             def build(part: WalkedRange, jobs: Sequence[RequeuedJob]) -> Requeue:
                 return Requeue(
-                    **sweep.operation.arguments(),
+                    **bulk.operation.arguments(),
                     lo=part.lo,
                     hi=part.hi,
                     mode=mode,
@@ -155,7 +155,7 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return sweep.run(build, judge, unmoved)
+            return bulk.run(build, judge, unmoved)
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Dead jobs, or the pending jobs of a queue, to the trash.
@@ -169,19 +169,19 @@ class RedisOperator(OperatorSession):
             expect_location(scope, Location.DEAD)
         if scope.ids is None and scope.match is None and (pending or scope.queue is None):
             with self._connection() as connection:
-                sweep = self._prepared(connection, "purge", scope, watch)
-                done = purge_whole(sweep, self._key(scope))
+                bulk = self._prepared(connection, "purge", scope, watch)
+                done = purge_whole(bulk, self._key(scope))
                 if done is not None:
                     return done
         if pending:
             return self._cancel("purge", scope, watch)
         with self._connection() as connection:
-            sweep = self._prepared(connection, "purge", scope, watch)
+            bulk = self._prepared(connection, "purge", scope, watch)
 
             def build(part: WalkedRange, jobs: Sequence[PurgedJob]) -> Purge:
-                return Purge(**sweep.operation.arguments(), lo=part.lo, hi=part.hi, jobs=jobs)
+                return Purge(**bulk.operation.arguments(), lo=part.lo, hi=part.hi, jobs=jobs)
 
-            return sweep.run(build, purge_verdict)
+            return bulk.run(build, purge_verdict)
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Pending or delayed jobs to the trash, their records ``cancelled``."""
@@ -237,25 +237,25 @@ class RedisOperator(OperatorSession):
         queue = b"" if delayed else name_bytes(scope.queue or "")
         judge: Judge[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
         with self._connection() as connection:
-            sweep = self._prepared(connection, action, scope, watch)
+            bulk = self._prepared(connection, action, scope, watch)
 
             def build(part: WalkedRange, jobs: Sequence[WaitingJob]) -> Cancel:
                 return Cancel(
-                    **sweep.operation.arguments(), queue=queue, lo=part.lo, hi=part.hi, jobs=jobs
+                    **bulk.operation.arguments(), queue=queue, lo=part.lo, hi=part.hi, jobs=jobs
                 )
 
-            return sweep.run(build, judge)
+            return bulk.run(build, judge)
 
     def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
         """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
         expect_location(scope, Location.DELAYED)
         with self._connection() as connection:
-            sweep = self._prepared(connection, "promote", scope, watch)
+            bulk = self._prepared(connection, "promote", scope, watch)
 
             def build(_part: WalkedRange, jobs: Sequence[PromotedJob]) -> PromoteChosen:
-                return PromoteChosen(**sweep.operation.arguments(), jobs=jobs)
+                return PromoteChosen(**bulk.operation.arguments(), jobs=jobs)
 
-            return sweep.run(build, promote_verdict)
+            return bulk.run(build, promote_verdict)
 
     def move(
         self,
@@ -279,11 +279,11 @@ class RedisOperator(OperatorSession):
         judge = move_verdict(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._connection() as connection:
-            sweep = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)
+            bulk = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)
 
             def build(part: WalkedRange, jobs: Sequence[MovedJob]) -> MoveJobs:
                 return MoveJobs(
-                    **sweep.operation.arguments(),
+                    **bulk.operation.arguments(),
                     queue=source,
                     lo=part.lo,
                     hi=part.hi,
@@ -291,7 +291,7 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return sweep.run(build, judge)
+            return bulk.run(build, judge)
 
     def _move_front(self, scope: Scope) -> CommandResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
@@ -335,8 +335,8 @@ class RedisOperator(OperatorSession):
         """
         with self._connection() as connection:
             scope = Scope(Location.DEAD, words="an export")
-            sweep = self._prepared(connection, "import", scope, watch)
-            return import_dead(sweep, dead_jobs, trust=trust)
+            bulk = self._prepared(connection, "import", scope, watch)
+            return import_dead(bulk, dead_jobs, trust=trust)
 
     def pause(
         self,

@@ -76,7 +76,7 @@ class OperatorSession:
         raw: bytes | None = None,
         thorough: bool = False,
     ) -> BulkAction:
-        """A sweep over the scope. It ends when all of its ids were found, at once if those are new.
+        """A bulk action over the scope. It ends when all of its ids were found, at once if those are new.
 
         ``thorough``: it looks for further elements with these ids, too. ``raw``: it is about this element,
         and looks until it has found it.

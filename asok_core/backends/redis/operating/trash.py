@@ -36,15 +36,15 @@ COMPARISONS_AT_ONCE = 30_000
 """The same for one script (three milliseconds)."""
 
 
-def purge_whole(sweep: BulkAction, key: bytes) -> CommandResult | None:
+def purge_whole(bulk: BulkAction, key: bytes) -> CommandResult | None:
     """Purge all of a list at once. None where its end of scope is not to be found: nothing is done.
 
     A queue's jobs are out of reach of workers from that moment; their records follow in batches.
     """
-    scope, operation, connection = sweep.scope, sweep.operation, sweep.connection
+    scope, operation, connection = bulk.scope, bulk.operation, bulk.connection
     operation.begin(connection)
     for _ in range(3):
-        resolved = sweep.resolved
+        resolved = bulk.resolved
         if resolved.bound is None or resolved.newer > NEWER_AT_ONCE:
             break
         queue = name_bytes(scope.queue or "") if scope.location is Location.PENDING else b""
@@ -57,7 +57,7 @@ def purge_whole(sweep: BulkAction, key: bytes) -> CommandResult | None:
             )
         )
         if applied >= 0:
-            sweep.tally.applied = applied
+            bulk.tally.applied = applied
             if queue:
                 retire(
                     connection,
@@ -65,9 +65,9 @@ def purge_whole(sweep: BulkAction, key: bytes) -> CommandResult | None:
                     operation.id,
                     queue.decode("utf-8", "surrogateescape"),
                 )
-            sweep.watch and sweep.watch(Progress(applied, applied, applied))
-            return sweep.finish("done")
-        sweep.resolved = resolve(connection, scope, key)
+            bulk.watch and bulk.watch(Progress(applied, applied, applied))
+            return bulk.finish("done")
+        bulk.resolved = resolve(connection, scope, key)
     return None
 
 
