@@ -1,4 +1,4 @@
-"""Figures as the console's columns show them, where `presentation.numbers` would take too much room."""
+"""Figures as the console's columns show them, where ``presentation.numbers`` would take too much room."""
 
 from __future__ import annotations
 

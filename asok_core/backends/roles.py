@@ -42,7 +42,7 @@ class Scope:
     before: float | None = None
     limit: int | None = None
     boundary: str = ""
-    """``snapshot.digest`` of the newest element when it was confirmed. While it is in its list it
+    """``rows.digest`` of the newest element when it was confirmed. While it is in its list it
     bounds the scope exactly, and ``before``, which depends on clocks of other machines, is not
     used."""
     expected: int | None = None

@@ -132,7 +132,7 @@ class Payload:
     """Whether values are hidden (see ``redaction``): ``job``, ``error`` and ``traceback`` may be
     shown, ``raw``, ``text`` and ``envelope`` may not."""
     sum: str = ""
-    """``snapshot.digest`` of such an element if it has no id."""
+    """``rows.digest`` of such an element if it has no id."""
 
     @property
     def id(self) -> str:

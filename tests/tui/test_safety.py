@@ -95,7 +95,9 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
             await to_the_list(hand, view.NAME)
             for key in sorted({a.keys.split(",")[0] for a in OPERATIONS if view.NAME in a.views}):
                 # The sum of all queues and a worker's job have no actions of their own.
-                await hand.until(lambda: not hand.app.stray_keys.lasts, "the end of what is swallowed")
+                await hand.until(
+                    lambda: not hand.app.stray_keys.lasts, "the end of what is swallowed"
+                )
                 await hand.press("j" if view.NAME == "overview" else "g", key)
                 screen = hand.app.screen
                 if key == "P" and isinstance(screen, Ask):

@@ -12,7 +12,7 @@ from asok_console.tui.screens.text_dialog import TextDialog
 
 
 class WholeTexts(TextDialog):
-    """Every section without a limit. ``texts`` are sources by title, as ``texts.rendered`` takes them."""
+    """Every section without a limit. ``texts`` are sources by title, as for ``job_texts.rendered``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "dismiss", show=False)]
 

@@ -55,7 +55,7 @@ SAVE, STOPS_ON_SAVE_ERROR, REQUIRED_REPLICAS = SERVER_SETTINGS = (
 """Settings of Redis that ``server`` reads."""
 _LONGEST_REASON = 512
 LONGEST_FIELD = 65_536
-"""Bytes of a field of a worker's hash that ``worker.lua`` sends."""
+"""Bytes of a field of a worker's hash that ``read_worker.lua`` sends."""
 MOST_SERVED = 1000
 """Queues of one worker that are read."""
 _HISTOGRAM = re.compile(r"(run|wait)_b(\d{1,3})")

@@ -107,7 +107,7 @@ def _attempt(line: str) -> Attempt | None:
 
 
 def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | None:
-    """A job's record of its part of the reply of ``records.lua``."""
+    """A job's record of its part of the reply of ``read_records.lua``."""
     if not isinstance(reply, list) or len(reply) != 3:
         return None
     kind, left, parts = reply

@@ -20,8 +20,8 @@ from asok_core.worker.running.state_report import StateReport
 class ClaimCycle:
     """Claims jobs by a cycle and by the idle wait, and starts both. Raises Unreachable or Refused.
 
-    ``claimed_at`` is the monotonic time of the last start. A job whose process died ``last_chance`` times
-    is dubious.
+    ``claimed_at`` is the monotonic time of the last start. A job is dubious if one more death of its
+    process reaches ``ASOK_CRASH_LIMIT``.
     """
 
     def __init__(

@@ -236,7 +236,7 @@ class _QueueParts(NamedTuple):
 
 
 def _as_the_script_replies(values: Any, text: Any, ttl: Any) -> list[Any] | None:
-    """The reply of ``records.lua`` for a record: of ``values``, or a string; None: there is none."""
+    """The reply of ``read_records.lua`` for a record: of ``values``, or a string; None: there is none."""
     if isinstance(text, bytes):
         return [b"string", ttl, _bounded(text)]
     if wrong_type(values) and wrong_type(text):
