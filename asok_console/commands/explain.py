@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """
     named = [each for each in (args.job, args.queue, args.worker) if each is not None]
     if len(named) > 1:
-        raise UsageError("specify at most one of JOB_ID, --queue QUEUE and --worker WORKER")
+        raise UsageError("specify at most one of JOB_ID, --queue QUEUE and --worker WORKER_ID")
     if "" in named:
         raise UsageError("JOB_ID, --queue and --worker must not be empty")
     settings = on_redis(settings, args.url)

@@ -213,7 +213,7 @@ class TestDeadJobs:
 
     def test_emptying_the_trash_requires_a_scope_and_yes(self, bench: Bench, asok: Asok) -> None:
         for words, line in (
-            (("--yes",), "specify exactly one of OPERATION... and --all"),
+            (("--yes",), "specify exactly one of OPERATION_ID... and --all"),
             (("--all", "some-operation", "--yes"), "specify exactly one of"),
             (("--all",), "not interactive; pass --yes"),
             (("no:operation", "--yes"), "nothing of no:operation is in the trash"),

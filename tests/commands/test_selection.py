@@ -46,8 +46,8 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("job", "cancel"), "specify exactly one of ID..., --filter, --all"),
-        (("job", "cancel", "x", "--all"), "specify exactly one of ID..., --filter, --all"),
+        (("job", "cancel"), "specify exactly one of JOB_ID..., --filter, --all"),
+        (("job", "cancel", "x", "--all"), "specify exactly one of JOB_ID..., --filter, --all"),
         (("job", "cancel", "--all", "--yes"), "require --queue QUEUE"),
         (("job", "cancel", "--all", "--queue", "default"), "pass --yes"),
         (("job", "promote", "--filter", "", "--yes"), "--all selects all"),

@@ -63,7 +63,7 @@ def act(
     Raises UsageError unless there are ids, a filter or ``--all``, and only one of them.
     """
     if sum((bool(args.id), args.filter is not None, args.all)) != 1:
-        raise UsageError("specify exactly one of ID..., --filter, --all")
+        raise UsageError("specify exactly one of JOB_ID..., --filter, --all")
     if args.id:
         if args.dry_run:
             raise UsageError(

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Delete the trash of some operations, or all of it."""
     if bool(args.operation) == args.all:
-        raise UsageError("specify exactly one of OPERATION... and --all")
+        raise UsageError("specify exactly one of OPERATION_ID... and --all")
     settings = on_redis(settings, args.url)
     bulk.refuse_without_yes(args)
     with closing(open_reader(settings)) as reader:

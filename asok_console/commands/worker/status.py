@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="one JSON document (with --watch: one a line)"
     )
-    parser.add_argument("--watch", metavar="SECONDS", help="repeat at this interval, until Ctrl+C")
+    parser.add_argument("--watch", metavar="DURATION", help="repeat at this interval, until Ctrl+C")
     parser.add_argument(
         "--limit", metavar="N", default="10", help="how many next jobs of each queue to show [10]"
     )
