@@ -25,7 +25,7 @@ class Ask(QuestionDialog[Plan]):
     """Takes the answers of a plan, checks them as they are typed, and gives back the whole plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel"),
+        Binding("escape", "dismiss(None)", "back"),
     ]
 
     def __init__(self, plan: Plan) -> None:

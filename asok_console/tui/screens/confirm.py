@@ -37,7 +37,7 @@ class Confirm(QuestionDialog[bool]):
     """Asks whether to carry out a plan. The focus is where Enter changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "answer(False)", "cancel"),
+        Binding("escape,q", "answer(False)", "back"),
         Binding("c,C", "copy", show=False),
         Binding("pagedown,ctrl+f", "page(1)", show=False),
         Binding("pageup,ctrl+b", "page(-1)", show=False),

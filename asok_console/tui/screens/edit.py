@@ -28,7 +28,7 @@ class EditArguments(QuestionDialog[Arguments]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel", priority=True),
+        Binding("escape", "dismiss(None)", "back", priority=True),
         Binding("ctrl+s", "continue", "continue", priority=True),
         Binding("ctrl+o", "open_editor", "open in $EDITOR", priority=True),
     ]
@@ -48,7 +48,7 @@ class EditArguments(QuestionDialog[Arguments]):
             yield TextArea(text, soft_wrap=False, tab_behavior="focus")
             yield Static(id="verdict")
             with Horizontal(id="buttons"):
-                yield Button("Cancel", id="no", compact=True)
+                yield Button("Back", id="no", compact=True)
                 yield Button("Continue  (Ctrl+S)", id="yes", compact=True)
 
     @property
