@@ -14,9 +14,9 @@ from pathlib import Path
 
 from asok_console.commands.support.env_file import read_otherwise, systemd_values
 from asok_console.commands.support.framework import about_deploy
-from asok_console.commands.support.new_file import write_new
 from asok_console.commands.support.systemd_unit import WorkerUnit
-from asok_core.errors import SettingsError, UsageError
+from asok_core.errors import AsokError, SettingsError, UsageError
+from asok_core.runtime.whole_file import new_file
 from asok_core.settings.settings import Settings
 
 FOLDER = Path("deployment")
@@ -72,8 +72,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         FOLDER.mkdir(exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{FOLDER} cannot be made: {error.strerror}") from None
-    write_new(path, text, mode=0o644, force=args.force)
+        raise AsokError(f"{FOLDER} cannot be made: {error.strerror}") from None
+    with new_file(path, mode=0o644, replace=args.force) as stream:
+        stream.write(text)
     for line in (f"Wrote {path}, which runs {unit.python} as {unit.user}.", *_notes(unit)):
         _report(line)
     _report("On the server, these install it and start it (again):")

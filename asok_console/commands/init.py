@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from asok_console.commands.support.new_file import write_new
+from asok_core.runtime.whole_file import new_file
 from asok_core.settings.declaration import Setting
 from asok_core.settings.settings import Settings
 
@@ -29,7 +29,8 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(_args: argparse.Namespace, _settings: Settings) -> int:
     """Write the file. Returns 0."""
-    write_new(FILE, env_text(secrets.token_hex(32)), mode=0o600)
+    with new_file(FILE) as stream:
+        stream.write(env_text(secrets.token_hex(32)))
     sys.stderr.write(
         "Wrote .env with a SECRET_KEY of its own. Keep it out of version control, and give the same\n"
         "key to every application and worker that shares the queues.\n"

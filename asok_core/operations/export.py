@@ -5,21 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Watch
 from asok_core.clock import iso
-from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.notes import Notes, OperatorNote, on_job
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
 from asok_core.operations.preview import rows_in
-from asok_core.runtime.whole_file import whole_file
+from asok_core.runtime.whole_file import new_file
 from asok_core.settings.secret_names import MASK
 
 REDACTED = "redacted"
@@ -32,7 +28,7 @@ _NOT_FOR_IMPORT = "written with hidden values, not for import"
 def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
     """Write what is in scope to a new file, oldest first. Redis is not changed.
 
-    A file that was stopped half way is not kept. Raises as ``new_file`` does.
+    A file that was stopped half way is not kept. Raises what ``new_file`` raises.
     """
     try:
         with new_file(path) as stream:
@@ -100,24 +96,6 @@ def line_of(row: Row, notes: Notes) -> str:
         document["letter64"] = base64.b64encode(raw).decode()
     document["sha256"] = hashlib.sha256(raw).hexdigest()
     return json.dumps(document)
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[TextIO]:
-    """A file that only its owner may read, in place when it is whole, and never over another one.
-
-    Raises UsageError where there is one already, and AsokError where none can be written.
-    """
-    # Path.exists raises for a name that is too long and for a folder that may not be searched.
-    if os.path.lexists(path):
-        raise UsageError(f"{path} exists already and is left as it is")
-    try:
-        with whole_file(path) as stream:
-            yield stream
-    except FileExistsError:
-        raise UsageError(f"{path} exists already and is left as it is") from None
-    except OSError as error:
-        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
 
 
 class _StoppedError(Exception):

@@ -9,6 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from asok_core.errors import AsokError, UsageError
+
+
+@contextmanager
+def new_file(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator[TextIO]:
+    """A file that a person asked for, as :func:`whole_file` makes it.
+
+    Raises UsageError where there is one already, and AsokError where none can be written.
+    """
+    exists = f"{path} exists already and is left as it is"
+    # Path.exists raises for a name that is too long and for a folder that may not be searched.
+    if not replace and os.path.lexists(path):
+        raise UsageError(exists)
+    try:
+        with whole_file(path, mode=mode, replace=replace) as stream:
+            yield stream
+    except FileExistsError:
+        raise UsageError(exists) from None
+    except OSError as error:
+        raise AsokError(f"{path} cannot be written: {error.strerror}") from None
+
 
 @contextmanager
 def whole_file(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator[TextIO]:

@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert main(["init"]) == 2
+    assert main(["init"]) == 1
     assert capsys.readouterr() == ("", "asok: .env cannot be written: No such file or directory\n")
 
 

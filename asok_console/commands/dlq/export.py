@@ -20,9 +20,10 @@ from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import ExportDead
 from asok_core.operations.catalog.results import result_line
-from asok_core.operations.export import export_result, line_of, new_file, note_on
+from asok_core.operations.export import export_result, line_of, note_on
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import resolved, rows_in
+from asok_core.runtime.whole_file import new_file
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (ExportDead,)

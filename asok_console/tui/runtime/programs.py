@@ -22,6 +22,8 @@ from typing import Any, Self
 
 from textual.app import App, SuspendNotSupported
 
+from asok_core.runtime.whole_file import whole_file
+
 FILE = "arguments.json"
 """Editors choose the highlighting by this name."""
 END_WITHIN = 2.0
@@ -88,8 +90,7 @@ def _written(text: str, name: str) -> Path:
     try:
         directory = tempfile.mkdtemp(prefix="asok-")
         path = Path(directory, FILE)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with whole_file(path, replace=True) as file:
             file.write(text)
     except OSError as error:
         if directory:
