@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from asok_console.commands.support.documents import VERSION, json_text, say, write_json
+from asok_console.commands.support.documents import VERSION, say, write_json
 from asok_console.commands.support.options import whole_number
 from asok_console.presentation.events import sentence
-from asok_console.presentation.text import safe
+from asok_console.presentation.text import json_text, safe
 from asok_core.backends.roles import Reader
 from asok_core.clock import iso
 from asok_core.errors import Refused, Unreachable, UsageError

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from asok_core.inspection.invisible import is_hidden
 from asok_core.jobs.nesting import cut
 
+_NOT_ASCII = re.compile(r"[^\n -~]")
 _NEWLINES = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 
 
@@ -122,21 +123,43 @@ def framed(block: str) -> str:
     return block if block.isascii() else block.translate(_disputed_forms())
 
 
+def json_text(document: Mapping[str, object], *, indent: int | None) -> str:
+    """A document as JSON for programs and terminals: every character that is not ASCII is escaped.
+
+    What a foreign program nested too deeply in it is cut. Lone surrogates are replaced: names that are not
+    UTF-8 have them, and parsers differ about them.
+    """
+    import json
+
+    text = _encoded(document, indent).encode("utf-8", "replace").decode()
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
 def plain_json(value: object, *, indent: int | None = None, limit: int | None = None) -> str:
     """``value`` as JSON text that reads well; what JSON can't carry is shown by ``repr``.
 
     What is nested too deeply is cut. ``limit`` bounds the characters that are returned. Safe for a
     terminal; its line breaks, if ``indent`` is given, are real.
     """
-    import json
-
     try:
-        text = json.dumps(value, ensure_ascii=False, indent=indent, default=repr)
-    except RecursionError:
-        text = json.dumps(cut(value), ensure_ascii=False, indent=indent, default=_type_name)
+        text = _encoded(value, indent, repr)
     except (TypeError, ValueError):
         text = repr(value)
     return safe(text, limit) if indent is None else safe_block(text, limit)
+
+
+def _encoded(value: object, indent: int | None, form: Callable[[object], str] | None = None) -> str:
+    """``value`` as JSON with all characters as they are, cut where it is nested too deeply.
+
+    ``form`` is that of what JSON cannot carry; without one, TypeError is raised.
+    """
+    import json
+
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent, default=form)
+    except RecursionError:
+        form = form and _type_name
+        return json.dumps(cut(value), ensure_ascii=False, indent=indent, default=form)
 
 
 def _type_name(value: object) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from asok_console.presentation import calls, numbers
@@ -17,7 +15,7 @@ from asok_console.presentation.tables import (
     table,
     terminal_width,
 )
-from asok_console.presentation.text import safe
+from asok_console.presentation.text import json_text, safe
 from asok_core.backends.roles import CommandResult
 from asok_core.clock import iso
 from asok_core.inspection.pauses import QueuePause, pause_words
@@ -25,28 +23,11 @@ from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
-from asok_core.jobs.nesting import cut
 from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import Location
 
 VERSION = 1
 """Of every document. It changes when a key goes or changes its meaning, not when one is added."""
-
-_NOT_ASCII = re.compile(r"[^\n -~]")
-
-
-def json_text(document: Mapping[str, Any], *, indent: int | None) -> str:
-    """A document as JSON for programs and terminals: every character that is not ASCII is escaped.
-
-    What a foreign program nested too deeply in it is cut. Lone surrogates are replaced: names that are not
-    UTF-8 have them, and parsers differ about them.
-    """
-    try:
-        text = json.dumps(document, indent=indent, ensure_ascii=False)
-    except RecursionError:
-        text = json.dumps(cut(document), indent=indent, ensure_ascii=False)
-    text = text.encode("utf-8", "replace").decode()
-    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def write_json(document: dict[str, Any]) -> None:

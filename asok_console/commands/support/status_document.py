@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from asok_console.commands.support.documents import LONGEST_CALL, call_of, json_text, queue_document
+from asok_console.commands.support.documents import LONGEST_CALL, call_of, queue_document
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import calls
+from asok_console.presentation.text import json_text
 from asok_core.clock import iso
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row
