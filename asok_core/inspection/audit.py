@@ -20,6 +20,8 @@ TRASH_KEPT = f"{TRASH_TTL // 3600} hours"
 PAUSE, RESUME = "pause", "resume"
 SWITCHES = (PAUSE, RESUME)
 """Actions on a queue that concern none of its jobs."""
+EDIT = "edit"
+"""The action that requeues a dead job with other arguments."""
 COMMANDS = ("quiet", "resume", "stop")
 """Commands to a worker, each of which ends the one before."""
 

@@ -129,12 +129,13 @@ class OperationFlow:
         if activity is None or snapshot is None or not activity.undo_left(snapshot.taken_at):
             return None
         about = f"{activity.action} of {activity.location or activity.queue}: {activity.words}"
+        pending = activity.location == Location.PENDING
         return Plan(
             RestoreTrash(activity.operation),
             Scope(Location.TRASH),
             activity.in_trash,
             (about, f"{span(activity.undo_left(snapshot.taken_at))} left"),
-            queues={activity.queue: activity.in_trash} if activity.location == "pending" else None,
+            queues={activity.queue: activity.in_trash} if pending else None,
         )
 
     def _answered(self, plan: Plan | None) -> None:

@@ -24,7 +24,7 @@ from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.server_clock import ServerClock, epoch_seconds
 from asok_core.errors import Refused
-from asok_core.inspection.audit import Activities, Activity
+from asok_core.inspection.audit import EDIT, Activities, Activity
 from asok_core.inspection.pauses import LONGEST_REASON
 from asok_core.jobs.numbers import count as whole_count
 from asok_core.jobs.numbers import number
@@ -155,7 +155,7 @@ def read_activity(
 
 def _edited(activity: Activity) -> str:
     """The id of the job that an edit is about whose original is in the trash, or ''."""
-    is_edit = activity.action == "edit" and activity.in_trash
+    is_edit = activity.action == EDIT and activity.in_trash
     return activity.words.removeprefix("id:") if is_edit else ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asok_core.backends.roles import CommandResult, Scope, Watch
-from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.inspection.audit import EDIT, TRASH_KEPT
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import FIRST, RATE, Canary, CanaryResult
@@ -93,7 +93,7 @@ class EditDead(CatalogOperation):
 
     summary = summaries.EDIT_DEAD
     verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
-    scopes, audited = frozenset({ScopeKind.IDS}), "edit"
+    scopes, audited = frozenset({ScopeKind.IDS}), EDIT
     undo = UndoWindow(
         f"restore the original from the trash within {TRASH_KEPT}, while the edited job is pending",
         to_trash=True,

@@ -10,6 +10,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.trash import retire
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import UsageError
+from asok_core.jobs.states import Location
 
 NOTHING = "nothing of it was in the trash"
 
@@ -24,14 +25,14 @@ def empty_trash(
     for each in operations:
         if not VALID_ID.fullmatch(each):
             raise UsageError(f"{each!r} is no operation; asok trash list shows them")
-    emptying.location = "trash"
+    emptying.location = Location.TRASH
     emptying.begin(connection)
     applied = done = absent = 0
     stopped = False
     for done, each in enumerate(operations, 1):
         # A purge of a queue that was cut short has not yet marked all of its jobs as cancelled.
         about = read_operation(connection, emptying.keys, each)
-        if about.get("place") == "pending" and about.get("state") != "done":
+        if about.get("place") == Location.PENDING and about.get("state") != "done":
             retire(connection, emptying.keys, each, about.get("queue") or "default")
         deleted = connection.run(DeleteTrash(**emptying.arguments(), emptied=each))
         applied += deleted

@@ -52,6 +52,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
+from asok_core.inspection.audit import EDIT
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.inspection.rows import Row
@@ -105,7 +106,7 @@ class RedisOperator(OperatorSession):
         changes = {"args": list(args), "kwargs": dict(kwargs)}
         key = Row(0, peek(raw), Location.DEAD, "").key
         scope = Scope(Location.DEAD, ids=frozenset((key,)), words=f"id:{key}")
-        return self._requeue("edit", scope, changes, "keep", trust=None, raw=raw)
+        return self._requeue(EDIT, scope, changes, "keep", trust=None, raw=raw)
 
     def _requeue(
         self,

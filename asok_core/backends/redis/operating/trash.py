@@ -22,7 +22,7 @@ from asok_core.backends.redis.operating.walks import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import Refused, UsageError
-from asok_core.inspection.audit import TRASH_KEPT
+from asok_core.inspection.audit import EDIT, TRASH_KEPT
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
@@ -34,6 +34,8 @@ COMPARISONS = 50_000_000
 oldest end."""
 COMPARISONS_AT_ONCE = 30_000
 """The same for one script (three milliseconds)."""
+_EDITED = "edited"
+"""In place of a location: the original returns to the dead jobs, and the edited job is removed."""
 
 
 def purge_whole(bulk: BulkAction, key: bytes) -> CommandResult | None:
@@ -109,11 +111,12 @@ def restore(
             f"nothing of {operation} is in the trash: it was restored or emptied already, "
             f"or {TRASH_KEPT} have passed"
         )
-    undoing.location, undoing.queue = about.get("place", "dead"), about.get("queue", "")
+    undoing.location, undoing.queue = about.get("place", Location.DEAD), about.get("queue", "")
     undoing.begin(connection)
-    if about.get("action") == "edit":
-        return _restore_each(connection, undoing, operation, total, watch, location="edited")
-    if undoing.location == "dead" and not _locations_known(connection, keys, operation, total):
+    if about.get("action") == EDIT:
+        return _restore_each(connection, undoing, operation, total, watch, location=_EDITED)
+    dead = undoing.location == Location.DEAD
+    if dead and not _locations_known(connection, keys, operation, total):
         return _restore_whole(connection, undoing, operation, total, watch)
     return _restore_each(connection, undoing, operation, total, watch)
 
@@ -152,7 +155,7 @@ def _restore_each(
     applied, seen, stopped = 0, 0, False
     refused: dict[str, int] = {}
     batch = BATCH
-    if location == "dead":
+    if location == Location.DEAD:
         # Beside a neighbour means that Redis looks for the neighbour, from the newest on.
         batch = max(
             1,
@@ -167,7 +170,7 @@ def _restore_each(
             undone=operation,
             location=location,
             records=undoing.records,
-            jobs=[_restored_job(row, with_error=location == "edited") for row in rows],
+            jobs=[_restored_job(row, with_error=location == _EDITED) for row in rows],
         )
         for flag in connection.run(call):
             seen += flag != 0
