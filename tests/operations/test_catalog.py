@@ -8,7 +8,7 @@ import pkgutil
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,14 +203,35 @@ def test_nothing_is_decided_by_the_name_of_an_action() -> None:
         r"\b(action|each|a|plan\.operation)\.(name|verb|audited) (==|!=|in|not in) "
         r"|\b(action|command) (==|!=|in|not in) [({]?[\"']"
     )
-    found = [
-        f"{path.relative_to(ROOT)}: {line.strip()}"
-        for folder in ("tui", "commands")
-        for path in _files(folder)
-        for line in path.read_text().splitlines()
-        if compared.search(line)
-    ]
+    found = [each for folder in ("tui", "commands") for each in _matching(compared, _files(folder))]
     assert not found, "\n".join(found)
+
+
+def test_actions_and_locations_are_compared_with_names_and_not_with_words_in_quotes() -> None:
+    quoted = re.compile(
+        r"""\b(action|location)\b(["']\))? (==|!=|in|not in) [({]?["']"""
+        r"""|\b(place)["']\) (==|!=|in|not in) [({]?["']"""
+    )
+    sources = [
+        path for name in ("asok_console", "asok_core") for path in (ROOT / name).rglob("*.py")
+    ]
+    found = _matching(quoted, sources)
+    assert not found, "\n".join(found)
+    before = (
+        'activity.action == "edit"',
+        'about.get("action") == "edit"',
+        'about.get("place") == "dead"',
+    )
+    assert all(map(quoted.search, before))
+
+
+def _matching(pattern: re.Pattern[str], paths: Iterable[Path]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in paths
+        for line in path.read_text().splitlines()
+        if pattern.search(line)
+    ]
 
 
 def _files(name: str) -> list[Path]:
