@@ -132,7 +132,9 @@ def _details(event: Event, *, dated: bool) -> Iterator[str]:
 
 def _operation(event: Event) -> Iterator[str]:
     # Neither its time nor its author is known of what older versions and other programs did.
-    if event.at is None:
+    if event.what == "queued again":
+        yield "how and when is not known"
+    elif event.at is None:
         yield "when and by which operator is not known"
     else:
         yield f"by {event.by}" if event.by else "by an unknown operator"

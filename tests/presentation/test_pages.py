@@ -66,6 +66,7 @@ def test_when_a_job_starts(low: float | None, high: float | None, text: str) -> 
         (Event(NOW, "crashed", "web-1:4", str(NOW - 5)), "began 22:13:15  on web-1:4"),
         (Event(NOW, "crashed", "web-1:4", "?"), "when it began is not known  on web-1:4"),
         (Event(None, "requeued"), "when and by which operator is not known"),
+        (Event(None, "queued again"), "how and when is not known"),
         (Event(NOW, "requeued"), "by an unknown operator"),
         (Event(NOW, "moved", "ann@host", "high"), "by ann@host  to queue 'high'"),
         (Event(NOW, "restored", "ann@host", "pending"), "by ann@host  to its queue"),
