@@ -30,7 +30,7 @@ def elapsed(since: float | None, until: float | None) -> float | None:
     """Seconds between two times of Redis's clock; None where that is not known.
 
     It is not where ``until`` is before ``since``: the clock was set back, or a server with another clock
-    took over. Less than a second is no such case: times of one moment come from several clocks.
+    took over. Less than a second is not such a case: times of one moment come from several clocks.
     """
     if since is None or until is None or until - since <= -1:
         return None

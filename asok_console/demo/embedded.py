@@ -28,7 +28,7 @@ NOT_FOUND = (
 )
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)\.(\d+)")
 _LONGEST_SOCKET_PATH = 100
-# Everybody can write to it, but a folder that mkdtemp makes in it is private.
+# Every user can write to it, but a folder that mkdtemp makes in it is private.
 _SHORT_TEMP = "/tmp"  # noqa: S108  # nosec B108
 _PAUSE = 0.002
 _PORTS = range(12_000, 32_000)

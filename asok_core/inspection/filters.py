@@ -51,7 +51,7 @@ FIELDS = {
     "arg": "an argument holds this (name=value: that keyword argument; args[0].id=7: that path)",
     "id": "the job's id begins with this",
     "status": "how the job is, or what its signature is worth",
-    "age": ">1h: longer ago than that; <5m: more lately",
+    "age": ">1h: older; <5m: younger",
     "since": "not before 15:00 (UTC), 2026-11-25T15:00, yesterday, yesterdayT15:00, or 2h ago: since:2h",
     "between": "from one such moment up to another, as in between:15:00..16:30",
     "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",

@@ -19,7 +19,7 @@ FEWEST = 10
 AGREE = 0.95
 """Part of all pairs of distant samples of which the later must be larger."""
 HORIZON = 12 * 3600.0
-"""Seconds: memory that lasts for longer is no trouble yet. Records expire, so most growth ends."""
+"""Seconds: memory that lasts for longer is not a problem yet. Records expire, so most growth ends."""
 
 
 class FillRate(NamedTuple):

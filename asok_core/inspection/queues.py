@@ -102,7 +102,7 @@ class QueueStats:
     run_p95_ms: float | None = None
     """Percentiles over the last five minutes, exact to a quarter of an octave."""
     problem: str = ""
-    """Why the queue cannot be read (its key is no list), or an empty string."""
+    """Why the queue cannot be read (its key is not a list), or an empty string."""
     recent: tuple[Bucket, ...] = ()
     """The last five minutes in 10 s buckets, oldest first. The newest still fills, and what it
     holds so far is read only when it has closed."""

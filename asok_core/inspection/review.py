@@ -1,7 +1,7 @@
 """The review before an operator vouches for dead jobs: what is signed is what was shown, byte for byte.
 
-Redis is not trusted to decide what runs. Between the review and the signature anybody who can write to it
-may add an entry with the same id, change one, or copy one; none of these is signed.
+Redis is not trusted to decide what runs. Between the review and the signature any client that can write
+to it may add an entry with the same id, change one, or copy one; none of these is signed.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def stack_in_dump(dump: str, ident: int) -> Stack:
     """The stack of thread ``ident`` in what ``faulthandler`` wrote of all threads; () where it is not.
 
     The last dump counts where there are several. A thread that ended may still be in it, without frames
-    and under the number that its successor has now. Lines that are no frames are skipped: newer
+    and under the number that its successor has now. Lines that are not frames are skipped: newer
     releases of Python add some.
     """
     found: list[StackFrame] = []

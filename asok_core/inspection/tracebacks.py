@@ -124,7 +124,7 @@ def _of_group(lines: Sequence[str]) -> RaisedException | None:
             blocks.append([])
         elif line.startswith(f"{margin}  |") and blocks:
             blocks[-1].append(line[len(margin) + 4 :])
-    # The first of each. Groups in it are not read: anybody's text may nest them without end.
+    # The first of each. Groups in it are not read: the text of any program may nest them without end.
     inside = [_alone(_BETWEEN.split("\n".join(block))[0]) for block in blocks[:MOST_INSIDE]]
     raised = _alone("\n".join(own))
     return raised and raised._replace(inside=tuple(each.line for each in inside if each))

@@ -118,7 +118,7 @@ def _late(case: JobCase, due: float) -> Iterator[Reason]:
             due, {**evidence, "live_workers": case.snapshot.alive},
             f"asok job promote {operands(case.detail.id)}", blocking=not case.snapshot.refuses_heartbeats,
         )  # fmt: skip
-        # Any of them promotes it: while one sends heartbeats the others are no reason.
+        # Any of them promotes it: while one sends heartbeats the others are not a reason.
         if live is None:
             alive = [each for each in case.snapshot.workers if each.is_alive(case.now)]
             yield from map(worker_reasons.no_heartbeat, alive)

@@ -1,4 +1,4 @@
-"""What an operation would be about: an exact count and a sample, before anybody confirms it."""
+"""What an operation would be about: an exact count and a sample, before it is confirmed."""
 
 from __future__ import annotations
 

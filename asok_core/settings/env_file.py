@@ -42,7 +42,7 @@ def find_env_file(env: Mapping[str, str]) -> Path | None:
         # It is not skipped: with other settings, jobs would go to another Redis and be lost.
         raise SettingsError(
             f"{found} is not read: {reason}. It and its directory must belong to you or root and be "
-            f"writable by nobody else; or set {VARIABLE} to the file to read, or to nothing to read none"
+            f"writable by no other user; or set {VARIABLE} to the file to read, or to nothing to read none"
         )
     return found
 

@@ -53,7 +53,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record, and a traceback below it."""
         message = record.getMessage()
-        # Ids and names come from Redis, and values from anybody: none may steer a terminal.
+        # Ids and names come from Redis, and values from any program: none may steer a terminal.
         ours = record.name.startswith("asok.")
         message = visible(message) if ours else _indented(visible(message, kept=_LAYOUT))
         line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} {message}"

@@ -114,7 +114,7 @@ def _locked(path: Path, flags: int = 0) -> int | None:
 
 
 def _folder(*, make: bool = False) -> Path | None:
-    """The directory of locks, in one that belongs to this user and that nobody else can write to."""
+    """The directory of locks, in one that belongs to this user and that no other user can write to."""
     for parent in _parents():
         if not _is_own(parent):
             continue

@@ -208,10 +208,8 @@ def test_nothing_is_decided_by_the_name_of_an_action() -> None:
 
 
 def test_actions_and_locations_are_compared_with_names_and_not_with_words_in_quotes() -> None:
-    quoted = re.compile(
-        r"""\b(action|location)\b(["']\))? (==|!=|in|not in) [({]?["']"""
-        r"""|\b(place)["']\) (==|!=|in|not in) [({]?["']"""
-    )
+    compared = r'(\b(action|location)|get\("action"\)|get\("place"\))'
+    quoted = re.compile(compared + r""" (==|!=|in|not in) [({]?["']""")
     sources = [
         path for name in ("asok_console", "asok_core") for path in (ROOT / name).rglob("*.py")
     ]

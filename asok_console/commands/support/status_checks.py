@@ -68,7 +68,7 @@ class StatusChecks(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the thresholds."""
-    group = parser.add_argument_group("checks", "exit code 1 when one of them does not hold")
+    group = parser.add_argument_group("checks", "exit code 1 when a threshold is exceeded")
     group.add_argument(
         "--max-pending",
         metavar="[QUEUE=]N",

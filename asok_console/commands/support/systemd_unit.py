@@ -27,7 +27,7 @@ _UNIT = """\
 Description={project} worker
 Wants=network-online.target
 After=network-online.target redis-server.service redis.service
-# A server that starts before its Redis is no reason to give up.
+# A server that starts before its Redis is not a reason to give up.
 StartLimitIntervalSec=0
 
 [Service]

@@ -123,7 +123,7 @@ def trend(queue: QueueStats, now: float, *, knows_serving: bool = True) -> Trend
     history = [bucket for bucket in queue.recent[:-1] if bucket.width == WIDTH][-MINUTE:]
     finished = sum(bucket.ended for bucket in history)
     if failing >= FAILURES_BAD:
-        # One failed attempt is no proof that all fail.
+        # One failed attempt does not prove that all fail.
         tone = "bad" if finished >= PROOF else "warn"
         words = f"{'✗' if tone == 'bad' else '⚠'} {share(failing)} fail"
         return Trend(TrendKind.FAILING, words, tone, "failing", finished >= PROOF)

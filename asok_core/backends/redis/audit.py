@@ -57,7 +57,7 @@ def operator_name() -> str:
 
 
 def _effective_user() -> str:
-    # Not getpass: it believes LOGNAME, which anybody can set.
+    # Not getpass: it believes LOGNAME, which any user can set.
     number = os.geteuid()
     try:
         return pwd.getpwuid(number).pw_name
@@ -67,7 +67,7 @@ def _effective_user() -> str:
 
 def new_operation_id(connection: Connection) -> str:
     """An id that begins with the time of Redis. Raises Unreachable or Refused."""
-    # By its beginning a person finds it in the list; by its end it is nobody else's.
+    # By its beginning a person finds it in the list; by its end it is unique.
     moment = datetime.fromtimestamp(ServerClock().ask(connection), UTC)
     return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 

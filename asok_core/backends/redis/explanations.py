@@ -126,7 +126,7 @@ def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:
         what = "has no database of that number" if "DB index" in text else "requires a password"
         return Unreachable(f"Redis at {shown} {what}; check REDIS_URL")
     if command := _UNKNOWN_COMMAND.search(text):
-        # The rest of the message repeats arguments, which may be anybody's data.
+        # The rest of the message repeats arguments, which may be private data.
         return Refused(
             f"Redis at {shown} does not know the command {command[1]}: it is older than 6.2, or the "
             "command is renamed or disabled"

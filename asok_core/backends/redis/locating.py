@@ -26,7 +26,7 @@ logger = safe_logger("asok.background")
 LONGEST = 5.0
 """Seconds that one search may take in all; enough for half a million jobs on a busy machine."""
 STEP = 300
-"""Jobs that one script looks through: Redis serves nobody else for the one to three milliseconds."""
+"""Jobs that one script looks through: Redis serves no other client for the one to three milliseconds."""
 
 
 def homes(

@@ -16,7 +16,7 @@ from asok_core.jobs.numbers import number
 from asok_core.jobs.progress import JobProgress, decoded
 
 _NO_FIELDS = {"id", "ttl", "foreign", "cancel", "later_attempt"}
-"""Attributes of a record that are no fields in Redis."""
+"""Attributes of a record that are not fields in Redis."""
 
 
 RECORD_FIELDS = (

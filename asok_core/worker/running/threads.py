@@ -206,7 +206,7 @@ class Threads:
                 self._run_job(slot, held)
                 if self._few and len(awake) > 1:
                     awake.discard(slot)
-                    # Two may do that at once: one of them sees that nobody else is left.
+                    # Two may do that at once: one of them sees that no other is left.
                     if awake:
                         break
                     awake.add(slot)

@@ -202,7 +202,7 @@ class ProcessHandle:
 
     @staticmethod
     def _kill_group(group: int) -> None:
-        # Called while its leader is alive or a zombie, so that the number is nobody else's.
+        # Called while its leader is alive or a zombie, so that the number is that of no other process.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
 

@@ -228,7 +228,7 @@ class Processes:
             requests.unknown = 0
             logger.warning("Ignored SIGUSR2: a worker has no use for it")
         for process in self._all:
-            # A process may have been sent SIGUSR1 by anybody.
+            # A process may have been sent SIGUSR1 by any user.
             if stacks := process.stacks():
                 logger.warning("Stacks of %s", process.description(), exc_text=stacks)
 

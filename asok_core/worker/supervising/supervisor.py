@@ -223,7 +223,7 @@ class Supervisor:
         notify(STOPPING)
         self._processes.send("drain")
         deadline = time.monotonic() + grace + MARGIN
-        # From here on a death of this worker is no fault of a job, and others must know that.
+        # From here on a death of this worker is not a fault of a job, and others must know that.
         self._heartbeat.hasten()
         while any(process.alive for process in self._processes):
             late = time.monotonic() >= deadline

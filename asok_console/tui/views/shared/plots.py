@@ -87,7 +87,7 @@ class PlotView(View):
 
 
 def marks_of(events: Iterable[SystemEvent]) -> tuple[EventMark, ...]:
-    """The events as marks, newest first. What only follows another (recovered, cleared) is no mark."""
+    """The events as marks, newest first. What only follows another (recovered, cleared) is not a mark."""
     return tuple(
         EventMark(each.at, safe(short(each), 60), each.is_bad)
         for each in events

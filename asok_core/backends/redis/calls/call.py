@@ -96,7 +96,7 @@ class Declaration(NamedTuple):
     """Names of the keys; true where it is a list of keys."""
     scalars: Mapping[str, type]
     lists: Mapping[str, tuple[type, ...]]
-    """Each sequence of arguments with the kinds of its rows; none where its elements are no rows."""
+    """Each sequence of arguments with the kinds of its rows; none where its elements are not rows."""
     reply: tuple[str, ...]
     """Fields of the reply; none where it is not a named tuple."""
 

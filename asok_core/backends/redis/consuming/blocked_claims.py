@@ -1,6 +1,6 @@
 """What an idle process waits with: one blocked BLMOVE per queue, each on a connection of its own.
 
-A plain LPUSH by anybody wakes the worker in about a millisecond and has claimed the job already when
+A plain LPUSH by any client wakes the worker in about a millisecond and has claimed the job already when
 it does. Nothing polls, and a push wakes one worker, not all. Where a process may not open a file for
 each of its queues, it waits on the first ones and polls the others.
 """

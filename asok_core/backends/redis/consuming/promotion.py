@@ -77,7 +77,7 @@ def promote_due(
         jobs = [_due_job(raw, now) for raw in found.due]
         moved, left = connection.run(Promote(ns=keys.namespace, jobs=jobs))
         total += moved
-        # What stays behind, for its queue is no list, must not hold up the rest.
+        # What stays behind, for its queue is not a list, must not hold up the rest.
         stuck += left
         if time.monotonic() >= end:
             return Promotion(total, 0.0, tuple(aside))

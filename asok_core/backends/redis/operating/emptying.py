@@ -24,7 +24,7 @@ def empty_trash(
     """
     for each in operations:
         if not VALID_ID.fullmatch(each):
-            raise UsageError(f"{each!r} is no operation; asok trash list shows them")
+            raise UsageError(f"{each!r} is not the id of an operation; asok trash list shows them")
     emptying.location = Location.TRASH
     emptying.begin(connection)
     applied = done = absent = 0

@@ -317,7 +317,7 @@ class RedisOperator(OperatorSession):
     ) -> CommandResult:
         """Delete for good what some operations moved to the trash, one operation in one step.
 
-        This works on a full Redis and frees memory. Raises UsageError for what is no operation.
+        This works on a full Redis and frees memory. Raises UsageError for what is not an id of one.
         """
         words = " ".join(operations)
         with self._connection() as connection:
@@ -423,7 +423,7 @@ class RedisOperator(OperatorSession):
 
 
 def _queue_scope(queue: str) -> Scope:
-    """A queue as a whole. Raises UsageError for what is no name."""
+    """A queue as a whole. Raises UsageError for what is not a name."""
     scope = Scope(Location.PENDING, queue=queue)
     expect_queue(scope)
     return scope

@@ -42,7 +42,7 @@ def pause(
         raise UsageError("a pause has a length or an end, not both")
     if lasts is not None and (problem := length_problem(lasts)):
         raise UsageError(problem)
-    # 0 is no end to the script.
+    # 0 means no end to the script.
     if ends is not None and not 0 < ends < math.inf:
         raise UsageError(f"the end of a pause is {ends}; it must be a moment in epoch seconds")
     reply = connection.run(

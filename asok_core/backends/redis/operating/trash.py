@@ -94,13 +94,13 @@ def retire(connection: Connection, keys: Keys, operation: str, queue: str) -> No
 def restore(
     connection: Connection, undoing: Operation, operation: str, watch: Watch | None
 ) -> CommandResult:
-    """Put the trash of ``operation`` back, as the action ``undoing``.
+    """Restore the trash of ``operation``, as the action ``undoing``.
 
     Raises UsageError when there is none, and Refused when it cannot be read.
     """
     keys = undoing.keys
     if not VALID_ID.fullmatch(operation):
-        raise UsageError(f"{operation!r} is no operation; asok trash list shows them")
+        raise UsageError(f"{operation!r} is not the id of an operation; asok trash list shows them")
     about = read_operation(connection, keys, operation)
     (reply,) = connection.pipeline([("LLEN", keys.trash(operation))])
     total = connection.checked(reply)

@@ -21,7 +21,7 @@ WINDOW_BYTES = 1_048_576
 """Elements and bytes of a range at most, but for one element that is larger by itself."""
 BATCH = 50
 BATCH_BYTES = 262_144
-"""The same of what one script moves: it takes a millisecond or two, and nobody else is served then."""
+"""The same of what one script moves: it takes a millisecond or two, and no other client is served then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class Duty(ABC):
     name: ClassVar[str]
     """What log lines call it."""
     has_own_connection: ClassVar[bool] = False
-    """Whether it uses a connection that no other duty does: its failure is no outage of Redis."""
+    """Whether it uses a connection that no other duty does: its failure is not an outage of Redis."""
 
     def __init__(self, interval: float, backoff: float | None = None) -> None:
         self.interval = interval

@@ -67,7 +67,7 @@ class StackAnswersDuty(Duty):
         self._requests: deque[_StackRequest] = deque(maxlen=MOST_ASKED)
 
     def add(self, asked: Iterable[str]) -> None:
-        """Add requests, as an operator wrote them. What is no request is ignored."""
+        """Add requests, as an operator wrote them. What is not a request is ignored."""
         for each in asked:
             try:
                 token, job_id, samples = json.loads(each)

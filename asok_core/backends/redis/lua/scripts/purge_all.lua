@@ -7,7 +7,7 @@ local trash = trash_key(op)
 expect_audit(op)
 expect('list', list)
 
--- Mostly it is the first that is looked at. Jobs may be large: nobody else is served while this looks.
+-- Mostly it is the first that is looked at. Jobs may be large: no other client is served while this looks.
 local newer_now = nil
 local at, step, bytes = newer, 1, 0
 while not newer_now and at <= newer + NEWER_AT_MOST and bytes < MOST_BYTES do
