@@ -17,6 +17,14 @@ TRASH_KEPT = f"{TRASH_TTL // 3600} hours"
 """The same as people read it."""
 
 
+def not_in_trash(operation: str) -> str:
+    """Why nothing of an operation can be restored, or deleted for good."""
+    return (
+        f"nothing of {operation} is in the trash: it was restored or emptied already, "
+        f"or {TRASH_KEPT} have passed"
+    )
+
+
 PAUSE, RESUME = "pause", "resume"
 SWITCHES = (PAUSE, RESUME)
 """Actions on a queue that concern none of its jobs."""

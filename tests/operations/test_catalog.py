@@ -109,7 +109,7 @@ def test_every_operation_has_a_command_and_a_key_or_a_reason_why_not() -> None:
     assert not keys & set(NO_KEY)
 
 
-def test_a_key_adds_nothing_to_an_operation_but_where_it_is_and_how_it_is_explained() -> None:
+def test_a_key_adds_nothing_to_an_operation_but_where_it_is() -> None:
     for action in OPERATIONS:
         own = {name for name in action.__dataclass_fields__ if name not in KEY_FIELDS}
         assert own == {"operation", "reach"}

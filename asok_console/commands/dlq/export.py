@@ -1,4 +1,4 @@
-"""``asok dlq export``: dead jobs as JSON Lines that import reads, or as CSV."""
+"""``asok dlq export``: ``ExportDead`` of the catalogue, also to standard output and as CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``asok dlq import``: an export back among the dead jobs, byte for byte."""
+"""``asok dlq import``: ``ImportDead`` of the catalogue."""
 
 from __future__ import annotations
 

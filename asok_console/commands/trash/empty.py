@@ -9,6 +9,7 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_core.backends.roles import Scope
 from asok_core.errors import Refused, UsageError
+from asok_core.inspection.audit import not_in_trash
 from asok_core.inspection.phrases import counted
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.confirmation import preview_line
@@ -45,10 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         say(problem)
     absent = [each for each in args.operation if each not in found]
     if absent:
-        raise UsageError(
-            f"nothing of {absent[0]} is in the trash: it was restored or emptied already, or a day "
-            "has passed; asok trash list shows what is"
-        )
+        raise UsageError(f"{not_in_trash(absent[0])}; asok trash list shows what is")
 
     operation, scope = EmptyTrash(), Scope(Location.TRASH, ids=frozenset(found))
     total = sum(found.values())

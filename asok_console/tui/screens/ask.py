@@ -22,7 +22,7 @@ MOST_CHOICES = 12
 
 
 class Ask(QuestionDialog[Plan]):
-    """Takes the answers of a plan, checks them as they are typed, and gives back the whole plan."""
+    """Takes the answers of a plan, checks them as they are typed, and returns the whole plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "back"),

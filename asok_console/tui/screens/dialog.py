@@ -1,4 +1,4 @@
-"""What every dialog has: it opens over a screen, and gives back an answer or nothing."""
+"""What every dialog has: it opens over a screen, and returns an answer or nothing."""
 
 from __future__ import annotations
 

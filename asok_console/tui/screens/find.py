@@ -183,7 +183,7 @@ class FindJob(Dialog[Row]):
             self._search.start()
 
     @on(SearchUpdate)
-    def _sought(self, event: SearchUpdate) -> None:
+    def _show_found(self, event: SearchUpdate) -> None:
         if event.search is not self._search:
             return
         rows = event.rows

@@ -62,7 +62,7 @@ class OperatorSession:
         self._where = f"{endpoint.shown} {keys.namespace}"
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.pool.close()
 
     def _prepared(

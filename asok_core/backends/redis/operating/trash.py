@@ -22,7 +22,7 @@ from asok_core.backends.redis.operating.walks import (
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import CommandResult, Progress, Watch
 from asok_core.errors import Refused, UsageError
-from asok_core.inspection.audit import EDIT, TRASH_KEPT
+from asok_core.inspection.audit import EDIT, not_in_trash
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.states import Location
@@ -107,10 +107,7 @@ def restore(
     if total is None:
         raise Refused(trash_problem(keys, operation))
     if not about or not total:
-        raise UsageError(
-            f"nothing of {operation} is in the trash: it was restored or emptied already, "
-            f"or {TRASH_KEPT} have passed"
-        )
+        raise UsageError(not_in_trash(operation))
     undoing.location, undoing.queue = about.get("place", Location.DEAD), about.get("queue", "")
     undoing.begin(connection)
     if about.get("action") == EDIT:

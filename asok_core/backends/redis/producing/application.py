@@ -191,7 +191,7 @@ class RedisBackend:
         )
 
     def shutdown(self, *, wait: bool, timeout: float | None) -> bool:  # noqa: ARG002 - the role's
-        """Give the connections back. No job runs in this process, so nothing is waited for."""
+        """Close the connections. No job runs in this process, so nothing is waited for."""
         self._watcher.close()
         self._producer.close()
         return True

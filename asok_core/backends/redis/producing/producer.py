@@ -112,7 +112,7 @@ class RedisProducer:
                 return ask(connection)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.pool.close()
 
 
