@@ -12,11 +12,11 @@ from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.orderly import OrderlyApp
-from asok_console.tui.screens.find import FindJob
-from asok_console.tui.screens.full_text import WholeTexts
-from asok_console.tui.screens.help import Help, Topic, topic_of
+from asok_console.tui.screens.find import FindJobDialog
+from asok_console.tui.screens.full_text import FullTextDialog
+from asok_console.tui.screens.help import HelpDialog, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
-from asok_console.tui.screens.stack import StackScreen
+from asok_console.tui.screens.stack import StackDialog
 from asok_console.tui.screens.task import TaskScreen
 from asok_console.tui.screens.why import WhyScreen
 from asok_console.tui.views.activity import ActivityView
@@ -122,7 +122,7 @@ class NavigatingApp(OrderlyApp):
 
     def show_stack(self, row: Row) -> None:
         """Show where the code of a running job is."""
-        self.push_screen(StackScreen(row))
+        self.push_screen(StackDialog(row))
 
     def explain(self, subject: Subject) -> None:
         """Show why a job, a queue or a worker is as it is."""
@@ -140,7 +140,7 @@ class NavigatingApp(OrderlyApp):
 
     def show_texts(self, texts: Mapping[str, object]) -> None:
         """Show texts by their titles on a page of their own."""
-        self.push_screen(WholeTexts(texts))
+        self.push_screen(FullTextDialog(texts))
 
     def action_find(self) -> None:
         """Find a job and open it."""
@@ -149,7 +149,7 @@ class NavigatingApp(OrderlyApp):
             if row is not None:
                 self.open_job(row)
 
-        find = FindJob(self.session.reader, lambda: self.state.snapshot, self.open_job)
+        find = FindJobDialog(self.session.reader, lambda: self.state.snapshot, self.open_job)
         self.push_screen(find, found)
 
     def show_pending(self, queue: str | None) -> None:
@@ -198,7 +198,7 @@ class NavigatingApp(OrderlyApp):
             titles = [title for rows in lists for title in rows.titles]
             topic = topic_of(self.view_name, titles)
         cost = self.state.snapshot.cost if self.state.snapshot else None
-        self.push_screen(Help(topic, read_only=self.session.only_reads, cost=cost))
+        self.push_screen(HelpDialog(topic, read_only=self.session.only_reads, cost=cost))
 
     def action_freeze(self) -> None:
         """Pause the display, or resume it with a new snapshot."""

@@ -11,8 +11,8 @@ import pytest
 import redis
 from textual.widgets import Input
 
-from asok_console.tui.screens.ask import Ask
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.ask import AnswersDialog
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.views.shared.error_groups import ErrorGroupList
 from asok_core.inspection.error_groups import normalised_error
 from tests.backends.redis.operating.workers import well, worker
@@ -39,7 +39,7 @@ def add_worker(client: redis.Redis, *, running: int) -> None:
 
 
 async def fill(hand: Hand, **answers: str) -> None:
-    await hand.until(lambda: isinstance(hand.app.screen, Ask))
+    await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
     for name, answer in answers.items():
         hand.app.screen.query_one(f"#{name}", Input).value = answer
     await hand.pilot.pause()
@@ -51,7 +51,7 @@ def current(hand: Hand) -> str:
 
 
 async def yes(hand: Hand) -> None:
-    await hand.until(lambda: isinstance(hand.app.screen, Confirm))
+    await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog))
     await hand.press("tab", "enter")
 
 
@@ -96,7 +96,7 @@ async def test_a_worker_is_stopped_by_typed_confirmation_only(
         assert redis_client.hget(WEB, "wanted") == b"stop"
         await hand.sees("■ web-1")
         await hand.press("S")
-        assert not isinstance(hand.app.screen, Confirm)
+        assert not isinstance(hand.app.screen, ConfirmationDialog)
 
 
 async def test_a_worker_that_left_meanwhile_is_reported(
@@ -275,7 +275,7 @@ async def test_answers_that_are_invalid_go_no_further(bench: Bench, open_console
             await fill(hand, **answers)
             await hand.sees(wrong)
             await hand.press("enter")
-            assert isinstance(hand.app.screen, Ask)
+            assert isinstance(hand.app.screen, AnswersDialog)
         await hand.press("escape")
         assert len(hand.app.screen_stack) == 1
 
@@ -393,4 +393,4 @@ async def test_the_palette_knows_every_action_that_is_possible_now(
         await hand.press(*"canary")
         await hand.sees("requeue a few dead jobs first")
         await hand.press("enter")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from asok_console.tui.navigation import VIEWS
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.widgets.plot import Plot
 from asok_console.tui.widgets.row_list import RowList
@@ -243,7 +243,7 @@ async def test_purge_requires_typed_confirmation(
         await hand.sees("none")
         assert hand.app.screen.query_one("#yes").disabled
         await hand.press("shift+tab", *"purg", "enter", "enter")
-        assert isinstance(hand.app.screen, Confirm)
+        assert isinstance(hand.app.screen, ConfirmationDialog)
         assert redis_client.llen(KEYS.dead) == 6
         await hand.press("e", "enter", "enter")
         await hand.sees("Purged 6 jobs")
@@ -299,7 +299,7 @@ async def test_a_read_only_session_has_no_way_to_act(
             await hand.press(view)
             for key in ("r", "R", "d", "D", "P", "delete"):
                 await hand.press(key)
-                assert not isinstance(hand.app.screen, Confirm)
+                assert not isinstance(hand.app.screen, ConfirmationDialog)
             assert "requeue" not in hand.screen().splitlines()[-1]
 
 

@@ -8,9 +8,9 @@ from textual.widgets import Button, Input, TextArea
 
 from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.runtime.stray_keys import LOOKED_FOR, StrayKeyGuard
-from asok_console.tui.screens.ask import Ask
-from asok_console.tui.screens.confirm import Confirm
-from asok_console.tui.screens.edit import EditArguments
+from asok_console.tui.screens.ask import AnswersDialog
+from asok_console.tui.screens.confirm import ConfirmationDialog
+from asok_console.tui.screens.edit import ArgumentsDialog
 from asok_console.tui.screens.quit import QuitDialog
 from asok_core.operations.catalog.entry import Danger
 from tests.backends.redis.operating.workers import well, worker
@@ -20,12 +20,12 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 
-async def asked(hand: Hand, *keys: str) -> Confirm:
+async def asked(hand: Hand, *keys: str) -> ConfirmationDialog:
     await hand.until(lambda: not hand.app.stray_keys.lasts)
     await hand.press(*keys)
-    await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+    await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "a question")
     screen = hand.app.screen
-    assert isinstance(screen, Confirm)
+    assert isinstance(screen, ConfirmationDialog)
     return screen
 
 
@@ -100,7 +100,7 @@ async def test_arrows_and_typing_work_in_a_form_and_in_the_editor(
 ) -> None:
     async with open_dead(3) as hand:
         await hand.press("C")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
         await hand.press("down", "down", "right", "left")
         focused = hand.app.screen.focused
         assert isinstance(focused, Button)
@@ -108,7 +108,7 @@ async def test_arrows_and_typing_work_in_a_form_and_in_the_editor(
         await closed(hand)
         await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("e")
-        await hand.until(lambda: isinstance(hand.app.screen, EditArguments))
+        await hand.until(lambda: isinstance(hand.app.screen, ArgumentsDialog))
         await hand.press("n")
         assert hand.app.screen.query_one(TextArea).text.startswith("n")
         await hand.press("tab", "n")
@@ -248,7 +248,7 @@ async def test_operations_run_beside_a_canary_that_waits_and_each_has_a_line(
     async with open_console(size=(150, 34)) as hand:
         await hand.open_list("6", of=30)
         await hand.press("space", "space", "C")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
         hand.app.screen.query_one("#first", Input).value = "1"
         await hand.press("enter")
         await hand.sees("Requeue 2 dead jobs with a canary?")
@@ -279,10 +279,10 @@ async def test_x_stops_the_newest_of_several(bench: Bench, open_console: Open) -
         for number in (1, 2):
             await hand.until(lambda: not hand.app.stray_keys.lasts)
             await hand.press("C")
-            await hand.until(lambda: isinstance(hand.app.screen, Ask))
+            await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
             hand.app.screen.query_one("#first", Input).value = str(number)
             await hand.press("enter")
-            await hand.until(lambda: isinstance(hand.app.screen, Confirm))
+            await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog))
             await hand.press("y")
             await hand.sees(f"0 of the first {number} succeeded")
         first, second = hand.app.flow.runner.running
@@ -303,9 +303,9 @@ async def test_quitting_while_an_operation_runs_asks_first(
     async with open_console(size=(110, 30)) as hand:
         await hand.open_list("6", of=30)
         await hand.press("C")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
         await hand.press("enter")
-        await hand.until(lambda: isinstance(hand.app.screen, Confirm))
+        await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog))
         await hand.press("y")
         await hand.sees("0 of the first 10 succeeded")
         for key in ("q", "ctrl+c"):
@@ -354,7 +354,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
         hand.app.show_pending("default")
         await hand.sees("1 of 3")
         await hand.press("M")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
         hand.app.screen.query_one("#to", Input).value = "unserved"
         await hand.pilot.pause()
         await hand.press("enter")

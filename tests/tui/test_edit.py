@@ -8,7 +8,7 @@ import pytest
 import redis
 from textual.widgets import TextArea
 
-from asok_console.tui.screens.edit import EditArguments, read_arguments
+from asok_console.tui.screens.edit import ArgumentsDialog, read_arguments
 from asok_core.jobs.envelope import dead_entry
 from asok_core.jobs.job_text import to_text
 from tests.fixtures.console import Open
@@ -22,14 +22,14 @@ async def test_a_dead_job_is_edited_and_requeued(
     async with open_dead(2) as hand:
         await hand.press("e")
         await hand.sees("✓ the same as before")
-        assert isinstance(hand.app.screen, EditArguments)
+        assert isinstance(hand.app.screen, ArgumentsDialog)
         editor = hand.app.screen.query_one(TextArea)
         editor.text = editor.text.replace("4711", "4711.0")
         await hand.sees("✓ valid, changed")
         editor.text = '{"args": ["grace@example.org"'
         await hand.sees("✗ line 1")
         await hand.press("ctrl+s")
-        assert isinstance(hand.app.screen, EditArguments)
+        assert isinstance(hand.app.screen, ArgumentsDialog)
         editor.text = '{"args": ["grace@example.org", 4712], "kwargs": {"copy": true}}'
         await hand.sees("✓ valid, changed")
         await hand.press("ctrl+s")

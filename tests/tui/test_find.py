@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.screens.find import FindJob
+from asok_console.tui.screens.find import FindJobDialog
 from asok_console.tui.screens.job import JobScreen
 from asok_core.backends.roles import Reader
 from asok_core.inspection.rows import Page
@@ -100,7 +100,7 @@ async def test_the_way_back_from_a_job_leads_to_the_list_that_was_found(
         opened = hand.app.screen
         await hand.press("right_square_bracket")
         await hand.press("escape")
-        await hand.until(lambda: isinstance(hand.app.screen, FindJob), "the list")
+        await hand.until(lambda: isinstance(hand.app.screen, FindJobDialog), "the list")
         assert opened not in hand.app.screen_stack
         await hand.sees("jobs match. Enter opens one.")
         await hand.press("enter")
@@ -159,7 +159,7 @@ async def test_a_search_shows_how_far_it_is_and_is_stopped_with_what_it_found(
         await hand.press("down")
         await hand.press("escape")
         await hand.sees("Stopped. Scanned ")
-        assert isinstance(hand.app.screen, FindJob)
+        assert isinstance(hand.app.screen, FindJobDialog)
         await hand.press("enter")
         await hand.until(lambda: isinstance(hand.app.screen, JobScreen), "a job that was found")
         await hand.sees("shop.billing.charge")
@@ -177,7 +177,7 @@ async def test_what_is_nowhere_is_reported_to_be_among_none_that_were_searched(
     async with open_console() as hand:
         await find(hand, "no-such-job")
         await hand.sees("None of 28 pending, delayed, running, dead and trashed jobs has")
-        assert isinstance(hand.app.screen, FindJob)
+        assert isinstance(hand.app.screen, FindJobDialog)
 
 
 async def test_what_was_not_looked_at_is_stated_where_nothing_is_found(
@@ -189,7 +189,7 @@ async def test_what_was_not_looked_at_is_stated_where_nothing_is_found(
     async with open_console(size=(120, 30)) as hand:
         await find(hand, "no-such-job")
         await hand.sees("Not complete: not all jobs that")
-        assert isinstance(hand.app.screen, FindJob)
+        assert isinstance(hand.app.screen, FindJobDialog)
 
 
 async def test_without_redis_nothing_is_reported_of_the_job(

@@ -12,7 +12,7 @@ from textual.message import Message
 from asok_console.tui.app import ConsoleApp
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.navigation import VIEWS
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.job import JobScreen
 from tests.fixtures.console import Hand, Open, OpenTerminal, settled
 from tests.hidden import hidden_in
@@ -56,7 +56,7 @@ async def look_everywhere(hand: Hand, dead_jobs: int = 1) -> None:
     await hand.press("6", "c", "y", "space", "r")
     await settled(hand)
     looks_whole(hand)
-    if isinstance(app.screen, Confirm):
+    if isinstance(app.screen, ConfirmationDialog):
         await hand.press("escape")
     await hand.press("v")
     await settled(hand)

@@ -9,7 +9,7 @@ import pytest
 import redis
 from textual.widgets import TextArea
 
-from asok_console.tui.screens.edit import EditArguments
+from asok_console.tui.screens.edit import ArgumentsDialog
 from asok_console.tui.screens.job import JobScreen
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
@@ -220,7 +220,7 @@ async def test_text_is_edited_as_text_and_what_is_hidden_as_an_escape(
         await opened(hand, 1)
         await hand.press("e")
         await hand.sees("✓ the same as before")
-        assert isinstance(hand.app.screen, EditArguments)
+        assert isinstance(hand.app.screen, ArgumentsDialog)
         text = hand.app.screen.query_one(TextArea).text
         assert shown in text
         assert not hidden or hidden not in text
@@ -234,7 +234,7 @@ async def test_a_diff_is_shown_before_an_edit_is_confirmed(
         await opened(hand, 1)
         await hand.press("e")
         await hand.sees("✓ the same as before")
-        assert isinstance(hand.app.screen, EditArguments)
+        assert isinstance(hand.app.screen, ArgumentsDialog)
         editor = hand.app.screen.query_one(TextArea)
         editor.text = editor.text.replace("4711", "4712")
         await hand.sees("✓ valid, changed")

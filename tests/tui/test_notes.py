@@ -7,7 +7,7 @@ import redis
 from textual.widgets import Button, Input
 
 from asok_console.presentation.notes import MARK
-from asok_console.tui.screens.ask import Ask
+from asok_console.tui.screens.ask import AnswersDialog
 from asok_core.inspection.notes import on_error, on_job, on_queue
 from asok_core.inspection.snapshot import Snapshot
 from tests.fixtures.bench import Bench
@@ -22,10 +22,10 @@ def lines(hand: Hand, word: str) -> list[str]:
 
 async def write(hand: Hand, text: str) -> None:
     await hand.press("n")
-    await hand.until(lambda: isinstance(hand.app.screen, Ask))
+    await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
     hand.app.screen.query_one("#text", Input).value = ""
     await hand.press(*(each if each != " " else "space" for each in text), "enter")
-    await hand.until(lambda: not isinstance(hand.app.screen, Ask))
+    await hand.until(lambda: not isinstance(hand.app.screen, AnswersDialog))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -54,7 +54,7 @@ async def test_a_dead_job_gets_a_note_and_a_mark(
         await hand.sees("Note by ")
         # On its page the same key changes it.
         await hand.press("n")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
         assert hand.app.screen.query_one("#text", Input).value == "ask Ann"
         await hand.sees("written by ")
         await hand.sees(f"asok note write --job {newest.id} 'ask Ann'")
@@ -151,7 +151,7 @@ async def test_the_line_of_all_queues_gets_none(bench: Bench, open_console: Open
         await hand.press("n")
         said = "Can't note: choose a job, a queue or an error group."
         assert said in [each.message for each in hand.app._notifications]
-        assert not isinstance(hand.app.screen, Ask)
+        assert not isinstance(hand.app.screen, AnswersDialog)
 
 
 async def test_a_note_that_is_too_long_is_not_taken(bench: Bench, open_console: Open) -> None:
@@ -159,16 +159,16 @@ async def test_a_note_that_is_too_long_is_not_taken(bench: Bench, open_console: 
     async with open_console() as hand:
         await hand.open_list("6", of=1)
         await hand.press("n")
-        await hand.until(lambda: isinstance(hand.app.screen, Ask))
+        await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog))
         await hand.sees("Save")
         await hand.press("enter")
-        assert isinstance(hand.app.screen, Ask), "there is nothing to save"
+        assert isinstance(hand.app.screen, AnswersDialog), "there is nothing to save"
         assert hand.app.screen.query_one("#yes", Button).disabled
         assert not hand.shows("✗ "), "nothing was typed yet"
         hand.app.screen.query_one("#text", Input).value = "x" * 301
         await hand.sees("the note has 301 characters; at most 300 are kept")
         await hand.press("enter")
-        assert isinstance(hand.app.screen, Ask)
+        assert isinstance(hand.app.screen, AnswersDialog)
     assert not bench.client.exists("asok:notes")
 
 
@@ -202,7 +202,7 @@ async def test_a_read_only_console_shows_notes_and_writes_none(
         (said,) = [each.message for each in hand.app._notifications]
         assert said.startswith(f"Job {job.id}: ask Ann (ann@desk, ")
         assert said.endswith(" ago). This session is read-only.")
-        assert not isinstance(hand.app.screen, Ask)
+        assert not isinstance(hand.app.screen, AnswersDialog)
     assert bench.client.hlen("asok:notes") == 1
 
 

@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 
 from asok_console.tui.app import ConsoleApp
 from asok_console.tui.navigation import VIEWS
-from asok_console.tui.screens.edit import EditArguments
+from asok_console.tui.screens.edit import ArgumentsDialog
 from asok_core.inspection.redaction import MASK
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.settings.settings import Settings
@@ -77,7 +77,7 @@ async def test_no_hidden_value_is_on_any_screen(
         await hand.sees("Requeue 1 dead")
         assert "4111" not in hand.screen()
         await hand.press("escape", "e")
-        await hand.until(lambda: isinstance(hand.app.screen, EditArguments), "the editor")
+        await hand.until(lambda: isinstance(hand.app.screen, ArgumentsDialog), "the editor")
         editor = hand.app.screen.query_one(TextArea)
         assert "4111" not in editor.text
         editor.text = editor.text.replace("ada", "grace")

@@ -16,8 +16,8 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.actions.runner import OperationProgressed
 from asok_console.tui.catalog.operations import OPERATIONS
 from asok_console.tui.navigation import VIEWS
-from asok_console.tui.screens.ask import Ask
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.ask import AnswersDialog
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_core.backends.redis.calls.operations import Purge
 from asok_core.inspection.audit import TRASH_KEPT, TRASH_TTL
@@ -100,11 +100,11 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
                 )
                 await hand.press("j" if view.NAME == "overview" else "g", key)
                 screen = hand.app.screen
-                if key == "P" and isinstance(screen, Ask):
+                if key == "P" and isinstance(screen, AnswersDialog):
                     # It asks for nothing that must be answered.
                     await hand.press("enter")
                     screen = hand.app.screen
-                if isinstance(screen, Confirm):
+                if isinstance(screen, ConfirmationDialog):
                     asked.add((type(screen.plan.operation), screen.plan.scope.ids is None))
                     plan = screen.plan
                     assert screen.focused is screen.query_one("#no"), plan.title
@@ -116,7 +116,7 @@ async def test_no_key_changes_anything_before_a_question_with_the_focus_on_cance
                     assert screen.query_one("#yes").disabled == typed
                     # Enter presses what has the focus.
                     await hand.press("enter")
-                elif isinstance(screen, Ask):
+                elif isinstance(screen, AnswersDialog):
                     await hand.press("escape")
                 assert len(hand.app.screen_stack) == 1
     assert everything(redis_client) == before
@@ -137,7 +137,7 @@ async def test_a_click_on_a_key_asks_as_well(redis_client: redis.Redis, open_con
         await hand.pilot.click(KeyBar, offset=(line.index("D all"), 0))
         await hand.sees("Purge 6 dead jobs?")
         await hand.pilot.click("#yes")
-        assert isinstance(hand.app.screen, Confirm)
+        assert isinstance(hand.app.screen, ConfirmationDialog)
         await hand.pilot.click("#no")
         await hand.until(lambda: len(hand.app.screen_stack) == 1)
     assert everything(redis_client) == before
@@ -179,7 +179,7 @@ async def test_what_was_done_is_in_the_audit(redis_client: redis.Redis, open_con
             await to_the_list(hand, view)
             await hand.until(lambda: hand.rows.row is not None, "a row")
             await hand.press(*([key, "enter"] if key == "P" else [key]))
-            await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+            await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "a question")
             await hand.press("tab", "enter")
             await hand.sees(done)
         await hand.press("7")
@@ -276,7 +276,9 @@ async def test_a_user_who_may_not_write_is_informed_whatever_is_tried(
                 await to_the_list(hand, view)
                 await hand.until(lambda: hand.rows.row is not None, "a row")
                 await hand.press(*([keys[0], "enter"] if keys[0] == "P" else [keys[0]]))
-                await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+                await hand.until(
+                    lambda: isinstance(hand.app.screen, ConfirmationDialog), "a question"
+                )
                 await hand.press(*keys[1:])
                 await hand.sees("this user may not do that")
                 assert not hand.app.state.failing

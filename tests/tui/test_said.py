@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.widgets import Log
 
 from asok_console.tui.catalog import actions
-from asok_console.tui.screens.full_text import WholeTexts
+from asok_console.tui.screens.full_text import FullTextDialog
 from asok_console.tui.screens.help import help_text, topic_of
 from asok_console.tui.screens.job_texts import plain, rendered
 from asok_console.tui.views.shared import error_groups
@@ -142,7 +142,9 @@ async def test_a_high_screen_shows_more_warnings(
 
 async def test_wide_characters_of_a_whole_text_are_broken_at_the_width(open_console: Open) -> None:
     async with open_console(size=(80, 24)) as hand:
-        hand.app.push_screen(WholeTexts({"Arguments": '"' + "値" * 300 + '"', "Error": "x" * 200}))
+        hand.app.push_screen(
+            FullTextDialog({"Arguments": '"' + "値" * 300 + '"', "Error": "x" * 200})
+        )
         await hand.sees("Arguments (302 characters)")
         lines = [str(line) for line in hand.app.screen.query_one(Log).lines]
         assert max(map(cell_len, lines)) <= 75

@@ -6,7 +6,7 @@ import signal
 
 from textual.widgets import Log
 
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_core.backends.roles import HeldByProcess
 from tests.fixtures.console import Open
 from tests.fixtures.worker import Desk, RunWorker
@@ -49,7 +49,7 @@ async def test_the_slot_of_a_worker_has_the_stack_of_its_job_and_cancels_it(
         await hand.press("s")
         await hand.sees("tests/worker/jobs.py:")
         await hand.press("escape", "d")
-        await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+        await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "a question")
         await hand.sees("Cancel 1 running job?")
         await hand.press("tab", "enter")
         await hand.sees("Requested to stop 1 job")
@@ -100,7 +100,7 @@ async def test_a_running_job_is_cancelled_after_a_question_that_states_what_happ
     async with open_console(size=(140, 40), view="jobs") as hand:
         await hand.sees("tests.worker.jobs.hold")
         await hand.press("d")
-        await hand.until(lambda: isinstance(hand.app.screen, Confirm), "a question")
+        await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "a question")
         await hand.sees("Cancel 1 running job?")
         await hand.sees("after 10 s its process")
         await hand.press("tab", "enter")

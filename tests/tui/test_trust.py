@@ -13,7 +13,7 @@ import pytest
 import redis
 from textual.widgets import Button, Input, TextArea
 
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.widgets.long_lines import LongLines
 from asok_core.backends.roles import Reader
@@ -63,12 +63,12 @@ def attack(redis_client: redis.Redis, tmp_path: Path) -> Attack:
     return Attack(redis_client, tmp_path)
 
 
-async def to_the_dialog(hand: Hand) -> Confirm:
+async def to_the_dialog(hand: Hand) -> ConfirmationDialog:
     await hand.press("6")
     await hand.until(lambda: hand.rows.row is not None, "a dead job")
     await hand.press("T")
-    await hand.until(lambda: isinstance(hand.app.screen, Confirm), "the question")
-    assert isinstance(hand.app.screen, Confirm)
+    await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "the question")
+    assert isinstance(hand.app.screen, ConfirmationDialog)
     return hand.app.screen
 
 
@@ -91,7 +91,9 @@ async def test_the_counterpart_of_a_harmless_job_never_runs(
             await hand.press("enter")
             await hand.sees("⚠ unsigned")
             await hand.press("T")
-            await hand.until(lambda: isinstance(hand.app.screen, Confirm), "the question")
+            await hand.until(
+                lambda: isinstance(hand.app.screen, ConfirmationDialog), "the question"
+            )
         else:
             await to_the_dialog(hand)
         await hand.sees("to be signed: 0 dead jobs")
@@ -101,7 +103,9 @@ async def test_the_counterpart_of_a_harmless_job_never_runs(
         assert hand.app.screen.query_one("#yes", Button).disabled
         assert not hand.app.screen.query(Input)
         await hand.press(*"trust", "enter")
-        await hand.until(lambda: not isinstance(hand.app.screen, Confirm), "the dialog closed")
+        await hand.until(
+            lambda: not isinstance(hand.app.screen, ConfirmationDialog), "the dialog closed"
+        )
     assert attack.client.lrange(KEYS.dead, 0, -1) == before
     assert attack.run(run_worker) == ["last"]
 

@@ -9,7 +9,7 @@ from textual.app import App
 
 from asok_console.presentation.text import call_text
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.screens.edit import Arguments, EditArguments, read_arguments
+from asok_console.tui.screens.edit import Arguments, ArgumentsDialog, read_arguments
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.edits import diff, editable, same
@@ -51,7 +51,7 @@ class Editing:
             if changes is not None:
                 self._requeue_edited(dead, job, changes)
 
-        self._app.push_screen(EditArguments(job, text), edited)
+        self._app.push_screen(ArgumentsDialog(job, text), edited)
 
     def open_editor(self, whole: Payload, *, changes: bool) -> None:
         """Open a job's arguments in ``$EDITOR``; with ``changes``, ask and requeue what was saved."""

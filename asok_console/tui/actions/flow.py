@@ -17,8 +17,8 @@ from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.fields import fields_of
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.screens.ask import Ask
-from asok_console.tui.screens.confirm import Confirm
+from asok_console.tui.screens.ask import AnswersDialog
+from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.job_actions import LOCATIONS
 from asok_console.tui.screens.quit import QuitDialog
 from asok_console.tui.screens.review import ReviewDialog
@@ -115,7 +115,7 @@ class OperationFlow:
         if plan.operation.reviews:
             self._app.push_screen(ReviewDialog(plan, self._host.session.reader), self._answered)
         elif fields_of(plan.operation):
-            self._app.push_screen(Ask(plan), self._answered)
+            self._app.push_screen(AnswersDialog(plan), self._answered)
         else:
             self._confirm(plan)
 
@@ -171,7 +171,7 @@ class OperationFlow:
                 back()
 
         session = self._host.session
-        confirm = Confirm(
+        confirm = ConfirmationDialog(
             plan,
             target=session.target,
             protected=session.protected,

@@ -21,7 +21,7 @@ WIDEST_LINE = 300
 MOST_CHOICES = 12
 
 
-class Ask(QuestionDialog[Plan]):
+class AnswersDialog(QuestionDialog[Plan]):
     """Takes the answers of a plan, checks them as they are typed, and returns the whole plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -33,7 +33,7 @@ HANG = 12
 """Cells before a call: a long one continues below its beginning."""
 
 
-class Confirm(QuestionDialog[bool]):
+class ConfirmationDialog(QuestionDialog[bool]):
     """Asks whether to carry out a plan. The focus is where Enter changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

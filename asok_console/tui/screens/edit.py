@@ -21,7 +21,7 @@ from asok_core.jobs.job import Job
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
-class EditArguments(QuestionDialog[Arguments]):
+class ArgumentsDialog(QuestionDialog[Arguments]):
     """An editor on ``args`` and ``kwargs``. Nothing is sent before the confirmation that follows.
 
     ``text``: what was typed elsewhere so far.

@@ -128,7 +128,7 @@ class FoundList(RowList[Row]):
     BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings(actions.MOVES)]
 
 
-class FindJob(Dialog[Row]):
+class FindJobDialog(Dialog[Row]):
     """Asks what to look for, and lists jobs as they are found. A single one is opened at once.
 
     ``open_job`` shows the page of one of several, from which the way back leads to the list.

@@ -11,7 +11,7 @@ from asok_console.tui.screens.job_texts import plain
 from asok_console.tui.screens.text_dialog import TextDialog
 
 
-class WholeTexts(TextDialog):
+class FullTextDialog(TextDialog):
     """Every section without a limit. ``texts`` are sources by title, as for ``job_texts.rendered``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "dismiss", show=False)]

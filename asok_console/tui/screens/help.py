@@ -32,7 +32,7 @@ class Topic(NamedTuple):
     columns: tuple[str, ...] = ()
 
 
-class Help(Dialog[None]):
+class HelpDialog(Dialog[None]):
     """The keys of a screen, and what its glyphs and columns mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -17,7 +17,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.why import Subject
 from asok_console.tui.runtime import programs
-from asok_console.tui.screens.full_text import WholeTexts
+from asok_console.tui.screens.full_text import FullTextDialog
 from asok_console.tui.screens.job_actions import OPERATIONS, offers
 from asok_console.tui.screens.job_facts import facts, packed
 from asok_console.tui.screens.job_headline import headline
@@ -299,7 +299,7 @@ class JobScreen(KeySubject, Screen[None]):
 
     def action_show_all(self) -> None:
         """Show all of the texts."""
-        self.app.push_screen(WholeTexts(whole_texts(self.job.texts)))
+        self.app.push_screen(FullTextDialog(whole_texts(self.job.texts)))
 
     def action_copy_id(self) -> None:
         """Copy the id."""

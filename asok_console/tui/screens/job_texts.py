@@ -18,7 +18,7 @@ HIGHLIGHTED = 32_000
 """Characters up to which a text is coloured; beyond that it takes too long."""
 SHOWN = 10_000
 LINES = 200
-"""Characters and lines of a text that are shown among the others; WholeTexts shows all."""
+"""Characters and lines of a text that are shown among the others; FullTextDialog shows all."""
 WRAPPED = 4
 """Lines of what was raised that come before the whole traceback."""
 _FRAME = re.compile(r'^ *File "(.*)", line (\d+)(?:, in (.*))?$')

@@ -28,7 +28,7 @@ class StackAnswered(Message):
     lines: list[str]
 
 
-class StackScreen(TextDialog):
+class StackDialog(TextDialog):
     """One stack at first; ``s`` takes ten, merged by their innermost function."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "sample", "10 samples")]
