@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
+from asok_core.errors import AsokError
 from asok_core.inspection.invisible import is_hidden
 from asok_core.jobs.nesting import cut
 
@@ -123,6 +124,11 @@ def framed(block: str) -> str:
     return block if block.isascii() else block.translate(_disputed_forms())
 
 
+def error_text(error: Exception) -> str:
+    """An error in one line: the lines of this package as they are, others after the name of their type."""
+    return str(error) if isinstance(error, AsokError) else f"{_type_of(error)}: {error}"
+
+
 def json_text(document: Mapping[str, object], *, indent: int | None) -> str:
     """A document as JSON for programs and terminals: every character that is not ASCII is escaped.
 
@@ -163,7 +169,11 @@ def _encoded(value: object, indent: int | None, form: Callable[[object], str] | 
 
 
 def _type_name(value: object) -> str:
-    return f"<{type(value).__name__}>"
+    return f"<{_type_of(value)}>"
+
+
+def _type_of(value: object) -> str:
+    return type(value).__name__
 
 
 def call_text(function: str, args: object, kwargs: object, limit: int = 400) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from textual.widgets import Log
 
+from asok_console.tui.screens import stack
 from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_core.backends.roles import HeldByProcess
 from tests.fixtures.console import Open
@@ -88,6 +90,23 @@ async def test_no_part_of_a_stack_is_cut_at_the_edge(
         log = hand.app.screen.query_one(Log)
         assert max(map(len, log.lines)) <= log.scrollable_content_region.width
         await hand.press("escape")
+    desk.release("word")
+    desk.reaches(job, "completed")
+
+
+async def test_an_unexpected_error_in_place_of_a_stack_is_shown(
+    desk: Desk, run_worker: RunWorker, open_console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("a reply of another form")
+
+    monkeypatch.setattr(stack, "stack_of_job", broken)
+    run_worker()
+    job = desk.hold("word")
+    async with open_console(size=(120, 40), view="jobs") as hand:
+        await hand.sees("tests.worker.jobs.hold")
+        await hand.press("s")
+        await hand.sees("No stack: ValueError: a reply of another form")
     desk.release("word")
     desk.reaches(job, "completed")
 

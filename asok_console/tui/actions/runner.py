@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
+from asok_console.presentation.text import error_text
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Progress
-from asok_core.errors import AsokError
 from asok_core.operations.catalog.entry import Access
 from asok_core.operations.catalog.results import total_of
 
@@ -112,10 +112,8 @@ class Runner:
 
         try:
             result = plan.operation.perform(self._access, plan.scope, watch)
-        except AsokError as error:
-            self._send(run, OperationFinished(run.number, plan, None, _failure(plan, str(error))))
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
-            line = _failure(plan, f"{type(error).__name__}: {error}")
+            line = _failure(plan, error_text(error))
             self._send(run, OperationFinished(run.number, plan, None, line))
         else:
             line, tone = outcome_line(plan, result)

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from textual.message import Message
 
+from asok_console.presentation.text import error_text
 from asok_core.backends.roles import Reader
-from asok_core.errors import AsokError, Refused
+from asok_core.errors import Refused
 from asok_core.inspection.snapshot import Snapshot
 
 SLOWEST = 60.0
@@ -202,12 +203,9 @@ class Poller(threading.Thread):
                     self._hurried = False
                     self._send(self._refresh())
                 failures = 0
-            except AsokError as error:
-                failures += 1
-                self._send(ReadFailed(str(error)))
             except Exception as error:  # noqa: BLE001 - one bad reply must not end the refresh
                 failures += 1
-                self._send(ReadFailed(f"{type(error).__name__}: {error}"))
+                self._send(ReadFailed(error_text(error)))
             if request is None or failures:
                 pause = min(self._interval * max(failures, 1), PATIENCE if failures else SLOWEST)
                 due = time.monotonic() + pause

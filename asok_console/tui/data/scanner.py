@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from asok_console.presentation.text import error_text
 from asok_core.backends.roles import Reader
-from asok_core.errors import AsokError
 from asok_core.inspection.rows import Page
 from asok_core.jobs.states import Location
 
@@ -80,11 +80,8 @@ class LocationScan(threading.Thread):
                     reported_at = time.monotonic()
                     self._report()
                 self._given_up.wait(PAUSE)
-        except AsokError as error:
-            self._report(error=str(error))
-            return
         except Exception as error:  # noqa: BLE001 - shown on the screen, whatever it is
-            self._report(error=f"{type(error).__name__}: {error}")
+            self._report(error=error_text(error))
             return
         self.done, self.took = True, time.monotonic() - self.began
         self._report()

@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from asok_console.presentation.text import safe
+from asok_console.presentation.text import error_text, safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.scanner import EVERY
 from asok_console.tui.screens.dialog import Dialog
@@ -29,7 +29,6 @@ from asok_console.tui.views.shared.job_columns import (
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader
-from asok_core.errors import AsokError
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
@@ -104,11 +103,8 @@ class JobSearch(threading.Thread):
                 if first or time.monotonic() - reported_at > EVERY:
                     reported_at = time.monotonic()
                     self._report(rows, step)
-        except AsokError as error:
-            self._report(rows, step, error=str(error))
-            return
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._report(rows, step, error=f"{type(error).__name__}: {error}")
+            self._report(rows, step, error=error_text(error))
             return
         self._report(rows, step, done=True)
 

@@ -14,11 +14,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from asok_console.presentation.text import safe
+from asok_console.presentation.text import error_text, safe
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Progress, Reader
-from asok_core.errors import AsokError
 from asok_core.inspection.review import ReviewBuilder
 from asok_core.operations.catalog.dead_jobs import TrustDead
 from asok_core.operations.preview import preview
@@ -87,10 +86,8 @@ class ReviewDialog(QuestionDialog[Plan]):
         try:
             counted = preview(self._reader, plan.scope, watch=self._watch, each=builder.add)
             review = builder.finish()
-        except AsokError as error:
-            self._report(ReviewDialog.Report(f"✗ {error}", error=True))
         except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
-            self._report(ReviewDialog.Report(f"✗ {type(error).__name__}: {error}", error=True))
+            self._report(ReviewDialog.Report(f"✗ {error_text(error)}", error=True))
         else:
             done = replace(
                 plan,

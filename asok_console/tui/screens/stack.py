@@ -11,10 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from asok_console.presentation.stack import answer_lines
-from asok_console.presentation.text import safe
+from asok_console.presentation.text import error_text, safe
 from asok_console.tui.screens.text_dialog import TextDialog
 from asok_core.backends.roles import Operator, Reader
-from asok_core.errors import AsokError
 from asok_core.inspection.rows import Row
 from asok_core.operations.stacks import stack_of_job
 
@@ -66,8 +65,8 @@ class StackDialog(TextDialog):
                 lines = ["No stack: the job is no longer there"]
             else:
                 lines = answer_lines(stack_of_job(operator, detail, samples=samples))
-        except AsokError as error:
-            lines = [f"No stack: {safe(str(error), 500)}"]
+        except Exception as error:  # noqa: BLE001 - shown, whatever it is
+            lines = [f"No stack: {safe(error_text(error), 500)}"]
         self.post_message(StackAnswered(lines))
 
     @on(StackAnswered)
