@@ -560,6 +560,6 @@ def test_the_last_stack_is_kept_where_a_worker_stops_before_the_job_does(
 def test_the_help_names_running_jobs_where_ids_may_name_them_only(asok: Asok) -> None:
     text = " ".join(asok("job", "cancel", "--help").out.split())
     assert "Move pending or delayed jobs to the trash" in text
-    assert "or ask running jobs to stop." in text
+    assert "or ask running jobs to stop, and end their processes if that takes too long." in text
     assert "ids of pending, delayed or running jobs" in text
     assert "all pending or delayed jobs" in text

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import takewhile
 
-_OF_ONE = {"their": "its", "them": "it", "s": ""}
-_OF_MANY = {"their": "their", "them": "them", "s": "s"}
+_OF_ONE = {"their": "its", "them": "it", "s": "", "es": ""}
+_OF_MANY = {"their": "their", "them": "them", "s": "s", "es": "es"}
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An imperative sentence. ``{}`` is its object; ``{their}``, ``{them}`` and ``{s}`` agree with it."""
+    """An imperative sentence. ``{}`` is its object; ``{their}``, ``{them}``, ``{s}``, ``{es}`` agree."""
 
     text: str
     noun: str
@@ -54,7 +54,9 @@ IMPORT_DEAD = Summary("import {} from an export", _DEAD)
 
 CANCEL_PENDING = Summary(_BEFORE_START, _PENDING)
 CANCEL_DELAYED = Summary(_BEFORE_START, _DELAYED)
-STOP_RUNNING = Summary("ask {} to stop", "running job")
+STOP_RUNNING = Summary(
+    "ask {} to stop, and end {their} process{es} if that takes too long", "running job"
+)
 PROMOTE_DELAYED = Summary("move {} to {their} queue{s} now", _DELAYED)
 MOVE_PENDING = Summary("move {} to another queue", _PENDING)
 MOVE_TO_FRONT = Summary("move {} to the front of {their} queue{s}", _PENDING)
