@@ -90,7 +90,7 @@ class BulkAction:
     """The only element that it is about."""
     thorough: bool = False
     """Whether it continues when all of its ids were found: more elements may have them."""
-    tally: BulkCounts = field(default_factory=BulkCounts)
+    counts: BulkCounts = field(default_factory=BulkCounts)
     id_filter: IdFilter = field(init=False)
     cancelled: bool = False
     _bounded: bool | None = None
@@ -124,11 +124,11 @@ class BulkAction:
         except AsokError as error:
             with suppress(AsokError):
                 self.finish("failed")
-            if not self.tally.applied:
+            if not self.counts.applied:
                 raise
             # The last batch may be done as well, if only its reply was lost.
             raise type(error)(
-                f"{error}; at least {self.tally.applied:,} were done before that: "
+                f"{error}; at least {self.counts.applied:,} were done before that: "
                 f"see {self.operation.id} in the audit"
             ) from error
 
@@ -146,16 +146,16 @@ class BulkAction:
     def finish(self, state: str, skipped: dict[str, int] | None = None) -> CommandResult:
         """Write the last word into the audit, and say what was done."""
         if skipped is None:
-            tally = self.tally
-            skipped = dict(tally.passed_over) if self.cancelled else tally.skipped(self.scope)
-        counts = {f"refused:{reason}": n for reason, n in self.tally.refused.items()}
-        counts |= {f"skipped:{reason}": n for reason, n in skipped.items()}
-        self.operation.finish(self.connection, state, counts)
+            passed_over = self.counts.passed_over
+            skipped = dict(passed_over) if self.cancelled else self.counts.skipped(self.scope)
+        reasons = {f"refused:{reason}": n for reason, n in self.counts.refused.items()}
+        reasons |= {f"skipped:{reason}": n for reason, n in skipped.items()}
+        self.operation.finish(self.connection, state, reasons)
         return CommandResult(
             self.operation.action,
-            self.tally.applied,
+            self.counts.applied,
             skipped,
-            dict(self.tally.refused + self.tally.refused_by_script),
+            dict(self.counts.refused + self.counts.refused_by_script),
             self.operation.id,
             self.cancelled,
         )
@@ -189,7 +189,7 @@ class BulkAction:
         calls = self._calls(asked, window, rows, build, judge)
         gone: set[int] = set()
         for n, replies in enumerate(self.connection.run_each(calls)):
-            left = self.tally.count([row.key for _, row in asked[n]], replies)
+            left = self.counts.count([row.key for _, row in asked[n]], replies)
             for (_, row), reply in zip(asked[n], replies, strict=True):
                 if self._unmoved is not None and reply != 1:
                     self._unmoved(row)
@@ -216,7 +216,7 @@ class BulkAction:
                 verdict = judge(row, self.walk.left + at - taken - len(chosen))
                 if isinstance(verdict, str):
                     passed = isinstance(verdict, SkipReason)
-                    (self.tally.passed_over if passed else self.tally.refused)[verdict] += 1
+                    (self.counts.passed_over if passed else self.counts.refused)[verdict] += 1
                     continue
                 chosen.append((at, row))
                 jobs.append(_marked(verdict, at - first))
@@ -226,7 +226,7 @@ class BulkAction:
                 yield build(part, jobs)
 
     def _next(self) -> WalkedRange | None:
-        count = min(WINDOW, self.resolved.limit - self.walk.left - self.tally.applied)
+        count = min(WINDOW, self.resolved.limit - self.walk.left - self.counts.applied)
         if self.rate:
             # Small enough to be even, and for a stop to come through within half a second.
             count = min(count, math.ceil(self.rate / 2))
@@ -235,8 +235,8 @@ class BulkAction:
         window = self.walk.window(self.connection, count)
         self._bounded = None
         if window.restarted:
-            self.tally.refused.clear()
-            self.tally.passed_over.clear()
+            self.counts.refused.clear()
+            self.counts.passed_over.clear()
         return window if window.elements else None
 
     def _in_scope(self, window: WalkedRange) -> tuple[list[tuple[int, Row]], bool]:
@@ -246,17 +246,17 @@ class BulkAction:
             if self.id_filter.may_hold(raw):
                 row = self._row(window, at, raw, records)
                 if self._holds(row):
-                    self.tally.found.add(row.key)
+                    self.counts.found.add(row.key)
                     rows.append((at, row))
             if raw == self.resolved.bound and self._is_last(raw, window.hi - at):
                 return rows, False
         return rows, self._may_find_more(window)
 
     def _may_find_more(self, window: WalkedRange) -> bool:
-        ids, tally = self.scope.ids, self.tally
-        if ids is None or self.thorough or not tally.missed.isdisjoint(ids):
+        ids, counts = self.scope.ids, self.counts
+        if ids is None or self.thorough or not counts.missed.isdisjoint(ids):
             return True
-        return not ids <= tally.found if self.raw is None else self.raw not in window.elements
+        return not ids <= counts.found if self.raw is None else self.raw not in window.elements
 
     def _records(self, window: WalkedRange) -> dict[str, JobRecord]:
         # A filter asks a delayed job for its last error, which only its record has.
@@ -309,8 +309,8 @@ class BulkAction:
         if self.watch is None:
             return True
         total = self.resolved.limit
-        scanned = min(self.walk.left + self.tally.applied, total)
-        self.cancelled = not self.watch(Progress(scanned, total, self.tally.applied))
+        scanned = min(self.walk.left + self.counts.applied, total)
+        self.cancelled = not self.watch(Progress(scanned, total, self.counts.applied))
         return not self.cancelled
 
 

@@ -18,7 +18,7 @@ THERE = "among the dead jobs already"
 
 def import_dead(bulk: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
     """Add ``dead_jobs``, the oldest first, to the dead jobs, and audit it as ``bulk``."""
-    connection, tally = bulk.connection, bulk.tally
+    connection, counts = bulk.connection, bulk.counts
     known = {sha(row.payload.raw) for row in bulk.gather()}
     rows, there = [], 0
     for raw in dead_jobs:
@@ -26,7 +26,7 @@ def import_dead(bulk: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) ->
         if sha(raw) in known:
             there += 1
         elif row.payload.trust is Trust.BAD and not trust:
-            tally.refused[Trust.BAD.value] += 1
+            counts.refused[Trust.BAD.value] += 1
         else:
             known.add(sha(raw))
             rows.append(row)
@@ -34,8 +34,8 @@ def import_dead(bulk: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) ->
         for batch in _batches(rows):
             jobs = [ImportedJob(row.payload.raw, as_bytes(row.payload.id)) for row in batch]
             replies = connection.run(ImportDeadJobs(**bulk.operation.arguments(), jobs=jobs))
-            tally.count([row.key for row in batch], replies)
-            progress = Progress(tally.applied, len(rows), tally.applied)
+            counts.count([row.key for row in batch], replies)
+            progress = Progress(counts.applied, len(rows), counts.applied)
             if bulk.watch and not bulk.watch(progress):
                 bulk.cancelled = True
                 break

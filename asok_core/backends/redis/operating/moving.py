@@ -23,5 +23,5 @@ def move_front(bulk: BulkAction, queue: bytes) -> CommandResult:
             replies = bulk.connection.run(
                 MoveFront(**bulk.operation.arguments(), queue=queue, jobs=jobs)
             )
-            bulk.tally.count([row.key for row in batch], replies)
+            bulk.counts.count([row.key for row in batch], replies)
     return bulk.finish("done")

@@ -59,7 +59,7 @@ def purge_whole(bulk: BulkAction, key: bytes) -> CommandResult | None:
             )
         )
         if applied >= 0:
-            bulk.tally.applied = applied
+            bulk.counts.applied = applied
             if queue:
                 retire(
                     connection,
