@@ -21,6 +21,16 @@ TRUSTS = {
 }
 """What the signature of a job is worth, in a word."""
 
+LOCATION_TEXTS = {
+    Location.PENDING: "is pending",
+    Location.DELAYED: "is delayed",
+    Location.ACTIVE: "is running",
+    Location.DEAD: "is dead",
+    Location.TRASH: "is in the trash",
+    Location.FINISHED: "has finished",
+}
+"""What a job is by its location: why an operation does not concern it, or which jobs it does."""
+
 _STATUS_OF_LOCATION = {
     Location.PENDING: "pending",
     Location.ACTIVE: "running",

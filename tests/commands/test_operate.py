@@ -467,7 +467,7 @@ class TestJobs:
         bench.add_dead(dead)
         ran = asok("job", "cancel", waiting.id, late.id, dead.id, "unknown", "--yes")
         assert ran.code == 1
-        assert ran.out == ("Cancelled 2 jobs (1 skipped: not found; 1 refused: it is a dead job)\n")
+        assert ran.out == ("Cancelled 2 jobs (1 skipped: not found; 1 refused: it is dead)\n")
         assert bench.pending("high") == []
         assert bench.client.zcard("asok:delayed_tasks") == 0
         assert len(bench.dead()) == 1

@@ -17,6 +17,7 @@ from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.entry import Access, CatalogOperation
 from asok_core.operations.catalog.results import total_of
@@ -26,16 +27,6 @@ from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
 
 Home = tuple[Location, str | None]
-
-STATES = {
-    Location.PENDING: "it is pending",
-    Location.DELAYED: "it is delayed",
-    Location.ACTIVE: "a worker has claimed it",
-    Location.DEAD: "it is a dead job",
-    Location.TRASH: "it is in the trash",
-    Location.FINISHED: "it has finished",
-}
-"""Why a job is not acted on where it is."""
 
 
 def add_arguments(
@@ -167,7 +158,7 @@ def _found(reader: Reader, ids: list[str], allowed: Collection[Location]) -> Nam
         if detail is None or location is None:
             found.nowhere[each] = detail is not None and detail.record is not None
         elif location not in allowed:
-            found.refused[STATES[location]] += 1
+            found.refused[f"it {LOCATION_TEXTS[location]}"] += 1
         else:
             queue = _queue_of(detail)
             found.queues[queue] += 1

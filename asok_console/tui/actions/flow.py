@@ -19,7 +19,6 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog
-from asok_console.tui.screens.job_actions import LOCATIONS
 from asok_console.tui.screens.quit import QuitDialog
 from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.views.host import Host
@@ -28,6 +27,7 @@ from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.backends.roles import Scope
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.states import Location
@@ -60,7 +60,7 @@ def _what_is_missing(action: OperatorAction) -> str:
         return MISSING[action.reach]
     if action.operation.reviews:
         return "choose a job without a valid signature"
-    return f"choose a job that {LOCATIONS[action.location]}"
+    return f"choose a job that {LOCATION_TEXTS[action.location]}"
 
 
 class OperationFlow:

@@ -10,17 +10,7 @@ from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import Reach
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens.known_job import KnownJob
-from asok_core.jobs.states import Location
-
-LOCATIONS = {
-    Location.PENDING: "is pending",
-    Location.DELAYED: "is delayed",
-    Location.ACTIVE: "is running",
-    Location.DEAD: "is dead",
-    Location.TRASH: "is in the trash",
-    Location.FINISHED: "is finished",
-}
-"""What a job is by its location."""
+from asok_core.inspection.row_texts import LOCATION_TEXTS
 
 OPERATIONS = tuple(
     action
@@ -67,5 +57,5 @@ def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
         return "it has no id"
     if job.location in {action.location for action in among}:
         return "its signature is valid" if job.is_readable else "it is unreadable"
-    homes = " or ".join(LOCATIONS[action.location] for action in among)
+    homes = " or ".join(LOCATION_TEXTS[action.location] for action in among)
     return f"only for a job that {homes}"
