@@ -12,6 +12,8 @@ from typing import NamedTuple, TextIO
 GAP = "  "
 NAME_LIMIT = 4000
 """Characters of a name that are read: what distinguishes it from others may come late."""
+ID_LIMIT = 200
+"""Characters of an id that are shown: more than any job has that a worker accepts."""
 _NARROWEST = 40
 
 
@@ -19,28 +21,37 @@ class TextColumn(NamedTuple):
     """One column. ``right`` aligns numbers; ``shrinks`` marks the one that is cut to fit.
 
     ``names``: its texts are names. They take this many cells at most, and stay distinct where cut.
+    ``keeps``: this many cells of each text are never cut.
     """
 
     title: str
     right: bool = False
     shrinks: bool = False
     names: int = 0
+    keeps: int = 0
+
+
+def id_column(title: str) -> TextColumn:
+    """The column of the ids of jobs, operations or workers, which commands accept only whole."""
+    return TextColumn(title, keeps=ID_LIMIT)
 
 
 def table(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """The lines of a table, its titles first, none wider than ``width``.
+    """The lines of a table, its titles first, none wider than ``width`` unless what is kept is.
 
     Cells must be safe already. What does not fit is cut in the columns that shrink, the widest
     first, then in all.
     """
-    widths = [
+    natural = [
         max([cells(column.title), *(cells(row[at]) for row in rows)])
         for at, column in enumerate(columns)
     ]
+    kept = [min(most, column.keeps) for most, column in zip(natural, columns, strict=True)]
     widths = [
-        min(width, column.names or width) for column, width in zip(columns, widths, strict=True)
+        min(most, column.names or most) for column, most in zip(columns, natural, strict=True)
     ]
-    _squeeze(widths, [column.shrinks for column in columns], width - len(GAP) * (len(columns) - 1))
+    room = width - len(GAP) * (len(columns) - 1)
+    _squeeze(widths, [column.shrinks for column in columns], room, kept)
     forms = [
         _forms([row[at] for row in rows], widths[at]) if column.names else {}
         for at, column in enumerate(columns)
@@ -97,16 +108,18 @@ class TextStyles:
         return f"\x1b[2m{text}\x1b[0m" if self.on else text
 
 
-def _squeeze(widths: list[int], shrinks: Sequence[bool], room: int) -> None:
-    for candidates in ([at for at, each in enumerate(shrinks) if each], list(range(len(widths)))):
-        while candidates and sum(widths) > room:
+def _squeeze(widths: list[int], shrinks: Sequence[bool], room: int, kept: Sequence[int]) -> None:
+    least = [max(4, each) for each in kept]
+    for columns in ([at for at, each in enumerate(shrinks) if each], list(range(len(widths)))):
+        while sum(widths) > room:
+            candidates = [at for at in columns if widths[at] > least[at]]
+            if not candidates:
+                break
             widest = max(candidates, key=lambda at: widths[at])
             others = [widths[at] for at in candidates if at != widest]
             # Down to the next widest at once, or by what is missing.
             step = max(1, min(sum(widths) - room, widths[widest] - max(others, default=0)))
-            if widths[widest] <= 4:
-                break
-            widths[widest] = max(4, widths[widest] - step)
+            widths[widest] = max(least[widest], widths[widest] - step)
 
 
 def _forms(names: Sequence[str], width: int) -> Mapping[str, str]:

@@ -460,6 +460,29 @@ class TestJobs:
         assert asok("job", "list", "--state", "running", "--json").document["jobs"] == []
         assert asok("job", "list", "--queue", "low", "--json").document["jobs"] == []
 
+    def test_ids_are_printed_whole_however_narrow_the_terminal_is(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "60")
+        pending, dead = (
+            bench.job(queue="high-priority-invoices"),
+            bench.job(kwargs={"to": "a" * 99}),
+        )
+        bench.add_pending(pending)
+        bench.add_dead(dead)
+        asok("note", "write", "ask Ann first", "--job", dead.id)
+        (noted,) = asok("audit", "--json").document["actions"]
+        for whole, words in (
+            (pending.id, ("job", "list")),
+            (dead.id, ("job", "list", "--state", "dead")),
+            (dead.id, ("job", "find", "shop")),
+            (dead.id, ("dlq", "list")),
+            (dead.id, ("dlq", "requeue", "--all", "--dry-run")),
+            (dead.id, ("note", "list")),
+            (noted["operation"], ("audit",)),
+        ):
+            assert whole in asok(*words).out.split(), words
+
     def test_cancel_jobs_wherever_they_are(self, bench: Bench, asok: Asok) -> None:
         waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()
         bench.add_pending(waiting)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from asok_console.presentation.tables import (
     TextStyles,
     cells,
     fit,
+    id_column,
     table,
     terminal_width,
 )
@@ -46,6 +48,24 @@ def test_names_that_are_cut_stay_distinct() -> None:
         assert len(set(lines)) == 21, lines
         assert max(map(cells, lines)) <= width
         assert max(len(line.split()[0]) for line in lines) <= 60
+
+
+def test_ids_are_never_cut() -> None:
+    columns = (
+        id_column("ID"),
+        TextColumn("QUEUE", names=30),
+        TextColumn("ERROR", shrinks=True),
+        TextColumn("WORKER", shrinks=True, names=60, keeps=60),
+    )
+    ids = [str(uuid.UUID(int=number)) for number in range(5)]
+    worker = f"{'h' * 40}-1234567-00ff"
+    rows = [(each, "q" * 50, "E" * 200, worker) for each in ids]
+    for width in (200, 118, 100, 80, 40):
+        lines = table(columns, rows, width)[1:]
+        assert [line.split()[0] for line in lines] == ids
+        assert {line.split()[-1] for line in lines} == {worker}
+        # Where the ids leave no room, the other columns have their least width.
+        assert max(map(cells, lines)) <= max(width, 36 + 2 + 4 + 2 + 4 + 2 + len(worker))
 
 
 @given(

@@ -10,7 +10,7 @@ from asok_console.commands.support.documents import write_json, write_table
 from asok_console.presentation import numbers
 from asok_console.presentation.error_groups import names
 from asok_console.presentation.notes import note_document, note_text
-from asok_console.presentation.tables import TextColumn
+from asok_console.presentation.tables import ID_LIMIT, TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection import filters
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("COUNT", right=True),
         TextColumn("FIRST", right=True),
         TextColumn("LAST", right=True),
-        TextColumn(args.by.upper(), shrinks=True),
+        TextColumn(args.by.upper(), shrinks=True, keeps=ID_LIMIT if args.by == "worker" else 0),
         TextColumn("TASKS", shrinks=True),
         TextColumn("QUEUES", shrinks=True),
         TextColumn("", shrinks=True),

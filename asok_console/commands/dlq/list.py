@@ -15,7 +15,7 @@ from asok_console.commands.support.documents import (
     write_table,
 )
 from asok_console.presentation import numbers, prose
-from asok_console.presentation.tables import NAME_LIMIT, TextColumn
+from asok_console.presentation.tables import ID_LIMIT, NAME_LIMIT, TextColumn, id_column
 from asok_console.presentation.text import safe
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import listed
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         write_json({"total": total, "dead_letters": [row_document(row) for row in rows]})
         return 0
     columns = (
-        TextColumn("ID", shrinks=True),
+        id_column("ID"),
         TextColumn("FAILED", right=True),
         TextColumn("QUEUE", names=30),
         TextColumn("CALL", shrinks=True),
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         columns,
         [
             (
-                safe(row.key, 60),
+                safe(row.key, ID_LIMIT),
                 numbers.age(row.payload.failed_at, now),
                 safe(row.queue, NAME_LIMIT),
                 call_of(row, 200),

@@ -11,6 +11,7 @@ from contextlib import closing
 from asok_console.commands.support import bulk, selection
 from asok_console.commands.support.documents import say, write_lines
 from asok_console.presentation.cancellation import CancelState, cancel_line, cancel_state
+from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
 from asok_core.errors import UsageError
 from asok_core.inspection.job_detail import JobDetail
@@ -115,7 +116,7 @@ def _follow(
                 elif shown.get(job_id) is state:
                     continue
                 shown[job_id] = state
-                write_lines([f"{safe(job_id, 100)}  {how_far(detail)}"])
+                write_lines([f"{safe(job_id, ID_LIMIT)}  {how_far(detail)}"])
             if left and time.monotonic() >= until:
                 say(f"asok: {counted(len(left), 'job')} had not ended after {patience:g} s")
                 return 1

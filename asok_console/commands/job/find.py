@@ -17,6 +17,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.options import whole_number
 from asok_console.commands.support.progress import ProgressMeter
+from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Progress, Reader
 from asok_core.inspection.rows import Row
@@ -90,5 +91,6 @@ def _line(row: Row) -> str:
     document = row_document(row)
     state = document["status"] or row.location
     call = call_of(row, 200) if row.payload.job else safe(document["task"] or "", 200)
-    parts = [safe(document["id"] or row.key, 60), safe(str(state), 20), safe(row.queue, 60), call]
-    return "  ".join([*parts, safe(error_line(row), 200)]).rstrip()
+    job_id = safe(document["id"] or row.key, ID_LIMIT)
+    parts = [job_id, safe(str(state), 20), safe(row.queue, 60), call, safe(error_line(row), 200)]
+    return "  ".join(parts).rstrip()

@@ -15,7 +15,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.progress import progress_cell
-from asok_console.presentation.tables import NAME_LIMIT, TextColumn
+from asok_console.presentation.tables import ID_LIMIT, NAME_LIMIT, TextColumn, id_column
 from asok_console.presentation.text import safe
 from asok_core.clock import elapsed
 from asok_core.inspection.rows import Row
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     # Few tasks report it, and the column takes its width from errors.
     reported = any(row.progress is not None for row in rows)
     columns = (
-        TextColumn("ID", shrinks=True),
+        id_column("ID"),
         TextColumn("AGE", right=True),
         TextColumn("QUEUE", names=30),
         TextColumn("STATUS"),
@@ -79,7 +79,7 @@ def _cells(row: Row, now: float, *, with_progress: bool) -> tuple[str, ...]:
     since = row.at if row.at is not None else (job.enqueued_at if job else None)
     runs = row.location is Location.ACTIVE
     return (
-        safe(document["id"] or row.key, 60),
+        safe(document["id"] or row.key, ID_LIMIT),
         numbers.duration(elapsed(since, now)) if runs else numbers.age(since, now),
         safe(row.queue, NAME_LIMIT),
         safe(document["status"] or "", 20),

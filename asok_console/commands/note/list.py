@@ -9,9 +9,9 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_table
 from asok_console.presentation import numbers
 from asok_console.presentation.notes import note_document
-from asok_console.presentation.tables import NAME_LIMIT, TextColumn
+from asok_console.presentation.tables import ID_LIMIT, NAME_LIMIT, TextColumn, cells
 from asok_console.presentation.text import safe
-from asok_core.inspection.notes import LONGEST_NOTE
+from asok_core.inspection.notes import LONGEST_NOTE, NoteKind
 from asok_core.inspection.phrases import counted
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
@@ -42,9 +42,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             }
         )
         return 0
+    of_jobs = (each.subject for each in notes.ordered() if each.subject.kind is NoteKind.JOB)
+    keeps = max((cells(safe(each.name, ID_LIMIT)) for each in of_jobs), default=0)
     columns = (
         TextColumn("KIND"),
-        TextColumn("ON", shrinks=True),
+        TextColumn("ON", shrinks=True, keeps=keeps),
         TextColumn("AGO", right=True),
         TextColumn("WHO", shrinks=True),
         TextColumn("NOTE", shrinks=True),

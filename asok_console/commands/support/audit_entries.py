@@ -7,7 +7,7 @@ from typing import Any
 
 from asok_console.commands.support.documents import reasons, write_table
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import TextColumn
+from asok_console.presentation.tables import ID_LIMIT, TextColumn, id_column
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.audit import Activity
@@ -48,7 +48,7 @@ def _in_trash(each: Activity) -> str:
 def table_of(actions: Sequence[Activity], now: float) -> None:
     """Print actions as a table."""
     columns = (
-        TextColumn("OPERATION"),
+        id_column("OPERATION"),
         TextColumn("AGO", right=True),
         TextColumn("WHO", shrinks=True),
         TextColumn("ACTION"),
@@ -62,7 +62,7 @@ def table_of(actions: Sequence[Activity], now: float) -> None:
         columns,
         [
             (
-                safe(each.operation, 64),
+                safe(each.operation, ID_LIMIT),
                 numbers.age(each.at, now),
                 safe(each.who, 60),
                 safe(each.action, 20),

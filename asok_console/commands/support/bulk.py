@@ -20,6 +20,7 @@ from asok_console.commands.support.documents import (
     write_lines,
 )
 from asok_console.commands.support.progress import ProgressMeter
+from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import CommandResult, Reader, Scope
 from asok_core.errors import UsageError
@@ -235,7 +236,7 @@ def write_preview(operation: CatalogOperation, counted: Preview) -> None:
     lines += missing_lines(counted)
     for row in counted.sample:
         why = safe(error_line(row), 120)
-        lines.append(f"  {safe(row.key, 60)}  {call_of(row, 120)}{'  ' + why if why else ''}")
+        lines.append(f"  {safe(row.key, ID_LIMIT)}  {call_of(row, 120)}{'  ' + why if why else ''}")
     if counted.matching > len(counted.sample):
         lines.append(f"  and {counted.matching - len(counted.sample):,} more")
     write_lines(lines)

@@ -16,6 +16,7 @@ from asok_console.presentation.tables import (
     NAME_LIMIT,
     TextColumn,
     TextStyles,
+    cells,
     fit,
     table,
     terminal_width,
@@ -32,7 +33,7 @@ _ERROR = 200
 
 
 def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
-    """The page, every line safe and none wider than ``width`` (the terminal's)."""
+    """The page, every line safe and none wider than ``width`` (the terminal's) unless an id is."""
     width = width or terminal_width()
     ink = TextStyles()
     snapshot = status.snapshot
@@ -95,11 +96,12 @@ def _running(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]
     jobs = running_rows(snapshot)
     if not jobs:
         return
+    keeps = max(cells(safe(job.worker, 60)) for job in jobs[:20])
     columns = (
         TextColumn("RUNNING", shrinks=True),
         TextColumn("FOR", right=True),
         TextColumn("QUEUE", names=30),
-        TextColumn("WORKER", shrinks=True, names=60),
+        TextColumn("WORKER", shrinks=True, names=60, keeps=keeps),
     )
     rows = [
         (
@@ -144,7 +146,7 @@ def _workers(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]
     if not snapshot.workers:
         return
     columns = (
-        TextColumn("WORKER", shrinks=True, names=60),
+        TextColumn("WORKER", shrinks=True, names=60, keeps=60),
         TextColumn("BUSY", right=True),
         TextColumn("HEARTBEAT", right=True),
         TextColumn("MEMORY", right=True),
