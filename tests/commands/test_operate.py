@@ -104,9 +104,10 @@ class TestDeadJobs:
         jobs = [bench.job() for _ in range(3)]
         bench.add_dead(*jobs)
         ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "unknown", "--yes")
-        assert (ran.code, ran.out) == (
-            0,
+        assert (ran.code, ran.out, ran.err) == (
+            1,
             "Requeued 1 job (1 skipped: no longer there)\n",
+            "not found: unknown; --id requires the whole id\n",
         )
         assert [job_id(raw) for raw in bench.pending()] == [jobs[1].id]
 
@@ -132,6 +133,32 @@ class TestDeadJobs:
             "failed": 0,
             "unfinished": 0,
         }
+
+    @pytest.mark.parametrize("named", ["whole", "beginning"])
+    def test_an_id_that_is_not_there_is_named_and_fails_the_command(
+        self, bench: Bench, asok: Asok, named: str
+    ) -> None:
+        job = bench.job()
+        dead_jobs = bench.add_dead(job)
+        name = bench.job().id if named == "whole" else job.id[:8]
+        line = f"not found: {name}"
+        line += "" if named == "whole" else "; --id requires the whole id"
+        for verb in ("requeue", "purge"):
+            looked = asok("dlq", verb, "--id", name, "--dry-run")
+            assert (looked.code, looked.out.splitlines()[1:], looked.err) == (1, [line], "")
+            looked = asok("dlq", verb, "--id", name, "--dry-run", "--json")
+            assert (looked.code, looked.document["missing"]) == (1, [name])
+            for words in ((), ("--json",)):
+                ran = asok("dlq", verb, "--id", name, "--yes", *words)
+                assert (ran.code, ran.err) == (1, f"{line}\n")
+        looked = asok("dlq", "requeue", "--id", name, "--trust", "--dry-run")
+        assert (looked.code, line in looked.out.splitlines()) == (1, True)
+        ran = asok("dlq", "requeue", "--id", name, "--canary", "1", "--yes")
+        assert (ran.code, ran.err) == (1, f"{line}\n")
+        exported = asok("dlq", "export", "--id", name)
+        assert (exported.code, exported.out, line in exported.err.splitlines()) == (1, "", True)
+        assert asok("dlq", "export", "--id", job.id).code == 0
+        assert bench.dead() == dead_jobs
 
     def test_requeue_without_a_key(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import error_line, row_document, say
 from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
@@ -49,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Write the dead jobs, oldest first. Redis is not changed."""
+    """Write the dead jobs, oldest first. Redis is not changed.
+
+    Returns 1 where a job that is named is not there.
+    """
     if args.id and args.filter:
         raise UsageError("specify only one of --id, --filter")
     chosen = filters.parse(args.filter) or None
@@ -57,7 +61,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         ids = frozenset(args.id) if args.id else None
         scope = resolved(reader, Location.DEAD, chosen=chosen, ids=ids)
-        rows, notes = rows_in(reader, scope), reader.notes()
+        rows, notes, missing = rows_in(reader, scope), reader.notes(), set(args.id or ())
+        if ids:
+            rows = _found(rows, missing)
         write = _write_csv if args.format == "csv" else _write_lines
         operation = ExportDead(None if args.file == "-" else Path(args.file))
         with _opened(args.file) as stream:
@@ -67,7 +73,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     say(result_line(operation, scope, export_result(written, redacted, notes)))
     if redacted:
         say("--unredacted writes the hidden values")
-    return 0
+    bulk.say_missing(missing)
+    return int(bool(missing))
+
+
+def _found(rows: Iterable[Row], missing: set[str]) -> Iterator[Row]:
+    """The rows, whose keys are removed from ``missing``."""
+    for row in rows:
+        missing.discard(row.key)
+        yield row
 
 
 def _write_lines(rows: Iterable[Row], notes: Notes, stream: TextIO) -> tuple[int, int]:

@@ -48,6 +48,9 @@ NOTHING_DONE = "nothing was done"
 
 INTERRUPTED = 130
 
+WHOLE_ID = 36
+"""Characters of an id that this package gave a job: what is shorter may be the beginning of one."""
+
 
 def add_arguments(parser: argparse.ArgumentParser, *, scoped: bool = True) -> None:
     """Declare the scope, the preview and the confirmation."""
@@ -98,6 +101,7 @@ def act(
 ) -> int:
     """Perform an operation on the scope that the words specify. Returns the exit code.
 
+    It is 1 where something was refused, or a job that is named is not there, also of a preview.
     ``report_by`` reports the result in place of ``report``.
     """
     settings = on_redis(settings, args.url)
@@ -111,8 +115,10 @@ def act(
                 write_json(preview_document(operation.audit_name(), counted))
             else:
                 write_preview(operation, counted)
-            return 0
-        count = counted.matching if counted is not None else None
+            return int(bool(counted.missing))
+        missing = counted.missing if counted is not None else frozenset()
+        say_missing(missing)
+        count = counted.matching if counted is not None and not args.yes else None
         if counted is not None and count:
             warn(reader, operation, count, counted.queues)
             if not confirmed(settings, operation, counted.scope, count):
@@ -123,8 +129,11 @@ def act(
     if count is not None and isinstance(result, CommandResult):
         result = with_unmet(result, count)
     if report_by is not None:
-        return report_by(scope, result, count)
-    return report(args, operation, scope, result, count)
+        code = report_by(scope, result, count)
+    else:
+        code = report(args, operation, scope, result, count)
+    # Scripts rely on it that all the named jobs were there.
+    return code or int(bool(missing))
 
 
 def perform(
@@ -205,8 +214,9 @@ def exit_code(result: CommandResult) -> int:
 
 
 def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview | None:
-    # With --yes the count is not shown, and the operation counts by itself.
-    if args.yes and not args.dry_run:
+    # With --yes the count is not shown, and the operation counts by itself; only here it is known which
+    # of the named jobs are not there.
+    if args.yes and not args.dry_run and scope.ids is None:
         return None
     with ProgressMeter("matching") as meter:
         counted = preview(reader, scope, watch=meter)
@@ -233,7 +243,7 @@ def write_preview(operation: CatalogOperation, counted: Preview) -> None:
     lines = [safe(preview_line(operation, counted.scope, counted.matching), LONGEST_LINE)]
     if trusts := _signatures(counted):
         lines.append(f"signatures: {reasons(trusts)}")
-    lines += missing_lines(counted)
+    lines += missing_lines(counted.missing)
     for row in counted.sample:
         why = safe(error_line(row), 120)
         lines.append(f"  {safe(row.key, ID_LIMIT)}  {call_of(row, 120)}{'  ' + why if why else ''}")
@@ -242,11 +252,19 @@ def write_preview(operation: CatalogOperation, counted: Preview) -> None:
     write_lines(lines)
 
 
-def missing_lines(counted: Preview) -> list[str]:
-    """A line that names the ids that were not found, if there are any."""
-    if not counted.missing:
-        return []
-    return [f"not found: {', '.join(safe(each, 60) for each in sorted(counted.missing))}"]
+def missing_lines(missing: Iterable[str]) -> list[str]:
+    """A line for each of the ids that were not found."""
+    return [f"not found: {safe(each, ID_LIMIT)}{_hint(each)}" for each in sorted(missing)]
+
+
+def _hint(job_id: str) -> str:
+    return "" if len(job_id) >= WHOLE_ID else "; --id requires the whole id"
+
+
+def say_missing(missing: Iterable[str]) -> None:
+    """Report the ids that were not found."""
+    for line in missing_lines(missing):
+        say(line)
 
 
 def _signatures(counted: Preview) -> dict[str, int]:

@@ -54,18 +54,19 @@ def act(
 ) -> int:
     """Read the scope once, show what would be signed, ask, and act on exactly that.
 
-    Returns 1 where anything was refused or is not as it was reviewed. Without ``args.trust`` nothing that
-    lacks a good signature is signed.
+    Returns 1 where anything was refused, is not as it was reviewed, or is not there although it is named.
+    Without ``args.trust`` nothing that lacks a good signature is signed.
     """
     settings = on_redis(settings, args.url)
     if args.trust:
         settings.require_secret_key()
     bulk.refuse_without_yes(args)
     looked = _read_review(args, settings)
-    operation, review = operation_of(looked), looked.review
+    operation, review, missing = operation_of(looked), looked.review, looked.counted.missing
     if args.dry_run:
         _write_preview(args, operation, looked)
-        return 0
+        return int(bool(missing))
+    bulk.say_missing(missing)
     if args.reviewed not in (None, review.hash):
         raise Refused(
             "the dead jobs to be signed are not those that were reviewed (their hash is now "
@@ -76,7 +77,8 @@ def act(
         return 1
     scope = looked.counted.scope
     result = total_of(bulk.perform(settings, operation, scope))
-    return bulk.report(args, operation, scope, result) or int(NOT_REVIEWED in result.skipped)
+    code = bulk.report(args, operation, scope, result)
+    return code or int(bool(missing) or NOT_REVIEWED in result.skipped)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -141,7 +143,7 @@ def _write_preview(
         bulk.write_preview(operation, looked.counted)
     else:
         write_lines([safe(preview_line(operation, looked.counted.scope, review.requeues))])
-        write_lines(bulk.missing_lines(looked.counted))
+        write_lines(bulk.missing_lines(looked.counted.missing))
         write_lines(_lines(review))
     write_lines([safe(line, bulk.LONGEST_LINE) for line in operation.details()])
     if review is not None:
