@@ -220,7 +220,7 @@ def test_an_unusual_environment_is_not_an_error(
         (("enqueue", "shop:pay", "--queue"), 2),
         (("enqueue", "shop:pay", "--unique"), 2),
         (("dlq", "import"), 2),
-        (("dlq", "requeue", "--yes", "--id"), 0),
+        (("dlq", "requeue", "--yes", "--id"), 1),
         (("deploy", "--user"), 2),
     ],
 )
