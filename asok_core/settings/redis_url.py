@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from asok_core.settings.redis_options import OPTIONS, Value, parse_options
 
+DEFAULT = "redis://localhost:6379/0"
 ALLOWED = (
     "redis://, rediss://, unix://, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB "
     "or redis+cluster://HOST:PORT,HOST:PORT"

@@ -25,6 +25,7 @@ from asok_core.settings.kinds import (
     parse_queue_name,
     whole_number,
 )
+from asok_core.settings.redis_url import DEFAULT as DEFAULT_REDIS_URL
 from asok_core.settings.redis_url import masked_url, parse_redis_url
 from asok_core.settings.secret_key import HOW_TO_CREATE_A_KEY, is_placeholder, weakness
 
@@ -66,7 +67,7 @@ class Settings:
     redis_url: str = setting(
         "ASOK_REDIS_URL REDIS_URL",
         kinds.REDIS_URL,
-        default="redis://localhost:6379/0",
+        default=DEFAULT_REDIS_URL,
         description="URL of the Redis that holds the queues",
     )
     namespace: str = setting(

@@ -10,6 +10,7 @@ import redis
 
 from asok_core.errors import NoResources, Refused, Unreachable
 from asok_core.runtime.exhaustion import shortage
+from asok_core.settings.redis_url import DEFAULT
 
 
 class ErrorReply(Refused, redis.ResponseError):
@@ -80,6 +81,8 @@ def explaining(shown: str) -> Iterator[None]:
         ours = explained(error, shown)
         if ours is error:
             raise
+        # What redis-py met before is in its message: a traceback shows the cause once.
+        error.__suppress_context__ = True
         raise ours from error
 
 
@@ -111,7 +114,10 @@ def _explained_way(error: Exception, shown: str) -> Exception:
         )
     if missing := shortage(error):
         return NoResources(f"cannot open a connection to Redis at {shown}: {missing}")
-    return Unreachable(f"cannot reach Redis at {shown}: {_WHERE.sub('', _first_line(error))}")
+    # Who has set nothing yet learns what to set.
+    source = " (the default of ASOK_REDIS_URL)" if shown == DEFAULT else ""
+    why = _WHERE.sub("", _first_line(error))
+    return Unreachable(f"cannot reach Redis at {shown}{source}: {why}")
 
 
 def _explained_reply(error: redis.ResponseError, shown: str) -> Exception:

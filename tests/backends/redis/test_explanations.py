@@ -9,6 +9,7 @@ import redis
 
 from asok_core.backends.redis.explanations import ErrorReply, explained, explaining
 from asok_core.errors import NoResources, Refused, Unreachable
+from asok_core.settings.settings import Settings
 
 AT = "redis://cache:6379/0"
 errors = redis.exceptions
@@ -56,6 +57,14 @@ def test_each_error_is_one_line(error: Exception, kind: type[Exception], line: s
     assert line in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_setting_of_the_default_url_is_named() -> None:
+    error = redis.ConnectionError("Error 111 connecting to localhost:6379. Connection refused.")
+    assert str(explained(error, Settings().masked_redis_url)) == (
+        "cannot reach Redis at redis://localhost:6379/0 (the default of ASOK_REDIS_URL): "
+        "Connection refused"
+    )
 
 
 @pytest.mark.parametrize(

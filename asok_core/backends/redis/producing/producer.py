@@ -108,8 +108,9 @@ class RedisProducer:
                 return ask(connection)
         except Unreachable:
             self.pool.close()
-            with self.pool.borrow() as connection:
-                return ask(connection)
+        # Not while the first error is handled, or a traceback shows both.
+        with self.pool.borrow() as connection:
+            return ask(connection)
 
     def close(self) -> None:
         """Close the connections."""

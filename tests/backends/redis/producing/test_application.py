@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -197,6 +198,9 @@ def test_without_redis_the_error_names_the_server_without_its_password() -> None
     with pytest.raises(Unreachable, match=r"redis://me:\*\*\*@127") as caught:
         RedisBackend(settings).enqueue(make_call(sample_tasks.add, 1))
     assert "hush" not in str(caught.value)
+    # The error and its cause, each once, although it was tried twice.
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback (most recent call last)") == 2
     with pytest.raises(SettingsError, match="SECRET_KEY"):
         RedisBackend(Settings(queue_backend="redis"))
 
