@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import re
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from asok_console.cli import main
+from asok_console.cli.parser import COMMANDS, Command
 from asok_console.commands.support.status_document import to_json
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.tui.catalog import actions
@@ -83,9 +86,32 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     operations = (PAGES / "operations.md").read_text()
     codes = {int(code) for code, _ in table_of(operations, "Exit code")}
     assert codes == {0, main.FAILED, main.USAGE, main.UNREACHABLE}
+    codes = {int(code) for code, _ in table_of(operations, "Code")}
+    assert codes == {
+        *(0, main.FAILED, main.USAGE, main.UNREACHABLE, UNABLE, main.INTERNAL),
+        *(main.INTERRUPTED, main.PIPE_CLOSED),
+    }
+    rows = table_of(operations, "Command")
+    named = [words for commands, _ in rows for words in re.findall(r"`([^`]+)`", commands)]
+    assert sorted(named) == sorted(command.words for command in COMMANDS)
     worker = (PAGES / "worker.md").read_text()
     codes = {int(code) for code, _ in table_of(worker, "Code")}
     assert codes == {0, main.USAGE, UNABLE, main.INTERNAL}
+
+
+def test_the_commands_that_ask_are_those_that_take_yes() -> None:
+    paragraphs = (PAGES / "operations.md").read_text().split("\n\n")
+    (asking,) = [each.partition(" ask first")[0] for each in paragraphs if " ask first" in each]
+    assert set(re.findall(r"`asok ([^`]+)`", asking)) == {
+        command.words for command in COMMANDS if "--yes" in help_of(command)
+    }
+
+
+def help_of(command: Command) -> str:
+    """What ``--help`` shows of its arguments."""
+    parser = argparse.ArgumentParser()
+    importlib.import_module(command.module).add_arguments(parser)
+    return parser.format_help()
 
 
 def test_figures_of_benchmarks_in_the_readme_are_on_their_page() -> None:
