@@ -30,5 +30,5 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         write_json({"actions": [activity_document(each) for each in actions]})
     else:
-        table_of(actions, now)
+        table_of(actions, now, "no operations")
     return 0

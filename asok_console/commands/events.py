@@ -67,6 +67,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             write_json({"events": [event_document(each) for each in past.shown]})
         else:
             _write_lines(past.shown)
+            if not past.shown:
+                say("no events")
     finally:
         reader.close()
     return 0

@@ -487,6 +487,30 @@ class TestJobs:
         assert asok("job", "list", "--state", "running", "--json").document["jobs"] == []
         assert asok("job", "list", "--queue", "low", "--json").document["jobs"] == []
 
+    @pytest.mark.parametrize(
+        ("words", "title", "line"),
+        [
+            ("dlq list", "ID", "no dead jobs"),
+            ("dlq list --filter task:mail", "ID", "no dead jobs"),
+            ("dlq groups", "COUNT", "no dead jobs"),
+            ("dlq groups --filter task:mail", "COUNT", "no dead jobs match"),
+            ("job list", "ID", "no pending jobs"),
+            ("job list --state running --filter task:mail", "ID", "no running jobs match"),
+            ("note list", "KIND", "no notes"),
+            ("audit", "OPERATION", "no operations"),
+            ("trash list", "OPERATION", "the trash is empty"),
+            ("task list", "TASK", "no task was counted in the last 1h"),
+            ("events", None, "no events"),
+        ],
+    )
+    def test_a_list_without_rows_is_reported_as_empty(
+        self, bench: Bench, asok: Asok, words: str, title: str | None, line: str
+    ) -> None:
+        ran = asok(*words.split())
+        assert (ran.code, ran.err) == (0, f"{line}\n")
+        assert [each.split()[0] for each in ran.out.splitlines()] == ([title] if title else [])
+        assert asok(*words.split(), "--json").err == ""
+
     def test_ids_are_printed_whole_however_narrow_the_terminal_is(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -104,6 +104,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             )
             for each in groups
         ],
+        none="no dead jobs match" if args.filter else "no dead jobs",
     )
     return 0
 

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             )
             for row in rows
         ],
+        none="" if total else "no dead jobs",
     )
     if total > len(rows):
         say(f"{len(rows):,} of {prose.plural(total, 'dead job')}")

@@ -59,7 +59,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("CALL", shrinks=True),
         TextColumn("ERROR", shrinks=True),
     )
-    write_table(columns, [_cells(row, now, with_progress=reported) for row in rows])
+    none = f"no {args.state} jobs{' match' if args.filter else ''}"
+    write_table(columns, [_cells(row, now, with_progress=reported) for row in rows], none)
     return 0
 
 

@@ -63,5 +63,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             )
             for each in notes.ordered()
         ],
+        none="no notes",
     )
     return 0

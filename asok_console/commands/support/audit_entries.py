@@ -45,8 +45,8 @@ def _in_trash(each: Activity) -> str:
     return numbers.count(each.in_trash) if each.in_trash else ""
 
 
-def table_of(actions: Sequence[Activity], now: float) -> None:
-    """Print actions as a table."""
+def table_of(actions: Sequence[Activity], now: float, none: str) -> None:
+    """Print actions as a table, or that there are ``none``."""
     columns = (
         id_column("OPERATION"),
         TextColumn("AGO", right=True),
@@ -74,4 +74,5 @@ def table_of(actions: Sequence[Activity], now: float) -> None:
             )
             for each in actions
         ],
+        none,
     )

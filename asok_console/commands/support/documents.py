@@ -40,10 +40,17 @@ def write_lines(lines: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def write_table(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table that fits the terminal; its cells are safe already."""
+def write_table(
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], none: str = ""
+) -> None:
+    """Print a table that fits the terminal; its cells are safe already.
+
+    Without rows it has only its titles, and ``none``, such as ``no dead jobs``, goes to stderr.
+    """
     titles, *lines = table(columns, rows, terminal_width())
     write_lines([TextStyles().dim(titles), *lines])
+    if none and not rows:
+        say(none)
 
 
 def say(text: str) -> None:

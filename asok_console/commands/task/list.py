@@ -68,10 +68,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             }
         )
         return 0
-    if not rows and table.other is None:
-        write_lines([f"No task was counted in the last {args.last}.", *([said] if said else [])])
-        return 0
-    write_table(COLUMNS, [_cells(table, row) for row in (*rows, *_rest(table))])
+    none = f"no task was counted in the last {args.last}"
+    write_table(COLUMNS, [_cells(table, row) for row in (*rows, *_rest(table))], none)
     notes = [note_of_others(table)] if table.other else []
     if len(table.rows) > len(rows):
         notes.append(f"{len(table.rows) - len(rows):,} more tasks: --limit N")

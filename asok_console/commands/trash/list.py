@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         write_json({"trash": [activity_document(each) for each in kept]})
     else:
-        table_of(kept, now)
+        table_of(kept, now, "the trash is empty")
     problems = [each.trash_problem for each in kept if each.trash_problem]
     for problem in problems:
         say(problem)
