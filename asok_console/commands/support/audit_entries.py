@@ -42,11 +42,15 @@ def activity_document(each: Activity) -> dict[str, Any]:
 
 
 def _in_trash(each: Activity) -> str:
+    if each.trash_problem:
+        return "not a list"
     return numbers.count(each.in_trash) if each.in_trash else ""
 
 
 def table_of(actions: Sequence[Activity], now: float, none: str) -> None:
     """Print actions as a table, or that there are ``none``."""
+    not_done = [reasons({**each.skipped, **each.refused}) for each in actions]
+    in_trash = [_in_trash(each) for each in actions]
     columns = (
         id_column("OPERATION"),
         TextColumn("AGO", right=True),
@@ -54,8 +58,9 @@ def table_of(actions: Sequence[Activity], now: float, none: str) -> None:
         TextColumn("ACTION"),
         TextColumn("SCOPE", shrinks=True),
         TextColumn("DONE", right=True),
-        TextColumn("NOT DONE", shrinks=True),
-        TextColumn("IN TRASH", right=True),
+        # Where they are empty, their width is the scope's.
+        *([TextColumn("NOT DONE", shrinks=True)] if any(not_done) else ()),
+        *([TextColumn("IN TRASH", right=True)] if any(in_trash) else ()),
         TextColumn("STATE"),
     )
     write_table(
@@ -68,11 +73,11 @@ def table_of(actions: Sequence[Activity], now: float, none: str) -> None:
                 safe(each.action, 20),
                 safe(each.target, LONGEST_TARGET),
                 numbers.count(each.applied),
-                reasons({**each.skipped, **each.refused}),
-                "not a list" if each.trash_problem else _in_trash(each),
+                *([left] if any(not_done) else ()),
+                *([kept] if any(in_trash) else ()),
                 safe(each.state, 20),
             )
-            for each in actions
+            for each, left, kept in zip(actions, not_done, in_trash, strict=True)
         ],
         none,
     )

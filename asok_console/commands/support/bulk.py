@@ -201,6 +201,8 @@ def report(
         write_json(result_document(total))
     else:
         write_lines([safe(result_line(operation, scope, result, count), LONGEST_LINE)])
+        # Before what follows on stderr, also where both go into one file.
+        sys.stdout.flush()
         if undo := undo_line(operation, total):
             say(undo)
     return exit_code(total)
