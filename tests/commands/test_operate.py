@@ -465,6 +465,9 @@ class TestJobs:
         )
         page = asok("job", "show", job.id).out
         assert "shop.mail" in page
+        assert "retries     0 of " in page
+        error = page.partition("\nerror\n")[2].partition("\nhistory\n")[0]
+        assert all(line.startswith("  ") for line in error.splitlines())
         assert "\x1b" not in page
         assert (reported["result"], reported["result_type"], reported["result_error"]) == (
             None,

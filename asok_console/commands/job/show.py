@@ -135,12 +135,14 @@ def _lines(detail: JobDetail) -> list[str]:
     task = call_text(job.task, job.args, job.kwargs, 2000) if job else safe(document["task"] or "")
     lines = [f"{'id':<12}{safe(detail.id)}", f"{'task':<12}{task}"]
     for name in (
-        *("status", "place", "queue", "retry_count", "retries", "enqueued_at", "due_at"),
+        *("status", "place", "queue", "retries", "enqueued_at", "due_at"),
         *("started_at", "finished_at", "failed_at", "worker", "release", "trust"),
     ):
         value = document[name]
         if name == "place" and detail.missing:
             value = MISSING
+        if name == "retries" and None not in (value, document["retry_count"]):
+            value = f"{document['retry_count']} of {value}"
         if value is not None:
             label = _LABELS.get(name, name.replace("_", " "))
             lines.append(f"{label:<12}{safe(str(value), 500)}")
@@ -155,7 +157,8 @@ def _lines(detail: JobDetail) -> list[str]:
     if record is not None and record.cancel is not None:
         lines.append(f"{'cancelled':<12}{cancel_line(record, detail.read_at)}")
     if document["error"]:
-        lines += ["error", *safe_block(document["error"], LONGEST).splitlines()]
+        error = safe_block(document["error"], LONGEST)
+        lines += ["error", *(f"  {each}" for each in error.splitlines())]
     kept = decode_kept(record.stack if record else None)
     if kept is not None:
         lines += [kept_heading(kept), *(f"  {each}" for each in stack_lines(kept.stack))]

@@ -17,6 +17,7 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.wake_channel import WakeSubscription
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.scripts import read_sources
+from asok_core.inspection.phrases import counted
 from asok_core.runtime.logs import safe_logger, written_elsewhere
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
@@ -175,10 +176,11 @@ class Supervisor:
             self._processes.start()
             config = self._config
             logger.info(
-                "Worker %s: %d x %d threads on queues %s of %s",
+                "Worker %s: %d %s with %s each on queues %s of %s",
                 config.worker,
                 config.processes,
-                config.concurrency,
+                "process" if config.processes == 1 else "processes",
+                counted(config.concurrency, "thread"),
                 ", ".join(config.queues),
                 config.settings.masked_redis_url,
             )
