@@ -138,12 +138,9 @@ def _lines(detail: JobDetail) -> list[str]:
         *("status", "place", "queue", "retries", "enqueued_at", "due_at"),
         *("started_at", "finished_at", "failed_at", "worker", "release", "trust"),
     ):
-        value = document[name]
-        if name == "place" and detail.missing:
-            value = MISSING
-        if name == "retries" and None not in (value, document["retry_count"]):
-            value = f"{document['retry_count']} of {value}"
+        value = MISSING if name == "place" and detail.missing else document[name]
         if value is not None:
+            value = f"{document['retry_count'] or 0} of {value}" if name == "retries" else value
             label = _LABELS.get(name, name.replace("_", " "))
             lines.append(f"{label:<12}{safe(str(value), 500)}")
     if detail.note is not None:
