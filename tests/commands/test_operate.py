@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from asok_core.jobs.envelope import dead_entry, seal
 from tests.backends.redis.operating.workers import as_before, well, worker
 from tests.conftest import SECRET_KEY
-from tests.fixtures.bench import Bench, dead_job, foreign_dead_job, job_id
+from tests.fixtures.bench import KEYRING, Bench, dead_job, foreign_dead_job, job_id
 from tests.fixtures.command_line import Ran
 from tests.programs import PATIENCE, wait_until
 from tests.pseudo_terminal import TypedText
@@ -299,6 +300,18 @@ class TestDeadJobs:
         assert any((expected[0][0] or "not known") in line for line in lines)
         few = asok("dlq", "groups", "--by", by, "--filter", "task:=m.g", "--json").document
         assert [each["count"] for each in few["groups"]] == [1]
+
+    def test_groups_into_a_pipe_have_their_errors_whole(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        error = f"TypeError: greet() has no parameter named {'like_this_' * 12}"
+        raw = dead_entry(seal(bench.job(), KEYRING), failed_at=6.0, error=error)
+        bench.client.lpush("asok:dlq", raw)
+        (group,) = asok("dlq", "groups", "--json").document["groups"]
+        assert len(group["cause"]) > 150
+        assert group["cause"] in asok("dlq", "groups").out
+        assert asok("note", "write", "x", "--error", group["cause"]).code == 0
 
     def test_export_and_import_are_lossless(self, bench: Bench, asok: Asok, tmp_path: Path) -> None:
         dead_jobs = bench.add_dead(*(bench.job(args=("é\x1b",)) for _ in range(600)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 
 from asok_console.commands.support import bulk
@@ -10,7 +11,7 @@ from asok_console.commands.support.documents import write_json, write_table
 from asok_console.presentation import numbers
 from asok_console.presentation.error_groups import names
 from asok_console.presentation.notes import note_document, note_text
-from asok_console.presentation.tables import ID_LIMIT, TextColumn
+from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection import filters
@@ -31,6 +32,8 @@ GROUPINGS: dict[str, Callable[[Row], str]] = {
     "release": lambda row: row.ran_release or UNKNOWN,
 }
 IN_RECORDS = ("worker", "release")
+LONGEST_GROUP = 300
+"""Characters of the name of a group: no error group has more."""
 NAMED = 3
 """Tasks and queues of a group that are named."""
 
@@ -81,11 +84,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             }
         )
         return 0
+    # Commands and filters accept no other form of it. Errors are long, and a screen shows more of them.
+    whole = args.by == "worker" or not sys.stdout.isatty()
     columns = (
         TextColumn("COUNT", right=True),
         TextColumn("FIRST", right=True),
         TextColumn("LAST", right=True),
-        TextColumn(args.by.upper(), shrinks=True, keeps=ID_LIMIT if args.by == "worker" else 0),
+        TextColumn(args.by.upper(), shrinks=True, keeps=LONGEST_GROUP if whole else 0),
         TextColumn("TASKS", shrinks=True),
         TextColumn("QUEUES", shrinks=True),
         TextColumn("", shrinks=True),
@@ -97,7 +102,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 numbers.count(each.count),
                 numbers.age(each.first_seen, now),
                 numbers.age(each.last_seen, now),
-                safe(_named(each, args.by) or UNKNOWN, 200),
+                safe(_named(each, args.by) or UNKNOWN, LONGEST_GROUP),
                 safe(names(each.tasks, NAMED), 200),
                 safe(names(each.queues, NAMED), 100),
                 note_text(notes.on(on_error(each.key))),
