@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -141,7 +142,7 @@ class TestDeadJobs:
     ) -> None:
         job = bench.job()
         dead_jobs = bench.add_dead(job)
-        name = bench.job().id if named == "whole" else job.id[:8]
+        name = str(uuid.UUID(int=7)) if named == "whole" else job.id[:8]
         line = f"not found: {name}"
         line += "" if named == "whole" else "; --id requires the whole id"
         for verb in ("requeue", "purge"):
@@ -478,7 +479,7 @@ class TestJobs:
         )
         page = asok("job", "show", job.id).out
         assert "shop.mail" in page
-        assert "retries     0 of " in page
+        assert "retries     3 of " in page
         error = page.partition("\nerror\n")[2].partition("\nhistory\n")[0]
         assert all(line.startswith("  ") for line in error.splitlines())
         assert "\x1b" not in page
