@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from asok_console.presentation import numbers
-from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
 from asok_core.inspection.stacks import (
     JobStack,
@@ -39,7 +38,7 @@ def heading(found: JobStack) -> str:
     phase = _PHASES.get(found.phase, "running")
     since = f" {phase} for {numbers.duration(found.seconds)}" if found.seconds is not None else ""
     samples = f", {found.taken} samples" if found.taken > 1 else ""
-    return f"Job {safe(found.job_id, ID_LIMIT)}{since}{where}{samples}"
+    return f"Job {safe(found.job_id, 200)}{since}{where}{samples}"
 
 
 def answer_lines(found: JobStack) -> list[str]:
