@@ -70,7 +70,7 @@ def test_an_operation_without_trash_is_skipped_and_what_is_none_is_refused(bench
     result = bench.operator.empty_trash(["20240101-000000-abcdef"])
     assert (result.applied, result.skipped) == (0, {"nothing of it was in the trash": 1})
     for odd in ("a:b", "", "*"):
-        with pytest.raises(UsageError, match="is no operation"):
+        with pytest.raises(UsageError, match="is not the id of an operation"):
             bench.operator.empty_trash([odd])
 
 

@@ -127,7 +127,7 @@ def test_restore_twice_and_of_nothing(bench: Bench) -> None:
             UsageError, match="restored or emptied already, or 24 hours have passed"
         ):
             bench.operator.restore(wrong)
-    with pytest.raises(UsageError, match="is no operation"):
+    with pytest.raises(UsageError, match="is not the id of an operation"):
         bench.operator.restore("a:b*")
     assert len(bench.dead()) == 1
 
