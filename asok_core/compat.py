@@ -1,13 +1,15 @@
 """The private parts of libraries that the core uses, each with a fallback for releases without it.
 
 Each function returns whether the part exists. If it does not, the caller uses the public way, which
-is slower and otherwise equivalent, except for the limit described in :func:`replace_waiters`.
+is slower and otherwise equivalent, except for the limits described in :func:`replace_waiters`,
+:func:`is_called_by_asyncio` and :func:`is_asyncio_callback`.
 ``tests/runtime/test_compat.py`` fails when a part is missing, and tests the fallbacks.
 """
 
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -37,6 +39,26 @@ def replace_waiters(future: Future[Any], waiters: list[Any]) -> bool:
         return False
     future._waiters = waiters  # noqa: SLF001
     return True
+
+
+_ASYNCIO_FUTURES = "asyncio.futures"
+"""The module in which ``asyncio.wrap_future`` connects a future of a loop with one of threads."""
+
+
+def is_called_by_asyncio() -> bool:
+    """asyncio: whether it called the method that asks, as it cancels what an ended ``await`` waited for.
+
+    Without this part an ``await`` that is cancelled cancels the job.
+    """
+    return sys._getframe(2).f_globals.get("__name__") == _ASYNCIO_FUTURES  # noqa: SLF001
+
+
+def is_asyncio_callback(callback: Callable[..., object]) -> bool:
+    """asyncio: whether a callback of a future wakes an ``await``.
+
+    Without this part the deadlock check does not count such a wait in a task.
+    """
+    return getattr(callback, "__module__", None) == _ASYNCIO_FUTURES
 
 
 def call_before_exit(finish: Callable[[], None]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator
@@ -83,7 +82,7 @@ class JobFuture(Future[R], Generic[R]):
         Only this method cancels the job: if an ``await`` for it ends, for example by a timeout of
         ``asyncio.wait_for``, the job is not affected.
         """
-        if sys._getframe(1).f_globals.get("__name__") == _AWAITING:  # noqa: SLF001
+        if compat.is_called_by_asyncio():
             return False
         # A job without a record may still be pending.
         if self.done() and not isinstance(super().exception(), JobNotFound):
@@ -120,7 +119,7 @@ class JobFuture(Future[R], Generic[R]):
 
     def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
         """Call ``fn`` with this future when the job is finished. Its exceptions are logged."""
-        if getattr(fn, "__module__", None) == _AWAITING:
+        if compat.is_asyncio_callback(fn):
             self._begin_wait(certain=False)
         super().add_done_callback(partial(_call, fn))
 
@@ -218,10 +217,6 @@ def settle_result(
         future.set_exception(error)
     else:
         future.set_result(result)
-
-
-_AWAITING = "asyncio.futures"
-"""The module whose calls of ``cancel`` come from asyncio, when an awaiting task is cancelled."""
 
 
 async def _outcome_of(future: JobFuture[R]) -> R:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import os
 import sys
@@ -91,6 +92,26 @@ class TestThePartsExist:
         wait_until(lambda: len(noted) == 1, "wait() to append to our list")
         future.set_result(1)
         wait_for_end(waiting, "concurrent.futures.wait")
+
+    async def test_asyncio_is_known_by_its_module(self) -> None:
+        asked: list[bool] = []
+
+        class Asking(concurrent.futures.Future[None]):
+            def cancel(self) -> bool:
+                asked.append(compat.is_called_by_asyncio())
+                return super().cancel()
+
+            def add_done_callback(self, fn: Any) -> None:
+                asked.append(compat.is_asyncio_callback(fn))
+                super().add_done_callback(fn)
+
+        future = Asking()
+        asyncio.wrap_future(future).cancel()
+        await asyncio.sleep(0)
+        assert asked == [True, True], f"{NOW} connects futures elsewhere: see asok_core.compat"
+        future.cancel()
+        future.add_done_callback(lambda _: None)
+        assert asked[2:] == [False, False]
 
     def test_threading_calls_functions_before_it_refuses_threads(self) -> None:
         code = (
