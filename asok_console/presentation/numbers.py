@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from asok_core.clock import HOUR, MINUTE
+
 UNKNOWN = "–"
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
@@ -22,16 +24,18 @@ def count(number: int | None) -> str:
 
 
 def rate(per_second: float | None) -> str:
-    """``3.4/s``, ``120/s``; what is slower than one in ten seconds as ``2.5/min``."""
+    """``3.4/s``, ``120/s``; what is slower than one in ten seconds as ``2.5/min`` or ``2.0/h``."""
     if per_second is None or not math.isfinite(per_second):
         return UNKNOWN
     if per_second == 0:
         return "0/s"
-    if abs(per_second) < 0.1:
-        return f"{per_second * 60:.1f}/min"
-    if abs(per_second) < 10:
-        return f"{per_second:.1f}/s"
-    return f"{count(round(per_second))}/s"
+    if abs(per_second) >= 10:
+        return f"{count(round(per_second))}/s"
+    for seconds, unit in ((1, "s"), (MINUTE, "min"), (HOUR, "h")):
+        times = per_second * seconds
+        if round(abs(times), 6) >= 0.1:
+            return f"{times:.1f}/{unit}"
+    return "<0.1/h"
 
 
 def share(fraction: float | None) -> str:
