@@ -117,5 +117,7 @@ class JobCase:
         for event in reversed(history_of(self.detail, self.now)):
             if event.waited is not None:
                 end = event.began_at if event.began_at is not None else self.now
-                return end - event.waited, end
+                # Until a retry is due, it does not wait in its queue. One may be promoted before.
+                due = (self.job.due_at if self.job else None) or 0.0
+                return max(end - event.waited, due if due <= end else 0.0), end
         return self.now, self.now

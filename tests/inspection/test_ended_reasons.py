@@ -141,6 +141,26 @@ def test_the_time_in_which_it_ran_is_none_in_which_it_waited(verb: str) -> None:
     assert past == [("was_paused", enqueued + 100)]
 
 
+def test_the_delay_of_a_retry_is_none_in_which_it_waited_in_its_queue() -> None:
+    ended, due, began = NOW - 1000, NOW - 400, NOW - 100
+    attempts = (
+        Attempt(ended - 10, 10.0, "retry", "w1.1", "Retry: in 600 s"),
+        Attempt(began, 1.0, "fail", "w1.1", "Fail: no"),
+    )
+    pauses = [
+        Activity("o", at, "ann", "h", action, queue="mail", applied=1)
+        for at, action in ((due + 200, "resume"), (due + 100, "pause"),
+                           (ended + 200, "resume"), (ended + 100, "pause"))
+    ]  # fmt: skip
+    dead = replace(DEAD, job=replace(JOB, queue="mail", retry_count=1, due_at=due))
+    detail = JobDetail("j", None, Location.DEAD, dead, attempts=attempts)
+    reasons = explain_job(detail, Snapshot(NOW, ServerInfo("redis://x")), pauses).reasons
+    past = [
+        (each.since, each.evidence["waited_s"]) for each in reasons if each.code == "was_paused"
+    ]
+    assert past == [(due + 100, began - due)]
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
