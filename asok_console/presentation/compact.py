@@ -28,6 +28,11 @@ def rate(per_second: float | None) -> str:
     return f"{per_second:.0f}" if per_second < 1000 else f"{per_second / 1000:.1f}k"
 
 
+def sortable(figure: float | None) -> float:
+    """A figure for sorting, where none is below 0: what is not known is less than all that is."""
+    return -1.0 if figure is None else figure
+
+
 def span(seconds: float | None) -> str:
     """A length of time in at most 6 cells: ``5 s``, ``3 min``, ``2h 05``, ``4 d``."""
     if seconds is None or math.isnan(seconds):

@@ -7,6 +7,10 @@ import pytest
 from asok_console.presentation import compact
 
 
+def test_what_is_not_known_is_sorted_below_nothing() -> None:
+    assert sorted([0.5, None, 0.0], key=compact.sortable) == [None, 0.0, 0.5]
+
+
 @pytest.mark.parametrize(
     ("per_second", "text"),
     [

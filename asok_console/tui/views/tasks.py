@@ -11,7 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.presentation.compact import rate, spark
+from asok_console.presentation.compact import rate, sortable, spark
 from asok_console.presentation.numbers import count, milliseconds, share, size
 from asok_console.presentation.prose import plural
 from asok_console.presentation.releases import marked_since
@@ -81,10 +81,6 @@ def _trend(line: TaskLine, _now: float) -> Cell:
     return spark(tuple(map(float, line.row.trend)), BARS), "calm"
 
 
-def _time(line: TaskLine, _now: float) -> Cell:
-    return share(line.table.share(line.row))
-
-
 def _run(part: float) -> Callable[[TaskLine, float], Cell]:
     return lambda line, _: milliseconds(line.figures.run_ms(part))
 
@@ -114,24 +110,20 @@ COLUMNS: Sequence[Column[TaskLine]] = (
     Column("Run p95", 7, _run_p95, right=True),
     Column("Wait p50", 8, _wait(0.5), right=True, rank=5),
     Column("Wait p95", 8, _wait(0.95), right=True, rank=1),
-    Column("Time", 5, _time, right=True),
+    Column("Time", 5, lambda line, _: share(line.table.share(line.row)), right=True),
     Column("Trend", BARS, _trend, rank=4),
     Column("Retried", 7, lambda line, _: (count(line.figures.retried), "dim"), right=True, rank=6),
     Column("Job size", 8, _size, right=True, rank=7),
 )
 
 
-def _known(value: float | None) -> float:
-    return -1.0 if value is None else value
-
-
 ORDERS: dict[str, Callable[[TaskRow], float]] = {
     "share of time": lambda row: row.figures.run_us,
     "attempts": lambda row: row.figures.ended,
-    "failure rate": lambda row: _known(row.figures.failure_rate),
+    "failure rate": lambda row: sortable(row.figures.failure_rate),
     "failures": lambda row: row.figures.failed,
-    "run time p95": lambda row: _known(row.figures.run_ms(0.95)),
-    "wait p95": lambda row: _known(row.figures.wait_ms(0.95)),
+    "run time p95": lambda row: sortable(row.figures.run_ms(0.95)),
+    "wait p95": lambda row: sortable(row.figures.wait_ms(0.95)),
 }
 """What tasks are sorted by, the largest first; where it is not known, last."""
 
