@@ -110,13 +110,15 @@ def queue_lines(
 
     What is known of a pause is below its queue: ``paused until 15:30:00 UTC by ann@web1: bank down``.
     """
-    ink = TextStyles()
+    styles = TextStyles()
     titles, *lines = table(columns, rows, width)
-    yield "", [ink.dim(titles)]
+    yield "", [styles.dim(titles)]
     for queue, line in zip(snapshot.queues, lines, strict=True):
         current = snapshot.knows_workers
         words = pause_words(queue.pause, snapshot.taken_at, current=current) if queue.paused else ""
-        below = [ink.dim(fit(f"    paused{safe(words, LONGEST_PAUSED)}", width))] if words else []
+        below = (
+            [styles.dim(fit(f"    paused{safe(words, LONGEST_PAUSED)}", width))] if words else []
+        )
         yield queue.name, [line, *below]
 
 

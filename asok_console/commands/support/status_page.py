@@ -35,17 +35,17 @@ _ERROR = 200
 def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
     """The page, every line safe and none wider than ``width`` (the terminal's) unless an id is."""
     width = width or terminal_width()
-    ink = TextStyles()
+    styles = TextStyles()
     snapshot = status.snapshot
-    yield from _head(snapshot, width, ink)
+    yield from _head(snapshot, width, styles)
     for part in (_queues, _running, _dead, _workers):
-        lines = list(part(status, width, ink))
+        lines = list(part(status, width, styles))
         if lines:
             yield ""
             yield from lines
 
 
-def _head(snapshot: Snapshot, width: int, ink: TextStyles) -> Iterator[str]:
+def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
     version = f" (Redis {safe(snapshot.server.version, 20)})" if snapshot.server.version else ""
     yield fit(f"redis {safe(snapshot.server.url)}{version}", width)
     live = snapshot.alive
@@ -58,9 +58,9 @@ def _head(snapshot: Snapshot, width: int, ink: TextStyles) -> Iterator[str]:
         prose.plural(snapshot.dead, "dead job"),
         prose.plural(live, "worker"),
     )
-    yield ink.bold(fit(", ".join(facts), width))
+    yield styles.bold(fit(", ".join(facts), width))
     for problem in (*snapshot.problems, *snapshot.unread):
-        yield ink.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
+        yield styles.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
     if snapshot.server.is_full:
         most = prose.size(snapshot.server.max_memory)
         yield fit(f"Redis is out of memory (maxmemory {most}): it accepts no new jobs", width)
@@ -68,7 +68,7 @@ def _head(snapshot: Snapshot, width: int, ink: TextStyles) -> Iterator[str]:
         yield fit(f"Redis {snapshot.filling}", width)
 
 
-def _queues(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
+def _queues(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     snapshot = status.snapshot
     now = snapshot.taken_at
     columns = (*QUEUE_COLUMNS, TextColumn(""))
@@ -78,9 +78,11 @@ def _queues(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
         yield from lines
         page = status.next_jobs.get(name)
         for row in page.rows if page else ():
-            yield ink.dim(fit(f"    {call_of(row)}", width))
+            yield styles.dim(fit(f"    {call_of(row)}", width))
         if page and page.total > len(page.rows):
-            yield ink.dim(fit(f"    and {numbers.count(page.total - len(page.rows))} more", width))
+            yield styles.dim(
+                fit(f"    and {numbers.count(page.total - len(page.rows))} more", width)
+            )
 
 
 def _note(queue: QueueStats, unserved: str) -> str:
@@ -91,7 +93,7 @@ def _note(queue: QueueStats, unserved: str) -> str:
     return unserved if queue.pending and not queue.consumers else ""
 
 
-def _running(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
+def _running(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     snapshot = status.snapshot
     jobs = running_rows(snapshot)
     if not jobs:
@@ -112,12 +114,12 @@ def _running(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]
         )
         for job in jobs[:20]
     ]
-    yield from _titled(columns, rows, width, ink)
+    yield from _titled(columns, rows, width, styles)
     if len(jobs) > len(rows):
-        yield ink.dim(f"and {numbers.count(len(jobs) - len(rows))} more")
+        yield styles.dim(f"and {numbers.count(len(jobs) - len(rows))} more")
 
 
-def _dead(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
+def _dead(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     if not status.dead:
         return
     taken_at = status.snapshot.taken_at
@@ -136,12 +138,12 @@ def _dead(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
         )
         for row in status.dead
     ]
-    yield from _titled(columns, rows, width, ink)
+    yield from _titled(columns, rows, width, styles)
     if status.snapshot.dead > len(rows):
-        yield ink.dim(f"and {numbers.count(status.snapshot.dead - len(rows))} more")
+        yield styles.dim(f"and {numbers.count(status.snapshot.dead - len(rows))} more")
 
 
-def _workers(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
+def _workers(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     snapshot = status.snapshot
     if not snapshot.workers:
         return
@@ -165,7 +167,7 @@ def _workers(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]
         for worker in snapshot.workers
     ]
     titles, *lines = table(columns, rows, width)
-    yield ink.dim(titles)
+    yield styles.dim(titles)
     for worker, line in zip(snapshot.workers, lines, strict=True):
         yield line
         if worker.trouble:
@@ -174,11 +176,11 @@ def _workers(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]
             count = prose.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
-    yield from _releases(status, width, ink)
-    yield from _envelopes(status, width, ink)
+    yield from _releases(status, width, styles)
+    yield from _envelopes(status, width, styles)
 
 
-def _releases(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
+def _releases(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     """Which releases of the application run, where any worker reports one."""
     found = releases(status.snapshot.workers, status.snapshot.taken_at)
     sources = release_sources(status.snapshot.workers, status.snapshot.taken_at)
@@ -190,14 +192,14 @@ def _releases(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str
         ]
         name = "releases" if len(found) > 1 else "release"
         line = fit(f"{name}: {', '.join(parts)}", width)
-        yield line if len(found) > 1 else ink.dim(line)
+        yield line if len(found) > 1 else styles.dim(line)
 
 
 def _source_suffix(source: str) -> str:
     return f", {safe(source, 40)}" if source else ""
 
 
-def _envelopes(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[str]:
+def _envelopes(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
     snapshot = status.snapshot
     found = status.versions
@@ -208,7 +210,7 @@ def _envelopes(status: WorkerStatus, width: int, ink: TextStyles) -> Iterator[st
             v1 = numbers.count(found["sampled_v1"])
             line += f", used by {v1} of {prose.plural(sampled, 'pending job')} looked at"
         # This holds permanently with the default settings, so it is not a warning.
-        yield ink.dim(fit(line, width))
+        yield styles.dim(fit(line, width))
     for worker in snapshot.workers:
         if worker.is_alive(snapshot.taken_at) and worker.version and worker.accepts_v1 is None:
             text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"
@@ -222,8 +224,8 @@ def _no_heartbeat(job: Row) -> str:
 
 
 def _titled(
-    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int, ink: TextStyles
+    columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int, styles: TextStyles
 ) -> Iterator[str]:
     titles, *lines = table(columns, rows, width)
-    yield ink.dim(titles)
+    yield styles.dim(titles)
     yield from lines
