@@ -213,7 +213,7 @@ def test_hooks_get_what_the_task_raised(application: ConformingApplication) -> N
 
 @pytest.mark.parametrize("backend", ["local", "eager"])
 def test_uncounted_retries_end_in_this_process_too(backend: str, tmp_path: Path) -> None:
-    # For a worker they are its own settings: see tests/worker/test_retry_control.py.
+    # For a worker they are its own settings: see tests/worker/running/test_retry_control.py.
     by_number = Settings.load({"ASOK_QUEUE_BACKEND": backend, "ASOK_MAX_UNCOUNTED_RETRIES": "3"})
     by_age = Settings.load({"ASOK_QUEUE_BACKEND": backend, "ASOK_MAX_UNCOUNTED_AGE": "1s"})
     try:

@@ -1,12 +1,14 @@
 """Faults of a peer that ours must not have, unless another test covers them.
 
-Elsewhere: a backlog in memory at SIGTERM (tests/worker/test_stopping.py), signatures and malformed
-    envelopes, SystemExit, overflow of backoff, async def (tests/worker/test_outcomes.py), a missing
-    key and an unbounded dead-letter queue (tests/worker/test_options.py), WRONGTYPE
-    (tests/worker/test_claiming.py), record and push (tests/model/test_crash_points.py), two
-    operators (tests/backends/redis/operating/test_together.py), unsigned dead jobs
-    (tests/backends/redis/operating/test_requeue.py), `executor` and calls without arguments (tests/api,
-    tests/jobs)."""
+Elsewhere: a backlog in memory at SIGTERM (tests/worker/supervising/test_stopping.py), signatures
+    and malformed envelopes, SystemExit, overflow of backoff, async def
+    (tests/worker/running/test_outcomes.py), a missing key and an unbounded dead-letter queue
+    (tests/worker/test_options.py), WRONGTYPE (tests/worker/running/test_claiming.py), record and
+    push (tests/model/test_crash_points.py), two operators
+    (tests/backends/redis/operating/test_together.py), unsigned dead jobs
+    (tests/backends/redis/operating/test_requeue.py), `executor` and calls without arguments
+    (tests/api, tests/jobs).
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.fixtures.command_line import Ran
 from tests.fixtures.worker import Desk, RunWorker
 from tests.model.cutter import Cut, Cutter
 from tests.programs import wait_until
-from tests.worker.test_cancel_by_operator import cancel, running, start
+from tests.worker.supervising.test_cancel_by_operator import cancel, running, start
 
 __all__ = ["start"]
 

@@ -19,7 +19,7 @@ from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
 from tests.server_clock import MovableClock
 from tests.worker.leased import LEASE, busy, differs, kill_elsewhere, leases, name_of, now
-from tests.worker.test_cancel_by_operator import cancel, running, start
+from tests.worker.supervising.test_cancel_by_operator import cancel, running, start
 
 __all__ = ["start"]
 Asok = Callable[..., Ran]

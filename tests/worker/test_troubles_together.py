@@ -10,7 +10,7 @@ import pytest
 from asok_core.operations.inspector import open_operator
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.test_health import worker_of
+from tests.worker.supervising.test_health import worker_of
 
 MISSING = "module 'not_there' cannot be imported"
 

@@ -19,8 +19,8 @@ from asok_core.worker.stacks import fatal_error_in
 from asok_core.worker.stall_detection import SHOWN_AFTER
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
+from tests.worker.running.test_time_limits import ENDLESS, let_time_pass
 from tests.worker.test_events import events, planted
-from tests.worker.test_time_limits import ENDLESS, let_time_pass
 
 HANGING = "tests.worker.hanging"
 LIMIT = SHOWN_AFTER

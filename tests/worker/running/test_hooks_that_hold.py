@@ -9,7 +9,7 @@ import pytest
 from asok_core.backends.redis.consuming.held_jobs import IN_DOUBT
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.test_hanging import LIMIT
+from tests.worker.supervising.test_hanging import LIMIT
 
 HOOKED = "tests.worker.hooked_forever"
 HOOKS = "hooks or log handlers of a job that has ended"

@@ -217,7 +217,7 @@ async def test_an_undo_is_offered_as_long_as_the_trash_holds_it(
 
 
 def test_every_text_names_the_time_that_the_trash_is_kept() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     assert TRASH_TTL == 24 * 3600
     assert f"can restore it within {TRASH_KEPT}" in readme
     assert TRASH_KEPT in TO_TRASH.words

@@ -21,7 +21,7 @@ from asok_core.operations.inspector import open_operator
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker
 from tests.programs import wait_until
 from tests.reviewing import review_at
-from tests.worker.test_health import worker_of
+from tests.worker.supervising.test_health import worker_of
 
 WRONG = "a key that nobody else has"
 

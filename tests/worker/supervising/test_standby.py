@@ -12,7 +12,7 @@ from asok_core.operations.inspector import open_operator
 from asok_core.worker.running.max_jobs import AHEAD, WINDOW, Quota
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import family, wait_until
-from tests.worker.test_retiring import has_slots, slots
+from tests.worker.supervising.test_retiring import has_slots, slots
 
 
 class Pair(NamedTuple):

@@ -16,7 +16,7 @@ from asok_core.worker.supervising.process_health import (
     ProcessHealth,
     WorkerHealth,
 )
-from tests.worker.test_breaker_rule import Clock
+from tests.worker.running.test_breaker_rule import Clock
 
 
 @pytest.fixture

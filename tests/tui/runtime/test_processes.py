@@ -18,9 +18,9 @@ from tests.fixtures.console import OpenTerminal
 from tests.programs import wait_until
 from tests.servers import tcp_url
 from tests.tui import seed
+from tests.tui.actions.test_safety import ids
 from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, TmuxTerminal
-from tests.tui.test_safety import ids
 
 pytestmark = pytest.mark.tmux
 

@@ -26,8 +26,8 @@ from asok_core.worker.stall_detection import SHOWN_AFTER, LoopWatch, StallReason
 from asok_core.worker.supervising.systemd import ALIVE
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
-from tests.worker.test_breaker_rule import Clock
-from tests.worker.test_health import received
+from tests.worker.running.test_breaker_rule import Clock
+from tests.worker.supervising.test_health import received
 
 HANGING = "tests.worker.hanging"
 LIMIT = SHOWN_AFTER

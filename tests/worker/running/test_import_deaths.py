@@ -11,8 +11,8 @@ import pytest
 from asok_core.worker.import_crashes import LONGEST, SETTLED_AFTER, ImportDeaths
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
-from tests.worker.test_breaker_rule import Clock
-from tests.worker.test_health import worker_of
+from tests.worker.running.test_breaker_rule import Clock
+from tests.worker.supervising.test_health import worker_of
 
 NOTE = "from tests.worker.jobs import fail, hold, note\n"
 DEATHS = {

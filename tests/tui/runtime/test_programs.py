@@ -16,9 +16,9 @@ import redis
 
 from tests.fixtures.console import OpenTerminal, variables_of
 from tests.programs import wait_until
+from tests.tui.screens.test_job_page import dead_job, die
 from tests.tui.seed import KEYS
 from tests.tui.terminal import CONSOLE, TmuxTerminal
-from tests.tui.test_job_page import dead_job, die
 
 pytestmark = pytest.mark.tmux
 
