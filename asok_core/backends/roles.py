@@ -68,6 +68,8 @@ class CommandResult:
     """The one that this changed; without fields where nothing is known of it."""
     lacks: str = ""
     """What is not in it although the jobs are: ``notes: this user has no right to the key asok:notes``."""
+    missing: frozenset[str] = frozenset()
+    """Ids in scope that were not found; they are skipped as well. Empty where not all was gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class HeldByProcess(NamedTuple):
 
 GONE = "no longer there"
 """Reason to skip a job that has left its location."""
+NOT_FOUND = "not found"
+"""Reason to skip an id of which it is not known that it was ever there."""
 UNMET = "no longer there when its turn came"
 """Reason for a confirmed job that was not found: it has moved, or the filter no longer matches."""
 

@@ -64,7 +64,8 @@ class CanaryProgress(Progress):
 class CanaryResult:
     """The result. ``results`` are those of the two requeues: of the first jobs and of the rest.
 
-    ``error`` is the error that returned; ``left`` how many of the first jobs had not finished.
+    ``error`` is the error that returned; ``left`` how many of the first jobs had not finished;
+    ``missing`` the ids in scope that were not there when it began.
     """
 
     verdict: Verdict
@@ -73,6 +74,7 @@ class CanaryResult:
     failed: int = 0
     left: int = 0
     error: str = ""
+    missing: frozenset[str] = frozenset()
 
     @property
     def total(self) -> CommandResult:
@@ -85,6 +87,9 @@ class CanaryResult:
         if len(self.results) > 1:
             # The first jobs are no longer there when the rest is sent, and were not skipped.
             skipped[GONE] -= self.results[0].applied
+        else:
+            # The first jobs were chosen without them.
+            skipped[GONE] += len(self.missing)
         return CommandResult(
             "requeue",
             sum(each.applied for each in self.results),
@@ -92,6 +97,7 @@ class CanaryResult:
             dict(refused),
             self.results[-1].operation if self.results else None,
             self.verdict is Verdict.STOPPED,
+            missing=self.missing,
         )
 
 
@@ -111,10 +117,10 @@ class Canary:
 
     def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
         """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
-        first, refused = self._choose(scope)
+        first, refused, missing = self._choose(scope)
         if not first:
             nothing = CommandResult("requeue", refused=dict(refused))
-            return CanaryResult(Verdict.NOTHING, (nothing,))
+            return CanaryResult(Verdict.NOTHING, (nothing,), missing=missing)
         watch = watch or _never_stop
         chosen = replace(
             scope, ids=frozenset(first), match=None, expected=None, words=f"canary {scope.words}"
@@ -122,26 +128,30 @@ class Canary:
         # Before all that waits: behind a backlog they would not run in time.
         sent = self.operator.requeue(chosen, front=True)
         if not sent.applied:
-            return CanaryResult(Verdict.NOTHING, (sent,))
-        result = self._await(first, sent, watch)
+            return CanaryResult(Verdict.NOTHING, (sent,), missing=missing)
+        result = replace(self._await(first, sent, watch), missing=missing)
         if result.verdict is not Verdict.ALL:
             return result
         return self._send_rest(scope, result, watch)
 
-    def _choose(self, scope: Scope) -> tuple[list[str], Counter[str]]:
-        """The ids of the first few, and why others before them were left out."""
+    def _choose(self, scope: Scope) -> tuple[list[str], Counter[str], frozenset[str]]:
+        """The ids of the first few, why others before them were left out, and those not found."""
         chosen: list[str] = []
         refused = Counter[str]()
+        missing = set(scope.ids or ())
         for row in rows_in(self.reader, scope):
-            # What is not requeued shows nothing: a canary signs nothing that lacks a good signature.
-            if not row.payload.id or row.payload.trust in UNTRUSTED:
-                refused[row.payload.trust.value] += 1
-            else:
-                self._remember(row)
-                chosen.append(row.payload.id)
-            if len(chosen) == self.first:
+            missing.discard(row.key)
+            # Beyond the first few only the ids are looked for.
+            if len(chosen) < self.first:
+                # What is not requeued shows nothing: a canary signs nothing that lacks a good signature.
+                if not row.payload.id or row.payload.trust in UNTRUSTED:
+                    refused[row.payload.trust.value] += 1
+                else:
+                    self._remember(row)
+                    chosen.append(row.payload.id)
+            if len(chosen) == self.first and not missing:
                 break
-        return chosen, refused
+        return chosen, refused, frozenset(missing)
 
     def _remember(self, row: Row) -> None:
         self._groups_of_jobs[row.payload.id] = error_group_of(row)

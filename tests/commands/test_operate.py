@@ -108,7 +108,7 @@ class TestDeadJobs:
         ran = asok("dlq", "requeue", "--id", jobs[1].id, "--id", "unknown", "--yes")
         assert (ran.code, ran.out, ran.err) == (
             1,
-            "Requeued 1 job (1 skipped: no longer there)\n",
+            "Requeued 1 job (1 skipped: not found)\n",
             "not found: unknown; --id requires the whole id\n",
         )
         assert [job_id(raw) for raw in bench.pending()] == [jobs[1].id]
@@ -150,17 +150,64 @@ class TestDeadJobs:
             assert (looked.code, looked.out.splitlines()[1:], looked.err) == (1, [line], "")
             looked = asok("dlq", verb, "--id", name, "--dry-run", "--json")
             assert (looked.code, looked.document["missing"]) == (1, [name])
-            for words in ((), ("--json",)):
-                ran = asok("dlq", verb, "--id", name, "--yes", *words)
-                assert (ran.code, ran.err) == (1, f"{line}\n")
+            done = "Requeued" if verb == "requeue" else "Purged"
+            ran = asok("dlq", verb, "--id", name, "--yes")
+            assert ran == (1, f"{done} 0 jobs (1 skipped: not found)\n", f"{line}\n")
+            ran = asok("dlq", verb, "--id", name, "--yes", "--json")
+            assert (ran.code, ran.err) == (1, f"{line}\n")
+            assert ran.document["missing"] == [name]
+            assert ran.document["skipped"] == {"not found": 1}
         looked = asok("dlq", "requeue", "--id", name, "--trust", "--dry-run")
         assert (looked.code, line in looked.out.splitlines()) == (1, True)
         ran = asok("dlq", "requeue", "--id", name, "--canary", "1", "--yes")
         assert (ran.code, ran.err) == (1, f"{line}\n")
+        assert ran.out == "Canary: nothing to requeue (1 skipped: not found)\n"
         exported = asok("dlq", "export", "--id", name)
         assert (exported.code, exported.out, line in exported.err.splitlines()) == (1, "", True)
         assert asok("dlq", "export", "--id", job.id).code == 0
         assert bench.dead() == dead_jobs
+
+    @pytest.mark.parametrize("verb", ["requeue", "purge"])
+    def test_ids_that_are_not_there_take_no_walk_of_their_own(
+        self, bench: Bench, asok: Asok, verb: str
+    ) -> None:
+        job = bench.job()
+        bench.add_dead(job, *(bench.job() for _ in range(2000)))
+
+        def walk(*more: str) -> tuple[int, Ran]:
+            bench.client.config_resetstat()
+            ran = asok("dlq", verb, "--id", job.id, "--id", "unknown", "--json", *more)
+            return bench.client.info("commandstats")["cmdstat_lrange"]["calls"], ran
+
+        once, looked = walk("--dry-run")
+        calls, ran = walk("--yes")
+        assert looked.document["missing"] == ran.document["missing"] == ["unknown"]
+        assert (looked.code, ran.code, ran.document["applied"]) == (1, 1, 1)
+        assert calls < 1.5 * once
+
+    def test_the_question_is_about_the_ids_that_are_there(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = bench.job()
+        bench.add_dead(job)
+        monkeypatch.setattr(sys, "stdin", TypedText("yes\n"))
+        ran = asok("dlq", "requeue", "--id", job.id, "--id", "unknown")
+        assert ran.err.splitlines()[0] == "not found: unknown; --id requires the whole id"
+        assert "Requeue 1 dead job?\n" in ran.err
+        assert (ran.code, ran.out) == (1, "Requeued 1 job\n")
+
+    @pytest.mark.parametrize("handler", [well, as_before])
+    def test_a_canary_names_the_ids_that_are_not_there(
+        self, bench: Bench, asok: Asok, handler: Callable[[int], dict[str, str]]
+    ) -> None:
+        jobs = [bench.job() for _ in range(3)]
+        bench.add_dead(*jobs)
+        named = [each for job in jobs for each in ("--id", job.id)]
+        with worker(bench, handler):
+            ran = asok("dlq", "requeue", *named, "--id", "unknown", "--canary", "1", "--yes")
+        assert ran.out.startswith("Canary succeeded" if handler is well else "Canary stopped")
+        assert ran.out.endswith("; 1 skipped: not found)\n")
+        assert (ran.code, ran.err) == (1, "not found: unknown; --id requires the whole id\n")
 
     def test_requeue_without_a_key(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch

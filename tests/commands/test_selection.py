@@ -91,7 +91,9 @@ def test_jobs_given_by_id_are_confirmed_as_others(
         assert bench.client.zcard("asok:delayed_tasks") == left
     # There is no question for jobs that are in no location.
     monkeypatch.setattr(sys, "stdin", TypedText(""))
-    assert asok("job", verb, "unknown").out.endswith("(1 skipped: not found)\n")
+    ran = asok("job", verb, "unknown")
+    assert ran.out.endswith("(1 skipped: not found)\n")
+    assert (ran.code, ran.err) == (1, "not found: unknown; JOB_ID requires the whole id\n")
 
 
 def test_problems_of_an_action_are_reported_before_its_confirmation(

@@ -35,7 +35,7 @@ from asok_core.operations.catalog.confirmation import (
     warnings,
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation
-from asok_core.operations.catalog.results import result_line, total_of, undo_line
+from asok_core.operations.catalog.results import reported, result_line, total_of, undo_line
 from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.operations.preview import Preview, preview, resolved, with_unmet
 from asok_core.settings.settings import Settings
@@ -108,7 +108,8 @@ def act(
     refuse_without_yes(args)
     with closing(open_reader(settings)) as reader:
         scope = scope_from(reader) if scope_from else scope_of(args, reader, operation.location)
-        counted = _counted(args, reader, scope)
+        # With --yes the count is not shown, and the operation finds by itself which ids are not there.
+        counted = None if args.yes and not args.dry_run else _counted(reader, scope)
         if args.dry_run:
             assert counted is not None
             if args.json:
@@ -116,10 +117,13 @@ def act(
             else:
                 write_preview(operation, counted)
             return int(bool(counted.missing))
-        missing = counted.missing if counted is not None else frozenset()
-        say_missing(missing)
-        count = counted.matching if counted is not None and not args.yes else None
+        count = counted.matching if counted is not None else None
+        missing = frozenset[str]()
         if counted is not None and count:
+            missing = counted.missing
+            say_missing(missing)
+            if scope.ids is not None:
+                scope = replace(scope, ids=scope.ids - missing)
             warn(reader, operation, count, counted.queues)
             if not confirmed(settings, operation, counted.scope, count):
                 say(NOTHING_DONE)
@@ -132,8 +136,11 @@ def act(
         code = report_by(scope, result, count)
     else:
         code = report(args, operation, scope, result, count)
+    gone = total_of(result).missing
+    if not count:
+        say_missing(gone)
     # Scripts rely on it that all the named jobs were there.
-    return code or int(bool(missing))
+    return code or int(bool(missing or gone))
 
 
 def perform(
@@ -196,7 +203,7 @@ def report(
     count: int | None = None,
 ) -> int:
     """Report what was done. Returns the exit code: 1 where something was refused, 130 when stopped."""
-    total = total_of(result)
+    total = reported(result, count)
     if args.json:
         write_json(result_document(total))
     else:
@@ -215,11 +222,7 @@ def exit_code(result: CommandResult) -> int:
     return 1 if result.refused else 0
 
 
-def _counted(args: argparse.Namespace, reader: Reader, scope: Scope) -> Preview | None:
-    # With --yes the count is not shown, and the operation counts by itself; only here it is known which
-    # of the named jobs are not there.
-    if args.yes and not args.dry_run and scope.ids is None:
-        return None
+def _counted(reader: Reader, scope: Scope) -> Preview:
     with ProgressMeter("matching") as meter:
         counted = preview(reader, scope, watch=meter)
     if meter.interrupted:
@@ -254,18 +257,18 @@ def write_preview(operation: CatalogOperation, counted: Preview) -> None:
     write_lines(lines)
 
 
-def missing_lines(missing: Iterable[str]) -> list[str]:
-    """A line for each of the ids that were not found."""
-    return [f"not found: {safe(each, ID_LIMIT)}{_hint(each)}" for each in sorted(missing)]
+def missing_lines(missing: Iterable[str], option: str = "--id") -> list[str]:
+    """A line for each of the ids that were not found. ``option`` is what they were given by."""
+    hint = f"; {option} requires the whole id"
+    return [
+        f"not found: {safe(each, ID_LIMIT)}{hint if len(each) < WHOLE_ID else ''}"
+        for each in sorted(missing)
+    ]
 
 
-def _hint(job_id: str) -> str:
-    return "" if len(job_id) >= WHOLE_ID else "; --id requires the whole id"
-
-
-def say_missing(missing: Iterable[str]) -> None:
+def say_missing(missing: Iterable[str], option: str = "--id") -> None:
     """Report the ids that were not found."""
-    for line in missing_lines(missing):
+    for line in missing_lines(missing, option):
         say(line)
 
 

@@ -10,6 +10,7 @@ from asok_console.commands.support.options import whole_number
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.operations.canary import RATE, CanaryResult, Verdict
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue
+from asok_core.operations.catalog.results import reported
 from asok_core.settings.settings import Settings
 
 
@@ -20,8 +21,9 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
     def report(scope: Scope, result: CommandResult | CanaryResult, count: int | None) -> int:
         assert isinstance(result, CanaryResult)
         if args.json:
-            write_json({**result_document(result.total), "canary": _document(result)})
-            code = bulk.exit_code(result.total)
+            total = reported(result, count)
+            write_json({**result_document(total), "canary": _document(result)})
+            code = bulk.exit_code(total)
         else:
             code = bulk.report(args, operation, scope, result, count)
         bad = result.verdict in (Verdict.FAILED_AGAIN, Verdict.UNDECIDED)

@@ -194,6 +194,7 @@ def result_document(result: CommandResult) -> dict[str, Any]:
         "applied": result.applied,
         "skipped": dict(result.skipped),
         "refused": dict(result.refused),
+        "missing": sorted(result.missing),
         "cancelled": result.cancelled,
         **({"pause": pause_document(result.pause)} if _is_pause(result) else {}),
         **({"replaced": pause_document(result.replaced)} if result.replaced is not None else {}),

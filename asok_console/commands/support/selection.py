@@ -13,7 +13,7 @@ from asok_console.commands.support.documents import say
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Reader, Scope
+from asok_core.backends.roles import GONE, CommandResult, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.job_detail import JobDetail
@@ -102,7 +102,7 @@ def act_on_ids(
         return 1
     skipped, refused = Counter[str](), found.refused
     applied, operations, cancelled = 0, [], False
-    lost: list[str] = []
+    lost, missing = list[str](), set[str]()
     with (
         closing(open_reader(settings)) as reader,
         closing(open_operator(settings)) as operator,
@@ -119,7 +119,8 @@ def act_on_ids(
             operations.append(result.operation)
         for job_id, has_record in found.nowhere.items():
             if not (operation.ends_lost and has_record):
-                skipped["not found"] += 1
+                skipped[GONE] += 1
+                missing.add(job_id)
                 continue
             result = operator.cancel_lost(job_id)
             applied += result.applied
@@ -128,8 +129,17 @@ def act_on_ids(
                 lost.append(job_id)
     undoable = operations[0] if len(operations) == 1 else None
     name = operation.audit_name()
-    result = CommandResult(name, applied, dict(skipped), dict(refused), undoable, cancelled)
+    result = CommandResult(
+        name,
+        applied,
+        dict(skipped),
+        dict(refused),
+        undoable,
+        cancelled,
+        missing=frozenset(missing),
+    )
     code = bulk.report(args, operation, asked, result)
+    bulk.say_missing(missing, "JOB_ID")
     for job_id in lost:
         say(
             f"asok: job {safe(job_id, 200)} was lost: it was in no queue, not delayed, in no trash and "

@@ -6,8 +6,9 @@ The texts may hold names from Redis: the code that prints them makes them safe f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import GONE, NOT_FOUND, CommandResult, Scope
 from asok_core.inspection.pauses import pause_words
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
@@ -22,9 +23,10 @@ def result_line(
 ) -> str:
     """``Requeued 40 jobs (2 skipped: already requeued)``. ``count``: how many jobs were confirmed."""
     if isinstance(result, CanaryResult):
-        return _canary_line(result, count or 0)
+        return _canary_line(result, reported(result, count), count or 0)
     if not operation.counts_jobs:
         return _change_line(operation, scope, result)
+    result = reported(result, count)
     line = f"{_done(operation, result)}{operation.suffix(scope)}"
     notes = list(_notes(result))
     if not (result.applied or notes):
@@ -35,6 +37,17 @@ def result_line(
 def total_of(result: CommandResult | CanaryResult) -> CommandResult:
     """What was done, as one result."""
     return result.total if isinstance(result, CanaryResult) else result
+
+
+def reported(result: CommandResult | CanaryResult, count: int | None) -> CommandResult:
+    """What was done, as it is shown: ids that were not confirmed count as not found, not as gone."""
+    total = total_of(result)
+    if count or not total.missing:
+        return total
+    missing = len(total.missing)
+    skipped = {NOT_FOUND: missing, **total.skipped}
+    skipped[GONE] = max(0, skipped.get(GONE, 0) - missing)
+    return replace(total, skipped={reason: n for reason, n in skipped.items() if n})
 
 
 def is_whole(result: CommandResult | CanaryResult) -> bool:
@@ -98,8 +111,7 @@ def _left_out(how: str, reasons: Mapping[str, int]) -> Iterator[str]:
         yield f"{sum(known.values()):,} {how}: {each}"
 
 
-def _canary_line(canary: CanaryResult, count: int) -> str:
-    result = canary.total
+def _canary_line(canary: CanaryResult, result: CommandResult, count: int) -> str:
     first = canary.results[0].applied if canary.results else 0
     words = {
         Verdict.ALL: "Canary succeeded",

@@ -56,10 +56,14 @@ class BulkCounts:
                 self.missed.add(key)
         return left
 
+    def missing(self, scope: Scope) -> frozenset[str]:
+        """The ids in scope that were not found, once all of it was gone through."""
+        return frozenset() if scope.ids is None else scope.ids - self.found
+
     def skipped(self, scope: Scope) -> dict[str, int]:
         """How many of the scope were not met, once all of it was gone through."""
         if scope.ids is not None:
-            gone = len(scope.ids - self.found) + len(self.missed & scope.ids)
+            gone = len(self.missing(scope)) + len(self.missed & scope.ids)
         elif scope.match is None and scope.limit is not None:
             refused = self.refused.total() + self.refused_by_script.total()
             gone = max(0, scope.limit - self.applied - refused - self.passed_over.total())
@@ -158,6 +162,7 @@ class BulkAction:
             dict(self.counts.refused + self.counts.refused_by_script),
             self.operation.id,
             self.cancelled,
+            missing=frozenset() if self.cancelled else self.counts.missing(self.scope),
         )
 
     def _step(self, build: Build[J], judge: Judge[J]) -> bool:
