@@ -100,11 +100,11 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
     whole = _UUID.fullmatch(name) is not None
     gaps = dict[str, None]()
     # What looks like a part of an id is hardly a whole one, for which all lists are searched.
-    looks_for = [_known, _by_record]
+    searches = [_known, _by_record]
     if _UUID_BEGIN.fullmatch(name):
-        looks_for.reverse()
-    for look in looks_for[: 1 if whole else 2]:
-        if (detail := look(reader, name, gaps)) is not None:
+        searches.reverse()
+    for search in searches[: 1 if whole else 2]:
+        if (detail := search(reader, name, gaps)) is not None:
             return detail
     detail = _by_reading(reader, name, snapshot or reader.snapshot(), gaps, whole=whole)
     return detail or (JobDetail(name, None, gaps=tuple(gaps)) if gaps else None)

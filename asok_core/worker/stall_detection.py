@@ -96,22 +96,22 @@ def _described(job: SlotJob) -> str:
 
 
 class LoopWatch:
-    """Of one process, from its start. ``look`` often; ``clock`` is monotonic."""
+    """Of one process, from its start. Call ``find_hang`` often; ``clock`` is monotonic."""
 
     def __init__(self, shared: SharedState, clock: Callable[[], float] = time.monotonic) -> None:
         self._shared = shared
         self._clock = clock
-        self._looked_at = clock()
+        self._checked_at = clock()
         self._turns = self._pulses = 0
         self._still = self._pulseless = 0.0
 
-    def look(self, pid: int | None) -> LoopHang | None:
+    def find_hang(self, pid: int | None) -> LoopHang | None:
         """The hang that there is now, if any.
 
         Before its loop begins a process may take long to start, and hangs only where it is stopped.
         """
         now = self._clock()
-        passed, self._looked_at = min(now - self._looked_at, LONGEST_LOOK), now
+        passed, self._checked_at = min(now - self._checked_at, LONGEST_LOOK), now
         turns, pulses = self._shared.turns, self._shared.pulses
         self._still = self._still + passed if turns == self._turns else 0.0
         self._pulseless = self._pulseless + passed if pulses == self._pulses else 0.0

@@ -35,7 +35,7 @@ class Resources:
     samples: list[Sample] = field(default_factory=list)
     _next_at: float = 0.0
 
-    def look(self, pid: int) -> None:
+    def sample(self, pid: int) -> None:
         """Take a sample when the last one is old enough."""
         if time.monotonic() < self._next_at:
             return

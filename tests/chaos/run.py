@@ -242,7 +242,7 @@ class Chaos:
         self._journal.read()
         self._faults.inject(fault, random.choice(self._targets))
         if self._plan.watched:
-            self._resources.look(self._workers[-1].pid)
+            self._resources.sample(self._workers[-1].pid)
         time.sleep(seconds * random.uniform(0.5, 1.5))
 
     # The end

@@ -488,7 +488,9 @@ class Conservation(RuleBasedStateMachine):
         charged: set[str] = set()
         cancelled: set[str] = set()
         by = next((worker for worker in ("one", "two") if self._has_lease(worker)), "")
-        for worker in [each.worker for each in self.registry.look(by).expired] if by else ():
+        for worker in (
+            [each.worker for each in self.registry.check_leases(by).expired] if by else ()
+        ):
             lists = self.held.lists_of(worker)
             for process, queue in lists:
                 on = self._records(self._active(process, queue))
@@ -537,7 +539,7 @@ class Conservation(RuleBasedStateMachine):
                     moved = max(1.0, until - hours * 3_600_000)
                     self.client.zadd("asok:workers", {worker: moved})
         for worker in ("one", "two"):
-            self.registry.look(worker)
+            self.registry.check_leases(worker)
         now = self._now()
         for _, until in self.client.zrange("asok:workers", 0, -1, withscores=True):
             assert until <= now + 30_000, "a lease that is longer than it can be was cut"

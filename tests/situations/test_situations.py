@@ -76,10 +76,10 @@ def names(
             printed = asok("explain", *asked, *where).out
             (Path(FOLDER) / f"{name}.txt").write_text(printed, encoding="utf-8")
             settings = make_settings(ASOK_REDIS_URL=url or redis_url)
-            asyncio.run(look(name, _subject(asked), settings))
+            asyncio.run(draw(name, _subject(asked), settings))
         return reason
 
-    async def look(name: str, subject: Subject, settings: Settings) -> None:
+    async def draw(name: str, subject: Subject, settings: Settings) -> None:
         async with open_console(size=(110, 30), settings=settings) as hand:
             ended = hand.app.session.reader.recent(0, 10).rows
             near = next((each for each in ended if job_id(each) == subject.name), None)

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def look(reader: Reader, limit: int, checks: status_checks.StatusChecks) -> WorkerStatus:
+def read_status(reader: Reader, limit: int, checks: status_checks.StatusChecks) -> WorkerStatus:
     """Everything that the status says, in five round trips or fewer."""
     from asok_console.commands.support.status_report import WorkerStatus
 
@@ -73,7 +73,7 @@ def _show(reader: Reader, limit: int, checks: status_checks.StatusChecks, *, as_
     from asok_console.commands.support.status_page import to_lines
     from asok_console.presentation.text import safe
 
-    status = look(reader, limit, checks)
+    status = read_status(reader, limit, checks)
     if as_json:
         sys.stdout.write(to_json(status, indent=2) + "\n")
     else:
@@ -97,7 +97,7 @@ def _watch(
 
     while True:
         try:
-            status = look(reader, limit, checks)
+            status = read_status(reader, limit, checks)
         except (Unreachable, Refused) as error:
             # A watch outlives a restart of Redis; the words go to stderr, the data stay data.
             sys.stderr.write(f"asok: {safe(str(error))}\n")

@@ -240,11 +240,11 @@ class OperationFlow:
         until = time.monotonic() + END_WITHIN
         self.runner.halt_all()
 
-        def look() -> None:
+        def exit_if_ended() -> None:
             if not self.runner.busy or time.monotonic() > until:
                 self._app.exit()
 
-        self._app.set_interval(0.05, look)
+        self._app.set_interval(0.05, exit_if_ended)
 
     def _lines(self) -> Iterable[StatusLine]:
         return [line for screen in self._app.screen_stack for line in screen.query(StatusLine)]

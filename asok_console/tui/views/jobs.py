@@ -132,7 +132,7 @@ class JobsView(JobListView):
     def walk(self, search: Search) -> None:
         """Look through what runs and what is remembered of what finished."""
 
-        def look(reader: Reader) -> Page:
+        def read_page(reader: Reader) -> Page:
             snapshot = self.console.snapshot
             page = self.read(reader, snapshot, 0, SEARCHED) if snapshot else Page(0, 0)
             if not search.question.filter.reads_arguments:
@@ -145,7 +145,7 @@ class JobsView(JobListView):
                 self.walked(search)
                 self.refresh_heading()
 
-        self.console.poller.ask(self.NAME, look, found)
+        self.console.poller.ask(self.NAME, read_page, found)
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """A failed job may be dead, and can then be requeued; a running one can be cancelled."""

@@ -144,7 +144,7 @@ class Dispatcher:
 
     def _check(self) -> None:
         self._threads.check()
-        self._notices.look()
+        self._notices.start_if_due()
         self._blocked.check()
         self.figures.write_if_due()
 

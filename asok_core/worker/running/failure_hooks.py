@@ -44,8 +44,8 @@ MOST_TIMES = 3
 class Notices:
     """Takes notices in a thread of its own, which ends when there are none that it can take now.
 
-    ``look`` costs nothing while there is nothing to do. The thread uses a connection of its own, named
-    after the process, so that it is cut when that is known to be dead.
+    ``start_if_due`` costs nothing while there is nothing to do. The thread uses a connection of its own,
+    named after the process, so that it is cut when that is known to be dead.
     """
 
     def __init__(
@@ -67,29 +67,29 @@ class Notices:
         self._queues = queues
         self._shared = shared
         self._thread: threading.Thread | None = None
-        self._look_at = math.inf
+        self._due_at = math.inf
         self._not_before = 0.0
         self._again = False
 
     def exist(self) -> None:
         """Redis has notices."""
         self._again = True
-        self._look_at = min(self._look_at, self._not_before)
-        self.look()
+        self._due_at = min(self._due_at, self._not_before)
+        self.start_if_due()
 
-    def look(self) -> None:
-        """Start the thread if it is time to look."""
-        if time.monotonic() < self._look_at:
+    def start_if_due(self) -> None:
+        """Start the thread that takes notices, if it is time to."""
+        if time.monotonic() < self._due_at:
             return
         if self._thread is None or not self._thread.is_alive():
-            self._look_at = math.inf
+            self._due_at = math.inf
             thread = threading.Thread(target=self._run, name="asok-notices", daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:
                 # The system has no thread to give now: no reason to end the process.
                 logger.warning("Failure hooks are called later: %s", error)
-                self._look_at = time.monotonic() + LEASE
+                self._due_at = time.monotonic() + LEASE
             else:
                 self._thread = thread
 
@@ -106,7 +106,7 @@ class Notices:
             logger.warning("Failure hooks are called later: %s", error)
         finally:
             self._not_before = time.monotonic() + PAUSE
-            self._look_at = time.monotonic() + (PAUSE if self._again else max(wait, PAUSE))
+            self._due_at = time.monotonic() + (PAUSE if self._again else max(wait, PAUSE))
 
     def _take_all(self, connection: Connection, queue: str) -> float:
         """Call hooks for what can be taken of a queue. Returns seconds until there may be more."""

@@ -13,7 +13,7 @@ import math
 from asok_core.backends.redis.consuming.leases import ExpiredLease, LeaseSnapshot
 
 STEADY = 1.0
-"""Seconds between two looks by the clock of Redis: it answered in between, and was not set."""
+"""Seconds between two snapshots by the clock of Redis: it answered in between, and was not set."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 10.0
 """Seconds that a live worker has to renew a lease that was found expired: it looks at its own as well."""
 AGAIN = 5.0
@@ -26,27 +26,27 @@ def pause(lease: float) -> float:
 
 
 class Expiry:
-    """Judges one look after the other; ``at`` is the monotonic time of a look."""
+    """Judges one snapshot of the leases after another; ``at`` is its monotonic time."""
 
     def __init__(self) -> None:
-        self._looked_at: float | None = None
+        self._read_at: float | None = None
         self._since: dict[str, tuple[float, float]] = {}
 
     def reset(self) -> None:
-        """Judge nothing by former looks: the lease of the worker that looks had expired as well."""
-        self._looked_at = None
+        """Judge nothing by former snapshots: the lease of this worker had expired as well."""
+        self._read_at = None
         self._since.clear()
 
-    def dead(self, look: LeaseSnapshot, at: float) -> list[ExpiredLease]:
-        """The leases of workers that are dead. None while the worker that looks has no lease itself."""
-        if not look.leased:
+    def dead(self, leases: LeaseSnapshot, at: float) -> list[ExpiredLease]:
+        """The leases of workers that are dead; none while the worker that judges has no lease itself."""
+        if not leases.leased:
             self.reset()
             return []
-        before, self._looked_at = self._looked_at, look.server_time
-        gap = math.inf if before is None else look.server_time - before
+        before, self._read_at = self._read_at, leases.server_time
+        gap = math.inf if before is None else leases.server_time - before
         former, self._since = self._since, {}
         found = []
-        for each in look.expired:
+        for each in leases.expired:
             until, since = former.get(each.worker, (None, at))
             steady = 0 <= gap <= max(each.length / 2, STEADY)
             if until != each.until or not steady:

@@ -187,7 +187,7 @@ class ProcessHandle:
         """Stacks that have come since the last call, also where another program sent it SIGUSR1."""
         stacks = self._stacks.take()
         self.dump = stacks or self.dump
-        answered = None if self._stack_dump is None else self._stack_dump.look()
+        answered = None if self._stack_dump is None else self._stack_dump.collect()
         if answered is not None:
             self._stack_dump = None
         return stacks or answered or ""

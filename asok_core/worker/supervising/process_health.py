@@ -189,7 +189,7 @@ class WorkerHealth:
         """Whether a process with this exit code came to its end as it should."""
         return shared.planned_end and code in (0, WORN)
 
-    def look(
+    def assess(
         self,
         alive: Sequence[bool],
         hangs: Sequence[LoopHang | None] = (),

@@ -61,7 +61,7 @@ class _LastStacks:
             self._sampling = StackSampling(
                 self._process, jobs, patience=LONGEST_SAMPLING, held_after=HELD_BEFORE_END
             )
-        if not self._sampling.look():
+        if not self._sampling.collect():
             return None
         found = self._sampling.stacks
         return {each.job_id: found[each.slot] for each in self._jobs if each.slot in found}
@@ -150,19 +150,19 @@ class ProcessWatch:
         if reason:
             self._error("Process %s is ended: %s", reason)
 
-    def look(self, limit: float | None, *, in_outage: bool) -> None:
-        """See whether its loop turns and its threads are free; see ``_look_at_loop``."""
-        self._look_at_loop(limit, in_outage=in_outage)
-        self._look_at_hooks()
+    def check(self, limit: float | None, *, in_outage: bool) -> None:
+        """See whether its loop turns and its threads are free; see ``_check_loop``."""
+        self._check_loop(limit, in_outage=in_outage)
+        self._check_hooks()
 
-    def _look_at_loop(self, limit: float | None, *, in_outage: bool) -> None:
+    def _check_loop(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether its loop turns, and log when that changes.
 
         End it when it has hung for ``limit`` seconds and no job may be the reason. In an outage of Redis
         a loop that does not advance waits for Redis, as far as is known, and does not hang.
         """
         before, alive = self.hang, self._process.alive
-        hang = self._watch.look(self._process.pid) if alive else None
+        hang = self._watch.find_hang(self._process.pid) if alive else None
         if in_outage and hang is not None and hang.cause is StallReason.LOOP:
             hang = None
         self.hang = hang
@@ -191,7 +191,7 @@ class ProcessWatch:
                 "Process %s hangs for %.0f s and is not ended for it: %s", hang.seconds, why
             )
 
-    def _look_at_hooks(self) -> None:
+    def _check_hooks(self) -> None:
         """See whether hooks and log handlers keep all its threads, and log when that changes.
 
         It claims no job then, and runs none. Nothing limits hooks, and what they do may be of use.

@@ -249,12 +249,12 @@ class Processes:
         for process in self._all:
             process.watch.end_for_jobs(self.ends, limits=limits)
 
-    def look(self, limit: float | None, *, in_outage: bool) -> None:
-        """See whether the loop and the threads of each serve; see ``ProcessWatch.look``."""
+    def check(self, limit: float | None, *, in_outage: bool) -> None:
+        """See whether the loop and the threads of each serve; see ``ProcessWatch.check``."""
         for process in self._all:
             # What it did not read before.
             process.commands.flush()
-            process.watch.look(limit, in_outage=in_outage)
+            process.watch.check(limit, in_outage=in_outage)
 
     def end_for_stop(self, why: str) -> None:
         """End those that live as the worker stops; see ``ProcessWatch.end_for_stop``."""
@@ -274,7 +274,7 @@ class Processes:
             hangs[process.position] = hangs[process.position] or process.watch.hang
         newest = self._newest
         alive, kept = zip(*((each.alive, each.watch.kept) for each in newest), strict=True)
-        return self._lives.look(alive, hangs, kept)
+        return self._lives.assess(alive, hangs, kept)
 
     def _start(self, process: ProcessHandle) -> None:
         try:

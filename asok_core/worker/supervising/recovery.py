@@ -73,11 +73,11 @@ class Recovery:
     def others(self) -> bool:
         """Take over workers that are dead. False: the lease of this one is not alive now."""
         at = time.monotonic()
-        look = self._registry.look(self._config.worker, machine=self._machine)
-        dead = self._expiry.dead(look, at)
+        leases = self._registry.check_leases(self._config.worker, machine=self._machine)
+        dead = self._expiry.dead(leases, at)
         reconnected = self._connection not in (None, self._registry.connection)
         self._connection = self._registry.connection
-        if not look.leased:
+        if not leases.leased:
             return False
         refusals = []
         for each in dead:
@@ -86,7 +86,7 @@ class Recovery:
             except Refused as error:
                 # One worker's broken keys must not keep the jobs of the next from being returned.
                 refusals.append(error)
-        self._neighbours(look.neighbours, at, reconnected=reconnected)
+        self._neighbours(leases.neighbours, at, reconnected=reconnected)
         if refusals:
             raise refusals[0]
         return True

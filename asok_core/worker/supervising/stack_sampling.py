@@ -47,7 +47,7 @@ class SampledProcess(Protocol):
 
 
 class StackSampling:
-    """One stack of each of some jobs of a process. Call ``look`` until it returns True.
+    """One stack of each of some jobs of a process. Call ``collect`` until it returns True.
 
     ``stacks`` are those that were taken, by the slots of the jobs; ``held`` is whether no Python code
     ran. A job that ended meanwhile has none. ``held_after`` is how long an answer is waited for.
@@ -72,7 +72,7 @@ class StackSampling:
         self._pulses = process.shared.pulses
         self._left = {process.stack_requests.send(each.ident): each for each in jobs}
 
-    def look(self) -> bool:
+    def collect(self) -> bool:
         """Take what has come. Returns whether nothing more is expected."""
         self._take_answers()
         waited = self._clock() - self._began
@@ -105,7 +105,7 @@ class StackSampling:
 
 
 class StackDump:
-    """The stacks of all threads of a process, for a log. Call ``look`` until it is done.
+    """The stacks of all threads of a process, for a log. Call ``collect`` until it is done.
 
     Where no Python code runs, the process is sent the signal, and what it writes comes by its file.
     """
@@ -119,7 +119,7 @@ class StackDump:
         self._pulses = process.shared.pulses
         self._number = process.stack_requests.send(ALL)
 
-    def look(self) -> str | None:
+    def collect(self) -> str | None:
         """The stacks; '' where none come by this way; None as long as they may."""
         text = self._process.stack_requests.text(self._number)
         waited = self._clock() - self._began

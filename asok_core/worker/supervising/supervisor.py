@@ -240,7 +240,7 @@ class Supervisor:
             self._processes.note_deaths()
             self._schedule.run_if_due(self._heartbeat)
             self._schedule.run_if_due(self._answers)
-            self._processes.look(None, in_outage=self._outage.active)
+            self._processes.check(None, in_outage=self._outage.active)
             self._processes.attend(self._requests)
             self._alarm.sleep(SAMPLING if late else LOOK, self._wakes.files())
         self._processes.note_deaths()

@@ -277,7 +277,7 @@ def test_a_lease_that_is_not_text_holds_up_no_recovery(
     redis_client.zadd(KEYS.workers, {"dead-worker": 1000})
     seen: set[str] = set()
     for _ in range(3):
-        seen.update(each.worker for each in registry.look(WORKER).expired)
+        seen.update(each.worker for each in registry.check_leases(WORKER).expired)
     assert seen == {"dead-worker"}
 
 

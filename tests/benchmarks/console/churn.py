@@ -69,7 +69,7 @@ def run(
                     terminal.rest(BETWEEN_KEYS)
                     if LOST in terminal.text:
                         raise Gone(f"it lost Redis: {terminal.text[-2000:]!r}")
-                    watch.look(terminal.rss())
+                    watch.record(terminal.rss())
                 report(course)
         _check_totals(terminal, client)
     return course
@@ -84,7 +84,7 @@ class _Watch:
         self._began = self._last = time.monotonic()
         self._first = self._seen = _refreshes(client)
 
-    def look(self, memory: int) -> None:
+    def record(self, memory: int) -> None:
         """Record the current state."""
         now, seen, course = time.monotonic(), _refreshes(self._client), self._course
         if seen > self._seen:

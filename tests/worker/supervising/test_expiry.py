@@ -18,7 +18,7 @@ LEASE = 30.0
 HOUR = 3600.0
 
 
-class Looks:
+class LeaseChecks:
     """Looks every 0.4 s, with a clock of Redis that can be set and an own lease that can be lost."""
 
     def __init__(self) -> None:
@@ -34,99 +34,99 @@ class Looks:
         while self.at < end - 1e-9:
             step = end - self.at if unseen else min(0.4, end - self.at)
             self.at, self.server = self.at + step, self.server + step
-            found = self.look(leases)
+            found = self.dead(leases)
             if found:
                 return found
         return found
 
-    def look(self, leases: Mapping[str, float], *, leased: bool = True) -> list[str]:
+    def dead(self, leases: Mapping[str, float], *, leased: bool = True) -> list[str]:
         expired = [
             ExpiredLease(worker, until, LEASE)
             for worker, until in leases.items()
             if until <= self.server
         ]
-        look = LeaseSnapshot(self.server, leased, expired, [])
-        return [each.worker for each in self.expiry.dead(look, self.at)]
+        leases_now = LeaseSnapshot(self.server, leased, expired, [])
+        return [each.worker for each in self.expiry.dead(leases_now, self.at)]
 
 
 def test_a_lease_that_is_seen_to_run_out_is_that_of_a_dead_worker_at_once() -> None:
-    looks = Looks()
+    checks = LeaseChecks()
     until = NOW + 5
-    assert looks.pass_time(5.5, {"one": until}) == ["one"]
-    assert looks.at - 100.0 < 5.5
+    assert checks.pass_time(5.5, {"one": until}) == ["one"]
+    assert checks.at - 100.0 < 5.5
 
 
 def test_one_that_is_found_expired_has_time_to_be_renewed() -> None:
-    looks = Looks()
-    assert looks.pass_time(9.5, {"one": NOW - 100}) == []
-    assert looks.pass_time(2, {"one": NOW - 100}) == ["one"]
+    checks = LeaseChecks()
+    assert checks.pass_time(9.5, {"one": NOW - 100}) == []
+    assert checks.pass_time(2, {"one": NOW - 100}) == ["one"]
 
 
 def test_the_time_begins_again_with_each_other_end_of_it() -> None:
-    looks = Looks()
-    looks.look({})
-    assert looks.pass_time(9, {"one": NOW - 100}) == []
-    assert looks.pass_time(9, {"one": NOW - 90}) == []
+    checks = LeaseChecks()
+    checks.dead({})
+    assert checks.pass_time(9, {"one": NOW - 100}) == []
+    assert checks.pass_time(9, {"one": NOW - 90}) == []
 
 
 def test_when_the_clock_is_set_forward_no_worker_is_dead() -> None:
-    looks = Looks()
+    checks = LeaseChecks()
     leases = {"one": NOW + 10, "two": NOW + 29}
-    assert looks.pass_time(4, leases) == []
-    looks.server += HOUR
-    assert looks.look(leases) == []
-    assert looks.pass_time(5, leases) == []
-    renewed = dict.fromkeys(leases, looks.server + 30)
-    assert looks.pass_time(25, renewed) == []
+    assert checks.pass_time(4, leases) == []
+    checks.server += HOUR
+    assert checks.dead(leases) == []
+    assert checks.pass_time(5, leases) == []
+    renewed = dict.fromkeys(leases, checks.server + 30)
+    assert checks.pass_time(25, renewed) == []
 
 
 def test_when_it_is_set_forward_by_less_than_a_lease_neither() -> None:
-    looks = Looks()
-    assert looks.pass_time(4, {"one": NOW + 26}) == []
-    looks.server += 25
-    assert looks.look({"one": NOW + 26}) == []
+    checks = LeaseChecks()
+    assert checks.pass_time(4, {"one": NOW + 26}) == []
+    checks.server += 25
+    assert checks.dead({"one": NOW + 26}) == []
 
 
 def test_after_an_outage_of_redis_everybody_has_time() -> None:
-    looks = Looks()
-    assert looks.pass_time(4, {"one": NOW + 26}) == []
-    assert looks.pass_time(25, {"one": NOW + 26}, unseen=True) == []
-    assert looks.pass_time(5, {"one": NOW + 26}) == []
-    assert looks.pass_time(25, {"one": NOW + 26}, unseen=True) == []
-    assert looks.pass_time(9, {"one": NOW + 26}) == [], "what passed in the outage does not count"
-    assert looks.pass_time(2, {"one": NOW + 26}) == ["one"]
+    checks = LeaseChecks()
+    assert checks.pass_time(4, {"one": NOW + 26}) == []
+    assert checks.pass_time(25, {"one": NOW + 26}, unseen=True) == []
+    assert checks.pass_time(5, {"one": NOW + 26}) == []
+    assert checks.pass_time(25, {"one": NOW + 26}, unseen=True) == []
+    assert checks.pass_time(9, {"one": NOW + 26}) == [], "what passed in the outage does not count"
+    assert checks.pass_time(2, {"one": NOW + 26}) == ["one"]
 
 
 def test_a_connection_that_is_cut_every_few_seconds_delays_nothing() -> None:
-    looks = Looks()
+    checks = LeaseChecks()
     found: list[str] = []
-    while not found and looks.server < NOW + 60:
-        found = looks.pass_time(3, {"one": NOW + 20})
-        found = found or looks.pass_time(4, {"one": NOW + 20}, unseen=True)
+    while not found and checks.server < NOW + 60:
+        found = checks.pass_time(3, {"one": NOW + 20})
+        found = found or checks.pass_time(4, {"one": NOW + 20}, unseen=True)
     assert found == ["one"]
-    assert looks.server < NOW + 28
+    assert checks.server < NOW + 28
 
 
 def test_a_worker_without_a_lease_calls_no_other_dead_and_begins_again() -> None:
-    looks = Looks()
-    assert looks.pass_time(4, {"one": NOW + 10}) == []
-    assert looks.pass_time(5.6, {"one": NOW + 10}) == []
-    looks.server += 1
-    assert looks.look({"one": NOW + 10}, leased=False) == []
-    assert looks.pass_time(9, {"one": NOW + 10}) == []
-    assert looks.pass_time(2, {"one": NOW + 10}) == ["one"]
+    checks = LeaseChecks()
+    assert checks.pass_time(4, {"one": NOW + 10}) == []
+    assert checks.pass_time(5.6, {"one": NOW + 10}) == []
+    checks.server += 1
+    assert checks.dead({"one": NOW + 10}, leased=False) == []
+    assert checks.pass_time(9, {"one": NOW + 10}) == []
+    assert checks.pass_time(2, {"one": NOW + 10}) == ["one"]
 
 
 def test_a_proved_death_needs_no_time() -> None:
-    assert Looks().look({"one": 0.0}) == ["one"]
+    assert LeaseChecks().dead({"one": 0.0}) == ["one"]
 
 
 def test_a_recovery_that_does_not_succeed_is_tried_again_later() -> None:
     for lease in (0.0, NOW + 1):
-        looks = Looks()
-        assert looks.pass_time(2, {"one": lease}) == ["one"]
-        assert looks.pass_time(AGAIN - 0.5, {"one": lease}) == []
-        assert looks.pass_time(1, {"one": lease}) == ["one"]
+        checks = LeaseChecks()
+        assert checks.pass_time(2, {"one": lease}) == ["one"]
+        assert checks.pass_time(AGAIN - 0.5, {"one": lease}) == []
+        assert checks.pass_time(1, {"one": lease}) == ["one"]
 
 
 def test_the_pause_follows_the_lease_within_bounds() -> None:

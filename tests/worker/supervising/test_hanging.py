@@ -45,17 +45,17 @@ class TestWatch:
     def pass_time(watch: LoopWatch, clock: Clock, seconds: float) -> None:
         for _ in range(int(seconds * 4)):
             clock.now += 0.25
-            watch.look(os.getpid())
+            watch.find_hang(os.getpid())
 
     def test_a_process_may_take_long_to_start(self, shared: SharedState) -> None:
         clock = Clock()
         watch = LoopWatch(shared, clock)
         self.pass_time(watch, clock, 100)
-        assert watch.look(os.getpid()) is None
+        assert watch.find_hang(os.getpid()) is None
         shared.note_turn()
-        assert watch.look(os.getpid()) is None
+        assert watch.find_hang(os.getpid()) is None
         self.pass_time(watch, clock, 20)
-        assert watch.look(os.getpid()) is not None
+        assert watch.find_hang(os.getpid()) is not None
 
     def test_a_loop_that_turns_does_not_hang(self, shared: SharedState) -> None:
         clock = Clock()
@@ -63,7 +63,7 @@ class TestWatch:
         for _ in range(10):
             shared.note_turn()
             self.pass_time(watch, clock, 9)
-            assert watch.look(os.getpid()) is None
+            assert watch.find_hang(os.getpid()) is None
 
     def test_what_is_known_of_the_reason(self, shared: SharedState) -> None:
         clock = Clock()
@@ -72,29 +72,29 @@ class TestWatch:
         for _ in range(20):
             shared.note_pulse()
             self.pass_time(watch, clock, 1)
-        hang = watch.look(os.getpid())
+        hang = watch.find_hang(os.getpid())
         assert hang is not None
         assert (hang.cause, hang.replaceable) == (StallReason.LOOP, True)
         assert hang.why == "its other threads run"
         self.pass_time(watch, clock, 20)
-        hang = watch.look(os.getpid())
+        hang = watch.find_hang(os.getpid())
         assert hang is not None
         assert (hang.cause, hang.replaceable) == (StallReason.HELD, True)
         assert hang.why == "its other threads do not run, and no job runs"
         shared.begin(0, "one", time.monotonic() - 3)
-        hang = watch.look(os.getpid())
+        hang = watch.find_hang(os.getpid())
         assert hang is not None
         assert not hang.replaceable
         assert hang.why == (
             "its other threads do not run; job one (running for 3 s) may hold the interpreter"
         )
         shared.begin(1, "two", time.monotonic() - 4, phase=Phase.IMPORTING)
-        hang = watch.look(os.getpid())
+        hang = watch.find_hang(os.getpid())
         assert hang is not None
         assert "one of these may hold the interpreter: job" in hang.why
         assert "job two (importing its module for 4 s)" in hang.why
         shared.note_turn()
-        assert watch.look(os.getpid()) is None
+        assert watch.find_hang(os.getpid()) is None
 
     def test_time_in_which_the_supervisor_was_suspended_does_not_count(
         self, shared: SharedState
@@ -105,11 +105,11 @@ class TestWatch:
         for _ in range(5):
             shared.note_turn()
             shared.note_pulse()
-            watch.look(os.getpid())
+            watch.find_hang(os.getpid())
             # An idle loop sleeps when all is suspended.
             self.pass_time(watch, clock, 5)
             clock.now += 120
-            assert watch.look(os.getpid()) is None
+            assert watch.find_hang(os.getpid()) is None
 
     def test_a_process_that_a_signal_has_stopped_is_known_as_that(
         self, shared: SharedState
@@ -123,11 +123,11 @@ class TestWatch:
             # Before its loop begins, and after.
             for _ in range(2):
                 self.pass_time(watch, clock, 20)
-                hang = watch.look(program.pid)
+                hang = watch.find_hang(program.pid)
                 assert hang is not None
                 assert (hang.cause, hang.replaceable) == (StallReason.STOPPED, True)
                 shared.note_turn()
-                assert watch.look(program.pid) is None
+                assert watch.find_hang(program.pid) is None
         finally:
             program.kill()
             program.communicate()

@@ -42,8 +42,8 @@ def lives(shared_states: list[SharedState], clock: Clock) -> WorkerHealth:
     return made
 
 
-def look(lives: WorkerHealth, *alive: bool) -> HealthReport:
-    return lives.look(alive or (True, True))
+def assess(lives: WorkerHealth, *alive: bool) -> HealthReport:
+    return lives.assess(alive or (True, True))
 
 
 def die(
@@ -63,24 +63,24 @@ def die(
 def test_a_process_counts_once_it_has_claimed(
     lives: WorkerHealth, shared_states: list[SharedState]
 ) -> None:
-    assert look(lives).able == 0
+    assert assess(lives).able == 0
     shared_states[0].note_claims()
-    assert look(lives).able == 1
+    assert assess(lives).able == 1
     shared_states[1].note_claims()
-    assert look(lives) == HealthReport(able=2)
+    assert assess(lives) == HealthReport(able=2)
 
 
 def test_one_that_is_replaced_as_planned_counts_all_the_time(
     lives: WorkerHealth, shared_states: list[SharedState]
 ) -> None:
     shared_states[0].note_claims()
-    look(lives)
+    assess(lives)
     shared_states[0].note_planned_end()
     assert lives.end(0, 0, "w.1") == 0
-    assert look(lives, False, True).able == 1
+    assert assess(lives, False, True).able == 1
     shared_states[0].clear()
     lives.start(0)
-    assert look(lives).able == 1
+    assert assess(lives).able == 1
 
 
 @pytest.mark.parametrize("code", [0, WORN])
@@ -93,7 +93,7 @@ def test_one_that_a_task_ends_has_died_whatever_its_exit_code(
         waits.append(lives.end(0, code, "w.1"))
         lives.start(0)
     assert waits == pytest.approx([0, 0.4, 0.8])
-    report = look(lives)
+    report = assess(lives)
     assert (report.deaths, report.death, report.refusal) == (3, f"exit code {code}", "")
 
 
@@ -101,11 +101,11 @@ def test_one_that_died_counts_again_once_the_next_has_claimed(
     lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     shared_states[0].note_claims()
-    look(lives)
+    assess(lives)
     assert die(lives, clock, code=-9) == 0.0
-    assert look(lives).able == 0
+    assert assess(lives).able == 0
     shared_states[0].note_claims()
-    assert look(lives) == HealthReport(able=1)
+    assert assess(lives) == HealthReport(able=1)
 
 
 def test_the_wait_grows_up_to_ten_seconds_and_begins_again_after_a_long_life(
@@ -121,16 +121,16 @@ def test_a_crash_loop_is_reported_with_its_reason_until_one_lives_long_enough(
 ) -> None:
     began = clock.now
     for number in range(3):
-        assert look(lives).deaths == 0
+        assert assess(lives).deaths == 0
         shared_states[0].note_fault(f"ImportError: no luck,\n try {number}")
         die(lives, clock)
     shared_states[0].note_claims()
-    report = look(lives)
+    report = assess(lives)
     assert (report.able, report.deaths, report.death) == (0, 3, "ImportError: no luck, try 2")
     assert report.seconds == pytest.approx(clock.now - began - 0.1)
     assert not report.unable
     clock.now += LONG_ENOUGH
-    assert look(lives) == HealthReport(able=1)
+    assert assess(lives) == HealthReport(able=1)
 
 
 def test_an_exit_is_reported_in_words(lives: WorkerHealth, clock: Clock) -> None:
@@ -142,7 +142,7 @@ def test_an_exit_is_reported_in_words(lives: WorkerHealth, clock: Clock) -> None
         lives.lives[0].deaths = 9
         clock.now += 0.1
         lives.end(0, code, "w.1")
-        assert look(lives, False, True).death == words
+        assert assess(lives, False, True).death == words
 
 
 def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
@@ -152,12 +152,12 @@ def test_a_process_that_has_what_the_last_one_used_up_counts_once_it_claims(
     shared_states[0].note_refusal("no files", proven=False, lasting=False)
     shared_states[0].note_planned_end()
     assert lives.end(0, WORN, "w.1") == 1.0
-    assert look(lives, False, True).refusal == "no files"
+    assert assess(lives, False, True).refusal == "no files"
     shared_states[0].clear()
     lives.start(0)
-    assert look(lives) == HealthReport(able=0)
+    assert assess(lives) == HealthReport(able=0)
     shared_states[0].note_claims()
-    assert look(lives) == HealthReport(able=1)
+    assert assess(lives) == HealthReport(able=1)
     # The wait still grows until one has run a job.
     shared_states[0].note_refusal("no files", proven=False, lasting=False)
     assert die(lives, clock, code=WORN) == 2.0
@@ -170,7 +170,7 @@ def test_what_was_imported_is_part_of_the_reason_of_a_death(
         shared_states[0].begin(0, "one", 1.0, phase=Phase.IMPORTING, module="shop.tasks")
         shared_states[0].begin(1, "two", 1.0)
         die(lives, clock, code=-11)
-    assert look(lives).death == "died while importing shop.tasks: killed by SIGSEGV"
+    assert assess(lives).death == "died while importing shop.tasks: killed by SIGSEGV"
 
 
 def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
@@ -179,13 +179,13 @@ def test_why_a_process_does_not_claim_is_known_until_one_has_run_a_job(
     shared_states[0].note_claims()
     shared_states[0].note_refusal("no module named shop", proven=False)
     refusing = HealthReport(able=0, refusal="no module named shop")
-    assert look(lives) == refusing
+    assert assess(lives) == refusing
     assert [die(lives, clock, code=WORN) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
-    assert look(lives) == refusing
+    assert assess(lives) == refusing
     shared_states[0].note_claims()
-    assert look(lives) == refusing
+    assert assess(lives) == refusing
     shared_states[0].note_refusal("", proven=True)
-    assert look(lives) == HealthReport(able=1)
+    assert assess(lives) == HealthReport(able=1)
     shared_states[0].note_refusal("no files", proven=False)
     assert die(lives, clock, code=WORN) == 1
 
@@ -194,10 +194,10 @@ def test_a_worker_is_unable_when_each_process_is(
     lives: WorkerHealth, shared_states: list[SharedState], clock: Clock
 ) -> None:
     shared_states[0].note_refusal("wrong key", proven=False)
-    assert not look(lives).unable
+    assert not assess(lives).unable
     for _ in range(3):
         die(lives, clock, index=1)
-    assert look(lives).unable
+    assert assess(lives).unable
 
 
 def test_texts_in_the_shared_state_are_cut_and_have_one_line(

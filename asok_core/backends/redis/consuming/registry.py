@@ -124,8 +124,8 @@ class Registry:
         """Answer a request for a stack."""
         self.connection.run(AnswerStack(ns=self.keys.namespace, token=token, answer=text))
 
-    def look(self, worker: str, *, machine: str = "") -> LeaseSnapshot:
-        """Look at the leases of all workers for ``worker``, which is at ``machine``."""
+    def check_leases(self, worker: str, *, machine: str = "") -> LeaseSnapshot:
+        """Check the leases of all workers for ``worker``, which is at ``machine``."""
         reply = self.connection.run(
             CheckLeases(
                 ns=self.keys.namespace,

@@ -28,7 +28,7 @@ class UnclaimedCheck:
         self._largest = largest
         self._names: Iterator[bytes] = iter(())
 
-    def look(self, connection: Connection) -> list[OversizedEntry]:
+    def set_aside_oversized(self, connection: Connection) -> list[OversizedEntry]:
         """Set aside what is oversized, and return it. Raises Unreachable or Refused."""
         found: list[OversizedEntry] = []
         for _ in range(QUEUES_AT_ONCE):

@@ -58,22 +58,22 @@ class WaitReport:
 
 @dataclass(slots=True)
 class Deadlocks:
-    """Looks after the waits of one process. ``look`` costs nothing while a slot does not wait."""
+    """Looks after the waits of one process. ``check`` costs nothing while a slot does not wait."""
 
     keys: Keys
     host: WorkerProcess
-    _look_at: float = 0.0
+    _check_at: float = 0.0
     _said: bool = False
     _warned: bool = False
     _former: dict[str, float] = field(default_factory=dict)
 
-    def look(self, connection: Connection) -> None:
+    def check(self, connection: Connection) -> None:
         """End a wait that has no end. Raises Unreachable or Refused."""
         waits, now = self.host.slots.full(), time.monotonic()
         if not waits or now - max(wait.since for wait in waits) < PATIENCE:
             self._withdraw(connection)
-        elif now >= self._look_at:
-            self._look_at = now + INTERVAL
+        elif now >= self._check_at:
+            self._check_at = now + INTERVAL
             if all(wait.certain for wait in waits):
                 self._judge(connection, waits)
             elif now - max(wait.since for wait in waits) >= WARN_AFTER:

@@ -33,17 +33,17 @@ class MissingJobs:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._look_at = time.monotonic() + LOOK_EVERY
+        self._check_at = time.monotonic() + LOOK_EVERY
         self._turn = 0
         self._missed: dict[str, float | None] = {}
         self._reported: set[str] = set()
 
-    def look(self, connection: Connection, unfinished: Mapping[str, JobRecord]) -> None:
+    def check_next(self, connection: Connection, unfinished: Mapping[str, JobRecord]) -> None:
         """Look for one of some jobs, if it is time, and warn when it was missed twice.
 
         Raises Unreachable or Refused.
         """
-        if time.monotonic() < self._look_at:
+        if time.monotonic() < self._check_at:
             return
         pending = [
             each
@@ -52,7 +52,7 @@ class MissingJobs:
         ]
         if not pending:
             return
-        self._look_at = time.monotonic() + LOOK_EVERY
+        self._check_at = time.monotonic() + LOOK_EVERY
         self._turn += 1
         next_in_turn = pending[self._turn % len(pending)]
         job = next((each for each in pending if each.id in self._missed), next_in_turn)

@@ -95,11 +95,11 @@ class Listener:
         """The connection that reads."""
         return self._reader
 
-    def look(self, deadlocks: Deadlocks | None) -> None:
+    def check_deadlocks(self, deadlocks: Deadlocks | None) -> None:
         """Look for waits that have no end."""
         if deadlocks is not None:
             with contextlib.suppress(Refused):  # such as an ACL: then nothing is found
-                deadlocks.look(self._reader)
+                deadlocks.check(self._reader)
 
     def read(
         self, job_ids: Iterable[str]

@@ -166,9 +166,9 @@ class ResultWatcher:
             )
             if time.monotonic() >= next_poll:
                 next_poll = time.monotonic() + POLL_INTERVAL
-                listener.look(self._deadlocks)
+                listener.check_deadlocks(self._deadlocks)
                 ids.update(_next_in_turn(turns, futures))
-            missing.look(listener.connection, _settle_finished(listener, ids, futures))
+            missing.check_next(listener.connection, _settle_finished(listener, ids, futures))
 
     def _take_new(self, futures: Futures) -> list[str]:
         with self._lock:

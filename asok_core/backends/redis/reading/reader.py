@@ -171,7 +171,7 @@ class RedisReader(PageReader):
 
         longest = LONGEST if patience is None else patience
 
-        def look(near: Row | None, others: FoundLists | None = None) -> JobDetail:
+        def find(near: Row | None, others: FoundLists | None = None) -> JobDetail:
             return self._session.run(
                 lambda round_trips: find_job(
                     round_trips,
@@ -185,7 +185,7 @@ class RedisReader(PageReader):
                 )
             )
 
-        detail = look(near)
+        detail = find(near)
         if _is_nowhere(detail):
             # No record leads to a job that is claimed and has not begun, nor to one without a record.
             names = self._names
@@ -193,13 +193,13 @@ class RedisReader(PageReader):
             # It may as well have moved on while it was looked for, or be in a queue not known before.
             moved = detail.missing or MOVED in detail.gaps
             if held is not None or moved or names != self._names:
-                detail = look(held)
+                detail = find(held)
         if _is_nowhere(detail):
             # What one snapshot does not name, and what workers hold that were lost.
             others = self._snapshots.unnamed
             if not others.whole and longest > LONGEST:
                 others = self.lists(longest)
-            found = look(None, others)
+            found = find(None, others)
             gaps = (*detail.gaps, *found.gaps, *(() if others.whole else (NOT_ALL_LISTS,)))
             is_found = found.location is not None
             detail = found if is_found else detail._replace(gaps=tuple(dict.fromkeys(gaps)))

@@ -80,23 +80,23 @@ def find_job(
     in these lists.
     """
     known = _read_known(round_trips, keys, job_id)
-    look = _ListSearch(round_trips, keys, keyring, known, time.monotonic() + patience)
+    search = _ListSearch(round_trips, keys, keyring, known, time.monotonic() + patience)
     if others is not None:
-        detail = look.among(others, queues)
-        return detail or known._replace(gaps=tuple(look.gaps))
-    if detail := look.in_locations(near, queues):
+        detail = search.among(others, queues)
+        return detail or known._replace(gaps=tuple(search.gaps))
+    if detail := search.in_locations(near, queues):
         return detail
     if _may_be_in_trash(known.record):
         shown = near is not None and near.location is Location.TRASH
         most = MORE_OPERATIONS if shown or patience > LONGEST else OPERATIONS
-        if detail := look.in_trash(most):
+        if detail := search.in_trash(most):
             return detail
     if location_by(known.record) is Location.FINISHED:
-        return known._replace(location=Location.FINISHED, gaps=tuple(look.gaps))
+        return known._replace(location=Location.FINISHED, gaps=tuple(search.gaps))
     again = round_trips.ask(round_trips.queries.records([job_id])).get(job_id)
     if _state_of(again) != _state_of(known.record):
-        look.gaps[MOVED] = None
-    return known._replace(gaps=tuple(look.gaps))
+        search.gaps[MOVED] = None
+    return known._replace(gaps=tuple(search.gaps))
 
 
 class _ListSearch:

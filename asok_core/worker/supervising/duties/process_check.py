@@ -47,7 +47,7 @@ class ProcessCheckDuty(Duty):
         """Check each of them."""
         self._processes.end_for_jobs()
         limit = self._settings.worker_hang_limit
-        self._processes.look(limit, in_outage=self._outage.active)
+        self._processes.check(limit, in_outage=self._outage.active)
         report = self._processes.report()
         if report.able and not self._ready:
             self._ready = True

@@ -105,7 +105,7 @@ class StackAnswersDuty(Duty):
             request.sampling = StackSampling(process, (job,), patience=left)
             request.next_at = now + min(INTERVAL, ALL_WITHIN / request.samples)
             request.asked_at = now
-        if request.sampling is not None and request.sampling.look():
+        if request.sampling is not None and request.sampling.collect():
             sampling = request.sampling
             # Whether Python code runs is what the newest sample shows, unless it was cut short.
             request.held = sampling.held or (request.held and not sampling.stacks)

@@ -23,4 +23,4 @@ class UnclaimedQueuesDuty(Duty):
 
     def run(self) -> None:
         """Look once."""
-        log_set_aside(self._unclaimed.look(self._registry.connection))
+        log_set_aside(self._unclaimed.set_aside_oversized(self._registry.connection))

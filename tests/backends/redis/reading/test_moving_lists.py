@@ -192,7 +192,7 @@ class TestWalks:
             else:
                 redis_client.execute_command("LPUSH" if order == "right" else "RPUSH", key, raw)
 
-        def look(round_trips: RoundTrips) -> list[str]:
+        def search(round_trips: RoundTrips) -> list[str]:
             where, until = (key, order), time.monotonic() + PATIENCE
             found = []
             for each in search_list(round_trips, where, "job-30", until, (0, None), gaps={}):
@@ -202,7 +202,7 @@ class TestWalks:
             return found
 
         # After 25 were taken it begins at the next, or again where the last that it looked at is gone.
-        assert reader._session.run(look)[-1] == "job-30"
+        assert reader._session.run(search)[-1] == "job-30"
 
 
 class TestFind:

@@ -25,7 +25,7 @@ local function find(list, lo, hi, marks)
       missing = missing + 1
     end
   end
-  local function look(to, among)
+  local function match(to, among)
     for i = #among, 1, -1 do
       if missing == 0 then return end
       local numbers = among[i] and sought[redis.sha1hex(alias(among[i]))]
@@ -36,22 +36,22 @@ local function find(list, lo, hi, marks)
       end
     end
   end
-  local function look_on(at, last, way)
+  local function search_on(at, last, way)
     local bytes, step = 0, 4
     while missing > 0 and (last - at) * way >= 0 and bytes < SLACK_BYTES do
       local far = way > 0 and math.min(last, at + step - 1) or math.max(last, at - step + 1)
       local among = list_range(list, math.min(at, far), math.max(at, far))
       if #among == 0 then return end
       for _, element in ipairs(among) do bytes = bytes + #element end
-      look(math.max(at, far), among)
+      match(math.max(at, far), among)
       at, step = far + way, bytes > SLACK_BYTES / 8 and 4 or step * 2
     end
   end
-  look(hi, seen)
+  match(hi, seen)
   -- Others may have taken so many that the list ends before `hi`.
   local first = math.max(hi + 1, -redis.call('LLEN', list))
-  look_on(first, math.min(-1, first + SLACK), 1)
-  look_on(lo - 1, lo - SLACK, -1)
+  search_on(first, math.min(-1, first + SLACK), 1)
+  search_on(lo - 1, lo - SLACK, -1)
   return indexes, elements
 end
 

@@ -6,7 +6,7 @@ local _, now, second = server_time()
 local aside, rest = {}, {}
 if is_guarded(guard, by, now) then return reply { guarded = 1, aside = aside, rest = rest } end
 
-local function look(i, queue)
+local function check(i, queue)
   local active, at, out = active_key(process, queue), 0, #rest
   while true do
     -- A few at a time, for any of them may be large.
@@ -31,7 +31,7 @@ local function look(i, queue)
   end
 end
 
-for i = queues_first, queues_last do look(i - queues_first + 1, ARGV[i]) end
+for i = queues_first, queues_last do check(i - queues_first + 1, ARGV[i]) end
 write_recent()
 write_tally(second)
 return reply { guarded = 0, aside = aside, rest = rest }

@@ -40,7 +40,7 @@ end
 
 local found = has(queue_key(queue))
 local seen = {}
-local function look(list)
+local function search(list)
   if found == false and not seen[list] then
     seen[list], most_lists = true, most_lists - 1
     if most_lists < 0 then found = nil else found = has(list) end
@@ -49,10 +49,10 @@ end
 for _, worker in ipairs(redis.call('ZRANGE', workers_key, 0, -1)) do
   local published = redis.pcall('HMGET', worker_key(worker), 'slots', 'processes')
   for _, n in ipairs(process_numbers(published[1], published[2], 256, 4096)) do
-    look(active_key(string.format('%s.%d', worker, n), queue))
+    search(active_key(string.format('%s.%d', worker, n), queue))
   end
 end
-for i = active_first, active_last do look(ARGV[i]) end
+for i = active_first, active_last do search(ARGV[i]) end
 if found == nil then return answer('many') end
 if found then return answer('held') end
 if mark == '' then return answer('gone') end
