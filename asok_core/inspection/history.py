@@ -262,7 +262,7 @@ def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
 
 
 def _round_start(events: Sequence[Event]) -> int:
-    """Where the attempts begin that the envelope counts: a requeue gives all retries back."""
+    """Where the attempts begin that the envelope counts: a requeue restores all retries."""
     starts = [0]
     for at, event in enumerate(events):
         if event.what in _REQUEUES:

@@ -57,7 +57,7 @@ class ReviewedEntries:
         self._left.discard(digest)
         return True
 
-    def give_back(self, raw: bytes) -> None:
+    def undo_take(self, raw: bytes) -> None:
         """Undo ``take`` of an entry that was not moved after all."""
         self._left.add(entry_digest(raw))
 

@@ -143,7 +143,7 @@ def with_its_worker(
 ) -> tuple[JobDetail | None, Snapshot]:
     """The same, read again where a worker holds the job that is not in the snapshot.
 
-    The worker may have begun after the snapshot, or given the job back since: neither is lost.
+    The worker may have begun after the snapshot, or returned the job since: neither is lost.
     """
     if detail is None or detail.location is not Location.ACTIVE:
         return detail, snapshot

@@ -279,7 +279,7 @@ class Faults:
         return ()
 
     def _rename(self, _worker: ChaosWorker) -> Pids | None:
-        """Rename a queue, as a person does who makes room for something, and give its jobs back."""
+        """Rename a queue, as a person does who makes room for something, and return its jobs."""
         client = self._client()
         aside = "asok:set-aside-by-hand"
         queues = ("asok:queue:low", "asok:queue", "asok:queue:high")
@@ -288,12 +288,12 @@ class Faults:
             return None
         client.rename(queue, aside)
 
-        def give_back() -> None:
+        def restore_name() -> None:
             connection = self._client()
             while connection.lmove(aside, queue, "LEFT", "RIGHT") is not None:
                 pass
 
-        self._until("rename", 2.0, give_back)
+        self._until("rename", 2.0, restore_name)
         return ()
 
     def _delete(self, _worker: ChaosWorker) -> Pids:

@@ -115,7 +115,7 @@ def _unsettled(cutter: Cutter) -> Iterator[UnsettledOutcomes]:
 
 
 @pytest.mark.parametrize("way", ["claimed ahead", "idle wait", "idle wait without a lease"])
-def test_one_that_has_not_begun_is_not_given_back(bench: CrashBench, way: str) -> None:
+def test_one_that_has_not_begun_is_not_returned(bench: CrashBench, way: str) -> None:
     """Its process was held up before it began; the queue was paused, or the lease ended, after that."""
     job = Job("work-0", __name__, "work", ("x",), unique="one")
     envelopes: list[bytes] = []

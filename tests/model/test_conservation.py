@@ -306,7 +306,7 @@ class Conservation(RuleBasedStateMachine):
 
     @rule(process=st.sampled_from(PROCESSES))
     def ask_whether_to_begin(self, process: str) -> None:
-        """As jobs that came by the idle wait: given back from a paused queue or without a lease."""
+        """As jobs that came by the idle wait: returned from a paused queue or without a lease."""
         memory = self.memories[process]
         held = set(self._active(process))
         asking = {
@@ -382,7 +382,7 @@ class Conservation(RuleBasedStateMachine):
         self.cancelled -= cancelled
 
     @rule(process=st.sampled_from(PROCESSES), count=st.integers(1, 5))
-    def give_back_unopened(self, process: str, count: int) -> None:
+    def return_unopened(self, process: str, count: int) -> None:
         """As jobs that were claimed ahead: their process has read nothing of them."""
         memory = self.memories[process]
         unopened = [
@@ -576,7 +576,7 @@ class Conservation(RuleBasedStateMachine):
             self.cancelled.add(job_id)
         self._moved("ask to stop", 0)
         if then == "unopened":
-            self.give_back_unopened(process, 9)
+            self.return_unopened(process, 9)
         elif then == "closed":
             self.a_lease_runs_out(worker)
             self.ask_whether_to_begin(process)

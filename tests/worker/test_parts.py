@@ -141,7 +141,7 @@ class TestThreads:
                 threads.put([_held("give", number) for number in range(20_000)], few=True)
                 while not threads.finished:
                     time.sleep(0)
-                back = [_number(held) for held in threads.take_back()]
+                back = [_number(held) for held in threads.take_waiting()]
                 left = 20_000 - len(back)
                 wait_until(lambda: len(threads.finished) == left, "every other job")  # noqa: B023
                 ran = [int(outcome.result or "") for _, outcome in threads.finished if outcome]

@@ -29,7 +29,7 @@ class ConnectionPool:
             connection = self._idle.pop() if self._idle else None
         return _Borrowed(self, connection or self.endpoint.connect())
 
-    def give_back(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Take a connection back whose replies have all been read."""
         if connection.open and self._pid == os.getpid():
             with self._lock:
@@ -57,7 +57,7 @@ class _Borrowed:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or issubclass(kind, redis.ResponseError):
-            self._pool.give_back(self._connection)
+            self._pool.release(self._connection)
         else:
             # A reply may still be under way: the next borrower would read it as its own.
             self._connection.close()

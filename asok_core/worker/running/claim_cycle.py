@@ -113,10 +113,10 @@ class ClaimCycle:
             self.wait_for_more(reply, slots)
 
     def _with_room(self, arrived: list[HeldJob]) -> list[HeldJob]:
-        """Those that may run here now; the others are given back."""
+        """Those that may run here now; the others are returned to their queues."""
         room = self._capacity.of_arrivals(len(arrived))
         for held in reversed(arrived[room:]):
-            self._jobs.give_back(held)
+            self._jobs.return_to_queue(held)
         return arrived[:room]
 
     def wait_for_more(self, reply: CycleResult, slots: int) -> None:

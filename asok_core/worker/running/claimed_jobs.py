@@ -73,7 +73,7 @@ class ClaimedJobs:
                 # that of a task that ran, and raised Retry(counted=False).
                 ended += outcome.verb != "postpone" or bool(outcome.note)
             elif outcome is not None:
-                # It was given back, or another worker has it by now.
+                # It was returned, or another worker has it by now.
                 self.unsettled.close(held)
             else:
                 self._drop(held)
@@ -121,27 +121,27 @@ class ClaimedJobs:
                 if by_operator:
                     held.stop.insist()
 
-    # Giving back
+    # Returning to queues
 
-    def give_back_late(self) -> None:
-        """Give back jobs that wait for a thread: the next cycle returns them, in order."""
-        self._give_back_all(self.threads.take_back())
+    def return_late(self) -> None:
+        """Return jobs that wait for a thread to their queues, in order; the next cycle settles that."""
+        self._return_all(self.threads.take_waiting())
 
-    def give_back_waiting(self) -> None:
-        """Give back every job that has not started."""
-        self._give_back_all(self.threads.take_back() + self.dubious.take_back())
+    def return_waiting(self) -> None:
+        """Return every job that has not started to its queue."""
+        self._return_all(self.threads.take_waiting() + self.dubious.take_waiting())
 
-    def give_back_running(self) -> list[str]:
-        """Give back what still runs, as the process is about to end; returns the tasks."""
+    def return_running(self) -> list[str]:
+        """Return what still runs to its queue, as the process is about to end: the tasks."""
         started = set(self.threads.running())
         running = [held for held in self._claimed if held in started]
         stacks = {held: self._kept_stack(held) for held in running}
-        self._give_back_all(running, stacks)
+        self._return_all(running, stacks)
         return [held.job.task if held.job else "" for held in running]
 
-    def give_back(self, held: HeldJob, stack: str = "") -> None:
-        """Give back a claim that was not counted among these jobs. ``stack`` is what its record keeps."""
-        outcome = self._outcomes.given_back(held)
+    def return_to_queue(self, held: HeldJob, stack: str = "") -> None:
+        """Return a claim to its queue that these jobs do not count. ``stack`` is what its record keeps."""
+        outcome = self._outcomes.returned(held)
         outcome.stack = stack
         self.unsettled.add(held, outcome)
 
@@ -152,24 +152,24 @@ class ClaimedJobs:
         stack = stack_of_thread(self.threads.ident(held.slot))
         return encode_kept("worker stopped", job.attempt, self._outcomes.now(), "", stack)
 
-    def _give_back_all(
+    def _return_all(
         self, back: Sequence[HeldJob], stacks: Mapping[HeldJob, str] | None = None
     ) -> None:
-        # The oldest is given back last: it ends nearest to the consuming end.
+        # The oldest is returned last: it ends nearest to the consuming end.
         for held in reversed(back):
             if self._drop(held):
-                self.give_back(held, (stacks or {}).get(held, ""))
+                self.return_to_queue(held, (stacks or {}).get(held, ""))
 
     def reconcile(self, active: Sequence[Claim]) -> None:
         """Compare with the claims in the active lists of this process.
 
-        What Redis holds and is not known here (a lost reply, a predecessor's) is given back. What has not
+        What Redis holds and is not known here (a lost reply, a predecessor's) is returned. What has not
         started and Redis gave to another is dropped.
         """
         self.unsettled.keep_only(active)
         known = [held.claim for held in self._claimed]
         known += self.unsettled.claims()
-        for held in self.threads.take_back():
+        for held in self.threads.take_waiting():
             if held.claim in active:
                 self.threads.put((held,))
             else:
@@ -180,7 +180,7 @@ class ClaimedJobs:
             if claim in known:
                 known.remove(claim)
             else:
-                self.give_back(HeldJob(claim, job=peek(claim.envelope).job, noted=True))
+                self.return_to_queue(HeldJob(claim, job=peek(claim.envelope).job, noted=True))
         self.uncertain = False
 
     def _drop(self, held: HeldJob) -> bool:

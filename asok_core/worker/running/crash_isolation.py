@@ -55,7 +55,7 @@ class DubiousJobs:
         self.start()
         return self._waiting.pop(0)
 
-    def take_back(self) -> list[HeldJob]:
+    def take_waiting(self) -> list[HeldJob]:
         """All of them, in order."""
         back, self._waiting = self._waiting, []
         return back

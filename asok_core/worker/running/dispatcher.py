@@ -218,7 +218,7 @@ class Dispatcher:
         left = self._threads.waiting
         if left >= waited and not self._threads.finished:
             self._prefetch.stalled()
-            self._jobs.give_back_late()
+            self._jobs.return_late()
         elif left <= self._threads.notify_at:
             self._prefetch.flowed(time.monotonic() - self._cycle.claimed_at)
 
@@ -228,7 +228,7 @@ class Dispatcher:
         """Report that a successor is needed soon and, once no job is claimed, the slots it may have."""
         held, quota = len(self._jobs), self._capacity.quota
         if self._breaker.closed and not self._threads.waiting:
-            # What runs makes the number full: no need to wait for its end. What waits may be given back.
+            # What runs makes the number full: no need to wait for its end. What waits may be returned.
             full = quota.left(held) <= 0
             self.mode.retiring = self.mode.retiring or (full and not self._jobs.dubious)
         if self.open and quota.nearly_used_up(held):
@@ -240,13 +240,13 @@ class Dispatcher:
             self._capacity.resize(left)
 
     def _note_breaker(self) -> None:
-        """Give back what has not started where the breaker has opened."""
+        """Return what has not started where the breaker has opened."""
         if self.mode.quiet:
             # It would claim, but for an operator.
             self._report.claims()
         if self._report.breaker_changed() and not self._breaker.closed:
             self._prefetch.stalled()
-            self.give_back_waiting()
+            self.return_waiting()
 
     # Reconciliation, and the end
 
@@ -270,14 +270,14 @@ class Dispatcher:
         self._jobs.reconcile(holding.claims)
         self._reconcile_at = time.monotonic() + self._lease
 
-    def give_back_waiting(self) -> None:
-        """Give back every job that has not started, in order; the next turn settles that."""
+    def return_waiting(self) -> None:
+        """Return every job that has not started, in order; the next turn settles that."""
         self._threads.notify_of_all = not self.open
-        self._jobs.give_back_waiting()
+        self._jobs.return_waiting()
 
-    def give_back_running(self) -> list[str]:
-        """Give back what still runs without charging it, as the process is about to end: the tasks."""
-        return self._jobs.give_back_running()
+    def return_running(self) -> list[str]:
+        """Return what still runs without charging it, as the process is about to end: the tasks."""
+        return self._jobs.return_running()
 
     def settle(self) -> None:
         """Settle every known outcome, without claiming or waiting."""

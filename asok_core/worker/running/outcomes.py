@@ -74,12 +74,12 @@ class OutcomeBuilder:
             error,
         )
 
-    def given_back(self, held: HeldJob) -> Outcome:
+    def returned(self, held: HeldJob) -> Outcome:
         """Of a job that did not run, or did not finish: it is returned and costs no retry."""
         job = held.job
         if job is None or not held.noted:
             if job is None:
-                # It is not read for this; see ``given_back_by_name``.
+                # It is not read for this; see ``returned_by_name``.
                 return Outcome("return", held.claim)
             # What is needed beside the id where an operator has cancelled it.
             unique, counts = job.unique or "", (job.retries, job.retry_count)
@@ -89,14 +89,14 @@ class OutcomeBuilder:
         outcome.finished_at = 0.0
         return outcome
 
-    def given_back_by_name(self, held: HeldJob) -> Outcome:
+    def returned_by_name(self, held: HeldJob) -> Outcome:
         """Of a job that was not opened and that an operator cancelled: with what its end requires."""
         try:
             held.job = held.job or unseal(held.claim.envelope, self.keyring)
         except EnvelopeError as error:
             # It names a job that is cancelled, and is not that job.
             return self.rejected(held, error)
-        return self.given_back(held)
+        return self.returned(held)
 
     def failed(
         self,

@@ -11,7 +11,7 @@ import time
 from asok_core.worker.job_slots import MOST_AHEAD
 
 PATIENCE = 0.02
-"""Seconds a claimed job may wait for a thread before it is given back."""
+"""Seconds a claimed job may wait for a thread before it is returned to its queue."""
 LOOK = 0.002
 """Seconds after which it is looked whether one thread is enough."""
 ENOUGH = 10

@@ -156,7 +156,7 @@ class Process:
         """Return what has not begun and wait for what runs; when stopped, until a deadline only."""
         dispatcher, deadline = self._dispatcher, math.inf
         dispatcher.mode.retiring = True
-        dispatcher.give_back_waiting()
+        dispatcher.return_waiting()
         guarded = False
         while not dispatcher.empty and time.monotonic() < deadline:
             if (dispatcher.mode.draining or dispatcher.only_hooks) and deadline == math.inf:
@@ -172,7 +172,7 @@ class Process:
                 self._alarm.sleep(0.2, ())
                 self._consumer.close()
                 self._blocked.close()
-        names = dispatcher.give_back_running()
+        names = dispatcher.return_running()
         if names:
             logger.warning(
                 "Returned %d jobs that still ran%s: %s",

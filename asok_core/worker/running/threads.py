@@ -166,8 +166,8 @@ class Threads:
         if dead:
             raise ThreadDied(f"{', '.join(dead)} ended")
 
-    def take_back(self) -> list[HeldJob]:
-        """Take back every job that has not started, in order."""
+    def take_waiting(self) -> list[HeldJob]:
+        """Take every job that has not started, in order."""
         back: list[HeldJob] = []
         # From the end: what a thread takes at the same time is older than all that is taken here.
         with suppress(IndexError):

@@ -140,7 +140,7 @@ class UnsettledOutcomes:
             held.gone = flag not in MAY_START
             held.claim.spent = MAY_START.get(flag, 0)
             if flag == CANCELLED:
-                self.add(held, self._outcomes.given_back_by_name(held))
+                self.add(held, self._outcomes.returned_by_name(held))
         self._warn_of_full_dlq(turn.dead)
         warn_of_dropped(turn.dropped)
         log_set_aside(turn.aside)
@@ -174,7 +174,7 @@ class UnsettledOutcomes:
                 self.close(held)
                 self._dropped.add(held, outcome)
             elif flag == CANCELLED_UNOPENED:
-                unmoved.append((held, self._outcomes.given_back_by_name(held)))
+                unmoved.append((held, self._outcomes.returned_by_name(held)))
             else:
                 unmoved.append(pair)
                 logger.error(

@@ -31,7 +31,7 @@ logger = safe_logger("asok.worker")
 SUSPENDED = 5.0
 """Seconds between two looks at limits after which the supervisor may have been suspended."""
 RETRY = 1.0
-"""Seconds between two attempts to give back what a dead process held."""
+"""Seconds between two attempts to return what a dead process held."""
 
 
 class Processes:

@@ -116,7 +116,7 @@ def retried_in_a_week(bench: LifetimeBench) -> None:
     bench.settle("retry", bench.start(), delay=WEEK)
 
 
-def given_back(bench: LifetimeBench) -> None:
+def returned_unopened(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.settle("return", bench.start())
 
@@ -177,7 +177,7 @@ UNFINISHED = (
     claimed,
     running,
     retried_in_a_week,
-    given_back,
+    returned_unopened,
     promoted,
     promoted_by_an_operator,
     recovered,

@@ -34,7 +34,7 @@ async def test_a_filter_finds_what_is_far_away_and_escape_shows_all(
 
 
 class Overtaken:
-    """A reader whose walks through a queue are overtaken: workers take jobs and give them back."""
+    """A reader whose walks through a queue are overtaken: workers take jobs and return them."""
 
     def __init__(self, reader: Reader, client: redis.Redis) -> None:
         self._reader = reader

@@ -47,7 +47,7 @@ def claim(*args: object) -> Claim:
     return Claim("default", seal(Job(new_id(), "tests.worker.jobs", "give", args), KEYRING))
 
 
-def given_back(claimed_jobs: ClaimedJobs) -> list[Claim]:
+def returned(claimed_jobs: ClaimedJobs) -> list[Claim]:
     return list(claimed_jobs.unsettled.claims())
 
 
@@ -67,7 +67,7 @@ def test_each_of_two_equal_claims_is_settled(claimed_jobs: ClaimedJobs) -> None:
     wait_until(lambda: len(claimed_jobs.threads.finished) == 2, "both to end")
     assert claimed_jobs.collect() == 2
     assert len(claimed_jobs) == 0
-    assert given_back(claimed_jobs) == [same, same]
+    assert returned(claimed_jobs) == [same, same]
 
 
 def test_a_dubious_copy_does_not_pass_for_the_one_that_waits(claimed_jobs: ClaimedJobs) -> None:
@@ -78,7 +78,7 @@ def test_a_dubious_copy_does_not_pass_for_the_one_that_waits(claimed_jobs: Claim
     assert second in claimed_jobs.dubious
 
 
-def test_what_waits_is_given_back_with_the_oldest_last(claimed_jobs: ClaimedJobs) -> None:
+def test_what_waits_is_returned_with_the_oldest_last(claimed_jobs: ClaimedJobs) -> None:
     claims = [claim(number) for number in range(3)]
     batch = [HeldJob(each, dubious=True) for each in claims]
     for held in batch:
@@ -87,18 +87,18 @@ def test_what_waits_is_given_back_with_the_oldest_last(claimed_jobs: ClaimedJobs
     wait_until(lambda: len(claimed_jobs.threads.finished) == 1, "the first to be refused a start")
     claimed_jobs.collect()
     assert claimed_jobs.uncertain
-    claimed_jobs.give_back_waiting()
-    assert given_back(claimed_jobs) == [claims[2], claims[1]]
+    claimed_jobs.return_waiting()
+    assert returned(claimed_jobs) == [claims[2], claims[1]]
 
 
-def test_a_comparison_with_redis_gives_back_what_is_not_known_here(
+def test_a_comparison_with_redis_returns_what_is_not_known_here(
     claimed_jobs: ClaimedJobs,
 ) -> None:
     known, unknown, lost = claim(1), claim(2), claim(3)
     # The first starts, and the others wait for its end.
     claimed_jobs.start([HeldJob(each, dubious=True) for each in (known, known, lost)], few=False)
     claimed_jobs.reconcile([known, known, unknown])
-    assert [peek(each.envelope).id for each in given_back(claimed_jobs)] == [
+    assert [peek(each.envelope).id for each in returned(claimed_jobs)] == [
         peek(unknown.envelope).id
     ]
     assert len(claimed_jobs) == 2, "what Redis gave to another worker is dropped"

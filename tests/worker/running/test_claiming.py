@@ -39,7 +39,7 @@ def test_an_urgent_job_overtakes_all_that_wait(desk: Desk, run_worker: RunWorker
     desk.wait_for_lines("begin first")
     desk.enqueue("note", "high", queue="high")
     # A job that waits behind a slow one is in its queue, where the order can still be made.
-    wait_until(lambda: len(desk.active()) == 1, "everything but the running job given back")
+    wait_until(lambda: len(desk.active()) == 1, "everything but the running job returned")
     desk.release("first")
     desk.wait_for_lines("low 9")
     assert desk.journal()[2:] == ["high", *(f"low {n}" for n in range(10))]
@@ -54,9 +54,7 @@ def test_a_slow_task_holds_nothing_back_that_another_worker_could_run(
     desk.producer.enqueue([desk.job("note", str(number)) for number in range(20)])
     run_worker("--concurrency", "1")
     desk.wait_for_lines("begin slow")
-    wait_until(
-        lambda: len(desk.active()) == 1 and len(desk.pending()) == 20, "what waits given back"
-    )
+    wait_until(lambda: len(desk.active()) == 1 and len(desk.pending()) == 20, "what waits returned")
     assert [payload.job.args for payload in desk.pending() if payload.job] == [
         (str(number),) for number in range(20)
     ]
@@ -145,7 +143,7 @@ def test_a_claim_that_waits_already_takes_nothing_from_a_paused_queue(
     first, second = desk.enqueue("note", "first"), desk.enqueue("note", "second")
     desk.enqueue("note", "low", queue="low")
     desk.wait_for_lines("low")
-    wait_until(lambda: not desk.active(), "the job given back")
+    wait_until(lambda: not desk.active(), "the job returned")
     assert [payload.id for payload in desk.pending()] == [first.id, second.id]
     assert desk.record(first).status == "pending"
     assert desk.journal() == ["low"]
@@ -164,7 +162,7 @@ def test_jobs_that_come_while_a_queue_is_paused_and_resumed_run_once_each(
     desk.idle(2)
     jobs = []
     for n in range(60):
-        # Waits that are armed take a job of a paused queue and give it back; others end just then.
+        # Waits that are armed take a job of a paused queue and return it; others end just then.
         assert operator.pause("default").applied == 1
         jobs.append(desk.enqueue("note", f"{n}"))
         assert operator.resume("default").applied == 1

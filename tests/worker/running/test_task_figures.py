@@ -116,7 +116,7 @@ def test_a_job_past_its_hard_limit_has_failed(
     assert sum(counted.runs.values()) == 1
 
 
-def test_jobs_that_are_given_back_have_started_and_not_ended(
+def test_jobs_that_are_returned_have_started_and_not_ended(
     desk: Desk, run_worker: RunWorker, reader: RedisReader
 ) -> None:
     worker = run_worker(ASOK_WORKER_SHUTDOWN_TIMEOUT="0.1")

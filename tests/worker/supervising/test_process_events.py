@@ -108,7 +108,7 @@ def test_a_worker_that_stops_in_order_has_no_crash(
 
 
 def test_a_process_that_does_not_stop_in_time(desk: Desk, run_worker: RunWorker) -> None:
-    """The job that holds the interpreter lets no code of its process give it back."""
+    """The job that holds the interpreter lets no code of its process return it."""
     worker = run_worker("--concurrency", "2", ASOK_WORKER_SHUTDOWN_TIMEOUT="0.2s")
     neighbour = desk.hold("neighbour")
     job = desk.enqueue("hold_the_interpreter", 600.0, retries=2)

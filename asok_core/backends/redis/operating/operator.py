@@ -144,7 +144,7 @@ class RedisOperator(OperatorSession):
 
             def unmoved(row: Row) -> None:
                 if trust is not None and row.payload.trust is not Trust.SIGNED:
-                    trust.give_back(row.payload.raw)
+                    trust.undo_take(row.payload.raw)
 
             def build(part: WalkedRange, jobs: Sequence[RequeuedJob]) -> Requeue:
                 return Requeue(

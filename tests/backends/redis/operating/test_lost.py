@@ -241,7 +241,7 @@ def test_a_job_that_comes_back_between_two_looks_is_left_alone(
     assert bench.record(job.id)["status"] == "pending"
 
 
-def test_a_job_that_a_worker_takes_and_gives_back_all_the_time_is_never_lost(
+def test_a_job_that_a_worker_takes_and_returns_all_the_time_is_never_lost(
     bench: Bench, backend: RedisBackend, consumer: Consumer
 ) -> None:
     """Those moves write no record, and neither list of the two holds the job for long."""

@@ -104,7 +104,7 @@ class TestWalks:
         redis_client.rpoplpush(QUEUE, KEYS.active("w1.1", "default"))
 
         def between() -> None:
-            # The last that was read goes, and workers give one back at the end where they take them.
+            # The last that was read goes, and workers return one at the end where they take them.
             redis_client.lrem(QUEUE, 1, seal(job(10), KEYRING).decode())
             redis_client.lmove(KEYS.active("w1.1", "default"), QUEUE, "RIGHT", "RIGHT")
 

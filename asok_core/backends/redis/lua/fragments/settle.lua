@@ -10,7 +10,7 @@
 -- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 --   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
 -- Reply: 1 done; 5 done, as `cancel`; 0 the envelope was not in the active list, its lease was lost and nothing is written;
---   3 the key of its next location is of another type, so it stays active; 4 it was given back unopened, without its
+--   3 the key of its next location is of another type, so it stays active; 4 it was returned unopened, without its
 --   id, and is cancelled: it stays active until its process sends that with what else ends it. Then: dropped dead jobs.
 local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
                  ['return'] = 'pending', postpone = 'retrying' }
@@ -66,8 +66,8 @@ local function settle(process, release, now, dubious, dlq_max, at)
 
   local status, started_at, run = STATUS[verb], ARGV[at + SETTLEMENT.started_at], ARGV[at + SETTLEMENT.run_us] / 1000
   local error_text = ARGV[at + SETTLEMENT.error]
-  -- A job that is given back before it was started has a record that says pending already. One that has ended
-  -- must not look as if it had not: what was given back is then a copy of its envelope.
+  -- A job that is returned before it was started has a record that says pending already. One that has ended
+  -- must not look as if it had not: what was returned is then a copy of its envelope.
   if verb ~= 'return' or started_at ~= '' and not has_ended(id) then
     local fields = { 'status', status, 'ts', string.format('%.6f', now), 'queue', queue,
       'function', ARGV[at + SETTLEMENT.task], 'retries', ARGV[at + SETTLEMENT.retries], 'retry_count', retry_count,

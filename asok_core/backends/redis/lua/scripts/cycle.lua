@@ -4,10 +4,10 @@
 -- claim (pending -> active) from the queues in their strict order.
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
 -- it does not hold up its queue.
--- Flags of the started: 1 noted, or may begin; 0 not in the active list; 2 given back, for its queue is
+-- Flags of the started: 1 noted, or may begin; 0 not in the active list; 2 returned, for its queue is
 --   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
 --   not begun; nothing is written in its record, which says pending. One that may begin: 1, or 3, 4 or 5 where
---   already_ended.lua says 1, 2 or 3 of it. 6 it would be given back, and is cancelled: see settle.lua, 4.
+--   already_ended.lua says 1, 2 or 3 of it. 6 it would be returned, and is cancelled: see settle.lua, 4.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local queues, settled, started, claimed, paused, broken, aside, doubtful = {}, {}, {}, {}, {}, {}, {}, {}
