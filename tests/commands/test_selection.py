@@ -110,6 +110,27 @@ def test_problems_of_an_action_are_reported_before_its_confirmation(
     assert "warning: no worker takes jobs from queue 'unknown'" in ran.err
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_queue_that_is_named_and_not_served_is_warned_of_without_a_question_too(
+    bench: Bench, asok: Asok, *, named: bool
+) -> None:
+    job = bench.job()
+    bench.add_pending(job)
+    which = (job.id,) if named else ("--queue", "default", "--all")
+    ran = asok("job", "move", "--to", "unknown", "--yes", *which)
+    assert (ran.code, ran.out) == (0, "Moved 1 job to queue 'unknown'\n")
+    assert ran.err == "warning: no worker takes jobs from queue 'unknown'\n"
+    assert asok("job", "cancel", job.id, "--yes").err.startswith("asok trash restore")
+
+
+def test_a_command_to_a_worker_requires_the_whole_id(bench: Bench, asok: Asok) -> None:
+    bench.client.zadd("asok:workers", {"web-10-a": 1e15, "web-11-b": 1e15})
+    for verb in ("quiet", "resume", "stop"):
+        ran = asok("worker", verb, "web-1")
+        line = "'web-1' is the beginning of an id, and a command requires all of it"
+        assert ran == (2, "", f"asok: {line}: web-10-a, web-11-b\n")
+
+
 def test_a_result_without_any_job_has_a_reason(bench: Bench, asok: Asok) -> None:
     assert asok("dlq", "purge", "--all", "--yes").out == ("Purged 0 jobs (none found)\n")
 

@@ -118,6 +118,8 @@ def act(
                 write_preview(operation, counted)
             return int(bool(counted.missing))
         count = counted.matching if counted is not None else None
+        if counted is None and names_queue(operation):
+            warn(reader, operation, None, None)
         missing = frozenset[str]()
         if counted is not None and count:
             missing = counted.missing
@@ -156,8 +158,17 @@ def perform(
         return operation.perform(Access(reader, operator), scope, meter)
 
 
+def names_queue(operation: CatalogOperation) -> bool:
+    """Whether the command names the queue that the jobs go to: then it is warned of also with --yes."""
+    destinations = operation.destinations({"": 1})
+    return bool(destinations) and "" not in destinations
+
+
 def warn(
-    reader: Reader, operation: CatalogOperation, count: int, queues: Mapping[str, int]
+    reader: Reader,
+    operation: CatalogOperation,
+    count: int | None,
+    queues: Mapping[str, int] | None,
 ) -> None:
     """Report what makes the operation pointless or harmful now."""
     if not (operation.enqueues or operation.undo.to_trash):

@@ -94,7 +94,7 @@ def act_on_ids(
         count = sum(map(len, found.homes.values()))
         if operation.ends_lost:
             count += sum(found.nowhere.values())
-        if count and not args.yes:
+        if count and (not args.yes or bulk.names_queue(operation)):
             bulk.warn(reader, operation, count, found.queues)
     asked = Scope(operation.location, ids=frozenset(ids))
     if count and not args.yes and not bulk.confirmed(settings, operation, asked, count):

@@ -53,6 +53,19 @@ class StatusChecks(NamedTuple):
             if self.max_hang is not None and each.hanging and each.hang_seconds > self.max_hang:
                 yield f"worker {each.id}: {each.trouble}; at most {self.max_hang:g} s allowed"
 
+    def unknown(self, snapshot: Snapshot) -> Iterator[str]:
+        """One line for each queue that has a threshold and does not exist, or not yet."""
+        from asok_console.presentation.prose import listed
+
+        names = sorted(queue.name for queue in snapshot.queues)
+        for option, thresholds in (("pending", self.max_pending), ("age", self.max_age)):
+            for name in thresholds:
+                if name and name not in names:
+                    yield (
+                        f"--max-{option} {name}=...: there is no queue {name!r}, so it is never "
+                        f"exceeded; queues: {listed(names, 10)}"
+                    )
+
     def _late(self, snapshot: Snapshot) -> Iterator[str]:
         for queue in snapshot.queues:
             most = self.max_age.get(queue.name, self.max_age.get(""))

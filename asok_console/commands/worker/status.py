@@ -78,6 +78,7 @@ def _show(reader: Reader, limit: int, checks: status_checks.StatusChecks, *, as_
         sys.stdout.write(to_json(status, indent=2) + "\n")
     else:
         sys.stdout.write("\n".join(to_lines(status)) + "\n")
+    _warn(checks, status)
     for failure in status.failures:
         sys.stderr.write(f"asok: check failed: {safe(failure)}\n")
     return 1 if status.failures else 0
@@ -95,6 +96,7 @@ def _watch(
     from asok_console.commands.support.status_page import to_lines
     from asok_console.presentation.text import safe
 
+    warned = False
     while True:
         try:
             status = read_status(reader, limit, checks)
@@ -102,6 +104,9 @@ def _watch(
             # A watch outlives a restart of Redis; the words go to stderr, the data stay data.
             sys.stderr.write(f"asok: {safe(str(error))}\n")
         else:
+            if not warned:
+                _warn(checks, status)
+                warned = True
             if as_json:
                 sys.stdout.write(to_json(status) + "\n")
             else:
@@ -109,6 +114,13 @@ def _watch(
                 sys.stdout.write("\n".join(lines) + "\n")
             sys.stdout.flush()
         time.sleep(interval)
+
+
+def _warn(checks: status_checks.StatusChecks, status: WorkerStatus) -> None:
+    from asok_console.presentation.text import safe
+
+    for line in checks.unknown(status.snapshot):
+        sys.stderr.write(f"asok: warning: {safe(line)}\n")
 
 
 def _interval(text: str) -> float:

@@ -22,6 +22,7 @@ from asok_core.backends.redis.calls.operations import (
     WaitingJob,
     WorkerCommand,
 )
+from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.importing import import_dead
 from asok_core.backends.redis.operating.missing_jobs import end_lost
@@ -49,11 +50,13 @@ from asok_core.backends.redis.operating.verdicts import (
 )
 from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.audit import EDIT
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
+from asok_core.inspection.phrases import named
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.inspection.rows import Row
 from asok_core.inspection.stacks import JobStack
@@ -61,6 +64,8 @@ from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
 
+WORKERS_READ = 500
+"""Ids of workers that are compared with one that is not known."""
 NOT_STOPPED = {
     0: "no longer running there",
     2: "this is a copy, or it has no record",
@@ -416,10 +421,19 @@ class RedisOperator(OperatorSession):
                     **operation.arguments(), worker=name_bytes(worker), requested=requested
                 )
             )
-        if changed < 0:
-            raise UsageError(f"there is no worker {worker!r}; it may have ended")
+            if changed < 0:
+                raise UsageError(self._no_worker(connection, worker))
         skipped = {} if changed else {"already ordered": 1}
         return CommandResult(verb, changed, skipped, operation=operation.id)
+
+    def _no_worker(self, connection: Connection, worker: str) -> str:
+        ids = map(text, connection.call("ZRANGE", self.keys.workers, 0, WORKERS_READ))
+        begin = sorted(each for each in ids if worker and each.startswith(worker))
+        if begin:
+            # What is only looked at may be named by the beginning of an id.
+            all_of_it = "is the beginning of an id, and a command requires all of it"
+            return f"{worker!r} {all_of_it}: {named(begin)}"
+        return f"there is no worker {worker!r}; it may have ended"
 
 
 def _queue_scope(queue: str) -> Scope:
