@@ -16,7 +16,7 @@ PIP_OURS := $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs lock build readme screenshots bench bench-console chaos fuzz coverage measured mutants clean
+.PHONY: help demo test compile-tests check docs lock build readme screenshots bench bench-console chaos fuzz coverage measured mutants clean
 
 help:
 	@echo "make demo           open the console on a Redis of its own, with two workers and traffic"
@@ -81,6 +81,11 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES)
+
+# Otherwise each process of pytest compiles all tests; .ci/run does it once, beside the checks.
+# A test that cannot be imported is reported by pytest, later.
+compile-tests: $(VENV)/.dev
+	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -62,6 +62,7 @@ for _variable in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", 
 
 # Tests start thousands of programs, and without it each would compile every module that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell ignores SIGINT for background programs. Programs that tests start must receive it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
