@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from asok_console.presentation.numbers import age, duration
 from asok_console.presentation.progress import progress_text
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.inspection.history import NOT_KNOWN, Event
+from asok_core.inspection.history import EDITED_JOB, UNSURVIVED, Event
+from asok_core.inspection.job_events import OF_MOVES, JobEventKind
 from asok_core.jobs.numbers import number
+from asok_core.jobs.states import Location
 
 LONGEST = 300
 """Characters of what is written beside an event."""
 
-_WORDS = {
-    "enqueued": ("enqueued", ""),
-    "completed": ("✓ completed", "good"),
-    "retried": ("↻ failed, will retry", "warn"),
-    "failed": ("✗ failed for good", "bad"),
-    "rejected": ("✗ rejected", "bad"),
-    "postponed": ("◷ postponed, uncounted", "warn"),
-    "stopped": ("⊘ stopped on request", "dim"),
-    "returned": ("↩ stopped, uncounted", "dim"),
-    "running": ("▶ running", "info"),
-    "died": ("✗ became a dead job", "bad"),
-    "requeued": ("↺ requeued", "calm"),
-    "edited": ("↺ edited, requeued", "calm"),
-    "promoted": ("↺ promoted", "calm"),
-    "queued again": ("↺ queued again", "calm"),
-    "moved": ("→ moved", "calm"),
-    "moved to front": ("→ moved to the front", "calm"),
-    "cancelled": ("⊘ cancelled", "dim"),
-    "cancel requested": ("⊘ cancel requested", "warn"),
-    "purged": ("⊘ purged", "dim"),
-    "restored": ("↺ restored", "calm"),
-    "imported": ("↺ imported", "calm"),
-    "crashed": ("✗ its process died", "bad"),
-    "interrupted": ("↩ its process ended", "dim"),
-    "waiting": ("○ waits in its queue", "dim"),
-    "claimed": ("○ claimed, not begun", "dim"),
+_WORDS: Mapping[str, tuple[str, str]] = {
+    JobEventKind.ENQUEUED: ("enqueued", ""),
+    JobEventKind.COMPLETED: ("✓ completed", "good"),
+    JobEventKind.RETRIED: ("↻ failed, will retry", "warn"),
+    JobEventKind.FAILED: ("✗ failed for good", "bad"),
+    JobEventKind.REJECTED: ("✗ rejected", "bad"),
+    JobEventKind.POSTPONED: ("◷ postponed, uncounted", "warn"),
+    JobEventKind.STOPPED: ("⊘ stopped on request", "dim"),
+    JobEventKind.RETURNED: ("↩ stopped, uncounted", "dim"),
+    JobEventKind.RUNNING: ("▶ running", "info"),
+    JobEventKind.DIED: ("✗ became a dead job", "bad"),
+    JobEventKind.REQUEUED: ("↺ requeued", "calm"),
+    JobEventKind.EDITED: ("↺ edited, requeued", "calm"),
+    JobEventKind.PROMOTED: ("↺ promoted", "calm"),
+    JobEventKind.QUEUED_AGAIN: ("↺ queued again", "calm"),
+    JobEventKind.MOVED: ("→ moved", "calm"),
+    JobEventKind.MOVED_TO_FRONT: ("→ moved to the front", "calm"),
+    JobEventKind.CANCELLED: ("⊘ cancelled", "dim"),
+    JobEventKind.CANCEL_REQUESTED: ("⊘ cancel requested", "warn"),
+    JobEventKind.PURGED: ("⊘ purged", "dim"),
+    JobEventKind.RESTORED: ("↺ restored", "calm"),
+    JobEventKind.IMPORTED: ("↺ imported", "calm"),
+    JobEventKind.CRASHED: ("✗ its process died", "bad"),
+    JobEventKind.INTERRUPTED: ("↩ its process ended", "dim"),
+    JobEventKind.WAITING: ("○ waits in its queue", "dim"),
+    JobEventKind.CLAIMED: ("○ claimed, not begun", "dim"),
 }
 """Words and tone of each event."""
 
-_RESTORED = {
-    "dead": "as a dead job",
-    "edited": "in place of the edited job",
-    "pending": "to its queue",
-    "delayed": "to its due time",
+_REMOVALS = (JobEventKind.CANCELLED, JobEventKind.CANCEL_REQUESTED, JobEventKind.PURGED)
+_RESTORED: Mapping[str, str] = {
+    Location.DEAD: "as a dead job",
+    EDITED_JOB: "in place of the edited job",
+    Location.PENDING: "to its queue",
+    Location.DELAYED: "to its due time",
 }
-_BY_OPERATORS = (
-    *("requeued", "edited", "promoted", "queued again", "moved", "moved to front"),
-    *("cancelled", "cancel requested", "purged", "restored", "imported"),
-)
+_BY_OPERATORS = frozenset(OF_MOVES.values()) - {
+    *(JobEventKind.ENQUEUED, JobEventKind.DIED, JobEventKind.CRASHED, JobEventKind.INTERRUPTED),
+} | {JobEventKind.QUEUED_AGAIN}
 
 
 class HistoryLine(NamedTuple):
@@ -92,9 +94,9 @@ def _noted(event: Event, *, brief: bool = False) -> Event:
 
 def _line(event: Event, now: float, *, dated: bool) -> HistoryLine:
     time = _clock(event.at, dated=dated)
-    if event.what == NOT_KNOWN:
+    if event.what == JobEventKind.NOT_KNOWN:
         return HistoryLine(time, "", "dim", safe(event.detail, LONGEST))
-    if event.what == "due" and event.at is not None:
+    if event.what == JobEventKind.DUE and event.at is not None:
         due = f"◷ due {age(event.at, now)}" if event.at > now else "◷ due"
         return HistoryLine(time, due, "calm", "")
     words, tone = _WORDS.get(event.what, (f"? {safe(event.what, 40)}", "warn"))
@@ -107,10 +109,10 @@ def _clock(at: float | None, *, dated: bool) -> str:
 
 
 def _details(event: Event, *, dated: bool) -> Iterator[str]:
-    if event.what == "waiting":
+    if event.what == JobEventKind.WAITING:
         yield f"for {duration(event.waited)}" if event.waited is not None else ""
         return
-    if event.what == "enqueued" and event.at is None:
+    if event.what == JobEventKind.ENQUEUED and event.at is None:
         yield "when is not known"
     if event.waited is not None:
         yield f"waited {duration(event.waited):<7}"
@@ -118,7 +120,7 @@ def _details(event: Event, *, dated: bool) -> Iterator[str]:
         yield f"ran {duration(event.ran):<7}"
     if event.what in _BY_OPERATORS:
         yield from _operation(event)
-    elif event.what in ("crashed", "interrupted"):
+    elif event.what in UNSURVIVED:
         began = _clock(number(event.detail), dated=dated)
         yield f"began {began}" if began else "when it began is not known"
         yield f"on {event.by}"
@@ -132,17 +134,17 @@ def _details(event: Event, *, dated: bool) -> Iterator[str]:
 
 def _operation(event: Event) -> Iterator[str]:
     # Neither its time nor its author is known of what older versions and other programs did.
-    if event.what == "queued again":
+    if event.what == JobEventKind.QUEUED_AGAIN:
         yield "how and when is not known"
     elif event.at is None:
         yield "when and by which operator is not known"
     else:
         yield f"by {event.by}" if event.by else "by an unknown operator"
-    if event.what == "restored":
+    if event.what == JobEventKind.RESTORED:
         yield _RESTORED.get(event.detail, event.detail)
-    elif event.what == "moved":
+    elif event.what == JobEventKind.MOVED:
         yield f"to queue '{event.detail}'"
-    elif event.what in ("cancelled", "cancel requested", "purged"):
+    elif event.what in _REMOVALS:
         lost = event.detail == "lost"
         yield "it was in no location" if lost else f"operation {event.detail}" * bool(event.detail)
     elif event.detail:

@@ -9,11 +9,13 @@ from asok_core.inspection.command_lines import operands, option
 from asok_core.inspection.history import taken_out
 from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.job_detail import Attempt
+from asok_core.inspection.job_events import AttemptVerb, MoveVerb
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.states import Location, Status
 
-_NEXT_RUNS = ("requeue", "edit", "crash", "interrupt")
+_FAILURES = (AttemptVerb.FAIL, AttemptVerb.REJECT)
+_NEXT_RUNS = (MoveVerb.REQUEUE, MoveVerb.EDIT, MoveVerb.CRASH, MoveVerb.INTERRUPT)
 
 
 def state(case: JobCase) -> str:
@@ -100,7 +102,7 @@ def _how_it_failed(case: JobCase) -> str:
 def _note(case: JobCase) -> str:
     """Why its last attempt was not retried, beyond the number of retries; '' where nothing says so."""
     last = case.attempts[-1] if case.attempts else None
-    if last is None or last.verb not in ("fail", "reject") or _ran_again(case, last):
+    if last is None or last.verb not in _FAILURES or _ran_again(case, last):
         return ""
     return "" if case.record is not None and case.record.later_attempt else last.note
 

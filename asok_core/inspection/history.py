@@ -13,6 +13,14 @@ from typing import NamedTuple
 
 from asok_core.clock import elapsed
 from asok_core.inspection.job_detail import Attempt, JobDetail, Move
+from asok_core.inspection.job_events import (
+    OF_ATTEMPTS,
+    OF_MOVES,
+    TO_TRASH,
+    AttemptVerb,
+    JobEventKind,
+    MoveVerb,
+)
 from asok_core.inspection.tracebacks import last_line
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.numbers import number
@@ -25,69 +33,48 @@ KEPT_ATTEMPTS, KEPT_MOVES = 10, 20
 SAME = 0.001
 """Seconds within which two starts are one and the same."""
 
-NOT_KNOWN = "not known"
-"""What an event is that says what is missing."""
+EDITED_JOB = "edited"
+"""Of a restore: it restored the original of an edited job."""
 
 LATER = "a worker of the asok framework ran it after that, which keeps no times"
 """What is known of a later attempt than ours."""
 
-_ATTEMPTS = {
-    "complete": "completed",
-    "retry": "retried",
-    "fail": "failed",
-    "reject": "rejected",
-    "postpone": "postponed",
-    "cancel": "stopped",
-    "return": "returned",
-    "run": "running",
-}
-_MOVES = {
-    "enqueue": "enqueued",
-    "dead": "died",
-    "requeue": "requeued",
-    "edit": "edited",
-    "promote": "promoted",
-    "move": "moved",
-    "front": "moved to front",
-    "cancel": "cancelled",
-    "stop": "cancel requested",
-    "purge": "purged",
-    "restore": "restored",
-    "import": "imported",
-    "crash": "crashed",
-    "interrupt": "interrupted",
-}
-"""Verbs in the record -> what an event says."""
-_REMOVALS = ("cancel", "purge")
-_RETURNS = ("restore", "requeue", "edit", "import")
+_RETURNS = (MoveVerb.RESTORE, MoveVerb.REQUEUE, MoveVerb.EDIT, MoveVerb.IMPORT)
 
 _VERB_OF = {
-    Status.COMPLETED: "complete",
-    Status.RETRYING: "retry",
-    Status.FAILED: "fail",
-    Status.CANCELLED: "cancel",
-    Status.RUNNING: "run",
+    Status.COMPLETED: AttemptVerb.COMPLETE,
+    Status.RETRYING: AttemptVerb.RETRY,
+    Status.FAILED: AttemptVerb.FAIL,
+    Status.CANCELLED: AttemptVerb.CANCEL,
+    Status.RUNNING: AttemptVerb.RUN,
 }
 
-_REQUEUES = ("requeued", "edited")
-_UNSURVIVED = ("crashed", "interrupted")
-_RUNS = (*_ATTEMPTS.values(), *_UNSURVIVED)
-_ENDS = ("completed", "failed", "rejected", "died", "stopped", "cancelled", "purged", "imported")
+_REQUEUES = (JobEventKind.REQUEUED, JobEventKind.EDITED)
+_MOVED = (JobEventKind.MOVED, JobEventKind.MOVED_TO_FRONT)
+UNSURVIVED = (JobEventKind.CRASHED, JobEventKind.INTERRUPTED)
+_RUNS = (*OF_ATTEMPTS.values(), *UNSURVIVED)
+_ENDS = (
+    *(JobEventKind.COMPLETED, JobEventKind.FAILED, JobEventKind.REJECTED, JobEventKind.DIED),
+    *(JobEventKind.STOPPED, JobEventKind.CANCELLED, JobEventKind.PURGED, JobEventKind.IMPORTED),
+)
 """Events after which a job waits for nothing, until it is queued again."""
+_FAILURES = (JobEventKind.FAILED, JobEventKind.REJECTED, JobEventKind.DIED)
+_UNFINISHED = (JobEventKind.RETRIED, JobEventKind.POSTPONED, JobEventKind.RETURNED)
+"""Events of attempts after which the job waits again."""
 _WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
 
 
 class Event(NamedTuple):
     """Something that happened to a job. None is not known.
 
-    ``by``: an operator, or the process that ran it. ``detail`` of an attempt: why it was retried or not,
-    beyond the number of retries. ``waited``: seconds to the start of an attempt, since the job was
-    enqueued, was queued again or ended the attempt before. ``ran``: seconds of an attempt.
-    ``progress``: what the attempt reported last.
+    ``what`` may be a verb of another version. ``by``: an operator, or the process that ran it.
+    ``detail`` of an attempt: why it was retried or not, beyond the number of retries. ``waited``: seconds
+    to the start of an attempt, since the job was enqueued, was queued again or ended the attempt before.
+    ``ran``: seconds of an attempt. ``progress``: what the attempt reported last.
     """
 
     at: float | None
-    what: str
+    what: JobEventKind | str
     by: str = ""
     detail: str = ""
     waited: float | None = None
@@ -98,7 +85,7 @@ class Event(NamedTuple):
     @property
     def began_at(self) -> float | None:
         """Of an attempt: when it began. ``at`` of one that its process did not survive is its end."""
-        return number(self.detail) if self.what in _UNSURVIVED else self.at
+        return number(self.detail) if self.what in UNSURVIVED else self.at
 
 
 def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
@@ -114,11 +101,11 @@ def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
     events = _with_missing(events, detail)
     timed, since = _with_times(events, detail, now)
     foreign = detail.record is not None and detail.record.foreign
-    if foreign and any(each.what == NOT_KNOWN for each in timed):
+    if foreign and any(each.what == JobEventKind.NOT_KNOWN for each in timed):
         # An attempt that is not listed may lie between two of them.
         timed = [each._replace(waited=None) for each in timed]
     if detail.record is not None and detail.record.later_attempt:
-        timed.append(Event(None, NOT_KNOWN, detail=LATER))
+        timed.append(Event(None, JobEventKind.NOT_KNOWN, detail=LATER))
         since = None
     return (*timed, *_state(timed, since, detail, now))
 
@@ -128,53 +115,53 @@ def known_attempts(detail: JobDetail) -> list[Attempt]:
     attempts, record = list(detail.attempts), detail.record
     if record is None or record.started_at is None or not isinstance(record.status, Status):
         return attempts
-    verb = _VERB_OF.get(record.status, "")
+    verb = _VERB_OF.get(record.status)
     # What a process did not survive is among the moves.
-    starts = [number(each.detail) for each in detail.moves if _MOVES.get(each.verb) in _UNSURVIVED]
+    starts = [number(each.detail) for each in detail.moves if OF_MOVES.get(each.verb) in UNSURVIVED]
     starts += [attempts[-1].started_at if attempts else None]
     listed = any(each is not None and abs(each - record.started_at) < SAME for each in starts)
     # No task stopped where an operator took the job out of its queue.
-    never_ran = verb == "cancel" and taken_out(detail.moves) is not None
-    if not verb or listed or never_ran:
+    never_ran = verb == AttemptVerb.CANCEL and taken_out(detail.moves) is not None
+    if verb is None or listed or never_ran:
         return attempts
     return [*attempts, _last_run(record, record.started_at, verb)]
 
 
 def taken_out(moves: Sequence[Move]) -> Move | None:
     """Who took a job out of its queue and when, if no operation has returned it since."""
-    last = next((each for each in reversed(moves) if each.verb in (*_REMOVALS, *_RETURNS)), None)
-    return last if last is not None and last.verb in _REMOVALS else None
+    last = next((each for each in reversed(moves) if each.verb in (*TO_TRASH, *_RETURNS)), None)
+    return last if last is not None and last.verb in TO_TRASH else None
 
 
-def _last_run(record: JobRecord, started_at: float, verb: str) -> Attempt:
-    end = record.finished_at if verb != "run" else None
+def _last_run(record: JobRecord, started_at: float, verb: AttemptVerb) -> Attempt:
+    end = record.finished_at if verb != AttemptVerb.RUN else None
     seconds = end - started_at if end is not None and end >= started_at else None
-    failed = verb in ("retry", "fail")
+    failed = verb in (AttemptVerb.RETRY, AttemptVerb.FAIL)
     error = (record.error_line or last_line(record.error)) if failed else ""
     return Attempt(started_at, seconds, verb, record.worker or "", error)
 
 
 def _of_attempt(attempt: Attempt) -> Event:
-    what = _ATTEMPTS.get(attempt.verb, attempt.verb)
+    what = OF_ATTEMPTS.get(attempt.verb, attempt.verb)
     began, by, ran = attempt.started_at, attempt.worker, attempt.seconds
     return Event(began, what, by, attempt.note, ran=ran, error=attempt.error)
 
 
 def _of_move(move: Move) -> Event:
-    what = _MOVES.get(move.verb, move.verb)
-    if what == "died":
+    what = OF_MOVES.get(move.verb, move.verb)
+    if what == JobEventKind.DIED:
         return Event(move.at, what, error=move.detail)
     return Event(move.at, what, move.by, move.detail)
 
 
 def _enqueued(detail: JobDetail, moves: Sequence[Event]) -> list[Event]:
-    if any(each.what in ("enqueued", *_REQUEUES) for each in moves):
+    if any(each.what in (JobEventKind.ENQUEUED, *_REQUEUES) for each in moves):
         # A requeue writes its own time into the record, and the time before that into the moves.
         return []
     job = detail.payload.job if detail.payload else None
     since = detail.record.enqueued_at if detail.record else None
     since = since if since is not None else (job.enqueued_at if job else None)
-    return [Event(since, "enqueued")] if since is not None else []
+    return [Event(since, JobEventKind.ENQUEUED)] if since is not None else []
 
 
 def _died(detail: JobDetail) -> list[Event]:
@@ -184,10 +171,10 @@ def _died(detail: JobDetail) -> list[Event]:
     at = payload.failed_at
     # The maker of the dead job took the time from its copy of Redis's clock, which may be a little behind
     # the time that the script noted of the last crash.
-    crash = next((each.at for each in reversed(detail.moves) if each.verb == "crash"), None)
+    crash = next((each.at for each in reversed(detail.moves) if each.verb == MoveVerb.CRASH), None)
     if at is not None and crash is not None:
         at = max(at, crash)
-    return [Event(at, "died", error=last_line(payload.error))]
+    return [Event(at, JobEventKind.DIED, error=last_line(payload.error))]
 
 
 def _merged(*parts: Sequence[Event]) -> list[Event]:
@@ -205,19 +192,19 @@ def _without_doubles(events: Sequence[Event]) -> list[Event]:
     """Once, where an attempt and the dead job hold the same failure."""
     kept: list[Event] = []
     for event in events:
-        before = kept[-1].what if kept else ""
-        if event.what != "died" or before not in ("failed", "rejected", "died"):
+        before = kept[-1].what if kept else None
+        if event.what != JobEventKind.DIED or before not in _FAILURES:
             kept.append(event)
     return kept
 
 
 def _corrected(events: Sequence[Event]) -> list[Event]:
     """Older versions wrote the time of a requeue as that of the enqueueing, and nothing else of it."""
-    late = next((at for at, each in enumerate(events) if each.what == "enqueued"), 0)
-    if late == 0 or not any(each.what in _ATTEMPTS.values() for each in events[:late]):
+    late = next((at for at, each in enumerate(events) if each.what == JobEventKind.ENQUEUED), 0)
+    if late == 0 or not any(each.what in OF_ATTEMPTS.values() for each in events[:late]):
         return list(events)
-    again = events[late]._replace(what="requeued")
-    return [Event(None, "enqueued"), *events[:late], again, *events[late + 1 :]]
+    again = events[late]._replace(what=JobEventKind.REQUEUED)
+    return [Event(None, JobEventKind.ENQUEUED), *events[:late], again, *events[late + 1 :]]
 
 
 def _with_gaps(events: Sequence[Event], detail: JobDetail) -> list[Event]:
@@ -225,16 +212,16 @@ def _with_gaps(events: Sequence[Event], detail: JobDetail) -> list[Event]:
     filled: list[Event] = []
     ended = removed = False
     for event in events:
-        if ended and event.what in (*_ATTEMPTS.values(), *_UNSURVIVED, "moved", "moved to front"):
-            filled.append(Event(None, "queued again"))
+        if ended and event.what in (*_RUNS, *_MOVED):
+            filled.append(Event(None, JobEventKind.QUEUED_AGAIN))
         filled.append(event)
-        if event.what not in ("moved", "moved to front"):
-            ended = event.what in _ENDS or (event.what, event.detail) == ("restored", "dead")
-            removed = event.what in ("purged", "cancelled")
+        if event.what not in _MOVED:
+            ended = event.what in _ENDS or _is_restored(event, Location.DEAD)
+            removed = event.what in (JobEventKind.PURGED, JobEventKind.CANCELLED)
     if detail.location in _WAITS and ended:
-        filled.append(Event(None, "queued again"))
+        filled.append(Event(None, JobEventKind.QUEUED_AGAIN))
     elif detail.location is Location.DEAD and removed:
-        filled.append(Event(None, "restored", detail="dead"))
+        filled.append(Event(None, JobEventKind.RESTORED, detail=Location.DEAD))
     return filled
 
 
@@ -242,9 +229,9 @@ def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
     """With a line that says what of the past is not kept."""
     job, record = detail.payload.job if detail.payload else None, detail.record
     spent = (job.retry_count if job else record.retry_count if record else None) or 0
-    first = int(bool(events) and events[0].what == "enqueued")
+    first = int(bool(events) and events[0].what == JobEventKind.ENQUEUED)
     start = _round_start(events)
-    missing = spent - sum(each.what == "retried" for each in events[start:])
+    missing = spent - sum(each.what == JobEventKind.RETRIED for each in events[start:])
     if record is not None and record.later_attempt:
         # Which of them these are is not known: that there are some is stated at the end.
         missing = 0
@@ -256,9 +243,13 @@ def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
         lines.append(f"only the last {KEPT_ATTEMPTS} attempts are kept")
     if len(detail.moves) >= KEPT_MOVES:
         lines.append(f"only the last {KEPT_MOVES} operations are kept")
-    reported = [Event(None, NOT_KNOWN, detail=line) for line in lines]
+    reported = [Event(None, JobEventKind.NOT_KNOWN, detail=line) for line in lines]
     at = start if start and missing > 0 else first
     return [*events[:at], *reported, *events[at:]]
+
+
+def _is_restored(event: Event, whereto: str) -> bool:
+    return event.what == JobEventKind.RESTORED and event.detail == whereto
 
 
 def _round_start(events: Sequence[Event]) -> int:
@@ -267,7 +258,7 @@ def _round_start(events: Sequence[Event]) -> int:
     for at, event in enumerate(events):
         if event.what in _REQUEUES:
             starts.append(at + 1)
-        elif (event.what, event.detail) == ("restored", "edited") and len(starts) > 1:
+        elif _is_restored(event, EDITED_JOB) and len(starts) > 1:
             # The original came back, with the retries that it had spent.
             starts.pop()
     return starts[-1]
@@ -294,7 +285,7 @@ def _with_times(
     since: float | None = None
     for event in events:
         ran = event.ran
-        if event.what == "running" and event.at is not None:
+        if event.what == JobEventKind.RUNNING and event.at is not None:
             ran = elapsed(event.at, now)
         begun = event.began_at
         waited = None
@@ -307,18 +298,18 @@ def _with_times(
 
 
 def _waits_since(event: Event, since: float | None, detail: JobDetail) -> float | None:
-    if event.what in ("moved", "moved to front", NOT_KNOWN):
+    if event.what in (*_MOVED, JobEventKind.NOT_KNOWN):
         return since
-    if event.what == "enqueued":
+    if event.what == JobEventKind.ENQUEUED:
         job = detail.payload.job if detail.payload else None
         due = job.due_at if job else None
         # Until a delayed start is due, no worker is late.
         return event.at if event.at is None or due is None else max(event.at, due)
-    if event.what in (*_REQUEUES, "promoted", *_UNSURVIVED):
+    if event.what in (*_REQUEUES, JobEventKind.PROMOTED, *UNSURVIVED):
         return event.at
-    if event.what == "restored":
-        return event.at if event.detail in ("pending", "delayed") else None
-    if event.what in ("retried", "postponed", "returned"):
+    if event.what == JobEventKind.RESTORED:
+        return event.at if event.detail in (Location.PENDING, Location.DELAYED) else None
+    if event.what in _UNFINISHED:
         return event.at + event.ran if event.at is not None and event.ran is not None else None
     return None
 
@@ -329,8 +320,10 @@ def _state(
     """What it waits for now."""
     waited = now - since if since is not None and since <= now else None
     if detail.location is Location.DELAYED and detail.due_at is not None:
-        yield Event(detail.due_at, "due")
+        yield Event(detail.due_at, JobEventKind.DUE)
     elif detail.location is Location.PENDING:
-        yield Event(None, "waiting", waited=waited)
-    elif detail.location is Location.ACTIVE and not any(each.what == "running" for each in events):
-        yield Event(None, "claimed", detail.worker or "", waited=waited)
+        yield Event(None, JobEventKind.WAITING, waited=waited)
+    elif detail.location is Location.ACTIVE and not any(
+        each.what == JobEventKind.RUNNING for each in events
+    ):
+        yield Event(None, JobEventKind.CLAIMED, detail.worker or "", waited=waited)

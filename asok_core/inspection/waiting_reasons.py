@@ -8,6 +8,7 @@ from asok_core.errors import BadSignature
 from asok_core.inspection import reasons, worker_reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import JobCase
+from asok_core.inspection.job_events import AttemptVerb
 from asok_core.inspection.phrases import be, counted
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.server_reasons import of_server
@@ -162,7 +163,7 @@ def _why_delayed(case: JobCase, due: float | None) -> Reason:
     last = case.attempts[-1] if case.attempts and not later else None
     if _not_run(case):
         return _postponed(case, evidence)
-    if last is not None and last.verb == "postpone":
+    if last is not None and last.verb == AttemptVerb.POSTPONE:
         if case.job is not None and case.job.postponements:
             evidence["uncounted_retries"] = case.job.postponements
         by = last.note or "a worker postponed it, which costs no retry"

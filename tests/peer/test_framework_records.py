@@ -15,7 +15,8 @@ from asok_core.backends.redis.producing import foreign_workers as missing
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
 from asok_core.errors import JobFailed, ResultNotStored
-from asok_core.inspection.history import LATER, NOT_KNOWN, history_of
+from asok_core.inspection.history import LATER, history_of
+from asok_core.inspection.job_events import JobEventKind
 from asok_core.jobs.calls import make_call
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.states import Location, Status
@@ -322,5 +323,5 @@ def test_what_our_attempt_left_is_not_taken_for_that_of_its_worker(
         assert (record.started_at, record.finished_at) == (None, None)
         events = [(each.what, each.detail) for each in history_of(detail, detail.read_at)]
         assert events[1][0] == "retried"
-        assert (NOT_KNOWN, LATER) in events
+        assert (JobEventKind.NOT_KNOWN, LATER) in events
     reader.close()

@@ -34,6 +34,7 @@ from asok_core.inspection.job_detail import (
     Move,
     earlier_trash,
 )
+from asok_core.inspection.job_events import TO_TRASH
 from asok_core.inspection.notes import OperatorNote
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Keyring, peek
@@ -48,7 +49,6 @@ OPERATIONS, MORE_OPERATIONS = 50, 1_000
 or if a list showed it."""
 ENTRIES = 200
 """Entries of the audit that one command reads: about 1.5 ms of Redis."""
-_TRASHING = ("purge", "cancel")
 
 
 class _Known(NamedTuple):
@@ -213,7 +213,7 @@ def _trashed(
 
     A purge of a whole list writes nothing into the records of dead jobs: only the audit has it.
     """
-    noted = [each for each in reversed(moves) if each.verb in _TRASHING]
+    noted = [each for each in reversed(moves) if each.verb in TO_TRASH]
     yield from (each for each in noted if VALID_ID.fullmatch(each.detail))
     names = {each.detail for each in noted}
     end, left = "+", most
@@ -227,7 +227,7 @@ def _trashed(
         for _, flat in entries:
             fields = fields_of(flat)
             operation, action = fields.get("operation", ""), fields.get("action", "")
-            if action in _TRASHING and operation not in names and VALID_ID.fullmatch(operation):
+            if action in TO_TRASH and operation not in names and VALID_ID.fullmatch(operation):
                 at = number(fields.get("at"))
                 found[operation] = Move(at, action, fields.get("who", ""), operation)
         lengths = round_trips.ask(by_key({each: maybe("LLEN", keys.trash(each)) for each in found}))
