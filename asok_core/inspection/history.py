@@ -144,7 +144,7 @@ def _last_run(record: JobRecord, started_at: float, verb: AttemptVerb) -> Attemp
 def _of_attempt(attempt: Attempt) -> Event:
     what = OF_ATTEMPTS.get(attempt.verb, attempt.verb)
     began, by, ran = attempt.started_at, attempt.worker, attempt.seconds
-    return Event(began, what, by, attempt.note, ran=ran, error=attempt.error)
+    return Event(began, what, by, attempt.note, attempt.waited, ran, attempt.error)
 
 
 def _of_move(move: Move) -> Event:
@@ -288,9 +288,9 @@ def _with_times(
         if event.what == JobEventKind.RUNNING and event.at is not None:
             ran = elapsed(event.at, now)
         begun = event.began_at
-        waited = None
-        if event.what in _RUNS and begun is not None:
-            waited = begun - since if since is not None and begun >= since else None
+        waited = event.waited
+        if event.what in _RUNS and begun is not None and since is not None and begun >= since:
+            waited = begun - since
         progress = reported_by(detail.reports, begun) if event.what in _RUNS else None
         timed.append(event._replace(waited=waited, ran=ran, progress=progress))
         since = _waits_since(event, since, detail)

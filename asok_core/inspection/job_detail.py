@@ -24,6 +24,8 @@ class Attempt(NamedTuple):
     """The last line of what was raised, or of its cause where a task asked for a retry."""
     note: str = ""
     """Why it was retried or not, where the number of retries alone does not say it."""
+    waited: float | None = None
+    """Of the first: seconds from when it was enqueued or due, where its worker wrote them."""
 
 
 class Move(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from contextlib import closing
 
 import pytest
@@ -30,9 +32,12 @@ def test_a_job_that_fails_again_after_a_requeue_has_one_ordered_list(
     desk: Desk, run_worker: RunWorker
 ) -> None:
     run_worker()
-    job = desk.enqueue("fail", retries=1, backoff=0)
+    job = desk.enqueue("fail", retries=1, backoff=0, enqueued_at=time.time())
     first = ["enqueued", "retried", "failed"]
     wait_until(lambda: reported(desk, job) == first, "two attempts")
+    attempt = history(desk, job)[1]
+    waited = (attempt.at or 0.0) - (job.enqueued_at or 0.0)
+    assert attempt.waited == pytest.approx(waited, abs=1e-5), "its envelope is that of the retry"
     with closing(open_operator(desk.settings)) as operator:
         assert operator.requeue(Scope(Location.DEAD)).applied == 1
     wait_until(lambda: reported(desk, job) == [*first, "requeued", "retried", "failed"], "two more")
@@ -43,6 +48,23 @@ def test_a_job_that_fails_again_after_a_requeue_has_one_ordered_list(
     assert requeued.at is not None
     assert again.at is not None
     assert again.waited == pytest.approx(again.at - requeued.at, abs=1e-5), "not since it died"
+
+
+def test_the_first_attempt_of_a_delayed_job_that_is_retried_waited_since_it_was_due(
+    desk: Desk, run_worker: RunWorker
+) -> None:
+    run_worker()
+    now = time.time()
+    job = desk.enqueue("fail", retries=1, backoff=0, enqueued_at=now, due_at=now + 0.5)
+    wait_until(lambda: reported(desk, job)[-1] == "failed", "two attempts")
+    attempt = history(desk, job)[1]
+    since_due = (attempt.at or 0.0) - (job.due_at or 0.0)
+    assert attempt.waited == pytest.approx(since_due, abs=1e-5)
+    # Of an attempt that another release recorded, it is not known.
+    key = f"asok:job:{job.id}"
+    lines = [json.loads(line)[:5] for line in desk.client.hget(key, "attempts").splitlines()]
+    desk.client.hset(key, "attempts", "\n".join(map(json.dumps, lines)))
+    assert [each.waited for each in history(desk, job)][1] is None
 
 
 def test_a_job_that_killed_its_processes_reports_each(desk: Desk, run_worker: RunWorker) -> None:

@@ -98,12 +98,14 @@ def _attempt(line: str) -> Attempt | None:
         started_at, run_ms, verb, worker, error, *rest = json.loads(line)
     except (ValueError, TypeError, RecursionError):
         return None
-    note = rest[0] if rest else ""
+    note, waited = rest[0] if rest else "", rest[1] if len(rest) > 1 else None
     if not all(isinstance(each, str) for each in (verb, worker, error, note)):
         return None
     ran = number(run_ms)
     seconds = None if ran is None else ran / 1000
-    return Attempt(number(started_at), seconds, verb, worker, error, note)
+    wait = number(waited)
+    waited_seconds = wait / 1000 if wait is not None and wait >= 0 else None
+    return Attempt(number(started_at), seconds, verb, worker, error, note, waited_seconds)
 
 
 def record(job_id: str, reply: object, fields: Sequence[str]) -> JobRecord | None:

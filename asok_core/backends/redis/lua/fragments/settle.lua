@@ -65,7 +65,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
   end
 
   local status, started_at, run = STATUS[verb], ARGV[at + SETTLEMENT.started_at], ARGV[at + SETTLEMENT.run_us] / 1000
-  local error_text = ARGV[at + SETTLEMENT.error]
+  local error_text, waited = ARGV[at + SETTLEMENT.error], ARGV[at + SETTLEMENT.wait_us] / 1000
   -- A job that is returned before it was started has a record that says pending already. One that has ended
   -- must not look as if it had not: what was returned is then a copy of its envelope.
   if verb ~= 'return' or started_at ~= '' and not has_ended(id) then
@@ -84,13 +84,12 @@ local function settle(process, release, now, dubious, dlq_max, at)
       local note, shown = ARGV[at + SETTLEMENT.note], error_text
       -- The last line of the traceback of a `Retry` says what was asked for, and the cause is the error.
       if note ~= '' then shown = ARGV[at + SETTLEMENT.error_line] end
-      add('attempts', attempts_with(id, started_at, string.format('%.3f', run), verb, process, shown, note))
+      add('attempts', attempts_with(id, started_at, string.format('%.3f', run), verb, process, shown, note, waited))
     end
     -- An operator may requeue a dead job, and that one is not cancelled.
     write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
   end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end
-  local waited = ARGV[at + SETTLEMENT.wait_us] / 1000
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))
   tally(queue, 'wait_ms', math.floor(waited + 0.5))
