@@ -24,6 +24,7 @@ INTERVAL = 1.0
 """Seconds between two reads of new events."""
 BATCH = 500
 """Events that are read at once."""
+AT_WIDTH = len("2026-11-26 15:00:00 UTC")
 KIND_WIDTH = max(map(len, EventKind))
 
 
@@ -154,9 +155,10 @@ def _write(events: Sequence[SystemEvent], *, as_json: bool) -> None:
 
 def _write_lines(events: Iterable[SystemEvent]) -> None:
     for each in events:
-        at = (iso(each.at) or "time not known").replace("T", " ")[:19]
+        text = iso(each.at)
+        at = "time not known" if text is None else f"{text[:10]} {text[11:19]} UTC"
         kind = f"{safe(each.kind, 40):<{KIND_WIDTH}}"
-        sys.stdout.write(f"{at}  {kind}  {safe(sentence(each), 600)}\n")
+        sys.stdout.write(f"{at:<{AT_WIDTH}}  {kind}  {safe(sentence(each), 600)}\n")
 
 
 def _kinds(given: Sequence[str]) -> frozenset[str]:

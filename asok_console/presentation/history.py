@@ -118,6 +118,8 @@ def _details(event: Event, *, dated: bool) -> Iterator[str]:
         yield f"waited {duration(event.waited):<7}"
     if event.ran is not None:
         yield f"ran {duration(event.ran):<7}"
+    if event.start is not None:
+        yield f"began {_clock(event.start, dated=dated)}"
     if event.what in _BY_OPERATORS:
         yield from _operation(event)
     elif event.what in UNSURVIVED:

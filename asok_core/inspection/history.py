@@ -81,10 +81,14 @@ class Event(NamedTuple):
     ran: float | None = None
     error: str = ""
     progress: JobProgress | None = None
+    start: float | None = None
+    """Of an attempt that was stopped on request: when it began. It is dated by its end."""
 
     @property
     def began_at(self) -> float | None:
         """Of an attempt: when it began. ``at`` of one that its process did not survive is its end."""
+        if self.start is not None:
+            return self.start
         return number(self.detail) if self.what in UNSURVIVED else self.at
 
 
@@ -144,7 +148,11 @@ def _last_run(record: JobRecord, started_at: float, verb: AttemptVerb) -> Attemp
 def _of_attempt(attempt: Attempt) -> Event:
     what = OF_ATTEMPTS.get(attempt.verb, attempt.verb)
     began, by, ran = attempt.started_at, attempt.worker, attempt.seconds
-    return Event(began, what, by, attempt.note, attempt.waited, ran, attempt.error)
+    event = Event(began, what, by, attempt.note, attempt.waited, ran, attempt.error)
+    if what == JobEventKind.STOPPED and began is not None and ran is not None:
+        # After the request, and not where it began, before that.
+        return event._replace(at=began + ran, start=began)
+    return event
 
 
 def _of_move(move: Move) -> Event:

@@ -44,7 +44,8 @@ def three(redis_client: redis.Redis) -> None:
 @pytest.mark.usefixtures("three")
 def test_events_are_sentences_in_their_order(asok: Asok) -> None:
     lines = asok("events").out.splitlines()
-    assert [line[21:].split(maxsplit=1) for line in lines] == [
+    assert {line[19:25] for line in lines} == {" UTC  "}
+    assert [line[25:].split(maxsplit=1) for line in lines] == [
         ["worker_started", "worker w1 started (version 1.0, queues high)"],
         ["queue_paused", "queue mail paused by ann@web1"],
         ["process_crashed", "process w1.1 crashed: exit code 3"],

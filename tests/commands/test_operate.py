@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -455,6 +456,21 @@ class TestQueues:
         assert "queue high, ch" in asok("audit").out
         assert "pause of queue high changed by" in asok("events").out
         assert asok("queue", "resume", "high").out == "Resumed queue 'high'\n"
+        assert asok("queue").out.splitlines()[0].split()[-1] == "STATE"
+        asok("note", "write", "--queue", "high", "ask Ann")
+        assert asok("queue").out.splitlines()[0].split()[-2:] == ["STATE", "NOTE"]
+
+    def test_an_end_in_local_time_is_confirmed_in_both_zones(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.add_pending(bench.job(queue="high"))
+        with monkeypatch.context() as patched:
+            patched.setenv("TZ", "Etc/GMT+5")
+            time.tzset()
+            ran = asok("queue", "pause", "high", "--until", "tomorrowT21:00")
+        time.tzset()
+        assert re.fullmatch(r"Paused queue 'high' until [-0-9]+ 02:00:00 UTC\n", ran.out)
+        assert re.fullmatch(r"until [-0-9]+ 21:00 UTC-05:00 on this machine\n", ran.err)
 
     @pytest.mark.parametrize(
         ("words", "problem"),
@@ -527,7 +543,7 @@ class TestJobs:
         page = asok("job", "show", job.id).out
         assert "shop.mail" in page
         assert "retries     3 of " in page
-        error = page.partition("\nerror\n")[2].partition("\nhistory\n")[0]
+        error = page.partition("\nerror\n")[2].partition("\nhistory (UTC)\n")[0]
         assert all(line.startswith("  ") for line in error.splitlines())
         assert "\x1b" not in page
         assert (reported["result"], reported["result_type"], reported["result_error"]) == (
@@ -538,6 +554,16 @@ class TestJobs:
         ran = asok("job", "show", "unknown")
         assert ran.code == 1
         assert "there is no job 'unknown'" in ran.err
+
+    def test_a_failed_job_is_listed_with_its_error(self, bench: Bench, asok: Asok) -> None:
+        job = bench.job()
+        key = f"asok:job:{job.id}"
+        record = {"status": "failed", "queue": "default", "function": "shop.mail", "error": "E: 1"}
+        bench.client.hset(key, mapping=record)
+        bench.client.expire(key, 60)
+        bench.client.lpush("asok:recent", job.id)
+        line = asok("job", "list", "--state", "recent").out.splitlines()[1]
+        assert line.split()[-4:] == ["failed", "shop.mail", "E:", "1"]
 
     def test_list_jobs_in_every_state(self, bench: Bench, asok: Asok) -> None:
         waiting, late, dead = bench.job(queue="high"), bench.job(), bench.job()

@@ -67,7 +67,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _trouble(row: Row) -> str:
     if row.no_heartbeat_for is not None:
         return f"no heartbeat of its worker for {prose.rough(row.no_heartbeat_for)}"
-    return error_line(row) if row.payload.job else ""
+    # Of an ended job the record is all there is.
+    return error_line(row) if row.payload.job or row.record else ""
 
 
 def _progress(row: Row) -> str:

@@ -161,7 +161,7 @@ def _lines(detail: JobDetail) -> list[str]:
         lines += [kept_heading(kept), *(f"  {each}" for each in stack_lines(kept.stack))]
     events = history_lines(history_of(detail, detail.read_at), detail.read_at)
     clock = max((len(each.time) for each in events), default=0)
-    lines += ["history", *(_event(each, clock) for each in events)] if events else []
+    lines += ["history (UTC)", *(_event(each, clock) for each in events)] if events else []
     return lines
 
 

@@ -51,13 +51,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             }
         )
         return 0
+    notes = [note_text(snapshot.notes.on(on_queue(queue.name))) for queue in snapshot.queues]
     columns = (
         *QUEUE_COLUMNS,
         TextColumn("IN", right=True),
         TextColumn("DONE", right=True),
         TextColumn("FAILS", right=True),
-        TextColumn(""),
-        TextColumn("", shrinks=True),
+        TextColumn("STATE"),
+        *([TextColumn("NOTE", shrinks=True)] if any(notes) else ()),
     )
     rows = [
         (
@@ -66,9 +67,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             numbers.rate(queue.completed_per_s),
             numbers.share(queue.failure_rate),
             queue.problem or ("paused" if queue.paused else ""),
-            note_text(snapshot.notes.on(on_queue(queue.name))),
+            *([note] if any(notes) else ()),
         )
-        for queue in snapshot.queues
+        for queue, note in zip(snapshot.queues, notes, strict=True)
     ]
     for _, lines in queue_lines(snapshot, columns, rows, terminal_width()):
         write_lines(lines)

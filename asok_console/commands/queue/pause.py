@@ -6,7 +6,9 @@ import argparse
 from contextlib import closing
 
 from asok_console.commands.support import direct
+from asok_console.commands.support.documents import say
 from asok_console.commands.support.queue_names import known
+from asok_console.presentation.local_time import clock, zone_in_words
 from asok_core.errors import UsageError
 from asok_core.inspection.moments import read_moment_to_come
 from asok_core.inspection.pauses import LONGEST_REASON, cleaned_reason, length_problem
@@ -55,7 +57,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ends = None
         if args.until is not None:
             ends = _end(args.until, reader.snapshot(rates=False, jobs=False).taken_at)
-    return direct.switch_queue(args, settings, PauseQueue(reason, lasts, ends), queue)
+    code = direct.switch_queue(args, settings, PauseQueue(reason, lasts, ends), queue)
+    # It was typed in the time of this machine's zone, unless it names another, and is shown in UTC.
+    if ends is not None and (zone := zone_in_words(ends)) != "UTC":
+        say(f"until {clock(ends)} {zone} on this machine")
+    return code
 
 
 def _length(option: str, text: str) -> float:

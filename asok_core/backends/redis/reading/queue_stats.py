@@ -61,10 +61,13 @@ class QueueStatsReader:
 
         return by_key({name: query(name) for name in names})
 
-    def without_age(self, queues: Mapping[str, QueueState]) -> list[str]:
-        """Ids of jobs that do not hold when they were enqueued (the framework's): their records do."""
+    def without_age(self, queues: Mapping[str, QueueState], now: float) -> list[str]:
+        """Ids of jobs that do not hold since when they wait; their records do.
+
+        Those are jobs of the framework, and those that an operator promoted before they were due.
+        """
         jobs = (job for name, reading in queues.items() for job in self._sample(name, reading))
-        return [job.id for job in jobs if job.enqueued_at is None]
+        return [job.id for job in jobs if job.enqueued_at is None or job.waits_since(now) is None]
 
     def unreadable(self) -> Iterator[tuple[str, int, int]]:
         """Queue, width and start of the buckets that could not be read."""
@@ -154,9 +157,9 @@ def _oldest_at(sample: Sequence[Job], records: Mapping[str, JobRecord], now: flo
 
 
 def _waits_since(job: Job, records: Mapping[str, JobRecord], now: float) -> float | None:
-    if job.enqueued_at is not None:
-        return job.waits_since(now)
+    since = job.waits_since(now) if job.enqueued_at is not None else None
     record = records.get(job.id)
-    if record is None:
-        return None
-    return record.enqueued_at or (record.ts if record.status == Status.PENDING else None)
+    if since is not None or record is None:
+        return since
+    put_there = record.ts if record.status == Status.PENDING else None
+    return put_there if job.enqueued_at is not None else record.enqueued_at or put_there

@@ -142,7 +142,7 @@ class SnapshotBuilder:
         paused |= self._paused(round_trips, found.paused, late)
         ids = [
             *self._running.without_start(running.values(), now),
-            *self._stats.without_age(details.queues),
+            *self._stats.without_age(details.queues, now),
         ]
         added = round_trips.ask(
             named(

@@ -144,6 +144,13 @@ def test_a_job_of_a_later_start_waits_from_when_it_was_due(
     oldest = queue_of(reader, "default").oldest_at
     assert oldest == (None if waits is None else pytest.approx(now - waits, abs=1e-3))
     assert later.waits_since(now) == oldest
+    redis_client.hset(
+        KEYS.job(later.id), mapping={"status": "pending", "ts": now - 60, "enqueued_at": now - 7200}
+    )
+    redis_client.expire(KEYS.job(later.id), 60)
+    oldest = queue_of(reader, "default").oldest_at
+    # Since the record says that it was put there.
+    assert oldest == pytest.approx(now - (60 if waits is None else waits), abs=1e-3)
 
 
 def test_a_claimed_job_that_has_not_begun_has_no_start(
