@@ -5,7 +5,9 @@ digit follows. Most counts of a histogram take one digit. An odd last digit is 8
 
 A *block* holds the figures of a task over an hour by the minute, or over a day by the hour: entries,
 oldest first. An entry is the packed figures, the number of its bucket in the block, and the size of the
-figures (big end first). So ``count_tasks.lua`` finds the current entry at the end, and adds to it.
+figures (big end first). So ``count_tasks.lua`` finds the current entry at the end, and adds to it. When it
+begins another, it makes the one before dense (``dense_figures.py``): then two bytes follow the figures, of
+16 bits: 1, the number of the bucket (6 bits) and the size (9).
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from asok_core.backends.redis import dense_figures
+from asok_core.backends.redis.dense_figures import Parts
 from asok_core.inspection.histograms import BUCKETS
 from asok_core.inspection.task_figures import Figures
 
@@ -28,6 +32,8 @@ TRAILER = 3
 """Bytes of an entry behind its figures."""
 MOST_BYTES = 131_072
 """Bytes of a block that are read: one of sixty entries has a few thousand."""
+_DENSE = b"\x80"
+"""Before dense figures, as they are read. Packed ones begin with no number that has a digit too many."""
 _MOST = (1 << 48) - 1
 """The largest number: a double of Lua holds the sum of many."""
 _MOST_DIGITS = 18
@@ -52,23 +58,27 @@ def pack(counts: Iterable[int], runs: Mapping[int, int], waits: Mapping[int, int
 
 def unpack(packed: bytes) -> Figures | None:
     """The figures; None where these are not any."""
-    found = unpack_counts(packed, COUNTS)
+    found = _parts(packed)
     if found is None:
         return None
-    (started, completed, failed, retried, cancelled, run_us, size), runs, waits = found
-    return Figures(started, completed, failed, retried, cancelled, run_us, size, runs, waits)
+    counts, first_run, runs, first_wait, waits = found
+    started, completed, failed, retried, cancelled, run_us, size = counts
+    return Figures(
+        *(started, completed, failed, retried, cancelled, run_us, size),
+        _sparse(first_run, runs),
+        _sparse(first_wait, waits),
+    )
 
 
 def unpack_counts(
     packed: bytes, count: int
 ) -> tuple[Sequence[int], dict[int, int], dict[int, int]] | None:
     """``count`` numbers and two histograms; None where these are not any."""
-    numbers = _numbers(packed)
-    ends = _ends(numbers, count)
-    if ends is None:
+    found = _plain_parts(packed, count)
+    if found is None:
         return None
-    runs, waits = _sparse(numbers, count, ends[0]), _sparse(numbers, *ends)
-    return numbers[:count], runs, waits
+    counts, first_run, runs, first_wait, waits = found
+    return counts, _sparse(first_run, runs), _sparse(first_wait, waits)
 
 
 class PackedSum:
@@ -88,19 +98,18 @@ class PackedSum:
         self._change(packed, operator.sub)
 
     def _change(self, packed: bytes, change: Callable[[int, int], int]) -> int:
-        numbers = _numbers(packed)
-        ends = _ends(numbers, COUNTS)
-        if ends is None:
+        found = _parts(packed)
+        if found is None:
             return 0
-        self._counts[:] = map(change, self._counts, numbers)
-        for histogram, begin, end in (
-            (self._runs, COUNTS, ends[0]),
-            (self._waits, *ends),
+        counts, first_run, runs, first_wait, waits = found
+        self._counts[:] = map(change, self._counts, counts)
+        for histogram, first, numbers in (
+            (self._runs, first_run, runs),
+            (self._waits, first_wait, waits),
         ):
-            first = numbers[begin]
-            after = first + end - begin - 2
-            histogram[first:after] = map(change, histogram[first:after], numbers[begin + 2 : end])
-        return numbers[1] + numbers[2] + numbers[4]
+            after = first + len(numbers)
+            histogram[first:after] = map(change, histogram[first:after], numbers)
+        return counts[1] + counts[2] + counts[4]
 
     @property
     def figures(self) -> Figures:
@@ -124,11 +133,15 @@ def entries(block: bytes) -> Iterator[Entry]:
     """The entries of a block, newest first, up to the first that is not one."""
     end = len(block)
     while end > TRAILER:
-        size = int.from_bytes(block[end - 2 : end], "big")
-        start = end - TRAILER - size
+        trailer = int.from_bytes(block[end - 2 : end], "big")
+        if dense := trailer >> 15:
+            bucket, size, last = trailer >> 9 & 63, trailer & 511, end - 2
+        else:
+            bucket, size, last = block[end - TRAILER], trailer, end - TRAILER
+        start = last - size
         if start < 0 or not size:
             return
-        yield Entry(block[end - TRAILER], block[start : end - TRAILER])
+        yield Entry(bucket, _DENSE * dense + block[start:last])
         end = start
 
 
@@ -141,23 +154,31 @@ def _dense(histogram: Mapping[int, int]) -> list[int]:
     return [first, len(counts), *counts]
 
 
-def _ends(numbers: Sequence[int], count: int) -> tuple[int, int] | None:
-    """Where each of two histograms ends, the first begins at ``count``; None of other numbers."""
+def _parts(packed: bytes) -> Parts | None:
+    if packed[:1] == _DENSE:
+        return dense_figures.parts(packed[1:])
+    return _plain_parts(packed, COUNTS)
+
+
+def _plain_parts(packed: bytes, count: int) -> Parts | None:
+    numbers = _numbers(packed)
     if len(numbers) < count + 4:
         return None
-    middle = count + 2 + numbers[count + 1]
-    if numbers[count] + numbers[count + 1] > BUCKETS or middle + 2 > len(numbers):
+    runs, after_runs = count + 2, count + 2 + numbers[count + 1]
+    if numbers[count] + numbers[count + 1] > BUCKETS or after_runs + 2 > len(numbers):
         return None
-    end = middle + 2 + numbers[middle + 1]
-    if numbers[middle] + numbers[middle + 1] > BUCKETS or end != len(numbers):
+    first_wait, size = numbers[after_runs : after_runs + 2]
+    if first_wait + size > BUCKETS or after_runs + 2 + size != len(numbers):
         return None
-    return middle, end
+    return (
+        *(numbers[:count], numbers[count], numbers[runs:after_runs]),
+        *(first_wait, numbers[after_runs + 2 :]),
+    )
 
 
-def _sparse(numbers: Sequence[int], begin: int, end: int) -> dict[int, int]:
-    """The histogram from ``begin`` to ``end``."""
-    first = numbers[begin]
-    return {first + n: times for n, times in enumerate(numbers[begin + 2 : end]) if times}
+def _sparse(first: int, numbers: Sequence[int]) -> dict[int, int]:
+    """A histogram of these numbers from the bucket ``first``."""
+    return {bucket: times for bucket, times in enumerate(numbers, first) if times}
 
 
 @lru_cache(maxsize=4096)

@@ -1,76 +1,8 @@
--- needs: full locations
+-- needs: full locations packed_figures
 -- Add what tasks did to their blocks of figures (packed_figures.py), those of this minute and of this hour. Moves no job.
-local COUNTS, BUCKETS, TRAILER, TAIL, LARGEST, LARGEST_SCALE = 7, 128, 3, 160, 131072, 8 ^ 18
-local MOST = 2 ^ 48 - 1
+local TRAILER, TAIL, LARGEST = 3, 160, 131072
 local HOUR, DAY, MINUTES_TTL, HOURS_TTL = 3600, 86400, 90000, 1296000
 local byte, char, floor = string.byte, string.char, math.floor
-
--- The numbers of packed figures; nil where these are not any.
-local function numbers_of(packed)
-  if #packed > 4096 then return nil end
-  local numbers, n, value, scale = {}, 0, 0, 1
-  local function digit(of)
-    if of < 8 then
-      n = n + 1
-      numbers[n] = value + of * scale
-      value, scale = 0, 1
-    else
-      value, scale = value + (of - 8) * scale, scale * 8
-    end
-  end
-  for i = 1, #packed do
-    local two = byte(packed, i)
-    digit(floor(two / 16))
-    digit(two % 16)
-    if scale > LARGEST_SCALE then return nil end
-  end
-  local at = COUNTS + 1
-  for _ = 1, 2 do
-    local size = numbers[at + 1]
-    if not size or numbers[at] + size > BUCKETS then return nil end
-    at = at + 2 + size
-  end
-  return at == n + 1 and numbers or nil
-end
-
--- Numbers as packed figures.
-local function packed_of(numbers)
-  local digits, n = {}, 0
-  for i = 1, #numbers do
-    -- What is more could not be read again.
-    local rest = math.min(numbers[i], MOST)
-    while rest > 7 do
-      n = n + 1
-      digits[n], rest = rest % 8 + 8, floor(rest / 8)
-    end
-    n = n + 1
-    digits[n] = rest
-  end
-  local bytes = {}
-  for i = 1, n, 2 do bytes[(i + 1) / 2] = digits[i] * 16 + (digits[i + 1] or 8) end
-  return char(unpack(bytes))
-end
-
--- The sum of the figures `a` and `b`, packed.
-local function sum_of(a, b)
-  local sum, n, i, j = {}, COUNTS, COUNTS + 1, COUNTS + 1
-  for k = 1, COUNTS do sum[k] = a[k] + b[k] end
-  for _ = 1, 2 do
-    local from_a, size_a, from_b, size_b = a[i], a[i + 1], b[j], b[j + 1]
-    local first, last = math.min(from_a, from_b), math.max(from_a + size_a, from_b + size_b) - 1
-    if size_a == 0 then first, last = from_b, from_b + size_b - 1 end
-    if size_b == 0 then first, last = from_a, from_a + size_a - 1 end
-    sum[n + 1], sum[n + 2], n = first, last - first + 1, n + 2
-    for bucket = first, last do
-      local in_a, in_b = bucket - from_a, bucket - from_b
-      n = n + 1
-      sum[n] = (in_a >= 0 and in_a < size_a and a[i + 2 + in_a] or 0)
-        + (in_b >= 0 and in_b < size_b and b[j + 2 + in_b] or 0)
-    end
-    i, j = i + 2 + size_a, j + 2 + size_b
-  end
-  return packed_of(sum)
-end
 
 local function entry(packed, bucket) return packed .. char(bucket, floor(#packed / 256), #packed % 256) end
 
@@ -80,28 +12,35 @@ local function compact(key)
   if type(whole) == 'string' and #whole > 0 and #whole <= LARGEST then redis.call('SET', key, whole, 'KEEPTTL') end
 end
 
+-- Begin an entry of a block, whose last one, of `size` bytes and the figures `known`, is complete. Reply: the block's length.
+local function begin(key, bucket, packed, known, size, last)
+  local dense = known and dense_of(known, last)
+  local whole = dense and redis.call('GETRANGE', key, 0, LARGEST)
+  if not whole or #whole > LARGEST then return redis.call('APPEND', key, entry(packed, bucket)) end
+  whole = string.sub(whole, 1, #whole - size) .. dense .. entry(packed, bucket)
+  redis.call('SET', key, whole, 'KEEPTTL')
+  return #whole
+end
+
 -- Add figures to a block; `former` is the key of the block before it. A key of another type costs the figures.
 local function add(key, bucket, packed, ttl, former)
   local tail = redis.pcall('GETRANGE', key, -TAIL, -1)
   if wrong_type(tail) then return end
-  local n = #tail
+  local n, known, size, last = #tail, nil, 0, 0
   if n > TRAILER then
-    local size, last = byte(tail, n - 1) * 256 + byte(tail, n), byte(tail, n - 2)
-    if size + TRAILER > n and n == TAIL then
-      tail = redis.call('GETRANGE', key, -(size + TRAILER), -1)
+    size, last = byte(tail, n - 1) * 256 + byte(tail, n) + TRAILER, byte(tail, n - 2)
+    if size > n and n == TAIL then
+      tail = redis.call('GETRANGE', key, -size, -1)
       n = #tail
     end
-    -- A clock that is set back adds to what is the newest.
-    if last >= bucket and size + TRAILER <= n then
-      local known, more = numbers_of(string.sub(tail, n - TRAILER - size + 1, n - TRAILER)), numbers_of(packed)
-      if known and more then
-        local length = redis.call('STRLEN', key)
-        redis.call('SETRANGE', key, length - size - TRAILER, entry(sum_of(known, more), last))
-        return
-      end
-    end
+    known = size <= n and numbers_of(string.sub(tail, n - size + 1, n - TRAILER))
   end
-  if redis.call('APPEND', key, entry(packed, bucket)) == #packed + TRAILER then
+  -- A clock that is set back adds to what is the newest.
+  local more = known and last >= bucket and numbers_of(packed)
+  if more then
+    local length = redis.call('STRLEN', key)
+    redis.call('SETRANGE', key, length - size, entry(sum_of(known, more), last))
+  elseif begin(key, bucket, packed, last < bucket and known, size, last) == #packed + TRAILER then
     redis.call('EXPIRE', key, ttl)
     compact(former)
   end
