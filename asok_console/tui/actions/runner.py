@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from textual.message import Message
 
-from asok_console.presentation.text import error_text
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.operations.catalog.entry import Access
 from asok_core.operations.catalog.results import total_of
@@ -41,19 +41,32 @@ class OperationFinished(Message):
     tone: str = "bad"
 
 
-@dataclass(eq=False)
-class Run:
-    """One operation that runs."""
+class OperationRun(ReportingThread):
+    """One operation that runs. It is ``halted`` before its next batch."""
 
-    number: int
-    plan: Plan
-    halted: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
+    def __init__(
+        self, number: int, plan: Plan, access: Access, post: Callable[[Message], object]
+    ) -> None:
+        super().__init__(f"asok-action-{number}", post, self._perform, self._failed)
+        self.number = number
+        self.plan = plan
+        self.halted = threading.Event()
+        self._access = access
 
-    @property
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self.thread is not None and self.thread.is_alive()
+    def _perform(self) -> OperationFinished:
+        plan = self.plan
+        result = plan.operation.perform(self._access, plan.scope, self._watch)
+        line, tone = outcome_line(plan, result)
+        return OperationFinished(self.number, plan, total_of(result), line, tone)
+
+    def _watch(self, progress: Progress) -> bool:
+        self.report(OperationProgressed(self.number, self.plan, progress))
+        # Where the console was closed, the batch that was under way is whole.
+        return not (self.halted.is_set() or self.given_up)
+
+    def _failed(self, reason: str) -> OperationFinished:
+        # What failed, and why: others may run or have ended beside it.
+        return OperationFinished(self.number, self.plan, None, f"{self.plan.phrase}: {reason}")
 
 
 class Runner:
@@ -62,13 +75,13 @@ class Runner:
     def __init__(self, access: Access, post: Callable[[Message], object]) -> None:
         self._access = access
         self._post = post
-        self._runs: list[Run] = []
+        self._runs: list[OperationRun] = []
         self._numbers = itertools.count(1)
 
     @property
-    def running(self) -> list[Run]:
+    def running(self) -> list[OperationRun]:
         """What runs now, the oldest first."""
-        self._runs = [run for run in self._runs if run.alive]
+        self._runs = [run for run in self._runs if run.is_alive()]
         return list(self._runs)
 
     @property
@@ -83,12 +96,9 @@ class Runner:
 
     def start(self, plan: Plan) -> int:
         """Run a plan beside what runs already. Returns its number."""
-        run = Run(next(self._numbers), plan)
-        run.thread = threading.Thread(
-            target=self._run, args=(run,), name=f"asok-action-{run.number}", daemon=True
-        )
+        run = OperationRun(next(self._numbers), plan, self._access, self._post)
         self._runs.append(run)
-        run.thread.start()
+        run.start()
         return run.number
 
     def halt(self) -> None:
@@ -102,31 +112,3 @@ class Runner:
         """Stop every operation before its next batch."""
         for run in self.running:
             run.halted.set()
-
-    def _run(self, run: Run) -> None:
-        plan = run.plan
-
-        def watch(progress: Progress) -> bool:
-            self._send(run, OperationProgressed(run.number, plan, progress))
-            return not run.halted.is_set()
-
-        try:
-            result = plan.operation.perform(self._access, plan.scope, watch)
-        except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
-            line = _failure(plan, error_text(error))
-            self._send(run, OperationFinished(run.number, plan, None, line))
-        else:
-            line, tone = outcome_line(plan, result)
-            self._send(run, OperationFinished(run.number, plan, total_of(result), line, tone))
-
-    def _send(self, run: Run, message: Message) -> None:
-        try:
-            self._post(message)
-        except RuntimeError:
-            # The console was closed; the batch that was under way is whole.
-            run.halted.set()
-
-
-def _failure(plan: Plan, reason: str) -> str:
-    """What failed, and why: others may run or have ended beside it."""
-    return f"{plan.phrase}: {reason}"

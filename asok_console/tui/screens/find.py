@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from asok_console.presentation.text import error_text, safe
+from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
+from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_console.tui.data.scanner import EVERY
 from asok_console.tui.screens.dialog import Dialog
 from asok_console.tui.views.shared.job_columns import (
@@ -66,56 +66,41 @@ class SearchUpdate(Message):
     error: str = ""
 
 
-class JobSearch(threading.Thread):
+class JobSearch(ReportingThread):
     """Looks for jobs on its own thread, until it is cancelled."""
 
     def __init__(
         self, reader: Reader, post: Callable[[Message], object], words: str, snapshot: Snapshot
     ) -> None:
-        super().__init__(name="asok-find", daemon=True)
+        super().__init__("asok-find", post, self._find, self._update)
         self.words = words
         self._reader = reader
-        self._post = post
         self._snapshot = snapshot
-        self._given_up = threading.Event()
+        self._rows: list[Row] = []
+        self._step = SearchProgress(0)
 
     @property
     def now(self) -> float:
         """The time of the snapshot that is searched."""
         return self._snapshot.taken_at
 
-    def give_up(self) -> None:
-        """Stop soon, without further reports."""
-        self._given_up.set()
+    def _find(self) -> SearchUpdate | None:
+        reported_at = 0.0
+        for step in find(self._reader, self.words, self._snapshot):
+            self._step = step
+            if self.given_up:
+                return None
+            first = bool(step.rows) and not self._rows
+            self._rows += step.rows
+            if len(self._rows) >= MOST:
+                break
+            if first or time.monotonic() - reported_at > EVERY:
+                reported_at = time.monotonic()
+                self.report(self._update())
+        return self._update(done=True)
 
-    def run(self) -> None:
-        """Search."""
-        rows: list[Row] = []
-        step, reported_at = SearchProgress(0), 0.0
-        try:
-            for step in find(self._reader, self.words, self._snapshot):
-                if self._given_up.is_set():
-                    return
-                first = bool(step.rows) and not rows
-                rows += step.rows
-                if len(rows) >= MOST:
-                    break
-                if first or time.monotonic() - reported_at > EVERY:
-                    reported_at = time.monotonic()
-                    self._report(rows, step)
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._report(rows, step, error=error_text(error))
-            return
-        self._report(rows, step, done=True)
-
-    def _report(
-        self, rows: list[Row], step: SearchProgress, *, done: bool = False, error: str = ""
-    ) -> None:
-        if not self._given_up.is_set():
-            try:
-                self._post(SearchUpdate(self, tuple(rows[:MOST]), step, done, error))
-            except RuntimeError:
-                self._given_up.set()
+    def _update(self, error: str = "", *, done: bool = False) -> SearchUpdate:
+        return SearchUpdate(self, tuple(self._rows[:MOST]), self._step, done, error)
 
 
 class FoundList(RowList[Row]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -14,8 +13,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from asok_console.presentation.text import error_text, safe
+from asok_console.presentation.text import safe
 from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Progress, Reader
 from asok_core.inspection.review import ReviewBuilder
@@ -44,7 +44,7 @@ class ReviewDialog(QuestionDialog[Plan]):
         super().__init__()
         self._plan = plan
         self._reader = reader
-        self._left = threading.Event()
+        self._reading = ReportingThread("asok-review", self.post_message, self._read, self._failed)
 
     def compose(self) -> ComposeResult:
         """Title, progress and the button that goes back."""
@@ -56,11 +56,11 @@ class ReviewDialog(QuestionDialog[Plan]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        threading.Thread(target=self._read, name="asok-review", daemon=True).start()
+        self._reading.start()
 
     def on_unmount(self) -> None:
         """Stop reading."""
-        self._left.set()
+        self._reading.give_up()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Leave."""
@@ -81,28 +81,24 @@ class ReviewDialog(QuestionDialog[Plan]):
         tone = "$tone-bad" if event.error else "$tone-dim"
         self.query_one("#progress", Static).update(Content.styled(safe(event.line), tone))
 
-    def _read(self) -> None:
+    def _read(self) -> Report:
         plan, builder = self._plan, ReviewBuilder()
-        try:
-            counted = preview(self._reader, plan.scope, watch=self._watch, each=builder.add)
-            review = builder.finish()
-        except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
-            self._report(ReviewDialog.Report(f"✗ {error_text(error)}", error=True))
-        else:
-            done = replace(
-                plan,
-                operation=TrustDead(review.reviewed),
-                review=review,
-                count=counted.matching,
-                queues=counted.queues,
-            )
-            self._report(ReviewDialog.Report(plan=done))
+        counted = preview(self._reader, plan.scope, watch=self._watch, each=builder.add)
+        review = builder.finish()
+        done = replace(
+            plan,
+            operation=TrustDead(review.reviewed),
+            review=review,
+            count=counted.matching,
+            queues=counted.queues,
+        )
+        return ReviewDialog.Report(plan=done)
 
     def _watch(self, progress: Progress) -> bool:
         line = f"{progress.scanned:,} of {progress.total:,} dead jobs read"
-        self._report(ReviewDialog.Report(line))
-        return not self._left.is_set()
+        self._reading.report(ReviewDialog.Report(line))
+        return not self._reading.given_up
 
-    def _report(self, message: Report) -> None:
-        if not self._left.is_set():
-            self.post_message(message)
+    @staticmethod
+    def _failed(reason: str) -> Report:
+        return ReviewDialog.Report(f"✗ {reason}", error=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from asok_console.presentation.stack import answer_lines
-from asok_console.presentation.text import error_text, safe
+from asok_console.presentation.text import safe
+from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_console.tui.screens.text_dialog import TextDialog
 from asok_core.backends.roles import Operator, Reader
 from asok_core.inspection.rows import Row
@@ -38,7 +39,7 @@ class StackDialog(TextDialog):
             "s takes 10 samples, ↓ ↑ PgDn PgUp, Esc goes back",
         )
         self._row = row
-        self._thread: threading.Thread | None = None
+        self._thread: ReportingThread | None = None
 
     def on_mount(self) -> None:
         """Ask for one stack."""
@@ -53,21 +54,19 @@ class StackDialog(TextDialog):
         if session.operator is None or (self._thread is not None and self._thread.is_alive()):
             return
         self.show_text([f"Asking its worker for {samples} stacks …" if samples > 1 else "Asking …"])
-        self._thread = threading.Thread(
-            target=self._run, args=(session.reader, session.operator, samples), daemon=True
-        )
+        read = partial(self._read, session.reader, session.operator, samples)
+        self._thread = ReportingThread("asok-stack", self.post_message, read, self._failed)
         self._thread.start()
 
-    def _run(self, reader: Reader, operator: Operator, samples: int) -> None:
-        try:
-            detail = reader.job(self._row.payload.id, near=self._row)
-            if detail is None:
-                lines = ["No stack: the job is no longer there"]
-            else:
-                lines = answer_lines(stack_of_job(operator, detail, samples=samples))
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            lines = [f"No stack: {safe(error_text(error), 500)}"]
-        self.post_message(StackAnswered(lines))
+    def _read(self, reader: Reader, operator: Operator, samples: int) -> StackAnswered:
+        detail = reader.job(self._row.payload.id, near=self._row)
+        if detail is None:
+            return StackAnswered(["No stack: the job is no longer there"])
+        return StackAnswered(answer_lines(stack_of_job(operator, detail, samples=samples)))
+
+    @staticmethod
+    def _failed(reason: str) -> StackAnswered:
+        return StackAnswered([f"No stack: {safe(reason, 500)}"])
 
     @on(StackAnswered)
     def _show(self, message: StackAnswered) -> None:
