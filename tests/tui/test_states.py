@@ -7,7 +7,7 @@ import redis
 
 from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.screens.job import JobScreen
-from asok_console.tui.widgets.bars import Header
+from asok_console.tui.widgets.bars import Header, Tabs
 from asok_core.jobs.envelope import seal
 from tests.fixtures.console import Open
 from tests.tui import seed
@@ -93,6 +93,15 @@ async def test_a_line_that_has_no_layout_yet_is_written_for_the_width_of_the_scr
         await hand.app.screen.mount(header)
         assert not header.size.width
         assert "redis://cache.internal:6379/0" in header._written.plain
+        # A blank is at each side of it.
+        assert header._written.cell_length == 118
+        assert header._written.plain.endswith("refresh 0.2 s")
+        tabs = Tabs(hand.app.status)
+        tabs.styles.display = "none"
+        await hand.app.screen.mount(tabs)
+        tabs.rewrite()
+        assert not tabs.size.width
+        assert "2 Pending 0 " in tabs._written.plain
 
 
 async def test_help_on_a_job_lists_the_keys_of_that_screen(open_dead: Open) -> None:

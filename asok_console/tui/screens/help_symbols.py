@@ -11,7 +11,7 @@ GLYPHS = (
     ("▒ █", "attempts that failed; that completed (plot)"),
     ("◆ ▲", "an event (see Activity); the cursor (axis of a plot)"),
     ("⚠ …", "needs attention; too early to tell"),
-    ("⚠2", "number of grave warnings, beside Overview"),
+    ("⚠2", "number of alerts, beside Overview; red: some are grave"),
     ("✎", "an operator's note is on it; n shows and changes it"),
     ("–", "not known, or nothing to measure"),
 )

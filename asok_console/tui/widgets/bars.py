@@ -50,17 +50,12 @@ class Header(Caption):
         right = self._right_side(status)
         # Both ends identify the Redis: the host, and port and database.
         target = safe(status.target)
-        room = max(self._width - mode.cell_length - right.cell_length - 2, 0)
+        room = max(self.room - mode.cell_length - right.cell_length - 2, 0)
         if cell_len(target) > room:
             target = fit_middle(target, room)
         left = Content.assemble(mode, (target, "$foreground"))
-        blank = max(self._width - left.cell_length - right.cell_length, 1)
+        blank = max(self.room - left.cell_length - right.cell_length, 1)
         self.write(Content.assemble(left, " " * blank, right))
-
-    @property
-    def _width(self) -> int:
-        # It is written before its layout, and a busy machine shows that.
-        return self.size.width or self.app.size.width
 
     def _right_side(self, status: ConsoleStatus) -> Content:
         parts: list[tuple[str, str]] = []
@@ -72,7 +67,7 @@ class Header(Caption):
             latency = status.snapshot.server.round_trip_ms
             late = status.age >= 2 * status.interval + 1
             parts.append(("◌ late", "bold $warning") if late else ("● live", "$success"))
-            if self._width >= WIDE:
+            if self.room >= WIDE:
                 parts.append((f"round trip {milliseconds(latency)}", "$tone-dim"))
         if status.snapshot is not None:
             parts.append((f"{span(status.age)} old", "$tone-dim" if status.age < 5 else "$warning"))
@@ -103,7 +98,7 @@ class Tabs(Caption):
     def rewrite(self) -> None:
         """Write the line."""
         status = self._status
-        wide, lead = self.size.width >= WIDE, " " if self.size.width > NARROW else ""
+        wide, lead = self.room >= WIDE, " " if self.room > NARROW else ""
         pieces: list[tuple[str, str] | str] = []
         self._spans, column = [], 0
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
@@ -111,11 +106,13 @@ class Tabs(Caption):
             # At 80 cells there is no room for a blank before each.
             text = f"{lead}{number} {title}"
             text += f" {count(amount)}" if wide and amount is not None else ""
-            grave = sum(alert.grave for alert in status.alerts) if name == "overview" else 0
-            text += f" ⚠{grave} " if grave else " "
+            alerts = status.alerts if name == "overview" else ()
+            text += f" ⚠{len(alerts)} " if alerts else " "
             active = name == status.view
             style = "bold $primary reverse" if active else "$tone-title"
-            if ((name == "dead" and amount) or grave) and not active:
+            if alerts and not active:
+                style = "$warning"
+            if ((name == "dead" and amount) or any(each.grave for each in alerts)) and not active:
                 style = "$error"
             pieces.append((text, style))
             self._spans.append((column, column + cell_len(text), name))

@@ -13,6 +13,11 @@ class Caption(Static):
         super().__init__(id=id, classes=classes)
         self._written = Content("")
 
+    @property
+    def room(self) -> int:
+        """Cells of a line, also before the layout: a busy machine shows what was written by then."""
+        return self.size.width or max(self.app.size.width - self.gutter.width, 0)
+
     def write(self, content: Content) -> None:
         """Show a text; the same text again costs nothing."""
         before, self._written = self._written, content

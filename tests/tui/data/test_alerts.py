@@ -66,6 +66,8 @@ async def test_an_outcome_hides_no_grave_alert(
     alone = "⚠ no worker claims jobs of high (6)"
     async with open_console(view="dead", size=(120, 30)) as hand:
         await hand.sees(alone)
+        # As many as the Overview lists: Redis has no persistence, too.
+        assert hand.shows("1 Overview ⚠2 ")
         line = hand.app.screen.query_one(StatusLine)
         for tone in ("warn", "good", "bad"):
             line.outcome(1, f"Purged 0 jobs, {tone}", tone)
@@ -83,6 +85,7 @@ async def test_an_outcome_is_shown_alone_where_nothing_is_grave(
     mild = "Redis has no persistence"
     async with open_console(view="dead", size=(120, 30)) as hand:
         await hand.sees(mild)
+        assert hand.shows("1 Overview ⚠1 ")
         hand.app.screen.query_one(StatusLine).outcome(1, "Purged 0 jobs", "warn")
         await hand.sees("Purged 0 jobs")
         assert not hand.shows(mild)
