@@ -88,7 +88,11 @@ async def test_enter_on_a_queue_shows_its_pending_jobs(
         while "▸ low" not in hand.screen():
             await hand.press("j")
         await hand.press("enter")
-        await hand.sees("Queue low   1 of 5")
+        await hand.sees("Queue low   job 1 of 5")
+        await hand.press("left_square_bracket", "left_square_bracket")
+        await hand.sees("Queue high   job 1 of 3")
+        # Other queues are one key away: that is on the smallest screen as well.
+        assert hand.shows("] next queue")
         await hand.press("escape")
         await hand.sees("8 pending")
 
@@ -314,6 +318,10 @@ async def test_a_queue_is_paused_and_resumed(redis_client: redis.Redis, open_con
         await hand.press("tab", "enter")
         await hand.sees("❙❙ paused")
         assert redis_client.smembers(KEYS.paused) == {b"high"}
+        # So its jobs are not counted without a word about the pause.
+        await hand.press("enter", "v")
+        await hand.sees("Queue high by task   ❙❙ paused   all 3 jobs")
+        await hand.press("1")
         await hand.press("P")
         await hand.sees("Resume queue 'high'?")
         await hand.press("tab", "enter")

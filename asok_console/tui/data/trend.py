@@ -87,6 +87,9 @@ TONES = {
 }
 """How each kind reads where nothing else takes that away."""
 
+_DIRECTIONS = (TrendKind.CLEARING, TrendKind.STEADY, TrendKind.EARLY, TrendKind.GROWING)
+"""Kinds whose words do not say what they are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trend:
@@ -103,6 +106,11 @@ class Trend:
     brief: str = ""
     certain: bool = True
     figure: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """The words where no heading of a column names what they are about."""
+        return f"Trend: {self.words}" if self.kind in _DIRECTIONS else self.words
 
     @property
     def severity(self) -> tuple[int, TrendKind]:

@@ -126,20 +126,27 @@ class PendingView(ComposedView):
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Queue, position, marks and what to expect."""
+        title = f"Queue {self.queue}" if self.queue else "Pending"
         if self.by is not None:
-            return self.describe_composition(f"Queue {self.queue}" if self.queue else "Pending")
-        stats = self._stats()
-        snapshot = self.console.snapshot
-        expected = None
-        if stats and snapshot:
-            expected = trend(stats, snapshot.taken_at, knows_serving=snapshot.knows_serving)
+            counted, *others = self.describe_composition(title)
+            return (counted, self._expected(), *others)
+        position = self.position()
         return (
-            (f"Queue {self.queue}" if self.queue else "Pending", "title"),
-            (self.position(), ""),
+            (title, "title"),
+            # After the name of a queue, a number alone would be that of the queue.
+            (f"job {position}" if position else "", ""),
             (self.marked(), "mark"),
             *self.searched(),
-            (expected.words, expected.tone) if expected else ("", ""),
+            self._expected(),
         )
+
+    def _expected(self) -> tuple[str, str]:
+        """What to expect of the queue, and the tone of that."""
+        stats, snapshot = self._stats(), self.console.snapshot
+        if stats is None or snapshot is None:
+            return "", ""
+        found = trend(stats, snapshot.taken_at, knows_serving=snapshot.knows_serving)
+        return found.sentence, found.tone
 
     def shown_notes(self) -> Sequence[NoteSubject | None]:
         """The queue, and the job under the cursor."""

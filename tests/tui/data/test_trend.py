@@ -133,6 +133,12 @@ def test_the_direction_is_that_of_the_last_half_minute(
     assert trend(queue, NOW).words.startswith(words)
 
 
+def test_words_without_a_heading_say_what_they_are_about() -> None:
+    queue = QueueStats("high", 5000, oldest_at=NOW, consumers=1, recent=_history((3, 100, 0)))
+    assert trend(queue, NOW).sentence == "Trend: … too early to tell"
+    assert trend(replace(queue, paused=True), NOW).sentence == "❙❙ paused"
+
+
 def test_a_long_job_is_not_called_stalled() -> None:
     queue = QueueStats("high", 5, oldest_at=NOW - 200, consumers=1, recent=_history((30, 1, 0)))
     assert trend(replace(queue, active=1), NOW).words == "⚠ none done in 1 min"
