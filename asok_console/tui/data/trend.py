@@ -46,6 +46,7 @@ PROOF = 5
 """Attempts in a minute from which a share of failures is more than chance."""
 FAILURES_SEEN, FAILURES_BAD = 0.05, 0.5
 """Shares of failures from which nothing reads well, and from which they are all that counts."""
+IDLE = "○ idle"
 WIDEST = 23
 """Cells of the words."""
 OLD = 3600.0
@@ -136,7 +137,7 @@ def trend(queue: QueueStats, now: float, *, knows_serving: bool = True) -> Trend
         words = f"{'✗' if tone == 'bad' else '⚠'} {share(failing)} fail"
         return Trend(TrendKind.FAILING, words, tone, "failing", finished >= PROOF)
     if not queue.pending:
-        kind, words = (TrendKind.EMPTY, "✓ no backlog") if flows else (TrendKind.IDLE, "○ idle")
+        kind, words = (TrendKind.EMPTY, "✓ no backlog") if flows else (TrendKind.IDLE, IDLE)
         return _tempered(_plain(kind, words), failing, None)
     age = None if queue.oldest_at is None else now - queue.oldest_at
     if not finished:
@@ -154,11 +155,16 @@ def _unserved(queue: QueueStats, now: float, *, flows: bool) -> Trend | None:
         return None
     if queue.pending:
         return _plain(TrendKind.NO_WORKER, "✗ no worker")
-    # Jobs come and go: it is served by something unknown here, such as a worker of the framework.
-    return _plain(TrendKind.UNSERVED, "⚠ no worker") if flows else _plain(TrendKind.IDLE, "○ idle")
+    if flows:
+        # It is served by something unknown here, such as a worker of the framework.
+        return _plain(TrendKind.UNSERVED, "⚠ no worker")
+    # Harmless until a job is enqueued, which would wait until a worker serves the queue.
+    return _plain(TrendKind.IDLE, "○ idle, no worker", "idle")
 
 
 def _perhaps_served(found: Trend) -> Trend:
+    if found.kind is TrendKind.IDLE:
+        return replace(_plain(TrendKind.IDLE, IDLE), certain=False)
     if found.kind not in (TrendKind.NO_WORKER, TrendKind.UNSERVED):
         return replace(found, certain=False)
     return replace(_plain(TrendKind.UNSERVED, "⚠ no known worker"), certain=False)
@@ -177,7 +183,7 @@ def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
     # An empty queue that was paused on purpose holds nothing up.
     found = [(queue.name, each) for queue, each in trends if queue.pending or not queue.paused]
     if not found:
-        return _plain(TrendKind.IDLE, "○ idle")
+        return _plain(TrendKind.IDLE, IDLE)
     name, worst = max(found, key=lambda each: each[1].severity)
     alike = [
         each for _, each in found if (each.severity, each.brief) == (worst.severity, worst.brief)
@@ -195,7 +201,8 @@ def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
     if worst.kind is TrendKind.CLEARING:
         # The last to be empty decides.
         return _clearing(max(each.figure for each in alike), certain)
-    return worst
+    # That one of several idle queues has no worker is in its own line.
+    return next((each for each in alike if each.words == IDLE), worst)
 
 
 def _plain(kind: TrendKind, words: str, brief: str = "") -> Trend:

@@ -177,6 +177,8 @@ class OverviewView(NamedView, PlotView):
             compared.of_all(getattr(snapshot, name), name) if compared else ""
             for name in ("delayed", "dead")
         )
+        words = compared.words(refused=bool(self.console.status.refused)) if compared else ""
+        first = (*self.narrowed(self._shown, len(snapshot.queues)), (words, "info"))
         listed = (
             (f"○ {snapshot.pending:,} pending", ""),
             (f"▶ {snapshot.running:,} running", "info"),
@@ -185,15 +187,11 @@ class OverviewView(NamedView, PlotView):
         others = (
             (f"◷ {snapshot.delayed:,} delayed{delayed}", "calm"),
             (f"✗ {snapshot.dead:,} dead{dead}", "bad" if snapshot.dead else "dim"),
-        )
-        return (
-            # What the list shows comes first: all else is in its first line as well.
-            *self.narrowed(self._shown, len(snapshot.queues)),
-            (compared.words(refused=bool(self.console.status.refused)) if compared else "", "info"),
-            # On a narrow screen the end is cut, and the list has no difference of the others.
-            *((*others, *listed) if compared else (*listed, *others)),
             (phrases.counted(alive, "worker"), "" if alive else "bad"),
         )
+        # The list has no difference of the others.
+        narrow = compared and not self.has_room((*first, *listed, *others))
+        return (*first, *others) if narrow else (*first, *listed, *others)
 
     @property
     def line(self) -> QueueLine | None:

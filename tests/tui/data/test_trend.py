@@ -239,3 +239,13 @@ def test_a_queue_that_may_be_served_by_a_worker_that_was_not_read(pending: int, 
     assert workers.cell(line, NOW) == ("–", "warn" if pending else "dim")
     (line,) = lines_of(replace(whole, workers_unread=""), "name")
     assert line.trend.certain
+    # A job that is enqueued there would wait for ever.
+    assert line.trend.words == ("✗ no worker" if pending else "○ idle, no worker")
+
+
+def test_all_queues_are_without_a_worker_only_where_each_is() -> None:
+    alone, served = QueueStats("typo", 0), QueueStats("high", 0, consumers=1)
+    found = {queue.name: trend(queue, NOW) for queue in (alone, served)}
+    both = total_trend((queue, found[queue.name]) for queue in (alone, served))
+    assert (both.words, both.tone) == ("○ idle", "dim")
+    assert total_trend([(alone, found["typo"])]).words == "○ idle, no worker"

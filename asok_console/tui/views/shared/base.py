@@ -135,13 +135,23 @@ class View(KeySubject, Backdrop, Vertical):
             if text
         ]
         for heading in self.query(".heading").results(Caption):
-            line, room = Content("   ").join(parts), self.app.size.width - 4
+            line, room = Content("   ").join(parts), self._room
             if line.cell_length > room:
                 line = Content("  ").join(parts)
             while self.OF_FIGURES and len(parts) > 1 and line.cell_length > room:
                 line = Content("  ").join(parts := parts[:-1])
             heading.write(line)
         self.screen.refresh_bindings()
+
+    @property
+    def _room(self) -> int:
+        """Cells of the heading."""
+        return self.app.size.width - 4
+
+    def has_room(self, parts: Sequence[tuple[str, str]]) -> bool:
+        """Whether the heading has room for all of its parts."""
+        widths = [cell_len(safe(text)) + 2 for text, _ in parts if text]
+        return sum(widths) - 2 <= self._room
 
     def shown_notes(self) -> Sequence[NoteSubject | None]:
         """What the notes in the heading are on."""
@@ -154,7 +164,7 @@ class View(KeySubject, Backdrop, Vertical):
         if not notes:
             return parts
         taken = sum(cell_len(safe(text)) + 3 for text, _ in parts if text)
-        room = max((self.app.size.width - 4 - taken) // len(notes), LEAST_OF_NOTE)
+        room = max((self._room - taken) // len(notes), LEAST_OF_NOTE)
         at = 1 if parts and parts[0][1] == "title" else 0
         parts[at:at] = [(fit(note_text(note), room).rstrip(), "info") for note in notes]
         return parts

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from asok_console.presentation.compact import rate
 from asok_console.presentation.numbers import UNKNOWN, count, milliseconds, share
-from asok_console.tui.views.shared.queue_table import NAME_COLUMN, SORTED_BY, QueueLine
+from asok_console.tui.views.shared.queue_table import (
+    NAME_COLUMN,
+    SORTED_BY,
+    TREND_COLUMN,
+    WORKERS_COLUMN,
+    QueueLine,
+)
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.plot_scale import clock
 from asok_core.backends.roles import Reader
@@ -86,8 +93,12 @@ class ComparedMoment:
 
     @property
     def columns(self) -> Sequence[Column[QueueLine]]:
-        """Each figure with its difference, in one column: no screen has room for only one of them."""
-        return (NAME_COLUMN, *(self._column(each) for each in FIGURES))
+        """Each figure with its difference, in one column: no screen has room for only one of them.
+
+        What has no difference follows where there is room.
+        """
+        figures = map(self._column, FIGURES)
+        return NAME_COLUMN, *figures, WORKERS_COLUMN, replace(TREND_COLUMN, rank=5)
 
     def _column(self, figure: ComparedFigure) -> Column[QueueLine]:
         def cell(line: QueueLine, _now: float) -> Cell:

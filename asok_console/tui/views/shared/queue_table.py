@@ -80,6 +80,8 @@ def _trend(line: QueueLine, _now: float) -> Cell:
 
 
 NAME_COLUMN = Column("Queue", 12, _name, grow=1, most=60, middle=True)
+WORKERS_COLUMN = Column("Workers", 7, _workers, right=True, rank=5)
+TREND_COLUMN = Column("Trend", WIDEST, _trend)
 
 COLUMNS: Sequence[Column[QueueLine]] = (
     NAME_COLUMN,
@@ -91,7 +93,7 @@ COLUMNS: Sequence[Column[QueueLine]] = (
     Column("Done/s", 6, lambda line, _: _rate(line.queue.completed_per_s), right=True, rank=3),
     Column("Fails", 5, _failed, right=True, rank=2),
     Column("Running", 7, lambda line, _: count(line.queue.running), right=True, rank=5),
-    Column("Workers", 7, _workers, right=True, rank=5),
+    WORKERS_COLUMN,
     Column("Slots", 5, lambda line, _: (count(line.queue.slots), "dim"), right=True, rank=7),
     Column(
         "Wait", 7, lambda line, _: (milliseconds(line.queue.wait_ms), "dim"), right=True, rank=8
@@ -100,7 +102,7 @@ COLUMNS: Sequence[Column[QueueLine]] = (
     Column("Wait p95", 8, lambda line, _: _slowest(line.queue.wait_p95_ms), right=True, rank=9),
     Column("Run p95", 7, lambda line, _: _slowest(line.queue.run_p95_ms), right=True, rank=9),
     Column("Last 5 min", 15, _spark, rank=6),
-    Column("Trend", WIDEST, _trend),
+    TREND_COLUMN,
 )
 
 
