@@ -38,7 +38,8 @@ def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> I
 def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
     """Of each queue with pending jobs the reason that counts most, the longest wait first.
 
-    Queues that have the same reason are named together.
+    Queues that have the same reason are named together. That no worker is registered is named of every
+    queue: it is not about one of them, and holds its jobs up once another reason has ended.
     """
     yield from of_server(snapshot)
     held: list[tuple[Reason, list[str]]] = []
@@ -48,16 +49,16 @@ def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterato
         if not found or not (stats.pending or stats.problem):
             continue
         label = stats.name if stats.problem else f"{stats.name} ({stats.pending:,} pending)"
-        first = found[0]
-        if first.code == "no_workers":
+        for reason in (found[0], *(each for each in found[1:] if each.code == "no_workers")):
+            if reason.code == "no_workers":
+                without_worker.append(stats.name)
             # One worker can serve them all.
-            without_worker.append(stats.name)
-            first = replace(first, remedy="")
-        same = next((names for reason, names in held if reason == first), None)
-        if same is None:
-            held.append((first, [label]))
-        else:
-            same.append(label)
+            shared = reason if reason.code != "no_workers" else replace(reason, remedy="")
+            same = next((names for other, names in held if other == shared), None)
+            if same is None:
+                held.append((shared, [label]))
+            else:
+                same.append(label)
     for reason, names in held:
         remedy = _worker_of(*without_worker) if reason.code == "no_workers" else reason.remedy
         yield replace(reason, text=f"{named(names)}: {reason.text}", remedy=remedy)

@@ -15,7 +15,7 @@ from asok_core.inspection.job_reasons import Explanation, explain_job
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import ranked
-from asok_core.inspection.reasons import of_queue
+from asok_core.inspection.reasons import of_all_queues, of_queue
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.worker_reasons import impediment, of_worker
 from asok_core.inspection.workers import WorkerInfo
@@ -168,6 +168,14 @@ def test_every_combination_is_explained(case: Case) -> None:
 def test_the_first_reason_is_the_server_then_the_queue_then_the_workers() -> None:
     found = explain_job(pending(), snapshot("replica", "none", paused=True), ())
     assert codes(found)[:3] == ["redis_replica", "queue_paused", "no_workers"]
+
+
+def test_a_missing_worker_is_named_of_all_queues_beside_what_else_holds_their_jobs_up() -> None:
+    found = list(of_all_queues(snapshot(workers="none", paused=True, high=2), ()))
+    assert [(each.code, each.text.partition(":")[0], each.remedy) for each in found] == [
+        ("no_workers", "high (2 pending), mail (5 pending)", "asok worker --queues high,mail"),
+        ("queue_paused", "mail (5 pending)", "asok queue resume mail"),
+    ]
 
 
 @pytest.mark.parametrize(("waited", "code"), [(0.5, "next"), (600.0, "not_known")])
