@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from asok_console.tui.data.activities import ActivityEntry
 from asok_console.tui.data.poller import PageSource, Poller
 from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.why import Subject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.orderly import OrderlyApp
+from asok_console.tui.screens.entry import EntryScreen
 from asok_console.tui.screens.find import FindJobDialog
-from asok_console.tui.screens.full_text import FullTextDialog
 from asok_console.tui.screens.help import HelpDialog, Topic, topic_of
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.screens.stack import StackDialog
@@ -138,9 +139,9 @@ class NavigatingApp(OrderlyApp):
         # Its running jobs are counted.
         self.poller.reads_jobs = True
 
-    def show_texts(self, texts: Mapping[str, object]) -> None:
-        """Show texts by their titles on a page of their own."""
-        self.push_screen(FullTextDialog(texts))
+    def show_entry(self, entry: ActivityEntry) -> None:
+        """Open the page of an operation or an event."""
+        self.push_screen(EntryScreen(entry))
 
     def action_find(self) -> None:
         """Find a job and open it."""
@@ -193,6 +194,8 @@ class NavigatingApp(OrderlyApp):
             topic = Topic("the page of reasons", WhyScreen.ACTIONS)
         elif isinstance(self.screen, TaskScreen):
             topic = Topic("the page of a task", TaskScreen.ACTIONS)
+        elif isinstance(self.screen, EntryScreen):
+            topic = Topic("the page of Activity", EntryScreen.ACTIONS)
         else:
             lists = [rows for rows in self.view.query(RowList) if rows.display]
             titles = [title for rows in lists for title in rows.titles]

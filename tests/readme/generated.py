@@ -66,6 +66,7 @@ def _where(views: frozenset[str]) -> str:
         "job": "the page of a job",
         "task": "the page of a task",
         "why": "the page of reasons",
+        "entry": "the page of an operation or event",
     }
     titles = actions.VIEW_TITLES | pages
     if views - titles.keys():

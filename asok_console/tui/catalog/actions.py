@@ -433,6 +433,13 @@ REASONS = (
 """The keys of the page that explains something."""
 
 
+OF_ENTRY = (
+    Action("copy_entry", "y", "copy JSON", "copy the operation or the event as JSON", "Act",
+           frozenset({"entry"}), footer=True),
+)  # fmt: skip
+"""The keys of the page of an operation or an event."""
+
+
 def methods(actions: Iterable[Action]) -> frozenset[str]:
     """The methods of some actions."""
     return frozenset(action.method for action in actions)

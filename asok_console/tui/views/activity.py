@@ -42,10 +42,11 @@ def _jobs(entry: ActivityEntry, _now: float) -> Cell:
     activity = entry.operation
     if activity is None:
         return entry.event.fields.get("returned", "") if entry.event else ""
-    return count(activity.applied) if _is_of_jobs(activity) else ""
+    return count(activity.applied) if is_of_jobs(activity) else ""
 
 
-def _is_of_jobs(activity: Activity) -> bool:
+def is_of_jobs(activity: Activity) -> bool:
+    """Whether what it did is counted in jobs."""
     # An undo is shown with what it undid, and not with its location.
     return activity.action == RestoreTrash.audit_name() or (
         bool(activity.location) and activity.action not in SWITCHES
@@ -63,12 +64,13 @@ def _left_out(entry: ActivityEntry, _now: float) -> Cell:
     return ", ".join(parts), "warn"
 
 
-def _state(entry: ActivityEntry, _now: float) -> Cell:
+def state_of(entry: ActivityEntry) -> tuple[str, str]:
+    """Glyph and word for how it ended, and their tone."""
     activity = entry.operation
     if activity is None:
         return ("⚠ event", "warn") if entry.event and entry.event.is_bad else ("◆ event", "dim")
     left_out = any(activity.skipped.values()) or any(activity.refused.values())
-    if activity.state == "done" and (left_out or (_is_of_jobs(activity) and not activity.applied)):
+    if activity.state == "done" and (left_out or (is_of_jobs(activity) and not activity.applied)):
         # A narrow screen has no room for the reason.
         return ("⚠ partly" if activity.applied else "⚠ none"), "warn"
     return _STATES.get(activity.state, (activity.state, "warn"))
@@ -112,7 +114,7 @@ class ActivityView(NamedView):
         Column("Ago", 7, lambda each, now: ago(each.at, now), right=True),
         Column("Action", 9, _action),
         Column("Jobs", 7, _jobs, right=True),
-        Column("State", 12, _state),
+        Column("State", 12, lambda each, _: state_of(each)),
         Column("Undo", 9, _undo),
         Column("What", 18, lambda each, _: (each.what, "dim"), grow=8, most=90, middle=True),
         Column("Left out", 14, _left_out, grow=2, most=60, rank=1),
@@ -190,7 +192,7 @@ class ActivityView(NamedView):
     def _open(self) -> None:
         row = self.query_one(ActivityList).row
         if row is not None:
-            self.console.show_texts({"Event" if row.event else "Operation": row.document})
+            self.console.show_entry(row)
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Delete the trash of the operation under the cursor, or of all operations that are listed."""

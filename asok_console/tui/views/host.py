@@ -5,9 +5,10 @@ They depend on this protocol and not on the application, which imports all of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
+from asok_console.tui.data.activities import ActivityEntry
 from asok_console.tui.data.poller import Poller
 from asok_console.tui.data.scanner import LocationScan
 from asok_console.tui.data.state import ConsoleState
@@ -93,8 +94,8 @@ class Host(Protocol):
     def explain(self, subject: Subject) -> None:
         """Show why a job, a queue or a worker is as it is."""
 
-    def show_texts(self, texts: Mapping[str, object]) -> None:
-        """Show texts by their titles on a page of their own."""
+    def show_entry(self, entry: ActivityEntry) -> None:
+        """Open the page of an operation or an event."""
 
     def show_pending(self, queue: str | None) -> None:
         """Show the pending jobs of a queue."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import redis
 
@@ -60,6 +62,18 @@ async def test_a_pause_by_an_operator_is_one_line(
         assert not lines_with(hand, "✓ done")
 
 
+def fact(hand: Hand, name: str) -> str:
+    """What the page of an operation or an event says of something."""
+    return next(
+        (
+            line.split(name, 1)[1].strip()
+            for line in hand.screen().splitlines()
+            if line.startswith(f"  {name} ")
+        ),
+        "",
+    )
+
+
 async def test_a_filter_narrows_both_and_enter_shows_everything(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
@@ -71,15 +85,26 @@ async def test_a_filter_narrows_both_and_enter_shows_everything(
         await hand.sees("1 of 10")
         assert not hand.shows("restarted")
         await hand.press("enter")
-        for words in ("Event", '"kind": "process_crashed"', '"reason": "killed by SIGSEGV"'):
-            await hand.sees(words)
+        await hand.sees("⚠ event   process web-2.1 crashed: killed by SIGSEGV")
+        assert fact(hand, "When").endswith(" UTC, 10 minutes ago")
+        assert fact(hand, "Reason") == "killed by SIGSEGV"
+        assert fact(hand, "Kind") == "process_crashed"
+        await hand.press("y")
+        assert json.loads(hand.app.clipboard)["kind"] == "process_crashed"
         await hand.press("escape")
         await hand.sees("1 of 10")
         await hand.press("escape", "slash", *"queue:low", "enter")
         await hand.sees("2 of 10")
         await hand.press("escape", "slash", *"purge", "enter", "enter")
-        for words in ("Operation", '"action": "purge"', '"who": "ada@ops-1"'):
-            await hand.sees(words)
+        await hand.sees("✓ done   purge   dead: task:reports")
+        assert fact(hand, "By") == "ada@ops-1"
+        assert fact(hand, "Jobs") == "6"
+        assert fact(hand, "In trash").startswith("6 jobs until ")
+        assert fact(hand, "Undo") == "z in Activity, or asok trash restore 20260301-000250-5a1e00"
+        assert "{" not in hand.screen()
+        await hand.press("question_mark")
+        await hand.sees("copy the operation or the event as JSON")
+        await hand.press("escape")
         await hand.press("escape")
         await hand.sees("1 of 10")
         await hand.press("escape", "slash", *"nothing", "enter")

@@ -1,0 +1,185 @@
+"""The page of an operation or an event: what happened, to what, by whom, and what can be undone of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import ClassVar, NamedTuple, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+
+from asok_console.presentation.events import WARNINGS, sentence
+from asok_console.presentation.prose import ago, plural
+from asok_console.presentation.text import plain_json, safe
+from asok_console.tui.catalog import actions
+from asok_console.tui.data.activities import ActivityEntry
+from asok_console.tui.views.activity import is_of_jobs, state_of
+from asok_console.tui.views.host import Host
+from asok_console.tui.widgets.bars import Header
+from asok_console.tui.widgets.caption import Caption
+from asok_console.tui.widgets.key_bar import KeyBar
+from asok_console.tui.widgets.status_line import StatusLine
+from asok_core.inspection.audit import Activity
+from asok_core.inspection.events import SystemEvent
+from asok_core.inspection.pauses import moment
+from asok_core.jobs.numbers import number
+
+LABEL = 13
+"""Cells for the name of a fact."""
+LONGEST = 2_000
+"""Characters of a value that are shown; the JSON has all."""
+
+
+class Fact(NamedTuple):
+    """A line of the page."""
+
+    name: str
+    value: str
+    tone: str = ""
+
+
+class EntryScreen(Screen[None]):
+    """Its facts, one below the other. ``y`` copies it as JSON."""
+
+    ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
+        *actions.OF_ENTRY,
+        *actions.READING,
+        *actions.GLOBAL,
+    )
+    """What its help explains."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.OF_ENTRY),
+        *actions.bindings(actions.READING),
+    ]
+
+    def __init__(self, entry: ActivityEntry) -> None:
+        super().__init__()
+        self._entry = entry
+
+    @property
+    def console(self) -> Host:
+        """The application, as far as views and screens use it."""
+        return cast("Host", self.app)
+
+    def compose(self) -> ComposeResult:
+        """What happened, then the facts."""
+        yield Header(self.console.status)
+        yield Caption(id="title")
+        with VerticalScroll():
+            yield Caption(id="facts")
+        yield StatusLine(self.console.status)
+        yield KeyBar(self.console.status)
+
+    def on_mount(self) -> None:
+        """Keep the ages true."""
+        self.query_one(VerticalScroll).focus()
+        self.set_interval(1.0, self._rewrite)
+        self._rewrite()
+
+    def on_resize(self) -> None:
+        """Break the lines at the width that there is."""
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        if not self.is_mounted:
+            return
+        room = max(self.app.size.width - 6, 20)
+        state, tone = state_of(self._entry)
+        title = Content.assemble(
+            (f" {state} ", f"bold $tone-{tone} reverse"), "  ", (_title(self._entry), "bold")
+        )
+        self.query_one("#title", Caption).write(title)
+        lines = [
+            line
+            for fact in facts(self._entry, self.console.now)
+            if fact.value
+            for line in _lines(fact, room)
+        ]
+        self.query_one("#facts", Caption).write(Content("\n").join(lines))
+
+    def action_copy_entry(self) -> None:
+        """Copy all that is known as JSON."""
+        self.console.copy(plain_json(self._entry.document, indent=2), "JSON")
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_ends(self, top: bool) -> None:
+        """Go to the top or the end."""
+        page = self.query_one(VerticalScroll)
+        page.scroll_to(y=0 if top else page.max_scroll_y, animate=False)
+
+
+def facts(entry: ActivityEntry, now: float) -> Iterator[Fact]:
+    """What is known of an operation or an event, in the order in which it is read."""
+    if entry.at is not None:
+        yield Fact("When", f"{moment(entry.at, now)}, {ago(entry.at, now)}")
+    if entry.operation is not None:
+        yield from _of_operation(entry.operation, now)
+    elif entry.event is not None:
+        yield from _of_event(entry.event, now)
+
+
+def _of_operation(each: Activity, now: float) -> Iterator[Fact]:
+    yield Fact("By", each.who)
+    yield Fact("Redis", each.where)
+    # A note, a pause and a command are whole in the title.
+    yield Fact("Queue", each.queue)
+    yield Fact("Reason", each.reason)
+    if each.until is not None:
+        yield Fact("Until", f"{moment(each.until, now)}, {ago(each.until, now)}")
+    if is_of_jobs(each):
+        yield Fact("Jobs", f"{each.applied:,}", "" if each.applied else "warn")
+    yield Fact("Skipped", _counts(each.skipped), "warn")
+    yield Fact("Refused", _counts(each.refused), "warn")
+    yield Fact("Trash", each.trash_problem, "warn")
+    if each.in_trash:
+        end = "" if each.trash_until is None else f" until {moment(each.trash_until, now)}"
+        yield Fact("In trash", f"{plural(each.in_trash, 'job')}{end}")
+    if each.undo_left(now):
+        yield Fact("Undo", f"z in Activity, or asok trash restore {each.operation}", "info")
+    yield Fact("Operation", each.operation, "dim")
+
+
+def _of_event(event: SystemEvent, now: float) -> Iterator[Fact]:
+    for name, text in event.fields.items():
+        at = number(text) if name == "until" else None
+        shown = WARNINGS.get(text, text) if name == "warning" else text
+        yield Fact(
+            _NAMES.get(name, name.replace("_", " ").capitalize()),
+            shown if at is None else f"{moment(at, now)}, {ago(at, now)}",
+        )
+    yield Fact("Kind", event.kind, "dim")
+    yield Fact("Event", event.id, "dim")
+
+
+_NAMES: Mapping[str, str] = {
+    "from": "From release",
+    "to": "To release",
+    "exit": "Ended by",
+    "returned": "Returned jobs",
+    "dead": "Dead jobs",
+}
+"""Fields of events whose names say too little."""
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{counted:,} {reason}" for reason, counted in numbers.items() if counted)
+
+
+def _title(entry: ActivityEntry) -> str:
+    text = sentence(entry.event) if entry.event else f"{entry.action}   {entry.what}"
+    return safe(text, 400)
+
+
+def _lines(fact: Fact, room: int) -> Iterator[Content]:
+    name, width = safe(fact.name, LABEL), max(room - LABEL - 1, 10)
+    tone = f"$tone-{fact.tone}" if fact.tone else ""
+    for at, line in enumerate(wrap(safe(fact.value, LONGEST), width, break_on_hyphens=False)):
+        label = name if at == 0 else ""
+        yield Content.assemble((f"{label:<{LABEL}} ", "$tone-dim"), (line, tone))
