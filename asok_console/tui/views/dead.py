@@ -52,7 +52,7 @@ class DeadView(ComposedView):
     COLUMNS: ClassVar[Sequence[Column[Row]]] = (
         Column("Failed", 7, lambda row, now: ago(row.payload.failed_at, now), right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
-        Column("Error", 30, error_cell, grow=4),
+        Column("Error", 20, error_cell, grow=8),
         ARGUMENTS_COLUMN,
         QUEUE_COLUMN,
         Column("Attempts", 8, attempts_spent_cell, rank=2),

@@ -72,7 +72,7 @@ class DelayedView(PlotView, ComposedView):
         Column("Due", 9, _due_cell, right=True),
         Column("Task", 22, task_cell, grow=1, most=40, tail=True),
         Column("Attempt", 8, attempt_cell),
-        Column("Last error", 24, _error_cell, grow=3, rank=1),
+        Column("Last error", 20, _error_cell, grow=6, rank=1),
         ARGUMENTS_COLUMN,
         QUEUE_COLUMN,
         ID_COLUMN,

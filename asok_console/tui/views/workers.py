@@ -43,6 +43,7 @@ class WorkersView(NamedView):
     """A row a worker, and under it a row for each of its slots, which are always the same."""
 
     NAME = "workers"
+    OF_FIGURES = True
     SHOWS_RUNNING = True
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.FINDING),
@@ -172,7 +173,7 @@ class WorkersView(NamedView):
             (f"⚠ {stalled} stalled" if stalled else "", "bad"),
             (f"✗ {offline} offline" if offline else "", "bad"),
             *self._releases(snapshot),
-            (self._accepting_v1(snapshot), "dim"),
+            (self._refused_v1(snapshot), "warn"),
         )
 
     def _releases(self, snapshot: Snapshot) -> Sequence[tuple[str, str]]:
@@ -187,20 +188,19 @@ class WorkersView(NamedView):
             return ((f"release {name}{read_from}", "dim"),)
         return ((f"{len(found)} releases: {', '.join(parts)}", "warn"),)
 
-    def _accepting_v1(self, snapshot: Snapshot) -> str:
-        """How many live workers say that they run jobs of version 1, and how many such jobs wait."""
+    def _refused_v1(self, snapshot: Snapshot) -> str:
+        """How many pending jobs are signed in version 1, where live workers do not run such jobs."""
         live = (each for each in snapshot.workers if each.is_alive(snapshot.taken_at))
-        accepting = sum(each.accepts_v1 is True for each in live)
-        if not accepting:
-            return ""
-        check = self.console.state.key_check
-        waiting = (
-            f", as {check.pending_v1} of {check.pending} pending jobs that were checked have"
-            if check.pending
-            else ""
+        refusing, check = (
+            sum(each.accepts_v1 is False for each in live),
+            self.console.state.key_check,
         )
-        accept = "accepts" if accepting == 1 else "accept"
-        return f"{accepting} {accept} signatures of version 1{waiting}"
+        if not (refusing and check.pending_v1):
+            return ""
+        jobs = counted(check.pending, "pending job")
+        return (
+            f"⚠ {check.pending_v1} of {jobs} signed in v1, refused by {counted(refusing, 'worker')}"
+        )
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """What an action would do with the worker under the cursor, or with the job of its slot."""

@@ -116,8 +116,8 @@ def error_cell(row: Row, _now: float) -> Cell:
     return error, "bad"
 
 
-ID_COLUMN: Column[Row] = Column("Id", SHORT_ID, id_cell, rank=3, wide=LONG_ID)
-"""The id in every list: its beginning, and all of it where there is room."""
+ID_COLUMN: Column[Row] = Column("Id", SHORT_ID, id_cell, rank=1, wide=LONG_ID)
+"""The id in every list: its beginning, by which one names a job, and all of it where there is room."""
 QUEUE_COLUMN: Column[Row] = Column("Queue", 9, queue_cell, grow=1, most=24, rank=2, middle=True)
-ARGUMENTS_COLUMN: Column[Row] = Column("Arguments", 30, arguments_cell, grow=2, most=80, rank=5)
+ARGUMENTS_COLUMN: Column[Row] = Column("Arguments", 40, arguments_cell, grow=2, most=80, rank=5)
 """The arguments where they are not what the list is about: on wide screens."""

@@ -61,14 +61,18 @@ def _name_cell(line: WorkerLine, _now: float) -> Cell:
     return job.task if job else "(unreadable)"
 
 
-def _work_cell(line: WorkerLine, now: float) -> Cell:
+def _queues(line: WorkerLine, _now: float) -> Cell:
+    if line.job is not None:
+        return line.job.queue, "dim"
+    return "" if line.slot is not None else (", ".join(line.worker.queues), "dim")
+
+
+def _details(line: WorkerLine, now: float) -> Cell:
     if line.job is not None:
         return arguments_of(line.job.payload), "dim"
-    if line.slot is not None:
+    if line.slot is not None or not line.worker.trouble:
         return ""
-    if line.worker.trouble:
-        return _reason(line.worker, now), "bad"
-    return ", ".join(line.worker.queues), "dim"
+    return _reason(line.worker, now), "bad"
 
 
 def _reason(worker: WorkerInfo, now: float) -> str:
@@ -84,7 +88,7 @@ def _busy(line: WorkerLine, now: float) -> Cell:
     worker = line.worker
     if line.job is not None:
         if line.job.started_at is None:
-            return "○ claimed", "dim"
+            return ""
         seconds = elapsed(line.job.started_at, now)
         if seconds is not None and seconds > LONG:
             return f"⚠ {span(seconds)}", "warn"
@@ -132,10 +136,17 @@ def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
     return _STATES[worker.state(now)]
 
 
-def _queue_or_state(line: WorkerLine, now: float) -> Cell:
+def _state_cell(line: WorkerLine, now: float) -> Cell:
     if line.slot is None:
         return _state(line.worker, now)
-    return (line.job.queue, "dim") if line.job is not None else ""
+    waits = line.job is not None and line.job.started_at is None
+    return ("○ claimed", "dim") if waits else ""
+
+
+def _signatures(worker: WorkerInfo, _now: float) -> Cell:
+    if worker.accepts_v1 is None:
+        return "–", "dim"
+    return "v1, v2" if worker.accepts_v1 else "v2", "dim"
 
 
 def _job_id(line: WorkerLine, _now: float) -> Cell:
@@ -144,17 +155,19 @@ def _job_id(line: WorkerLine, _now: float) -> Cell:
 
 COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("", 1, _mark),
-    Column("Worker and what it runs", 24, _name_cell, grow=1, most=60, middle=True),
-    Column("Queues, args", 13, _work_cell, grow=2, most=80, rank=3),
-    Column("Busy", 10, _busy, right=True),
+    Column("Worker, task", 22, _name_cell, grow=1, most=60, middle=True),
+    Column("Queues", 18, _queues, grow=1, most=30, rank=2),
+    Column("Busy, time", 10, _busy, right=True),
+    Column("State", 15, _state_cell, rank=1),
     Column("Heartbeat", 9, _heartbeat, right=True, rank=2),
-    Column("State", 15, _queue_or_state, rank=1),
+    Column("Details", 14, _details, grow=3, most=80, rank=3),
     Column("Memory", 8, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
     Column("Up", 6, _of_worker(_uptime_cell), right=True, rank=5),
     Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
     Column("Version", 9, _of_worker(lambda each, _: (each.version or "–", "dim")), rank=7),
     Column("Job id", SHORT_ID, _job_id, rank=8, wide=LONG_ID),
     Column("Release", 12, _of_worker(lambda each, _: (each.release or "–", "dim")), rank=9),
+    Column("Signatures", 10, _of_worker(_signatures), rank=11),
     Column(
         "Host",
         14,
@@ -180,8 +193,8 @@ ORDERS: dict[str, Callable[[WorkerInfo], tuple[float, str]]] = {
 
 
 SORTED_BY = {
-    "Worker and what it runs": "name",
-    "Busy": "running",
+    "Worker, task": "name",
+    "Busy, time": "running",
     "Heartbeat": "heartbeat",
     "State": "trouble",
     "Memory": "memory",
