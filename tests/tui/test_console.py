@@ -318,7 +318,7 @@ async def test_a_queue_is_paused_and_resumed(redis_client: redis.Redis, open_con
         await hand.press("tab", "enter")
         await hand.sees("❙❙ paused")
         assert redis_client.smembers(KEYS.paused) == {b"high"}
-        # So its jobs are not counted without a word about the pause.
+        # The pause is shown where its jobs are counted as well.
         await hand.press("enter", "v")
         await hand.sees("Queue high by task   ❙❙ paused   all 3 jobs")
         await hand.press("1")

@@ -176,7 +176,7 @@ async def test_a_worker_whose_lease_ran_out_is_not_counted_as_alive(
         await hand.sees("1 alive")
 
 
-async def test_the_workers_say_which_accept_version_1_and_how_many_such_jobs_one_of_them_refuses(
+async def test_the_heading_names_the_workers_that_refuse_signatures_of_pending_jobs(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     for name in ("web-1", "web-2", "web-3"):
@@ -192,13 +192,8 @@ async def test_the_workers_say_which_accept_version_1_and_how_many_such_jobs_one
         seal(job(0, "high"), KEYRING, 1),
         seal(job(1, "high"), KEYRING, 2),
     )
-    refused = "⚠ 1 of 2 pending jobs signed in v1, refused by 1 worker"
-    async with open_console(size=(200, 40), view="workers") as hand:
+    refused = "⚠ 1 of 2 pending jobs signed in v1, refused by web-2"
+    async with open_console(size=(140, 40), view="workers") as hand:
         await hand.sees(refused)
-        screen = hand.screen().splitlines()
-        at = next(line for line in screen if "Heartbeat" in line).index("Signatures")
-        for name, versions in (("web-1", "v1, v2"), ("web-2", "v2"), ("web-3", "–")):
-            (row,) = (line for line in screen if f" {name} " in line)
-            assert row[at : at + 10].strip() == versions, name
         redis_client.hset(KEYS.worker("web-2"), "envelopes", "v1 v2")
         await hand.loses(refused)

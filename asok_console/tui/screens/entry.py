@@ -1,4 +1,4 @@
-"""The page of an operation or an event: what happened, to what, by whom, and what can be undone of it."""
+"""The page of an operation or an event: what happened, who did it, and what can be undone of it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,6 @@ COLUMNS = {
     "Ended": "time since the job ended",
     "Busy, time": "threads that run a job, of all threads; of a job its duration so far",
     "Details": "arguments of the job; what is wrong with the worker",
-    "Signatures": "versions of signed jobs that the worker runs",
     "Heartbeat": "time since the last heartbeat; one is due every 5 s",
     "Memory": "resident memory of all processes of the worker",
     "Up": "time since the worker started",

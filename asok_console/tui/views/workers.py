@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago
-from asok_console.presentation.prose import plural
+from asok_console.presentation.prose import listed, plural
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
@@ -37,6 +37,9 @@ from asok_core.inspection.workers import WorkerInfo, release_sources, releases
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
+
+NAMED = 2
+"""Workers that the heading names; the others are counted."""
 
 
 class WorkersView(NamedView):
@@ -191,16 +194,13 @@ class WorkersView(NamedView):
     def _refused_v1(self, snapshot: Snapshot) -> str:
         """How many pending jobs are signed in version 1, where live workers do not run such jobs."""
         live = (each for each in snapshot.workers if each.is_alive(snapshot.taken_at))
-        refusing, check = (
-            sum(each.accepts_v1 is False for each in live),
-            self.console.state.key_check,
-        )
+        refusing = [each.id for each in live if each.accepts_v1 is False]
+        check = self.console.state.key_check
         if not (refusing and check.pending_v1):
             return ""
         jobs = counted(check.pending, "pending job")
-        return (
-            f"⚠ {check.pending_v1} of {jobs} signed in v1, refused by {counted(refusing, 'worker')}"
-        )
+        workers = listed(refusing, NAMED, "worker")
+        return f"⚠ {check.pending_v1} of {jobs} signed in v1, refused by {workers}"
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """What an action would do with the worker under the cursor, or with the job of its slot."""

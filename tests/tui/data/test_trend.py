@@ -239,7 +239,7 @@ def test_a_queue_that_may_be_served_by_a_worker_that_was_not_read(pending: int, 
     assert workers.cell(line, NOW) == ("–", "warn" if pending else "dim")
     (line,) = lines_of(replace(whole, workers_unread=""), "name")
     assert line.trend.certain
-    # A job that is enqueued there would wait for ever.
+    # A job that is enqueued there would wait until one is started.
     assert line.trend.words == ("✗ no worker" if pending else "○ idle, no worker")
 
 

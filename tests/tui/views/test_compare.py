@@ -51,10 +51,10 @@ async def test_each_figure_has_its_difference_and_what_is_not_known_has_none(
         assert hand.shows("0 delayed (-1)")
         heading = next(line for line in hand.screen().splitlines() if "delayed (-1)" in line)
         parts = ("± 1 h ago", "pending", "running", "delayed", "dead (", "0 workers")
-        places = [heading.find(part) for part in parts]
+        starts = [heading.find(part) for part in parts]
         # In the order that it has otherwise; on a small screen without what the list compares.
-        assert [at for at in places if at >= 0] == sorted(at for at in places if at >= 0)
-        assert [part for part, at in zip(parts, places, strict=True) if at < 0] == (
+        assert [at for at in starts if at >= 0] == sorted(at for at in starts if at >= 0)
+        assert [part for part, at in zip(parts, starts, strict=True) if at < 0] == (
             ["pending", "running"] if size[0] == 80 else []
         )
         assert (" Workers" in hand.screen() and "✗ no worker" in hand.screen()) is (size[0] == 200)

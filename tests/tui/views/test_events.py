@@ -86,7 +86,7 @@ async def test_a_filter_narrows_both_and_enter_shows_everything(
         assert not hand.shows("restarted")
         await hand.press("enter")
         await hand.sees("⚠ event   process web-2.1 crashed: killed by SIGSEGV")
-        assert fact(hand, "When").endswith(" UTC, 10 minutes ago")
+        assert fact(hand, "When").endswith(" minutes ago")
         assert fact(hand, "Reason") == "killed by SIGSEGV"
         assert fact(hand, "Kind") == "process_crashed"
         await hand.press("y")

@@ -143,12 +143,6 @@ def _state_cell(line: WorkerLine, now: float) -> Cell:
     return ("○ claimed", "dim") if waits else ""
 
 
-def _signatures(worker: WorkerInfo, _now: float) -> Cell:
-    if worker.accepts_v1 is None:
-        return "–", "dim"
-    return "v1, v2" if worker.accepts_v1 else "v2", "dim"
-
-
 def _job_id(line: WorkerLine, _now: float) -> Cell:
     return (line.job.payload.id, "dim") if line.job is not None else ""
 
@@ -160,14 +154,13 @@ COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("Busy, time", 10, _busy, right=True),
     Column("State", 15, _state_cell, rank=1),
     Column("Heartbeat", 9, _heartbeat, right=True, rank=2),
-    Column("Details", 14, _details, grow=3, most=80, rank=3),
+    Column("Details", 20, _details, grow=3, most=80, rank=3),
     Column("Memory", 8, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
     Column("Up", 6, _of_worker(_uptime_cell), right=True, rank=5),
     Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
     Column("Version", 9, _of_worker(lambda each, _: (each.version or "–", "dim")), rank=7),
     Column("Job id", SHORT_ID, _job_id, rank=8, wide=LONG_ID),
     Column("Release", 12, _of_worker(lambda each, _: (each.release or "–", "dim")), rank=9),
-    Column("Signatures", 10, _of_worker(_signatures), rank=11),
     Column(
         "Host",
         14,
