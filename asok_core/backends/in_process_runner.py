@@ -67,6 +67,8 @@ class JobRunner:
                 return None
             self._store.mark(job, Status.RUNNING)
             job.started_at, job.progress = job.ts, None
+            # A request to stop is for one attempt.
+            job.stop = cancellation.StopRequest()
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
         context.run(current_job.running.set, (job.job, job.report_of(job.job), job))

@@ -214,6 +214,18 @@ def ask_when_cancelled(folder: str) -> None:
         time.sleep(0.01)
 
 
+@task(retries=1, backoff=0)
+def fail_when_cancelled(folder: str) -> bool:
+    """Show that it runs, and fail when it is cancelled. Its retry returns whether that is."""
+    if _calls(str(Path(folder, "calls"))) > 1:
+        return cancelled()
+    Path(folder, "started").touch()
+    end = time.monotonic() + LONGEST
+    while not cancelled() and time.monotonic() < end:
+        time.sleep(0.01)
+    raise ValueError("no luck")
+
+
 async def _stop(errors: list[Exception]) -> None:
     async with asyncio.TaskGroup() as group:
         for error in errors:

@@ -203,6 +203,14 @@ def test_a_cancelled_job_that_fails_in_a_group_has_failed(
     assert len(application.lines("calls")) == 1
 
 
+@pytest.mark.except_on("eager", because="nothing can cancel a job that runs")
+def test_the_retry_of_a_job_is_not_asked_to_stop(application: ConformingApplication) -> None:
+    future = retrying.fail_when_cancelled.delay(str(application.folder))
+    application.wait_for_start()
+    assert not cancel(future.job_id)
+    assert future.result(PATIENCE) is False
+
+
 def test_hooks_get_what_the_task_raised(application: ConformingApplication) -> None:
     future = retrying.watched.delay(str(application.folder))
     assert str(future.exception(PATIENCE)) == "Fail: attempt 2"

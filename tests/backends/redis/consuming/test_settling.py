@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
+from asok_core.backends.redis.calls.leases import Recover, RecoveredJob
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.constants import SAME_RELEASE
 from asok_core.backends.redis.consuming.consumer import Consumer
@@ -138,6 +139,28 @@ def prepare(client: Any, at: int, ended: Ended) -> Outcome:
         error_line="ValueError: no" if ended.verb == "retry" else "",
         kept=ended.kept,
     )
+
+
+@pytest.mark.parametrize("end", ["retry", "postpone", "return", "crash"])
+def test_a_request_to_stop_is_for_one_attempt(
+    consumer: Consumer, redis_client: Any, end: str
+) -> None:
+    """The worker that finds it with its next heartbeat may run the next attempt by then."""
+    redis_client.zadd(KEYS.workers, {"w": (time.time() + 600) * 1000})
+    ended = Ended("retry", "low", "m.f", 2, 0, False, ("", ""), "", 9, 600, False, "running")
+    outcome = prepare(redis_client, 0, ended)
+    outcome.verb = end  # type: ignore[assignment] # one of the verbs, or not used
+    redis_client.sadd(KEYS.cancels("w"), "job-0", "job-1")
+    redis_client.expire(KEYS.cancels("w"), 600)
+    if end == "crash":
+        job = RecoveredJob(outcome.claim.envelope, "job-0", 3, b"dead", "m.f", "", "")
+        call = Recover(
+            ns="asok", process="w.1", queue="low", guard="", by="", dlq_max=9, jobs=[job]
+        )
+        assert consumer.connection.run(call).returned == 1
+    else:
+        assert consumer.cycle([outcome], (), 0).settled == [1]
+    assert redis_client.smembers(KEYS.cancels("w")) == {b"job-1"}
 
 
 def octave(seconds: float) -> int:

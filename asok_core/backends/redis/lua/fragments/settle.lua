@@ -1,4 +1,4 @@
--- needs: record already_ended status stats locations attempts failure_notices
+-- needs: record requests already_ended status stats locations attempts failure_notices
 -- Settle one job that did not complete. One that completed is settled by complete.lua.
 --   retry:    active -> delayed       fail: active -> dead jobs
 --   cancel:   active -> finished, for its task was notified that it is to stop
@@ -89,6 +89,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
     -- An operator may requeue a dead job, and that one is not cancelled.
     write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
   end
+  if unfinished and moves then drop_request(id, process) end
   if verb == 'return' or verb == 'postpone' then return 1, 0 end
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))

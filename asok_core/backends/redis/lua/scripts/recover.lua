@@ -1,4 +1,4 @@
--- needs: full time record status moves stats locations failure_notices guard lost_worker
+-- needs: full time record requests status moves stats locations failure_notices guard lost_worker
 -- Active -> pending (consuming end, order kept) or, after too many crashes, -> dead jobs. A job that an operator
 -- cancelled while it ran -> finished, and it is not charged.
 -- A guard whose hash says `stopping` was killed by the one that stopped it, and none of its jobs is charged.
@@ -75,6 +75,7 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
         if moves then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
         write_record(id, kept(fields, i))
       end
+      drop_request(id, process)
       returned = returned + 1
     end
   end
