@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from asok_core import __version__
 from asok_core.errors import UsageError
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.summaries import either
+
+if TYPE_CHECKING:
+    from asok_console.cli.usage_errors import ParsedSoFar
 
 PROGRAM = "asok"
 
@@ -155,6 +158,8 @@ class CommandParser(argparse.ArgumentParser):
         self._default = default
         self._module = module
         self._leaf = module is not None
+        self._commands = tuple(commands or ())
+        self._words: list[str] = []
         self.add_argument(
             "--debug",
             action="store_true",
@@ -177,11 +182,19 @@ class CommandParser(argparse.ArgumentParser):
             self._module = None
             command.add_arguments(self)
             self.set_defaults(run=command.run)
+        self._words = list(args or ())
         found, rest = super().parse_known_args(args, namespace)
         if rest and self._leaf:
             # Here, and not by the parser above: the hint names the command's own help.
-            self.error(f"unrecognized arguments: {' '.join(rest)}")
+            from asok_console.cli.usage_errors import unknown
+
+            self.error(unknown(rest, self._so_far()))
         return found, rest
+
+    def _so_far(self) -> ParsedSoFar:
+        from asok_console.cli.usage_errors import ParsedSoFar
+
+        return ParsedSoFar(self.prog, self._commands, self._option_string_actions, self._words)
 
     def format_help(self) -> str:
         """Return the help; that of the whole program also names the commands of the framework."""
@@ -201,8 +214,11 @@ class CommandParser(argparse.ArgumentParser):
         return f"\noptions of {self.prog} {self._default} (also without {self._default}):\n{lines}"
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError with the message and the command that prints the help."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        """Raise UsageError with what is wrong, what is allowed, and the command that prints the help."""
+        from asok_console.cli.usage_errors import explained
+
+        line = explained(message, self._so_far())
+        raise UsageError(f"{line} (see {self.prog} --help)")
 
 
 class _WhenChosen:

@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "arguments",
         metavar="ARG",
         nargs="*",
+        default=[],
         help="VALUE or NAME=VALUE; each is parsed as JSON; otherwise it is a string",
     )
     parser.add_argument("--queue", metavar="QUEUE", help="[that of @task, else default]")

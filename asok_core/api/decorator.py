@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Never, ParamSpec, TypeVar, overload
 
 from asok_core.api.client import enqueue
 from asok_core.execution.tasks import check_runs
@@ -66,8 +66,12 @@ class Task(Generic[P, C, R]):
         at: Moment | None = None,
         unique: str | None = None,
         keep_result: Kept | None = None,
+        **unknown: Never,
     ) -> Task[P, C, R]:
-        """The same task with other options; options that are not given keep their values."""
+        """The same task with other options; options that are not given keep their values.
+
+        Raises TypeError for another name, and as ``task`` does for a value.
+        """
         given = {
             "queue": queue,
             "retries": retries,
@@ -78,6 +82,8 @@ class Task(Generic[P, C, R]):
             "unique": unique,
             "keep_result": keep_result,
         }
+        if unknown:
+            raise TypeError(_not_an_option(next(iter(unknown)), list(given)))
         changed: dict[str, Any] = {name: each for name, each in given.items() if each is not None}
         return Task(self.__asok_function__, replace(self.__asok_options__, **changed))
 
@@ -85,6 +91,14 @@ class Task(Generic[P, C, R]):
         return f"<task {self.__module__}.{self.__qualname__}>"
 
     __qualname__: str
+
+
+def _not_an_option(name: str, options: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, options, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{name} is not an option of a job ({', '.join(options)}){hint}"
 
 
 class _MakeTask:

@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any, get_origin
@@ -245,10 +246,22 @@ def _path_to(value: object, part: object, levels: int = 100) -> tuple[str, ...]:
     return ()
 
 
+_TYPES = re.compile(r"\b(Expected|got) `([^`]*)`")
+_PYTHON = {"array": "list or tuple", "object": "dict", "null": "None"}
+"""Types of JSON, by which msgspec names what it expected and got, in Python."""
+
+
+def _in_python(found: re.Match[str]) -> str:
+    types = re.sub(r"\w+", lambda name: _PYTHON.get(name[0], name[0]), found[2])
+    return f"{found[1]} `{types}`"
+
+
 def line_of(error: BaseException) -> str:
     """The message of an error on one line, bounded, whatever its ``__str__`` does."""
     try:
         text = " ".join(str(error).split())[:300]
+        if type(error).__module__ == "msgspec":
+            text = _TYPES.sub(_in_python, text)
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the reason
         text = ""
     return text or type(error).__name__

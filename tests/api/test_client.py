@@ -77,6 +77,9 @@ def test_an_option_that_is_invalid_is_raised_at_once() -> None:
         background(sample_tasks.add, 1, _retries=-1)
     with pytest.raises(ValueError, match="_retries is -1"):
         sample_tasks.decorated.options(retries=-1)
+    line = r"^queues is not an option of a job \(queue, retries, .*\); did you mean queue\?$"
+    with pytest.raises(TypeError, match=line):
+        sample_tasks.decorated.options(queues="low")  # type: ignore[arg-type]
 
 
 def test_an_unknown_job_is_not_found() -> None:

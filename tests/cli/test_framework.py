@@ -91,5 +91,5 @@ def test_deploy_is_ours_and_names_the_other(run: Run) -> None:
 def test_as_asok_console_it_has_only_its_own_commands(run: Run) -> None:
     done = run("asok-console", "routes")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("asok: argument COMMAND: invalid choice: 'routes'")
+    assert done.stderr.startswith("asok: there is no command 'routes'; commands: worker, queue, ")
     assert "framework" not in run("asok-console", "--help").stdout

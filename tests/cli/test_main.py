@@ -103,15 +103,45 @@ class TestFrame:
     @pytest.mark.parametrize(
         ("words", "line"),
         [
-            ([], "asok: the following arguments are required: COMMAND (see asok --help)\n"),
-            (["probe", "--frob"], "asok: unrecognized arguments: --frob (see asok probe --help)\n"),
+            ([], "asok: specify a command: group, probe (see asok --help)\n"),
+            (["prob"], "asok: there is no command 'prob'; did you mean probe? (see asok --help)\n"),
+            (["x"], "asok: there is no command 'x'; commands: group, probe (see asok --help)\n"),
+            (
+                ["group", "shw"],
+                (
+                    "asok: there is no command 'group shw'; did you mean group show? "
+                    "(see asok group --help)\n"
+                ),
+            ),
+            (
+                ["probe", "--frob"],
+                "asok: --frob is not an option of asok probe (see asok probe --help)\n",
+            ),
+            (
+                ["probe", "x", "y"],
+                "asok: 'x' is one argument too many for asok probe (see asok probe --help)\n",
+            ),
+            (
+                ["probe", "--return", "-x"],
+                (
+                    "asok: --return requires a value; one that begins with - is written --return=-x "
+                    "(see asok probe --help)\n"
+                ),
+            ),
+            (
+                ["probe", "--debug=1"],
+                "asok: --debug takes no value, and is given '1' (see asok probe --help)\n",
+            ),
             (
                 ["probe", "--return", "x"],
                 "asok: argument --return: invalid int value: 'x' (see asok probe --help)\n",
             ),
             (
                 ["probe", "--ret", "1"],
-                "asok: unrecognized arguments: --ret 1 (see asok probe --help)\n",
+                (
+                    "asok: --ret is not an option of asok probe; did you mean --return? "
+                    "(see asok probe --help)\n"
+                ),
             ),
         ],
     )

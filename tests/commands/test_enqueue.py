@@ -257,8 +257,8 @@ def test_enqueue_with_a_delay_and_a_unique_key(bench: Bench, asok: Asok) -> None
         (("a:b", "--queue", ""), "--queue is ''"),
         (("a:b", "--unique", ""), "--unique has 0 characters; it must have 1 to 200"),
         (("a:b", "--unique", "\udcff"), "--unique is not UTF-8 text"),
-        (("a:b", "--frob"), "unrecognized arguments: --frob"),
-        ((), "the following arguments are required: MODULE:FUNCTION"),
+        (("a:b", "--frob"), "--frob is not an option of asok enqueue"),
+        ((), "specify MODULE:FUNCTION (see asok enqueue --help)"),
     ],
 )
 def test_a_command_line_that_is_invalid_is_one_line_that_names_its_own_help(

@@ -123,8 +123,8 @@ def test_a_task_of_a_long_queue_is_estimated(asok: Run, redis_client: Any) -> No
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("task", "list", "--last", "2h"), "invalid choice: '2h'"),
-        (("task", "list", "--sort", "size"), "invalid choice: 'size'"),
+        (("task", "list", "--last", "2h"), "--last is '2h'; it must be one of 1h, 24h, 14d"),
+        (("task", "list", "--sort", "size"), "--sort is 'size'; it must be one of "),
         (("task", "list", "--limit", "none"), "--limit"),
         (("task", "show", ""), "TASK is ''"),
     ],

@@ -89,7 +89,10 @@ def test_typed_arguments_are_named_and_come_back() -> None:
         (mixed, (1, DAY, Decimal("1.50"), 5), {}, (
             "argument 4 (*rest) is an int and would arrive as a Decimal; pass a Decimal"
         )),
-        (mixed, (1, (2,)), {}, "argument 'day' is a tuple and does not fit the annotation date: "),
+        (mixed, (1, (2,)), {}, (
+            "argument 'day' is a tuple and does not fit the annotation date: "
+            "Expected `date`, got `list or tuple`"
+        )),
         (mixed, (1, DAY), {"other": (2,)}, (
             "argument 'other' is a tuple and would arrive as a list; "
             "annotate the parameter with its type, or pass a list"
