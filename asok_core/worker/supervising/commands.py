@@ -13,6 +13,9 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.signals import Requests
 from asok_core.worker.supervising.processes import Processes
 
+LONGEST_OPERATOR = 200
+"""Characters of the operator who requested a stop."""
+
 logger = safe_logger("asok.worker")
 
 
@@ -42,7 +45,8 @@ class Commands:
         """
         changed = False
         if heartbeat.requested == "stop":
-            self._requests.stop = self._requests.stop or "a command through Redis"
+            by = f"by {heartbeat.requested_by[:LONGEST_OPERATOR]}" if heartbeat.requested_by else ""
+            self._requests.stop = self._requests.stop or f"a command {by or 'through Redis'}"
         elif (heartbeat.requested == "quiet") != self._processes.quiet:
             changed, self._processes.quiet = True, heartbeat.requested == "quiet"
             quiet = self._processes.quiet

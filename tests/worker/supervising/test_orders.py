@@ -42,7 +42,13 @@ def test_quiet_resume_and_stop(
         operator.stop(worker)
         assert program.wait(PATIENCE) == 0
     assert redis_client.zcard("asok:workers") == 0
-    assert [each.action for each in reader.activity(10)][:3] == ["stop", "resume", "quiet"]
+    newest = reader.activity(10).readable()
+    assert [each.action for each in newest][:3] == ["stop", "resume", "quiet"]
+    stopped = reader.events(1).readable()[0]
+    assert (stopped.kind, stopped.fields["reason"]) == (
+        "worker_stopped",
+        f"a command by {newest[0].who}",
+    )
     with pytest.raises(UsageError, match="no worker"):
         operator.stop(worker)
     reader.close()

@@ -19,6 +19,8 @@ class HeartbeatReply(NamedTuple):
     """The run id of the Redis server as far as it is known, else ''."""
     requested: bytes
     """``quiet``, ``stop`` or ''."""
+    requested_by: bytes
+    """The operator who did; '' where that is not known."""
     cancels: list[bytes]
     """Ids of running jobs that are to stop, a thousand at most."""
     asked: list[bytes]

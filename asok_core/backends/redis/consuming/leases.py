@@ -12,6 +12,7 @@ LONGEST_LEASE = 86_400.0
 class Heartbeat:
     """Reply to a heartbeat. ``whole``: the lease had not run out since the last one.
 
+    ``requested`` is ``quiet``, ``stop`` or '', and ``requested_by`` the operator, as far as that is known.
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
     ``asked`` are requests for stacks of jobs, each of which comes once. ``ends`` are running jobs that an
     operator cancelled, and from when (epoch seconds) their processes may be ended.
@@ -20,6 +21,7 @@ class Heartbeat:
     whole: bool
     server_time: float
     requested: str
+    requested_by: str
     cancelled: list[str]
     asked: list[str]
     ends: dict[str, float]

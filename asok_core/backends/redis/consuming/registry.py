@@ -113,7 +113,8 @@ class Registry:
             name.decode("utf-8", "replace"): score(until)
             for name, until in zip(reply.ends[::2], reply.ends[1::2], strict=True)
         }
-        return Heartbeat(reply.whole == 1, now, requested, cancelled, asked, ends)
+        by = reply.requested_by.decode("utf-8", "replace")
+        return Heartbeat(reply.whole == 1, now, requested, by, cancelled, asked, ends)
 
     def remove_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and no longer runs."""

@@ -79,6 +79,7 @@ return reply {
   server_time = now,
   server = run,
   requested = redis.call('HGET', key, 'wanted') or '',
+  requested_by = redis.call('HGET', key, 'requested_by') or '',
   cancels = cancels.err and {} or cancels,
   asked = asked.err and {} or asked,
   ends = left

@@ -7,6 +7,6 @@ expect('hash', key)
 if not redis.call('ZSCORE', workers_key, worker) then return -1 end
 local changed = redis.call('HGET', key, 'wanted') == requested and 0 or 1
 note(op, about, counts, changed, {}, 'done')
-redis.call('HSET', key, 'wanted', requested)
+if changed == 1 then redis.call('HSET', key, 'wanted', requested, 'requested_by', (author_of(about))) end
 redis.call('PUBLISH', wake_key, 'order ' .. worker)
 return changed
