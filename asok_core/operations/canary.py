@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -52,12 +52,14 @@ class CanaryProgress(Progress):
     """How far it is. ``completed`` and ``failed`` are of the first jobs, of which ``sent`` were sent.
 
     ``patience`` are the seconds that the first jobs still have; None when the rest is being sent.
+    ``queues`` counts the first jobs by queue.
     """
 
     sent: int
     completed: int
     failed: int
     patience: float | None = None
+    queues: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ class Canary:
     sleep: Callable[[float], None] = time.sleep
     _groups_of_jobs: dict[str, str] = field(default_factory=dict)
     """Job id -> why it had failed before."""
+    _queues: Counter[str] = field(default_factory=Counter)
+    """How many of the first jobs belong to which queue."""
 
     def run(self, scope: Scope, watch: Watch | None = None) -> CanaryResult:
         """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
@@ -148,6 +152,7 @@ class Canary:
                     refused[row.payload.trust.value] += 1
                 else:
                     self._remember(row)
+                    self._queues[row.queue] += 1
                     chosen.append(row.payload.id)
             if len(chosen) == self.first and not missing:
                 break
@@ -170,7 +175,7 @@ class Canary:
             if left <= 0:
                 return result
             patience = until - self.clock()
-            if not watch(_first(result, patience)):
+            if not watch(_first(result, patience, self._queues)):
                 return replace(result, verdict=Verdict.STOPPED)
             if patience <= 0:
                 return replace(result, verdict=Verdict.UNDECIDED)
@@ -223,7 +228,7 @@ class Canary:
         return replace(so_far, verdict=verdict, results=(*so_far.results, rest), error=again)
 
 
-def _first(result: CanaryResult, patience: float) -> CanaryProgress:
+def _first(result: CanaryResult, patience: float, queues: Mapping[str, int]) -> CanaryProgress:
     (sent,) = result.results
     return CanaryProgress(
         scanned=result.completed + result.failed,
@@ -233,6 +238,7 @@ def _first(result: CanaryResult, patience: float) -> CanaryProgress:
         completed=result.completed,
         failed=result.failed,
         patience=max(patience, 0.0),
+        queues=queues,
     )
 
 

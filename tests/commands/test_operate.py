@@ -13,11 +13,14 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from asok_core.jobs.envelope import dead_entry, seal
+from asok_core.operations.canary import Canary
+from asok_core.operations.catalog import dead_jobs
 from tests.backends.redis.operating.workers import as_before, well, worker
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import KEYRING, Bench, dead_job, foreign_dead_job, job_id
@@ -208,7 +211,23 @@ class TestDeadJobs:
             ran = asok("dlq", "requeue", *named, "--id", "unknown", "--canary", "1", "--yes")
         assert ran.out.startswith("Canary succeeded" if handler is well else "Canary stopped")
         assert ran.out.endswith("; 1 skipped: not found)\n")
-        assert (ran.code, ran.err) == (1, "not found: unknown; --id requires the whole id\n")
+        line = "not found: unknown; --id requires the whole id"
+        assert (ran.code, ran.err.splitlines()[-1]) == (1, line)
+
+    def test_a_canary_says_what_it_waits_for(
+        self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dead_jobs, "Canary", partial(Canary, patience=1.0))
+        bench.add_dead(*(bench.job(queue="high") for _ in range(3)))
+        ran = asok("dlq", "requeue", "--all", "--canary", "2", "--yes")
+        assert ran.out.startswith("Canary stopped: the first jobs did not finish in time")
+        assert (ran.code, ran.err.splitlines()) == (
+            1,
+            [
+                "waiting up to 1 s for 2 canary jobs to finish",
+                "warning: no worker takes jobs from queue 'high'",
+            ],
+        )
 
     def test_requeue_without_a_key(
         self, bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch

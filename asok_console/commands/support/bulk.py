@@ -22,7 +22,7 @@ from asok_console.commands.support.documents import (
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Reader, Scope
+from asok_core.backends.roles import CommandResult, Progress, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.jobs.states import Location
@@ -98,11 +98,12 @@ def act(
     scope_from: Callable[[Reader], Scope] | None = None,
     *,
     report_by: Callable[[Scope, CommandResult | CanaryResult, int | None], int] | None = None,
+    notice: Callable[[Reader, Progress], None] | None = None,
 ) -> int:
     """Perform an operation on the scope that the words specify. Returns the exit code.
 
     It is 1 where something was refused, or a job that is named is not there, also of a preview.
-    ``report_by`` reports the result in place of ``report``.
+    ``report_by`` reports the result in place of ``report``; ``notice`` gets the progress as well.
     """
     settings = on_redis(settings, args.url)
     refuse_without_yes(args)
@@ -131,7 +132,7 @@ def act(
                 say(NOTHING_DONE)
                 return 1
     scope = replace(scope, expected=count)
-    result = perform(settings, operation, scope)
+    result = perform(settings, operation, scope, notice)
     if count is not None and isinstance(result, CommandResult):
         result = with_unmet(result, count)
     if report_by is not None:
@@ -146,7 +147,10 @@ def act(
 
 
 def perform(
-    settings: Settings, operation: CatalogOperation, scope: Scope
+    settings: Settings,
+    operation: CatalogOperation,
+    scope: Scope,
+    notice: Callable[[Reader, Progress], None] | None = None,
 ) -> CommandResult | CanaryResult:
     """Perform an operation, with a progress bar. Ctrl+C stops it between two batches."""
     # Connections of its own: those from before the confirmation may have been idle for long.
@@ -155,7 +159,13 @@ def perform(
         closing(open_operator(settings)) as operator,
         ProgressMeter(operation.done) as meter,
     ):
-        return operation.perform(Access(reader, operator), scope, meter)
+
+        def watch(progress: Progress) -> bool:
+            if notice is not None:
+                notice(reader, progress)
+            return meter(progress)
+
+        return operation.perform(Access(reader, operator), scope, watch)
 
 
 def names_queue(operation: CatalogOperation) -> bool:
