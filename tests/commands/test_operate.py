@@ -595,6 +595,9 @@ class TestJobs:
             assert job.id in asok("job", "list", "--state", state).out
         assert asok("job", "list", "--state", "running", "--json").document["jobs"] == []
         assert asok("job", "list", "--queue", "low", "--json").document["jobs"] == []
+        line = "only pending jobs are listed; --state STATE lists others: 1 delayed, 1 dead\n"
+        assert asok("job", "list").err == line
+        assert asok("job", "list", "--state", "pending").err == ""
 
     @pytest.mark.parametrize(
         ("words", "title", "line"),

@@ -10,6 +10,7 @@ from asok_console.commands.support.documents import (
     call_of,
     error_line,
     row_document,
+    say,
     write_json,
     write_table,
 )
@@ -19,6 +20,7 @@ from asok_console.presentation.tables import ID_LIMIT, NAME_LIMIT, TextColumn, i
 from asok_console.presentation.text import safe
 from asok_core.clock import elapsed
 from asok_core.inspection.rows import Row
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import STATES, listed, with_progress
@@ -27,7 +29,11 @@ from asok_core.settings.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--state", choices=STATES, default="pending", help="[pending]")
+    parser.add_argument(
+        "--state",
+        choices=STATES,
+        help="[pending]; recent jobs have no arguments, which are not kept",
+    )
     parser.add_argument("--queue", help="only of this queue (pending: [all, one after another])")
     listing.add_arguments(parser)
 
@@ -35,18 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the jobs, the next to run or the newest first."""
     chosen, limit = listing.asked_for(args)
+    state = args.state or "pending"
     reader = open_reader(settings, args.url)
     try:
         snapshot = reader.snapshot()
         now = snapshot.taken_at
         queues = [args.queue] if args.queue else [queue.name for queue in snapshot.queues]
-        found = listed(reader, args.state, chosen, now, queues=queues)
+        found = listed(reader, state, chosen, now, queues=queues)
         rows = list(islice((row for row in found if args.queue in (None, row.queue)), limit))
         rows = list(with_progress(reader, rows))
     finally:
         reader.close()
     if args.json:
-        write_json({"state": args.state, "jobs": [row_document(row) for row in rows]})
+        write_json({"state": state, "jobs": [row_document(row) for row in rows]})
         return 0
     # Few tasks report it, and the column takes its width from errors.
     reported = any(row.progress is not None for row in rows)
@@ -59,9 +66,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         TextColumn("CALL", shrinks=True),
         TextColumn("ERROR", shrinks=True),
     )
-    none = f"no {args.state} jobs{' match' if args.filter else ''}"
+    none = f"no {state} jobs{' match' if args.filter else ''}"
     write_table(columns, [_cells(row, now, with_progress=reported) for row in rows], none)
+    if args.state is None and (others := _others(snapshot)):
+        say(f"only pending jobs are listed; --state STATE lists others: {others}")
     return 0
+
+
+def _others(snapshot: Snapshot) -> str:
+    """``3 delayed, 5 dead``: the jobs that have lists of their own."""
+    found = {
+        "running": snapshot.running,
+        "delayed": snapshot.delayed,
+        "dead": snapshot.dead,
+    }
+    return ", ".join(f"{number:,} {state}" for state, number in found.items() if number)
 
 
 def _trouble(row: Row) -> str:
