@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from asok_console.presentation import numbers
 from asok_console.presentation.notes import MARK, note_line
-from asok_console.presentation.prose import ago, duration, size
+from asok_console.presentation.prose import ago, at_least, between, duration, size
 from asok_console.presentation.text import safe
 from asok_core.inspection.estimates import Estimate
 from asok_core.inspection.events import EventKind
@@ -125,10 +124,10 @@ def estimate_line(estimate: Estimate) -> str:
     sure = f"confidence: {estimate.confidence}"
     if estimate.high is None:
         # The rate may be as low as 0.
-        return f"starts in {numbers.at_least(estimate.low)} or later: {basis}; {sure}"
+        return f"starts in {at_least(estimate.low)} or later: {basis}; {sure}"
     if estimate.high < 1:
         return f"starts within a second: {basis}; {sure}"
-    return f"starts in about {numbers.between(estimate.low, estimate.high)}: {basis}; {sure}"
+    return f"starts in about {between(estimate.low, estimate.high)}: {basis}; {sure}"
 
 
 def _evidence(reason: Reason, now: float) -> Iterator[str]:

@@ -60,22 +60,6 @@ def duration(seconds: float | None) -> str:
     return _long(seconds)
 
 
-def at_least(low: float) -> str:
-    """A length of time, rounded down as that of a range is: ``4 min``."""
-    return _whole_seconds(math.floor(low) if low < 60 else math.floor(low / 60) * 60)
-
-
-def between(low: float, high: float) -> str:
-    """A range that holds two lengths of time: ``4 to 9 min``, ``50 s to 3 min``, ``2 s``."""
-    first = at_least(low)
-    last = _whole_seconds(math.ceil(high) if high < 59 else math.ceil(high / 60) * 60)
-    if first == last:
-        return last
-    amount, _, unit = first.partition(" ")
-    alike = " " not in unit and last.partition(" ")[2] == unit
-    return f"{amount if alike else first} to {last}"
-
-
 def milliseconds(number: float | None) -> str:
     """A ``duration``, from milliseconds; below one, tenths of it: ``0.4 ms``."""
     if number is not None and 0 < number < 0.95:
@@ -110,10 +94,6 @@ def size(number: int | None) -> str:
     while abs(value) >= 1024 and unit < len(_SIZES) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.1f} {_SIZES[unit]}" if unit and value < 10 else f"{value:.0f} {_SIZES[unit]}"
-
-
-def _whole_seconds(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 60 else _long(seconds)
 
 
 def _long(seconds: float) -> str:

@@ -9,47 +9,42 @@ import math
 from collections.abc import Sequence
 
 from asok_console.presentation.numbers import UNKNOWN
+from asok_core.clock import MINUTE
+from asok_core.inspection import phrases
 from asok_core.jobs.sizes import size_words
-
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
-LONGEST = 100 * 365 * DAY
-
-_PRECISION = (
-    (1.0, 0.001, "milliseconds", "%0.0f"),
-    (10.0, 0.1, "seconds", "%0.1f"),
-    (10 * MINUTE, 1.0, "seconds", "%0.0f"),
-    (2 * DAY, MINUTE, "minutes", "%0.0f"),
-    (60 * DAY, HOUR, "hours", "%0.0f"),
-)
-"""Below a length: what it is rounded to, the smallest unit that is written, and the form of its number."""
 
 
 def duration(seconds: float | None) -> str:
     """A length of time in two units at most: ``5.3 seconds``, ``2 hours and 10 minutes``."""
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
-    seconds = max(seconds, 0.0)
-    if seconds > LONGEST:
-        return "over 100 years"
-    import humanize
-
-    for below, step, unit, form in _PRECISION:
-        rounded = round(seconds / step) * step
-        if rounded < below:
-            smallest = unit if rounded else "seconds"
-            return humanize.precisedelta(rounded, minimum_unit=smallest, format=form)
-    return humanize.naturaldelta(seconds)
+    return phrases.duration(seconds)
 
 
 def rough(seconds: float | None) -> str:
     """A length of time in one unit below an hour: ``3 minutes``, ``2 hours and 10 minutes``."""
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
-    if seconds >= HOUR:
-        return duration(seconds)
-    import humanize
+    return phrases.rough_duration(seconds)
 
-    return humanize.naturaldelta(max(seconds, 0.0))
+
+def at_least(low: float) -> str:
+    """A length of time, rounded down as that of a range is: ``4 minutes``."""
+    return phrases.duration(math.floor(low) if low < MINUTE else math.floor(low / MINUTE) * MINUTE)
+
+
+def between(low: float, high: float) -> str:
+    """A range that holds two lengths of time: ``4 to 9 minutes``, ``50 seconds to 3 minutes``."""
+    first = at_least(low)
+    last = phrases.duration(
+        math.ceil(high) if high < MINUTE - 1 else math.ceil(high / MINUTE) * MINUTE
+    )
+    if first == last:
+        return last
+    amount, _, unit = first.partition(" ")
+    # One minute is in another number than two.
+    alike = unit.rstrip("s") == last.partition(" ")[2].rstrip("s") and " " not in unit
+    return f"{amount if alike else first} to {last}"
 
 
 def ago(since: float | None, now: float) -> str:

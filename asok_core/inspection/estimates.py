@@ -17,7 +17,7 @@ from typing import NamedTuple
 from asok_core.inspection import reasons
 from asok_core.inspection.events import EventKind
 from asok_core.inspection.job_case import AT_ONCE, JobCase
-from asok_core.inspection.phrases import counted, named
+from asok_core.inspection.phrases import counted, duration, named
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.task_figures import FEW
@@ -291,4 +291,4 @@ def _basis(ahead: int, rate: float, span: str, attempts: int) -> str:
 
 
 def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < LONG else f"{seconds / 60:.0f} min"
+    return duration(seconds if seconds < LONG else round(seconds / 60.0) * 60.0)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from asok_core.inspection.audit import PAUSE, SWITCHES, Activity
 from asok_core.inspection.command_lines import operands
-from asok_core.inspection.pauses import QueuePause, in_short, moment
+from asok_core.inspection.pauses import QueuePause, moment
+from asok_core.inspection.phrases import rough_duration
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
@@ -61,7 +62,7 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
     if not snapshot.knows_workers:
         return f"its end is {end}; whether it has ended is not known; on the master: "
     if pause.overdue(now):
-        return f"its pause ended {in_short(-left)} ago, and no worker has resumed it: "
+        return f"its pause ended {rough_duration(-left)} ago, and no worker has resumed it: "
     if not any(_ends_pauses(worker, now) for worker in snapshot.workers):
         # Those of earlier releases and of other programs end none.
         absent = snapshot.has_live_worker is False
@@ -69,7 +70,7 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
         return f"a worker of this release would resume it at {end}, and {none}; now: "
     if left <= 0:
         return f"its end ({end}) has come, and a worker resumes it; if none does: "
-    return f"it resumes by itself in {in_short(left)} ({end}); before that: "
+    return f"it resumes by itself in {rough_duration(left)} ({end}); before that: "
 
 
 def _ends_pauses(worker: WorkerInfo, now: float) -> bool:

@@ -97,18 +97,6 @@ def short_moment(at: float, now: float) -> str:
     return f"{text[11:16]} UTC" if text[:10] == (iso(now) or "")[:10] else text[:10]
 
 
-def in_short(seconds: float) -> str:
-    """A length of time: ``45 s``, ``12 min``, ``2 h 5 min``, ``3 d``."""
-    if seconds < 59.5:
-        return f"{max(seconds, 0.0):.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // (24 * 60)} d"
-
-
 def pause_words(
     pause: QueuePause | None, now: float | None, *, by: bool = True, current: bool = True
 ) -> str:

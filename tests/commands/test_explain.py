@@ -77,7 +77,7 @@ class TestPending:
         assert found["basis"].startswith("900 jobs before it, 3.0 jobs/s in the last ")
         printed = asok("explain", "job-900").out.splitlines()[-1]
         assert re.fullmatch(
-            r"  starts in about 4 to 6 min: 900 jobs before it, .*; confidence: high", printed
+            r"  starts in about 4 to 6 minutes: 900 jobs before it, .*; confidence: high", printed
         )
 
     def test_when_a_job_starts_is_not_known_where_its_queue_is_paused(

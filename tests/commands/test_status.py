@@ -70,9 +70,9 @@ def test_a_job_of_a_worker_without_heartbeat_is_marked(
 ) -> None:
     assert "no heartbeat" not in status()[1]
     redis_client.hset(KEYS.worker("web1-7"), "beat_at", server_time(redis_client) - 60)
-    assert "web1-7.1 (no heartbeat for a minute)" in status()[1]
+    assert "web1-7.1 (no heartbeat for 1 minute)" in status()[1]
     assert main(["job", "list", "--state", "running"]) == 0
-    assert "no heartbeat of its worker for a minute" in capsys.readouterr().out
+    assert "no heartbeat of its worker for 1 minute" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("busy")

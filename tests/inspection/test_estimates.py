@@ -78,7 +78,9 @@ class TestRange:
         assert found.high < 1.3 * found.low
         assert (found.confidence, found.ahead, found.attempts) == (Confidence.HIGH, 6000, 6000)
         assert found.per_second == pytest.approx(20)
-        assert found.basis == "6,000 jobs before it, 20 jobs/s in the last 5 min (6,000 attempts)"
+        assert (
+            found.basis == "6,000 jobs before it, 20 jobs/s in the last 5 minutes (6,000 attempts)"
+        )
 
     def test_jobs_that_are_claimed_and_have_not_begun_start_before_it(self) -> None:
         assert estimated(replace(STEADY, active=54), 100).ahead == 150
@@ -103,7 +105,7 @@ class TestRange:
         found = estimated(QueueStats("mail", 500, recent=(*came, *idle[26:])), 200)
         assert (found.seconds, found.attempts) == (40, 400)
         assert (
-            "10 jobs/s in the 40 s of the last 5 min in which jobs waited (400 attempts)"
+            "10 jobs/s in the 40 seconds of the last 5 minutes in which jobs waited (400 attempts)"
             in found.basis
         )
 
@@ -136,7 +138,7 @@ class TestRange:
         ("no worker is registered", lambda: estimated(STEADY, 9, workers=())),
         ("its position in it is not known", lambda: estimated(STEADY, None)),
         (
-            "nothing was finished in the last 5 min that are counted",
+            "nothing was finished in the last 5 minutes that are counted",
             lambda: estimated(replace(STEADY, recent=buckets(*[0] * 30)), 9),
         ),
         (

@@ -21,4 +21,4 @@ from asok_core.inspection.reason import Reason
 )
 def test_what_happened_at_a_moment_does_not_hold_since_then(code: str, word: str) -> None:
     line = what_holds(Reason(code, "it is so", 1_000_000_000.0), 1_000_000_060.0)
-    assert line == f"it is so, {word} 01:46:40 UTC (a minute ago)"
+    assert line == f"it is so, {word} 01:46:40 UTC (1 minute ago)"

@@ -71,23 +71,6 @@ def test_duration(seconds: float | None, text: str) -> None:
     assert numbers.duration(seconds) == text
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "text"),
-    [
-        (0, 2.1, "0 to 3 s"),
-        (50.9, 178, "50 s to 3 min"),
-        (240, 540, "4 to 9 min"),
-        (242, 243, "4 to 5 min"),
-        (3, 3, "3 s"),
-        (3900, 7500, "1 h 5 min to 2 h 5 min"),
-        (3600, 7200, "1 to 2 h"),
-        (3600, 7260, "1 h to 2 h 1 min"),
-    ],
-)
-def test_between(low: float, high: float, text: str) -> None:
-    assert numbers.between(low, high) == text
-
-
 def test_age_of_past_future_and_unknown() -> None:
     assert numbers.age(None, 100) == "–"
     assert numbers.age(40, 100) == "1 min"

@@ -45,9 +45,9 @@ def test_values_of_a_path(number: int | None, text: str) -> None:
     ("low", "high", "text"),
     [
         (None, None, "when it starts is not known: the queue is paused"),
-        (130.0, None, "starts in 2 min or later: the queue is paused; confidence: low"),
+        (130.0, None, "starts in 2 minutes or later: the queue is paused; confidence: low"),
         (0.0, 0.4, "starts within a second: the queue is paused; confidence: low"),
-        (4.0, 7.2, "starts in about 4 to 8 s: the queue is paused; confidence: low"),
+        (4.0, 7.2, "starts in about 4 to 8 seconds: the queue is paused; confidence: low"),
     ],
 )
 def test_when_a_job_starts(low: float | None, high: float | None, text: str) -> None:
@@ -203,7 +203,7 @@ def test_evidence_has_units_and_what_the_reason_says_is_not_repeated() -> None:
     assert [line.text for line in explanation.lines_of(found)] == [
         "1. queue mail is paused",
         (
-            "paused: 22:12:20 UTC (a minute ago), waited: 1 minute and 30 seconds, "
+            "paused: 22:12:20 UTC (1 minute ago), waited: 1 minute and 30 seconds, "
             "value: 2.0 KiB, jobs: 4,100, path: kwargs.tenant"
         ),
     ]

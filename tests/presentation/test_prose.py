@@ -53,6 +53,32 @@ def test_an_age_is_rounded_while_it_is_short(since: float | None, words: str) ->
     assert prose.ago(since, 1000) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "a moment"), (1.2, "1 second"), (60, "1 minute"), (200, "3 minutes"), (3599, "1 hour")],
+)
+def test_a_rough_duration_has_a_number(seconds: float, words: str) -> None:
+    assert prose.rough(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0, 2.1, "0 to 3 seconds"),
+        (50.9, 178, "50 seconds to 3 minutes"),
+        (240, 540, "4 to 9 minutes"),
+        (60, 170, "1 to 3 minutes"),
+        (242, 243, "4 to 5 minutes"),
+        (3, 3, "3 seconds"),
+        (3900, 7500, "1 hour and 5 minutes to 2 hours and 5 minutes"),
+        (3600, 7200, "1 to 2 hours"),
+        (3600, 7260, "1 hour to 2 hours and 1 minute"),
+    ],
+)
+def test_a_range_states_its_unit_once(low: float, high: float, text: str) -> None:
+    assert prose.between(low, high) == text
+
+
 def test_sizes_have_binary_units() -> None:
     sizes = (None, 512, 1434, 80 << 20)
     assert [*map(prose.size, sizes)] == ["–", "512 Bytes", "1.4 KiB", "80.0 MiB"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asok_core.backends.roles import CommandResult, Scope, Watch
-from asok_core.inspection.pauses import in_short
+from asok_core.inspection.phrases import duration
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
@@ -50,7 +50,7 @@ class PauseQueue(QueueOperation):
     def explanation(self) -> str:
         """How it proceeds, and when it ends by itself."""
         if self.lasts is not None:
-            return f"{self.how}; after {in_short(self.lasts)} a worker resumes it, if one runs then"
+            return f"{self.how}; after {duration(self.lasts)} a worker resumes it, if one runs then"
         return self.how
 
 
