@@ -7,8 +7,7 @@ import concurrent.futures
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,10 +20,11 @@ _AWAITED = (Awaitable, Coroutine, asyncio.Future, asyncio.Task, concurrent.futur
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedAnnotation:
-    """An evaluated annotation; ``problem`` says why it could not be evaluated."""
+    """An evaluated annotation; ``problem`` says why it could not be evaluated, for ``cause``."""
 
     type: Any = NOTHING
     problem: str = ""
+    cause: Exception | None = field(default=None, compare=False, repr=False)
 
     @property
     def usable(self) -> bool:
@@ -34,7 +34,7 @@ class EvaluatedAnnotation:
     def needed(self) -> EvaluatedAnnotation:
         """This hint if it is usable. Raises TypeError with the reason otherwise."""
         if not self.usable:
-            raise TypeError(self.problem or "there is no annotation")
+            raise TypeError(self.problem or "there is no annotation") from self.cause
         return self
 
     def __str__(self) -> str:
@@ -91,16 +91,21 @@ class Annotations:
 
     def hint(self, parameter: inspect.Parameter) -> EvaluatedAnnotation:
         """The annotation of a parameter."""
-        if parameter.name not in self._hints:
-            self._hints[parameter.name] = self._evaluated(parameter.annotation)
-        return self._hints[parameter.name]
+        return self._hint(parameter.name, parameter.annotation)
 
-    @cached_property
+    @property
     def result(self) -> EvaluatedAnnotation:
         """The annotation of the result; of a coroutine, of what it returns when awaited."""
-        hint = self._evaluated(self._returns)
+        hint = self._hint("return", self._returns)
         while typing.get_origin(hint.type) in _AWAITED:
             hint = EvaluatedAnnotation(typing.get_args(hint.type)[-1])
+        return hint
+
+    def _hint(self, name: str, annotation: Any) -> EvaluatedAnnotation:
+        hint = self._hints.get(name) or self._evaluated(annotation)
+        # What failed for lack of a file descriptor does not fail for good.
+        if not hint.problem:
+            self._hints[name] = hint
         return hint
 
     def _evaluated(self, annotation: Any) -> EvaluatedAnnotation:
@@ -115,7 +120,9 @@ class Annotations:
                 typing.get_type_hints(holder, self._scope, include_extras=True)["it"]
             )
         except Exception as error:  # noqa: BLE001 - an annotation can be any expression
-            return EvaluatedAnnotation(problem=f"{type(error).__name__}: {error}"[:200])
+            return EvaluatedAnnotation(
+                problem=f"{type(error).__name__}: {error}"[:200], cause=error
+            )
 
 
 _known: WeakKeyDictionary[Callable[..., Any], Annotations] = WeakKeyDictionary()

@@ -55,6 +55,9 @@ _EXHAUSTED = frozenset(
         errno.EROFS,
     }
 )
+_NOT_LOADED = tuple(f": {os.strerror(each)}" for each in _EXHAUSTED)
+"""How the message ends of a module in C whose file cannot be opened or mapped; it has no error number."""
+_NO_FILES = tuple(f": {os.strerror(each)}" for each in (errno.EMFILE, errno.ENFILE))
 
 
 class Breaker:
@@ -219,8 +222,15 @@ def _says_exhausted(error: BaseException) -> bool:
     if issubclass(kind, OSError):
         number = _ERRNO(error)
         return type(number) is int and number in _EXHAUSTED
+    if kind is ImportError:
+        return _message(error).endswith(_NOT_LOADED)
     # For threads the interpreter has no error number.
     return issubclass(kind, MemoryError) or (kind is RuntimeError and _ARGS(error) == _NO_THREAD)
+
+
+def _message(error: BaseException) -> str:
+    first = next(iter(_ARGS(error)), "")
+    return first if type(first) is str else ""
 
 
 def is_exhausted_still(error: BaseException) -> bool:
@@ -230,6 +240,8 @@ def is_exhausted_still(error: BaseException) -> bool:
     """
     if issubclass(type(error), OSError):
         return _ERRNO(error) in (errno.EMFILE, errno.ENFILE) and not _can_open_files()
+    if type(error) is ImportError:
+        return _message(error).endswith(_NO_FILES) and not _can_open_files()
     return type(error) is RuntimeError and not _can_start_thread()
 
 

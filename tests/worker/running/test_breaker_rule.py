@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import resource
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from asok_core.jobs.codec import decode_arguments
 from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     PROBE_LASTS,
@@ -231,6 +234,7 @@ def chained(error: BaseException) -> BaseException:
         OSError(errno.EROFS, "Read-only file system"),
         MemoryError(),
         RuntimeError("can't start new thread"),
+        ImportError("/app/_core.so: cannot open shared object file: Too many open files"),
     ],
 )
 def test_what_a_host_lacks_is_found_in_the_chain_of_an_error(error: BaseException) -> None:
@@ -240,11 +244,37 @@ def test_what_a_host_lacks_is_found_in_the_chain_of_an_error(error: BaseExceptio
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(errno.ENOENT, "No such file"), RuntimeError("no"), ValueError(28), KeyError("x")],
+    [
+        *(OSError(errno.ENOENT, "No such file"), RuntimeError("no"), ValueError(28), KeyError("x")),
+        *(ImportError(), ImportError("cannot import name 'x'"), ImportError(OSError(errno.EMFILE))),
+    ],
 )
 def test_other_errors_are_the_tasks_own(error: BaseException) -> None:
     assert exhausted(error) is None
     assert exhausted(chained(error)) is None
+
+
+def test_an_annotation_that_cannot_be_evaluated_is_no_fault_of_a_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may name something that its module imports when it is first needed."""
+    files = [OSError(errno.EMFILE, "Too many open files"), None]
+
+    class Imported(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            if error := files.pop(0):
+                raise error
+            return dt.date
+
+    def task(day: "late.date") -> None:  # type: ignore[name-defined] # noqa: F821, UP037
+        """Convert an argument."""
+
+    monkeypatch.setitem(globals(), "late", Imported("late"))
+    with pytest.raises(TypeError, match="Too many open files") as raised:
+        decode_arguments(task, ("2026-11-28",), {}, ("day",))
+    assert exhausted(raised.value) is not None
+    args, _ = decode_arguments(task, ("2026-11-28",), {}, ("day",))
+    assert args == (dt.date(2026, 11, 28),)
 
 
 def test_an_error_that_was_hidden_on_purpose_or_goes_round_is_not_followed() -> None:
@@ -264,6 +294,8 @@ def descriptors() -> set[int]:
 def test_file_descriptors_and_threads_are_tried() -> None:
     files = OSError(errno.EMFILE, "Too many open files")
     assert not is_exhausted_still(files)
+    module = ImportError("_core.so: cannot open shared object file: Too many open files")
+    assert not is_exhausted_still(module)
     assert not is_exhausted_still(RuntimeError("can't start new thread"))
     assert not is_exhausted_still(OSError(errno.ENOSPC, "No space left on device"))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -271,6 +303,7 @@ def test_file_descriptors_and_threads_are_tried() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
     try:
         assert is_exhausted_still(files)
+        assert is_exhausted_still(module)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert descriptors() == open_now
