@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from asok_console.presentation.notes import MARK, note_line
@@ -52,6 +52,35 @@ _EVENTS = {
 }
 """Reasons that name what happened at a moment; the others hold since then."""
 
+_LABELS: Mapping[str, str] = {
+    "all_samples_in": "all samples of its stack are in",
+    "attempts_before_release": "attempts counted before",
+    "attempts_in_p95": "attempts counted",
+    "attempts_since_release": "attempts counted since",
+    "jobs_that_a_restore_puts_back": "jobs that a restore returns",
+    "longest": "the longest",
+    "not_read": "workers not read",
+    "overdue": "jobs that are due",
+    "p50_of_task_s": "half of the attempts of its task took at most",
+    "p95_before_release_s": "95 % before the release took at most",
+    "p95_of_queue_s": "95 % of the jobs of its queue took at most",
+    "p95_of_task_s": "95 % took at most",
+    "p95_since_release_s": "95 % since the release took at most",
+    "put_back_after_at": "others return it after",
+    "ran_s": "run time",
+    "release_began_at": "the release began",
+    "timeout_at": "it times out",
+}
+"""Words of evidence whose name in JSON does not read well; the others are shown by their names."""
+_PAUSE_LABELS: Mapping[str, str] = {
+    "by": "paused by",
+    "changed_by": "pause changed by",
+    "waited_s": "waited in all",
+    "waited_after_that_s": "waited after the pause",
+    "ahead_of_it_then": "jobs ahead of it then",
+}
+"""The same of a pause that is over."""
+
 _COMMAND = re.compile(r"(?:^|: )(asok .*)$", re.DOTALL)
 """The command at the end of an advice."""
 
@@ -85,7 +114,7 @@ def lines_of(found: DatedExplanation) -> Iterator[ExplanationLine]:
         )
     for number, reason in enumerate(found.explanation.reasons, 1):
         yield ExplanationLine(f"{number}. {what_holds(reason, found.at)}", tone_of(reason), number)
-        if evidence := ", ".join(_evidence(reason, found.at)):
+        if evidence := "; ".join(_evidence(reason, found.at)):
             yield ExplanationLine(evidence, "dim", indent=5)
         if reason.remedy:
             label = TO_LOOK if reason.remedy.startswith("asok job stack ") else TO_CHANGE
@@ -131,6 +160,7 @@ def estimate_line(estimate: Estimate) -> str:
 
 
 def _evidence(reason: Reason, now: float) -> Iterator[str]:
+    labels = _PAUSE_LABELS if reason.code == "was_paused" else {}
     for name, value in reason.evidence.items():
         words, _, unit = name.rpartition("_")
         if unit == "at" and isinstance(value, float):
@@ -140,13 +170,12 @@ def _evidence(reason: Reason, now: float) -> Iterator[str]:
         elif unit == "bytes" and isinstance(value, int):
             shown = size(value)
         else:
-            words, shown = (
-                name,
-                f"{value:,}" if isinstance(value, int) else safe(str(value), LONGEST),
-            )
+            words = name
+            shown = f"{value:,}" if isinstance(value, int) else safe(str(value), LONGEST)
             if shown in reason.text.split():
                 continue
-        yield f"{words.replace('_', ' ')}: {shown}"
+        label = labels.get(name) or _LABELS.get(name) or words.replace("_", " ")
+        yield f"{label}: {shown}"
 
 
 def _moment(at: float, now: float) -> str:

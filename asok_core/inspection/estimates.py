@@ -17,7 +17,7 @@ from typing import NamedTuple
 from asok_core.inspection import reasons
 from asok_core.inspection.events import EventKind
 from asok_core.inspection.job_case import AT_ONCE, JobCase
-from asok_core.inspection.phrases import counted, duration, named
+from asok_core.inspection.phrases import counted, duration, named_queues
 from asok_core.inspection.queues import Bucket, QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.task_figures import FEW
@@ -115,7 +115,7 @@ def _obstacle(
     if not reasons.responsive(case.queue, case.snapshot):
         return "no worker that serves its queue is known to send heartbeats"
     if shared := _shared(case, before, able):
-        return f"other workers serve {named(shared, 'queue')} too, in which jobs are ahead of it"
+        return f"other workers serve {named_queues(shared)} too, in which jobs are ahead of it"
     return ""
 
 

@@ -36,6 +36,11 @@ def named(names: Sequence[str], noun: str = "") -> str:
     return f"{what}{', '.join(names[:NAMED])}{rest}"
 
 
+def named_queues(names: Sequence[str]) -> str:
+    """``queue 'a'``, ``queues 'a', 'b'``: quoted, since a name may be any word of the sentence."""
+    return named([repr(name) for name in names], "queue")
+
+
 def be(number: int) -> str:
     """``is`` of one, ``are`` of others."""
     return "is" if number == 1 else "are"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from asok_core.clock import elapsed
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands
-from asok_core.inspection.phrases import NAMED, be, named
+from asok_core.inspection.phrases import NAMED, be, named, named_queues
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.snapshot import Snapshot
@@ -46,7 +46,7 @@ def _of_worker(
     served = [stats for stats in snapshot.queues if stats.name in worker.queues]
     if paused := [stats.name for stats in served if stats.paused]:
         yield Reason(
-            "queue_paused", f"{named(paused, 'queue')} that it serves {be(len(paused))} paused",
+            "queue_paused", f"{named_queues(paused)} that it serves {be(len(paused))} paused",
             remedy=f"asok queue resume {operands(paused[0])}", blocking=len(paused) == len(worker.queues),
         )  # fmt: skip
     # A snapshot has not all of very many queues.

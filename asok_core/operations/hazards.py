@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.clock import HOUR
-from asok_core.inspection.phrases import be, named
+from asok_core.inspection.phrases import be, named_queues
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 
@@ -36,9 +36,9 @@ def _of_unknown_queues(snapshot: Snapshot, number: int) -> Iterator[str]:
     others = [queue for queue in snapshot.queues if not queue.paused]
     unserved = sorted(queue.name for queue in others if queue.name not in served)
     if paused:
-        yield f"{_names(paused)} {be(len(paused))} paused: jobs that go there wait until resumed"
+        yield f"{named_queues(paused)} {be(len(paused))} paused: jobs that go there wait until resumed"
     if unserved:
-        yield f"{_no_worker(snapshot)} jobs from {_names(unserved)}: jobs that go there wait"
+        yield f"{_no_worker(snapshot)} jobs from {named_queues(unserved)}: jobs that go there wait"
     pace = sum(_an_hour(queue) for queue in others if queue.name in served)
     if pace and number > pace:
         yield (
@@ -61,9 +61,9 @@ def _of_queues(snapshot: Snapshot, to: Mapping[str, int]) -> Iterator[str]:
     paused = [name for name in to if name in known and known[name].paused]
     unserved = [name for name in to if name not in served and name not in paused]
     if paused:
-        yield f"{_names(paused)} {be(len(paused))} paused: jobs wait there until resumed"
+        yield f"{named_queues(paused)} {be(len(paused))} paused: jobs wait there until resumed"
     if unserved:
-        yield f"{_no_worker(snapshot)} jobs from {_names(unserved)}"
+        yield f"{_no_worker(snapshot)} jobs from {named_queues(unserved)}"
     for name, number in to.items():
         hours = _hours(known.get(name), number)
         if name in served and name not in paused and hours > 1:
@@ -90,7 +90,3 @@ def _hours(queue: QueueStats | None, number: int) -> float:
     # Where nothing was finished in the last minute nothing is known of how fast it goes.
     pace = _an_hour(queue) if queue else 0.0
     return number / pace if pace else 0.0
-
-
-def _names(names: list[str]) -> str:
-    return named([repr(name) for name in names], "queue")

@@ -162,7 +162,7 @@ class TestRange:
             ),
         ),
         (
-            "other workers serve queue high too",
+            "other workers serve queue 'high' too",
             lambda: estimated(
                 STEADY,
                 9,

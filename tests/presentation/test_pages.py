@@ -203,10 +203,37 @@ def test_evidence_has_units_and_what_the_reason_says_is_not_repeated() -> None:
     assert [line.text for line in explanation.lines_of(found)] == [
         "1. queue mail is paused",
         (
-            "paused: 22:12:20 UTC (1 minute ago), waited: 1 minute and 30 seconds, "
-            "value: 2.0 KiB, jobs: 4,100, path: kwargs.tenant"
+            "paused: 22:12:20 UTC (1 minute ago); waited: 1 minute and 30 seconds; "
+            "value: 2.0 KiB; jobs: 4,100; path: kwargs.tenant"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "evidence", "line"),
+    [
+        (
+            "was_paused",
+            {"by": "a", "resumed_at": NOW - 5.0, "resumed_by": "bob", "waited_s": 90.0,
+             "waited_after_that_s": 5.0, "ahead_of_it_then": "not known"},
+            ("paused by: a; resumed: 22:13:15 UTC (5 seconds ago); resumed by: bob; waited in all: 1 "
+            "minute and 30 seconds; waited after the pause: 5 seconds; jobs ahead of it then: not known"),
+        ),
+        (
+            "running",
+            {"ran_s": 12.0, "p95_of_queue_s": 0.001, "attempts_in_p95": 1},
+            ("run time: 12 seconds; 95 % of the jobs of its queue took at most: 1 millisecond; "
+            "attempts counted: 1"),
+        ),
+        ("queue_paused", {"by": "a", "until_at": NOW + 60.0}, "by: a; until: 22:14:20 UTC (in 1 minute)"),
+    ],
+)  # fmt: skip
+def test_evidence_has_labels_that_are_words(
+    code: str, evidence: dict[str, str | int | float], line: str
+) -> None:
+    reason = Reason(code, "it is so", evidence=evidence)
+    found = DatedExplanation("job", "job-1", NOW, Explanation("pending", (reason,)))
+    assert [each.text for each in explanation.lines_of(found)][1] == line
 
 
 def test_where_no_obstacle_was_found() -> None:
