@@ -215,16 +215,17 @@ def log_failure(
 ) -> None:
     """Log a failed attempt, once its outcome is submitted. ``retry_in`` is in seconds.
 
-    What a task ``asked`` for by ``Retry`` is not an error, and has no traceback in the log.
+    What a task ``asked`` for by ``Retry`` is not an error, and has no traceback in the log. Whether it is
+    retried is not known yet: an operator may have cancelled the job, which then has a line of its own.
     """
     level, event = logging.ERROR, "Job failed"
     if retry_in is not None:
-        level, event, extra["retry_in"] = logging.WARNING, "Job will be retried", retry_in
+        level, event, extra["retry_in"] = logging.WARNING, "Attempt failed", retry_in
     extra["error"] = failure.line
     raised: BaseException | None = error
     trace: str | None = failure.traceback
     if asked and retry_in is not None:
-        level, raised, trace = logging.INFO, None, None
+        level, event, raised, trace = logging.INFO, "Retry requested", None, None
     log_job(level, event, job, raised=raised, trace=trace, arguments=arguments, **extra)
 
 

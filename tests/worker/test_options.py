@@ -117,7 +117,7 @@ def test_log_lines_for_machines(desk: Desk, run_worker: RunWorker) -> None:
     assert {line["queue"] for line in reported} == {"default"}
     assert all(line["duration"] >= 0 for line in reported)
     assert reported[0]["level"] == "warning"
-    assert [line["message"] for line in reported] == ["Job will be retried", "Job failed"]
+    assert [line["message"] for line in reported] == ["Attempt failed", "Job failed"]
     assert {line["task"] for line in reported} == {"tests.worker.jobs.fail"}
     assert {line["error"] for line in reported} == {"ValueError: the words"}
     assert not any("arguments" in line for line in lines)

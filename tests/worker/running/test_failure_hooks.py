@@ -40,7 +40,7 @@ def test_a_hook_is_called_for_a_hard_limit(desk: Desk, run_worker: RunWorker, re
     again = ", again later" if retries else ""
     reported = "TimeoutError: it ran longer than its hard limit of 1 s"
     desk.wait_for_lines(f"default: sleep_forever {reported}{again}")
-    worker.wait_for_log("Job will be retried" if retries else "Job failed")
+    worker.wait_for_log("Attempt failed" if retries else "Job failed")
     assert desk.record(job).error_line == reported
 
 

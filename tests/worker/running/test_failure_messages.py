@@ -122,7 +122,7 @@ def test_a_workers_records_of_failures_can_be_grouped(desk: Desk, run_worker: Ru
     desk.wait_for_lines("Job failed 2/2")
     assert desk.journal() == [
         f"{message} {attempt}"
-        for message, attempt in (("Job will be retried", "1/2"), ("Job failed", "2/2"))
+        for message, attempt in (("Attempt failed", "1/2"), ("Job failed", "2/2"))
     ]
 
 

@@ -90,7 +90,7 @@ def test_a_failed_job_is_retried_after_backoff_to_the_power_of_its_retries(
     }
     fields = json.loads(envelope)
     assert KEYRING.verifies(fields["job"], fields["sig"], fields["v"])
-    worker.wait_for_log("Job will be retried")
+    worker.wait_for_log("Attempt failed")
     assert "retry_in=343s" in worker.log
     assert (desk.counted("retried"), desk.counted("failed"), desk.counted("dead")) == (1, 1, 0)
 

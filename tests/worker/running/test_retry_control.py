@@ -73,7 +73,7 @@ def test_a_retry_that_a_task_asks_for_is_in_history_and_explanation(
     (first, *_) = asok("explain", job.id, "--json").document["reasons"]
     assert first["text"] == f"attempt 1 of 4 failed ({note}): Retry: HTTP 429"
     # What a task asks for is no error: one line without a traceback.
-    line = f"INFO    Job will be retried  task={MODULE}.ask error='Retry: HTTP 429' retry_in=3600s"
+    line = f"INFO    Retry requested  task={MODULE}.ask error='Retry: HTTP 429' retry_in=3600s"
     worker.wait_for_log(f"{line} note='{note}'")
     assert "Traceback" not in worker.log
 

@@ -156,6 +156,10 @@ def test_a_retry_that_becomes_a_cancellation_is_counted_as_that(
     assert (counted.started, counted.cancelled, counted.failed, counted.retried) == (1, 1, 0, 0)
     assert sum(counted.runs.values()) == 1
     worker.signal(signal.SIGCONT)
+    # When the attempt is logged, it is not known that the job is cancelled.
+    for event in ("Attempt failed", "Job cancelled"):
+        worker.wait_for_log(event)
+    assert "will be retried" not in worker.log
 
 
 def test_what_a_worker_returns_and_is_cancelled_is_counted_as_that(

@@ -179,7 +179,7 @@ def test_a_retry_that_becomes_a_cancellation_calls_no_hooks(
     worker.wait_for_log("Job cancelled")
     worker.signal(signal.SIGCONT)
     desk.reaches(desk.enqueue("note", "next"), "completed")
-    assert "will be retried" not in worker.log
+    assert "retry_in" not in worker.log
     assert not any("hook" in line and job.id in line for line in desk.journal())
     assert (desk.counted("cancelled"), desk.counted("retried"), desk.counted("failed")) == (1, 0, 0)
     nothing_is_left(desk)
@@ -205,7 +205,7 @@ def test_a_hard_limit_of_a_cancelled_job_is_no_retry(
     record = desk.reaches(job, "cancelled")
     assert record.retry_count == 0
     worker.wait_for_log("Job cancelled")
-    assert "will be retried" not in worker.log
+    assert "retry_in" not in worker.log
     nothing_is_left(desk)
 
 
@@ -494,7 +494,7 @@ def test_however_a_cancelled_job_ends_it_is_logged_and_counted_once(
     worker.wait_for_log("Job cancelled")
     worker.stop()
     assert worker.log.count("Job cancelled") == 1
-    assert "will be retried" not in worker.log
+    assert "retry_in" not in worker.log
     assert desk.counted("cancelled") == 1
 
 
