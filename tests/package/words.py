@@ -103,7 +103,7 @@ WORDS = (
     Word(r"by purpose", "on purpose"),
     Word(r"(should|must|can) bear", "be idempotent; tolerate"),
     # Idioms, and persons for programs.
-    Word(r"whoever|somebody|nobody(?! else)", "(name it)"),
+    Word(r"whoever|somebody|anybody|everybody|nobody(?! else)", "(name it)"),
     Word(r"stands?(?! for\b)", "is; is in"),
     Word(r"all the same", "still"),
     Word(r"so many(?! that\b)", "(name the number)"),

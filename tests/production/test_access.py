@@ -61,7 +61,7 @@ def test_the_documented_users_can_do_their_work(
     assert secretive(app.reported() + status.stdout + status.stderr)
 
 
-def test_a_viewer_sees_the_same_as_anybody(
+def test_a_viewer_sees_the_same_as_an_operator(
     application: Callable[..., DeployedApplication],
     server: EmbeddedRedis,
     user_url: Callable[..., str],

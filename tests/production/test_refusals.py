@@ -217,7 +217,7 @@ def test_a_refusal_is_one_line_that_names_the_state(
         ask(Endpoint(states.server.url).connect(), what)
     text = str(caught.value)
     assert "\n" not in text
-    assert "user_script" not in text, "where in the script it was is no news for anybody"
+    assert "user_script" not in text, "where in the script it was is of no use to an operator"
     assert "hunter2" not in text, "values are not repeated"
 
 

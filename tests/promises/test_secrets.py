@@ -83,7 +83,7 @@ def everything_in(client: Any) -> bytes:
     return b"\n".join(found)
 
 
-def test_a_worker_reports_no_secret_to_anybody(guarded: Desk, tmp_path: Path) -> None:
+def test_a_worker_reports_no_secret(guarded: Desk, tmp_path: Path) -> None:
     """Not by its processes, clients, log at its most talkative, stacks, crashes and keys in Redis."""
     desk = guarded
     starter = Starter(desk.settings.redis_url, tmp_path)

@@ -48,7 +48,7 @@ WITHHELD = {
     # It would show the server's passwords. Without it the console does not know `save`,
     # nor always whether Redis refuses changes.
     "CONFIG GET",
-    # It ends connections of anybody. Without it a dead worker's blocked claim is unblocked, not cut.
+    # It ends connections of any user. Without it a dead worker's blocked claim is unblocked, not cut.
     "CLIENT KILL",
     # It opens databases of other programs. Without it a job that is not found is not looked for in them.
     "SELECT",

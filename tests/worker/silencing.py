@@ -58,7 +58,7 @@ def fail_to_start_a_thread() -> None:
 
 
 def talk() -> None:
-    """Write more to standard output and error than anybody keeps who does not read it."""
+    """Write more to standard output and error than a pipe holds that is not read."""
     log = logging.getLogger("shop")
     for number in range(300):
         log.warning("line-%d %s", number, "x" * 10_000)

@@ -91,7 +91,9 @@ def test_every_thread_runs_a_job_at_the_same_time(desk: Desk, run_worker: RunWor
     desk.wait_for_lines(*(f"end {word}" for word in words))
 
 
-def test_a_plain_push_by_anybody_wakes_an_idle_worker(desk: Desk, run_worker: RunWorker) -> None:
+def test_a_plain_push_by_another_program_wakes_an_idle_worker(
+    desk: Desk, run_worker: RunWorker
+) -> None:
     run_worker()
     desk.idle()
     for queue, key in (("default", "asok:queue"), ("low", "asok:queue:low")):

@@ -87,7 +87,7 @@ def test_when_it_is_set_forward_by_less_than_a_lease_neither() -> None:
     assert checks.dead({"one": NOW + 26}) == []
 
 
-def test_after_an_outage_of_redis_everybody_has_time() -> None:
+def test_after_an_outage_of_redis_every_worker_has_time() -> None:
     checks = LeaseChecks()
     assert checks.pass_time(4, {"one": NOW + 26}) == []
     assert checks.pass_time(25, {"one": NOW + 26}, unseen=True) == []

@@ -1,4 +1,4 @@
-"""Entries that are too large to be read: shown as one row, acted upon without being sent to anybody."""
+"""Entries that are too large to be read: shown as one row, acted upon without being sent to a client."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class TestResults:
         finish(redis_client, future.job_id, status="completed", result='{"sum": [1, 2]}')
         assert future.result(WAIT) == {"sum": [1, 2]}
 
-    def test_a_job_that_was_done_before_anybody_asked(
+    def test_a_job_that_was_done_before_its_result_was_requested(
         self, backend: RedisBackend, redis_client: redis.Redis
     ) -> None:
         future = backend.enqueue(make_call(sample_tasks.add, 1))
