@@ -124,6 +124,7 @@ class Dispatcher:
         """Settle what has ended and claim, start what was claimed, then wait ``patience`` at most."""
         self._check()
         self._collect()
+        self._start_next_dubious()
         self._note_retirement()
         self._note_breaker()
         self._reconcile_now_and_then()
@@ -153,7 +154,6 @@ class Dispatcher:
     def _collect(self) -> None:
         """Take what the threads have finished; the next cycle settles it."""
         self._capacity.quota.done += self._jobs.collect()
-        self._start_next_dubious()
 
     def _settle_and_claim(self, slots: int) -> CycleResult | None:
         """One cycle, if there is anything to settle, to note, to report or to claim."""
@@ -262,6 +262,7 @@ class Dispatcher:
         """
         # A wait that has just taken a job would make it look like one that is not known.
         self._cycle.start_arrived(self._idle_wait.end(), wait_again=False)
+        # No dubious job starts before the comparison: another worker may have it by now.
         self._collect()
         self._blocked.end_former(self._consumer.connection)
         self._blocked.unread = False

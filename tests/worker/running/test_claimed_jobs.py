@@ -8,14 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.blocked_claims import BlockedClaims
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
+from asok_core.worker.config import WorkerConfig
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.dispatcher import Dispatcher
+from asok_core.worker.running.failure_hooks import Notices
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
@@ -103,3 +107,42 @@ def test_a_comparison_with_redis_returns_what_is_not_known_here(
     ]
     assert len(claimed_jobs) == 2, "what Redis gave to another worker is dropped"
     assert len(claimed_jobs.dubious) == 1
+
+
+def test_a_job_that_another_worker_has_by_now_does_not_start_before_the_comparison(
+    redis_url: str,
+) -> None:
+    settings, endpoint = Settings(), Endpoint(redis_url)
+    config = WorkerConfig(settings, "w", ("default",), concurrency=2)
+    consumer = Consumer(
+        endpoint, Keys(), worker="w", process="w.1", queues=config.queues, dlq_max=10
+    )
+    runner, blocked = AttemptRunner(settings, KEYRING), BlockedClaims(endpoint, Keys(), "w.1")
+    with tempfile.TemporaryFile() as file:
+        shared = SharedState(file, 2)
+        dispatcher = Dispatcher(
+            config,
+            consumer,
+            blocked,
+            runner=runner,
+            shared=shared,
+            alarm=Alarm(),
+            notices=Notices(
+                endpoint, Keys(), KEYRING, process="w.1", queues=config.queues, shared=shared
+            ),
+            slots=2,
+            notify_supervisor=lambda: None,
+        )
+        jobs, threads = dispatcher._jobs, dispatcher._threads
+        threads.runs_until = float("inf")
+        first, second = (HeldJob(claim(number), dubious=True) for number in range(2))
+        jobs.start([first, second], few=False)
+        wait_until(lambda: threads.finished, "the first to end")
+        # As after ALONE seconds. The lease was over, and Redis has neither of them for this process.
+        jobs.dubious._next_at = 0.0
+        dispatcher.reconcile()
+        assert len(jobs) == 0
+        threads.end()
+        blocked.close()
+        consumer.close()
+    assert second.started_at is None
