@@ -18,7 +18,7 @@ from textual.message import Message
 
 from asok_console.presentation.text import error_text
 from asok_core.backends.roles import Reader
-from asok_core.errors import Refused
+from asok_core.errors import Unreachable
 from asok_core.inspection.snapshot import Snapshot
 
 SLOWEST = 60.0
@@ -49,7 +49,7 @@ class PageSource(Protocol):
 class SnapshotTaken(Message):
     """A new snapshot, and the pages that were read with it.
 
-    ``refused``: why Redis refuses one of them, such as to a user without the right; '': none.
+    ``refused``: why one of them could not be read, such as by a user without the right; '': all were.
     """
 
     snapshot: Snapshot
@@ -65,8 +65,8 @@ class SnapshotTaken(Message):
 class ReadFailed(Message):
     """Redis could not be read; ``line`` says why. The thread tries again by itself.
 
-    ``slot``: that of a request which Redis refuses, such as to a user without the right, while it
-    answers others; '': it could not be read at all.
+    ``slot``: that of a request which could not be answered, such as to a user without the right, while
+    others are; '': it could not be read at all.
     """
 
     line: str
@@ -239,17 +239,19 @@ class Poller(threading.Thread):
         for each in self.sources:
             try:
                 pages[each] = each.page(self._reader, snapshot)
-            except Refused as error:
-                refused = str(error)
-            except Exception:  # noqa: BLE001 - the view requests its page then, and that failure is reported
-                return SnapshotTaken(snapshot)
+            except Unreachable:
+                raise
+            except Exception as error:  # noqa: BLE001 - one bad page must not cost the others
+                refused = refused or error_text(error)
         return SnapshotTaken(snapshot, pages, refused)
 
     def _answer(self, request: _Request) -> None:
         try:
             answer = request.read(self._reader)
-        except Refused as error:
-            self._send(ReadFailed(str(error), request.slot))
+        except Unreachable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad answer says nothing of the others
+            self._send(ReadFailed(error_text(error), request.slot))
             return
         self._send(Answered(lambda: request.then(answer), request.slot))
 

@@ -29,7 +29,7 @@ class ConsoleState:
         self.failing = ""
         """Why Redis cannot be read; empty: it can."""
         self.refused: dict[str, str] = {}
-        """Why Redis refuses what the screen requested, by the slot of the request; '': with a snapshot."""
+        """Why a request of the screen could not be answered, by its slot; '': a page of a snapshot."""
         self.display_paused = False
         """Whether the display stays as it is while snapshots arrive."""
         self.history = SnapshotHistory()
@@ -47,7 +47,7 @@ class ConsoleState:
         return self.snapshot.taken_at if self.snapshot else math.nan
 
     def take(self, snapshot: Snapshot, refused: str = "") -> bool:
-        """Take in a new snapshot, and why Redis refused more of it ('': it did not).
+        """Take in a new snapshot, and why a page with it could not be read ('': all were).
 
         Returns whether it is shown.
         """
@@ -62,7 +62,7 @@ class ConsoleState:
         return not self.display_paused
 
     def fail(self, line: str, slot: str = "") -> None:
-        """Take in that nothing could be read, or that Redis refuses the request of a slot, and why."""
+        """Take in that nothing could be read, or not what a slot requested, and why."""
         if slot:
             self.refused[slot] = line
         else:

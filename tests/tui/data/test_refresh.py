@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asok_console.tui.data.poller import SnapshotTaken
 from asok_console.tui.screens.job import JobScreen
 from asok_core.backends.roles import Reader
 from tests.fixtures.console import Hand, Open
@@ -49,3 +50,33 @@ async def test_requests_that_follow_one_another_do_not_prevent_snapshots(open_de
         await hand.until(lambda: len(answers) > 10, "answers")
         await hand.until(lambda: hand.app.snapshot is not snapshot, "another snapshot")
         answers += [None] * 1_000_000
+
+
+async def test_an_error_of_one_page_is_shown_and_costs_no_other_page(open_dead: Open) -> None:
+    async with open_dead(3) as hand:
+        poller, dead = hand.app.poller, hand.app.view
+
+        class Broken:
+            def page(self, reader: Reader, snapshot: object) -> object:
+                raise ValueError("a reply that nothing understands")
+
+        broken = Broken()
+        read: list[object] = []
+        send = poller._post
+        poller._post = lambda message: (read.append(message), send(message))[1]
+        poller.sources = (broken, dead)
+        poller.hurry()
+        await hand.sees("a reply that nothing understands")
+        taken = next(each for each in read if isinstance(each, SnapshotTaken))
+        assert dead in taken.pages
+
+
+async def test_a_request_that_fails_does_not_make_redis_unreachable(open_dead: Open) -> None:
+    async with open_dead(3) as hand:
+
+        def fail(reader: Reader) -> object:
+            raise ValueError("a reply that nothing understands")
+
+        hand.app.poller.ask("one", fail, lambda answer: None)
+        await hand.sees("a reply that nothing understands")
+        assert hand.app.state.failing == ""
