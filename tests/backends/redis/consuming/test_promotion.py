@@ -114,3 +114,14 @@ def test_a_key_of_another_type_holds_up_nothing(
     delay(redis_client, 3)
     redis_client.lpush(KEYS.promoting, "not a name")
     assert promote_due(connection, KEYS, by="two", seconds=60).moved == 3
+
+
+def test_what_cannot_be_read_is_counted_as_failed_and_dead(
+    connection: Connection, redis_client: redis.Redis
+) -> None:
+    """As wherever else a job is rejected: the failure rate agrees with the dead-letter queue."""
+    redis_client.zadd(KEYS.delayed, {"not an envelope": 1})
+    promote_due(connection, KEYS, by="one", seconds=60)
+    assert redis_client.llen(KEYS.dead) == 1
+    (minute,) = redis_client.scan_iter(f"{KEYS.namespace}:stats:default:m*")
+    assert redis_client.hgetall(minute) == {b"failed": b"1", b"dead": b"1"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asok_core.backends.redis.connection import Endpoint
-from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb, is_settled
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
@@ -38,9 +38,12 @@ class ProcessRun:
             outcome.moved = dead_entry(ENVELOPE, failed_at=9.0, error="no")
         return outcome
 
+    def cycle(self, verb: Verb) -> CycleResult:
+        return self._consumer.cycle([self.outcome(verb)], (), 0)
+
     def ends(self, client: Any, verb: Verb) -> None:
         client.lpush(KEYS.active(self._consumer.process, "default"), ENVELOPE)
-        assert self._consumer.cycle([self.outcome(verb)], (), 0).settled == [1]
+        assert self.cycle(verb).settled == [1]
 
     def ends_cancelled(self, client: Any, verb: Verb) -> None:
         """End as an operator cancels the job, whatever the process sends."""
@@ -94,6 +97,14 @@ def test_it_was_settled(
         redis_client.set(KEYS.job(JOB.id), '{"status": "pending"}', ex=60)
     runs[0].ends(redis_client, verb)
     assert runs[0].arrived(verb)
+
+
+def test_no_more_dead_jobs_are_counted_than_the_cap_leaves(
+    runs: tuple[ProcessRun, ProcessRun], redis_client: Any
+) -> None:
+    redis_client.rpush(KEYS.dead, *("{}" for _ in range(9)))
+    redis_client.lpush(KEYS.active("one.1", "default"), ENVELOPE)
+    assert runs[0].cycle("fail").dead == redis_client.llen(KEYS.dead) == 9
 
 
 @pytest.mark.parametrize("foreign", [False, True], ids=["hash", "json"])

@@ -29,6 +29,7 @@ local function push_dead(dead_job, dlq_max)
     local oldest = redis.call('LINDEX', dead_key, -i)
     if string.sub(oldest, -#REJECTED_END) ~= REJECTED_END then
       redis.call('LREM', dead_key, -1, oldest)
+      dead_length = length - 1
       return 1
     end
     bytes = bytes + #oldest

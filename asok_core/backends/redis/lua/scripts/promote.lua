@@ -11,6 +11,7 @@ for i = jobs_first, jobs_last, DUE_JOB.SIZE do
         redis.call('ZREM', delayed_key, envelope)
         push_notice('default', '0', dead_job, now)
         tally('default', 'dead', 1)
+        tally('default', 'failed', 1)
         moved = moved + 1
       else
         stuck = stuck + 1
