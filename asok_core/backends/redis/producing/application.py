@@ -21,7 +21,7 @@ from asok_core.jobs.calls import Call, function_of
 from asok_core.jobs.codec import check_values
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job, JobRecord
-from asok_core.jobs.outgoing import CheckedCall
+from asok_core.jobs.outgoing import CheckedCall, OutgoingJob
 from asok_core.jobs.remote_futures import RemoteFuture
 from asok_core.jobs.states import Location, Status
 from asok_core.runtime.logs import safe_logger
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 
 logger = safe_logger("asok.background")
+
+UNIQUE_TRIES = 3
+"""How often a job is pushed whose unique key was taken, and free when its holder was looked up."""
 
 
 class RedisBackend:
@@ -61,17 +64,17 @@ class RedisBackend:
         """Push one call, its record with it, in one step.
 
         Raises:
-            ValueError: The function is none that a worker can import and may run.
+            ValueError: A worker cannot import the function, or may not run it.
             TypeError: An argument would not arrive as it is; the message names it.
             PayloadTooLarge: The arguments are too large.
-            Unreachable: Redis does not answer. Refused: it does not let this user.
+            Unreachable: Redis does not answer. Refused: it refuses the command to this user.
         """
         checked, producer = self._checked(call, reference(call.function)), self._producer
         written = producer.writer.of_call(checked, producer.now, _request())
         job, function = written.job, function_of(call.function)
         futures: list[JobFuture[Any]] = []
         [new] = producer.push((written,), lambda: futures.append(self._future(job, function)))
-        return futures[-1] if new else self._future(job, function, self._holder(job))
+        return futures[-1] if new else self._unless_held(written, function)
 
     def enqueue_many(self, calls: Sequence[Call]) -> list[JobFuture[Any]]:
         """Push many calls, some hundred in one step; see ``enqueue``."""
@@ -92,8 +95,7 @@ class RedisBackend:
         flags = self._producer.push(written, make_futures)
         for at, new in enumerate(flags):
             if not new:
-                job = written[at].job
-                futures[at] = self._future(job, functions[at], self._holder(job))
+                futures[at] = self._unless_held(written[at], functions[at])
         return futures
 
     def _checked(self, call: Call, names: tuple[str, str]) -> CheckedCall:
@@ -120,9 +122,16 @@ class RedisBackend:
             queue=job.queue,
         )
 
-    def _holder(self, job: Job) -> str:
-        # When it has finished this very moment, the call does not run: its record says so.
-        return self._producer.holder(job.unique or "") or job.id
+    def _unless_held(self, written: OutgoingJob, function: Callable[..., Any]) -> RemoteFuture[Any]:
+        """The future of the job that holds the unique key; of this job where that one has just ended."""
+        job, unique = written.job, written.job.unique or ""
+        for _ in range(UNIQUE_TRIES - 1):
+            if holder := self._producer.holder(unique):
+                return self._future(job, function, holder)
+            [new] = self._producer.push((written,))
+            if new:
+                return self._future(job, function)
+        raise Refused(f"the unique key {unique!r} is taken, and no job is known that holds it")
 
     def watch(self, future: RemoteFuture[Any]) -> None:
         """Resolve a future when its job is finished."""

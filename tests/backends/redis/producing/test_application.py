@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.errors import (
     JobCancelled,
     JobFailed,
     JobNotFound,
     PayloadTooLarge,
+    Refused,
     SettingsError,
     Unreachable,
 )
@@ -203,6 +205,29 @@ def test_without_redis_the_error_names_the_server_without_its_password() -> None
     assert shown.count("Traceback (most recent call last)") == 2
     with pytest.raises(SettingsError, match="SECRET_KEY"):
         RedisBackend(Settings(queue_backend="redis"))
+
+
+def test_a_job_is_enqueued_whose_unique_key_has_just_become_free(
+    backend: RedisBackend, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its holder ends between the refusal and the question who that is."""
+    keys = Keys()
+    first = backend.enqueue(make_call(sample_tasks.add, 1, _unique="report"))
+    holder = backend._producer.holder
+
+    def ended(unique: str) -> str | None:
+        redis_client.delete(keys.unique(unique))
+        return holder(unique)
+
+    monkeypatch.setattr(backend._producer, "holder", ended)
+    second = backend.enqueue(make_call(sample_tasks.add, 2, _unique="report"))
+    [third] = backend.enqueue_many([make_call(sample_tasks.add, 3, _unique="report")])
+    assert len({first.job_id, second.job_id, third.job_id}) == 3
+    assert redis_client.llen(keys.queue("default")) == 3
+    monkeypatch.undo()
+    redis_client.set(keys.unique("report"), "", ex=600)
+    with pytest.raises(Refused, match="the unique key 'report' is taken, and no job is known"):
+        backend.enqueue(make_call(sample_tasks.add, 4, _unique="report"))
 
 
 def test_a_unique_key_returns_the_unfinished_job(
