@@ -60,7 +60,7 @@ class CommandResult:
     refused: dict[str, int] = field(default_factory=dict)
     """Jobs for which it is not allowed: unsigned, bad signature, malformed."""
     operation: str | None = None
-    """Id of the trash that an undo restores, if any."""
+    """Its id in the audit, under which the trash has what it removed; None where no id is known."""
     cancelled: bool = False
     pause: QueuePause | None = None
     """Of a pause of a queue: the one that is in force now, as far as it is known."""
@@ -108,7 +108,7 @@ class Reader(Protocol):
     """Reads, and changes nothing. The cost of a call does not depend on the length of queues."""
 
     def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
-        """One consistent snapshot of workers, queues and totals, in at most three round trips.
+        """One consistent snapshot of workers, queues and totals, in three round trips; seldom in a few more.
 
         Without ``rates`` it has no statistics; without ``jobs`` the running jobs are counted, and
         named as in the last snapshot that read them.

@@ -64,7 +64,7 @@ def task_name(fn: Callable[..., Any]) -> str:
 
 @dataclass(slots=True)  # Mutable: creation is twice as fast, and workers create many.
 class Job:
-    """The content of an envelope. It is not changed after it was created.
+    """The content of an envelope. Nothing changes it but ``jobs.outgoing``, which completes a new one.
 
     Arguments are plain values (see ``codec``); ``typed`` names the parameters whose values are
     converted back by their annotations before the task is called. ``retry_count`` is the number of

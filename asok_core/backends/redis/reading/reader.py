@@ -62,7 +62,7 @@ class RedisReader(PageReader):
         self._queue_history_reader: QueueHistoryReader | None = None
 
     def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
-        """The state of everything, in three round trips (four where scripts are forbidden).
+        """The state of everything, in three round trips; ``snapshots`` names what takes more.
 
         Without ``rates`` no statistics are read, which is all that a single snapshot needs. Without
         ``jobs`` the running jobs are counted, and named as they were when last read.

@@ -1,7 +1,8 @@
 """How a snapshot is built: three round trips of named queries, whose cost does not grow with queues.
 
 First what there is one of (``overview.py``); then every queue and worker by name; then the records of the
-jobs that run. Where scripts are forbidden, what workers hold takes a fourth.
+jobs that run. Each of these takes one more: what workers hold, where scripts are forbidden; a server that
+is not the one that was read last; more paused queues than one reply names; a worker that has just gone.
 """
 
 from __future__ import annotations
