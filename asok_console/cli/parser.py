@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from asok_console.cli.option_parser import OptionParser
 from asok_core import __version__
 from asok_core.errors import UsageError
 from asok_core.operations.catalog import summaries
@@ -140,7 +141,7 @@ COMMANDS = (
 )
 
 
-class CommandParser(argparse.ArgumentParser):
+class CommandParser(OptionParser):
     """A parser that takes its arguments from the module of its command when it first parses.
 
     ``commands`` are those among which the next word chooses, by that word.
@@ -194,7 +195,7 @@ class CommandParser(argparse.ArgumentParser):
     def _so_far(self) -> ParsedSoFar:
         from asok_console.cli.usage_errors import ParsedSoFar
 
-        return ParsedSoFar(self.prog, self._commands, self._option_string_actions, self._words)
+        return ParsedSoFar(self.prog, self._commands, self.by_option, self._words)
 
     def format_help(self) -> str:
         """Return the help; that of the whole program also names the commands of the framework."""

@@ -108,7 +108,7 @@ class Reader(Protocol):
     """Reads, and changes nothing. The cost of a call does not depend on the length of queues."""
 
     def snapshot(self, *, rates: bool = True, jobs: bool = True) -> Snapshot:
-        """One consistent snapshot of workers, queues and totals, in three round trips; seldom in a few more.
+        """One consistent snapshot of workers, queues and totals, in three round trips, seldom more.
 
         Without ``rates`` it has no statistics; without ``jobs`` the running jobs are counted, and
         named as in the last snapshot that read them.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual.message import Message
+
 from asok_console.tui.data.poller import SnapshotTaken
 from asok_console.tui.screens.job import JobScreen
 from asok_core.backends.roles import Reader
@@ -63,7 +65,12 @@ async def test_an_error_of_one_page_is_shown_and_costs_no_other_page(open_dead: 
         broken = Broken()
         read: list[object] = []
         send = poller._post
-        poller._post = lambda message: (read.append(message), send(message))[1]
+
+        def post(message: Message) -> object:
+            read.append(message)
+            return send(message)
+
+        poller._post = post
         poller.sources = (broken, dead)
         poller.hurry()
         await hand.sees("a reply that nothing understands")
