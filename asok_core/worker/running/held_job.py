@@ -21,8 +21,9 @@ class HeldJob:
     ``gone`` is set when it must not start here: its lease was lost, its queue is paused, or it is
     cancelled. ``noted`` is whether Redis knows that it runs. ``rejected`` is why it must not run.
     ``slot`` is the number of the thread that runs it, ``shared_slot`` that of its entry in the shared
-    state, and ``limit`` the job's hard limit while it runs. ``settled`` is for a thread that waits until it is settled.
-    ``progress`` is what its task reported last, and ``progress_waits`` whether that is to be written.
+    state, and ``limit`` the job's hard limit while it runs. ``settled`` is for a thread that waits
+    until it is settled. ``progress`` is what its task reported last, and ``progress_waits`` whether
+    that is to be written.
     """
 
     claim: Claim
