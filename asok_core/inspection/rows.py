@@ -82,8 +82,9 @@ class Page(NamedTuple):
 
 def running_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     """Rows of what workers hold, the longest running first, what has not begun last."""
+    known = snapshot.knows_workers
     held = [
-        (job, worker.release, worker.no_heartbeat_for(snapshot.taken_at))
+        (job, worker.release, worker.no_heartbeat_for(snapshot.taken_at) if known else None)
         for worker in snapshot.workers
         for job in worker.jobs
     ]

@@ -15,7 +15,7 @@ from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.memory_growth import FillRate, filling, median
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.workers import HEARTBEAT, STALE_AFTER, WorkerInfo
+from asok_core.inspection.workers import HEARTBEAT, STALE_AFTER, STATE_NOT_KNOWN, WorkerInfo
 
 CLOCKS_AGREE = STALE_AFTER - HEARTBEAT
 """Seconds since the newest heartbeat up to which the clock of a replica is trusted.
@@ -195,6 +195,10 @@ class Snapshot:
         times = [each.beat_at for each in self.workers if each.beat_at is not None]
         just_now = not times or abs(self.taken_at - max(times)) <= CLOCKS_AGREE
         return just_now and not self.server.is_cut_off
+
+    def state_of(self, worker: WorkerInfo) -> str:
+        """The state of a worker in a word, or that it is not known."""
+        return worker.state(self.taken_at) if self.knows_workers else STATE_NOT_KNOWN
 
     @property
     def refuses_heartbeats(self) -> bool:

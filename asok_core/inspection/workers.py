@@ -15,6 +15,8 @@ STALE_AFTER = 12.0
 """Seconds after the last heartbeat from which a worker is stalled, which sends one every 5 s."""
 _STALE_PART = 0.4
 """The same, of a worker with a longer lease, in lengths of it: it sends six in that time."""
+STATE_NOT_KNOWN = "not known"
+"""The state of a worker whose lease and heartbeats cannot be compared with the clock of this Redis."""
 GIVEN_RELEASE = "ASOK_RELEASE"
 """The source of a release that the setting states."""
 

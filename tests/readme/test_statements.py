@@ -53,8 +53,13 @@ def test_the_table_of_worker_states_has_all_that_are_shown() -> None:
     page = (PAGES / "worker.md").read_text()
     named = [(state, in_json) for state, in_json, _ in table_of(page, "State")]
     shown = [(worker.state(NOW), state_in_json(worker)) for worker in workers()]
+    shown.append(("not known", state_in_json(next(workers()), REPLICA)))
     assert sorted(named) == sorted({(f"`{state}`", f"`{in_json}`") for state, in_json in shown})
     assert f"no heartbeat for {STALE_AFTER:.0f} s" in page
+
+
+MASTER = ServerInfo("redis://localhost")
+REPLICA = ServerInfo("redis://localhost", role="slave", master_link="down")
 
 
 def workers() -> Iterator[WorkerInfo]:
@@ -75,9 +80,9 @@ def workers() -> Iterator[WorkerInfo]:
     yield replace(well, hanging=1, hang_seconds=20.0)
 
 
-def state_in_json(worker: WorkerInfo) -> str:
+def state_in_json(worker: WorkerInfo, server: ServerInfo = MASTER) -> str:
     """The state that ``asok worker status --json`` reports."""
-    snapshot = Snapshot(NOW, ServerInfo("redis://localhost"), workers=(worker,))
+    snapshot = Snapshot(NOW, server, workers=(worker,))
     document = json.loads(to_json(WorkerStatus(snapshot, {})))
     return str(document["workers"][0]["state"])
 

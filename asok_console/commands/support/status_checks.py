@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from asok_core.errors import UsageError
+from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.inspection.workers import STATE_NOT_KNOWN
 from asok_core.settings.durations import parse_duration
 
 T = TypeVar("T")
@@ -39,7 +41,12 @@ class StatusChecks(NamedTuple):
             yield f"dead jobs: {snapshot.dead}, at most {self.max_dead} allowed"
         live = [each for each in snapshot.workers if each.is_alive(snapshot.taken_at)]
         able = sum(worker.runs_jobs for worker in live)
-        if self.require_workers is not None and able < self.require_workers:
+        if self.require_workers and not snapshot.knows_workers:
+            yield (
+                f"workers that run jobs: {STATE_NOT_KNOWN}, at least {self.require_workers} required: "
+                f"{'; '.join(reason.text for reason in of_server(snapshot))}"
+            )
+        elif self.require_workers is not None and able < self.require_workers:
             # One that is alive and runs no jobs has a reason.
             reasons = [
                 f"{each.id}: {each.trouble or each.condition}" for each in live if each.condition

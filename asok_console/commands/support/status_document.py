@@ -127,6 +127,8 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
 
 def _state(snapshot: Snapshot, worker: WorkerInfo) -> str:
     # Documented values: those that people read became others, these did not.
+    if not snapshot.knows_workers:
+        return "unknown"
     if not worker.is_alive(snapshot.taken_at):
         return "lost"
     if worker.is_stopping:

@@ -25,9 +25,10 @@ from asok_console.presentation.text import safe
 from asok_core.clock import elapsed
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row, running_rows
+from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
-from asok_core.inspection.workers import release_sources, releases
+from asok_core.inspection.workers import STATE_NOT_KNOWN, release_sources, releases
 
 _ERROR = 200
 
@@ -56,9 +57,14 @@ def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
         f"{numbers.count(snapshot.running)} running{claimed}",
         f"{numbers.count(snapshot.delayed)} delayed{due}",
         prose.plural(snapshot.dead, "dead job"),
-        prose.plural(live, "worker"),
+        prose.plural(live, "worker")
+        if snapshot.knows_workers
+        else f"{prose.plural(len(snapshot.workers), 'worker')} (state {STATE_NOT_KNOWN})",
     )
     yield styles.bold(fit(", ".join(facts), width))
+    if not snapshot.knows_workers:
+        for reason in of_server(snapshot):
+            yield fit(safe(f"{reason.text[0].upper()}{reason.text[1:]}", 1000), width)
     for problem in (*snapshot.problems, *snapshot.unread):
         yield styles.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
     if snapshot.server.is_full:
@@ -159,9 +165,11 @@ def _workers(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[s
         (
             safe(worker.id, NAME_LIMIT),
             f"{worker.running}/{worker.concurrency}",
-            numbers.age(worker.beat_at, snapshot.taken_at),
+            numbers.age(worker.beat_at, snapshot.taken_at)
+            if snapshot.knows_workers
+            else STATE_NOT_KNOWN,
             numbers.size(worker.rss),
-            worker.state(snapshot.taken_at),
+            snapshot.state_of(worker),
             safe(",".join(worker.queues), 200),
         )
         for worker in snapshot.workers

@@ -33,7 +33,12 @@ from asok_core.backends.roles import Scope
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.inspection.workers import WorkerInfo, release_sources, releases
+from asok_core.inspection.workers import (
+    STATE_NOT_KNOWN,
+    WorkerInfo,
+    release_sources,
+    releases,
+)
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
@@ -84,7 +89,10 @@ class WorkersView(NamedView):
         lines = [
             line
             for worker in sorted(meant, key=ORDERS[self.order])
-            for line in (WorkerLine(worker), *self._lines_of(worker, slots[worker.id]))
+            for line in (
+                WorkerLine(worker, known=snapshot.knows_workers),
+                *self._lines_of(worker, slots[worker.id]),
+            )
         ]
         self._busy = sum(worker.running for worker in workers)
         self._shown = len(meant)
@@ -160,15 +168,17 @@ class WorkersView(NamedView):
             return (("Workers", "title"),)
         slots = sum(w.concurrency for w in snapshot.workers)
         claimed = sum(w.claimed for w in snapshot.workers)
-        states = Counter(worker.state(snapshot.taken_at) for worker in snapshot.workers)
+        states = Counter(map(snapshot.state_of, snapshot.workers))
         stalled, offline = states["stalled"], states["offline"]
-        alive = len(snapshot.workers) - stalled - offline
+        alive, unknown = len(snapshot.workers) - stalled - offline, states[STATE_NOT_KNOWN]
         quiet = sum(worker.quiet for worker in snapshot.workers)
         troubled = sum(bool(worker.trouble) for worker in snapshot.workers)
         return (
             ("Workers", "title"),
             *self.narrowed(self._shown, len(snapshot.workers)),
-            (f"{alive:,} alive", ""),
+            (f"{unknown:,} of which it is not known whether they live", "warn")
+            if unknown
+            else (f"{alive:,} alive", ""),
             (f"{self._busy:,} of {slots:,} threads busy" if slots else "", "dim"),
             (f"{claimed:,} claimed" if claimed else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
@@ -233,7 +243,9 @@ class WorkersView(NamedView):
         lines = [
             f"it runs {counted(worker.running, 'job')} in {counted(worker.concurrency, 'thread')}"
         ]
-        if snapshot is not None and stale(worker, snapshot.taken_at):
+        if snapshot is not None and snapshot.state_of(worker) == STATE_NOT_KNOWN:
+            lines.insert(0, "whether the worker lives is not known: this Redis is a replica")
+        elif snapshot is not None and stale(worker, snapshot.taken_at):
             silence = ago(worker.beat_at, snapshot.taken_at)
             lines.insert(0, f"no heartbeat for {silence}: the worker may not receive this")
         if alone and snapshot is not None:

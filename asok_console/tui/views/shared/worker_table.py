@@ -18,7 +18,7 @@ from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.clock import elapsed
-from asok_core.inspection.workers import RunningJob, WorkerInfo
+from asok_core.inspection.workers import STATE_NOT_KNOWN, RunningJob, WorkerInfo
 
 NONE = "No worker is alive. Start one: asok worker"
 
@@ -34,6 +34,8 @@ class WorkerLine:
     slot: SlotRow | None = None
     last: bool = False
     """Whether it is the last slot of the worker."""
+    known: bool = True
+    """Whether its lease and its heartbeats can be compared with the clock of this Redis."""
 
     @property
     def job(self) -> RunningJob | None:
@@ -49,7 +51,7 @@ class WorkerLine:
 def _mark(line: WorkerLine, now: float) -> Cell:
     if line.slot is not None:
         return "└" if line.last else "├", "grid"
-    return _state(line.worker, now)[0][0]
+    return _state(line, now)[0][0]
 
 
 def _name_cell(line: WorkerLine, _now: float) -> Cell:
@@ -72,12 +74,13 @@ def _details(line: WorkerLine, now: float) -> Cell:
         return arguments_of(line.job.payload), "dim"
     if line.slot is not None or not line.worker.trouble:
         return ""
-    return _reason(line.worker, now), "bad"
+    return _reason(line, now), "bad"
 
 
-def _reason(worker: WorkerInfo, now: float) -> str:
+def _reason(line: WorkerLine, now: float) -> str:
     """The trouble of a worker, without the condition where the column for the state has it."""
-    if worker.state(now) != worker.condition:
+    worker = line.worker
+    if not line.known or worker.state(now) != worker.condition:
         return worker.trouble
     reason = worker.trouble.removeprefix(worker.condition).removeprefix(":").strip()
     whole = reason.startswith("(") and reason.endswith(")") and reason.find(")") == len(reason) - 1
@@ -103,6 +106,8 @@ def _heartbeat(line: WorkerLine, now: float) -> Cell:
     worker = line.worker
     if line.slot is not None or worker.beat_at is None:
         return ""
+    if not line.known:
+        return STATE_NOT_KNOWN, "warn"
     shown = ago(worker.beat_at, now)
     return (f"⚠ {shown}", "bad") if stale(worker, now) else (shown, "good")
 
@@ -129,16 +134,17 @@ _STATES = {
     "hanging": ("✗ hanging", "bad"),
     "not claiming": ("✗ not claiming", "bad"),
     "starting": ("○ starting", "calm"),
+    STATE_NOT_KNOWN: (f"? {STATE_NOT_KNOWN}", "warn"),
 }
 
 
-def _state(worker: WorkerInfo, now: float) -> tuple[str, str]:
-    return _STATES[worker.state(now)]
+def _state(line: WorkerLine, now: float) -> tuple[str, str]:
+    return _STATES[line.worker.state(now) if line.known else STATE_NOT_KNOWN]
 
 
 def _state_cell(line: WorkerLine, now: float) -> Cell:
     if line.slot is None:
-        return _state(line.worker, now)
+        return _state(line, now)
     waits = line.job is not None and line.job.started_at is None
     return ("○ claimed", "dim") if waits else ""
 
