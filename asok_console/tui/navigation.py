@@ -10,12 +10,12 @@ from textual.widgets import ContentSwitcher
 from asok_console.tui.data.activities import ActivityEntry
 from asok_console.tui.data.poller import PageSource, Poller
 from asok_console.tui.data.state import ConsoleState
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.orderly import OrderlyApp
 from asok_console.tui.screens.entry import EntryScreen
 from asok_console.tui.screens.find import FindJobDialog
-from asok_console.tui.screens.help import HelpDialog, Topic, topic_of
+from asok_console.tui.screens.help import HelpDialog, HelpTopic, topic_of
 from asok_console.tui.screens.job import JobScreen
 from asok_console.tui.screens.stack import StackDialog
 from asok_console.tui.screens.task import TaskScreen
@@ -26,7 +26,7 @@ from asok_console.tui.views.delayed import DelayedView
 from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
-from asok_console.tui.views.shared.base import Origin, View
+from asok_console.tui.views.shared.base import View, ViewOrigin
 from asok_console.tui.views.tasks import TasksView
 from asok_console.tui.views.workers import WorkersView
 from asok_console.tui.widgets.backdrop import Backdrop
@@ -125,7 +125,7 @@ class NavigatingApp(OrderlyApp):
         """Show where the code of a running job is."""
         self.push_screen(StackDialog(row))
 
-    def explain(self, subject: Subject) -> None:
+    def explain(self, subject: ExplainedSubject) -> None:
         """Show why a job, a queue or a worker is as it is."""
         self.push_screen(WhyScreen(subject))
         self.set_sources()
@@ -166,7 +166,7 @@ class NavigatingApp(OrderlyApp):
         self.action_show_view(view)
         if queue is not None:
             self.query_one(PendingView).show_queue(queue)
-        self.view.came_from = Origin(former, task)
+        self.view.came_from = ViewOrigin(former, task)
         self.view.visit(words)
 
     def action_show_view(self, name: str) -> None:
@@ -189,13 +189,13 @@ class NavigatingApp(OrderlyApp):
         self.points_out_help = False
         self.rewrite_bars()
         if isinstance(self.screen, JobScreen):
-            topic = Topic("the job page", JobScreen.ACTIONS)
+            topic = HelpTopic("the job page", JobScreen.ACTIONS)
         elif isinstance(self.screen, WhyScreen):
-            topic = Topic("the page of reasons", WhyScreen.ACTIONS)
+            topic = HelpTopic("the page of reasons", WhyScreen.ACTIONS)
         elif isinstance(self.screen, TaskScreen):
-            topic = Topic("the page of a task", TaskScreen.ACTIONS)
+            topic = HelpTopic("the page of a task", TaskScreen.ACTIONS)
         elif isinstance(self.screen, EntryScreen):
-            topic = Topic("the page of Activity", EntryScreen.ACTIONS)
+            topic = HelpTopic("the page of Activity", EntryScreen.ACTIONS)
         else:
             lists = [rows for rows in self.view.query(RowList) if rows.display]
             titles = [title for rows in lists for title in rows.titles]

@@ -27,7 +27,7 @@ Resumed = Callable[[int, int, float], object]
 and for how many seconds it had not been read."""
 
 
-class Output:
+class NonBlockingOutput:
     """Writes to a descriptor from any thread. ``write`` neither blocks nor raises."""
 
     def __init__(self, number: int) -> None:
@@ -204,13 +204,13 @@ def _wait(number: int) -> None:
     poll.poll()
 
 
-_outputs: dict[int, Output] = {}
+_outputs: dict[int, NonBlockingOutput] = {}
 
 
-def standard(number: int) -> Output:
+def standard(number: int) -> NonBlockingOutput:
     """The output of this process to standard output (1) or standard error (2)."""
     if number not in _outputs:
-        _outputs[number] = Output(number)
+        _outputs[number] = NonBlockingOutput(number)
     return _outputs[number]
 
 

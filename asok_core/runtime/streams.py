@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from asok_core.runtime.output import Output
+    from asok_core.runtime.output import NonBlockingOutput
 
 
 class OutputError(OSError):
@@ -72,7 +72,7 @@ def _writer(stream: TextIO | None, number: int, *, drop: bool, waits: bool) -> T
     )
 
 
-def _output(number: int) -> Output:
+def _output(number: int) -> NonBlockingOutput:
     # Only a worker uses it.
     from asok_core.runtime.output import standard
 
@@ -85,7 +85,7 @@ class _Descriptor(io.RawIOBase):
     With an ``output``, that writes.
     """
 
-    def __init__(self, number: int, *, drop: bool, output: Output | None) -> None:
+    def __init__(self, number: int, *, drop: bool, output: NonBlockingOutput | None) -> None:
         self._number = number
         self._output = output
         self._drop = drop

@@ -24,7 +24,7 @@ from pathlib import Path
 _LOCK = ":lock:"
 
 
-class Presence:
+class WorkerPresence:
     """Shows that a worker lives, until the last process that has ``files`` ends.
 
     ``machine`` is where that can be seen, '' if nowhere; ``files`` are descriptors for its processes.

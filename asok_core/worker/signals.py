@@ -20,7 +20,7 @@ STOP = (Signals.SIGTERM, Signals.SIGINT, Signals.SIGHUP)
 HANDLED = (*STOP, Signals.SIGQUIT, Signals.SIGUSR1, Signals.SIGUSR2)
 
 
-class Requests:
+class SignalRequests:
     """What signals have requested of a supervisor. Each of them calls ``ring``.
 
     ``stop`` names the signal or command that it stops on, '' while it works. ``at_once`` is set by

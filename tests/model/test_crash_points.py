@@ -43,7 +43,7 @@ from asok_core.jobs.states import Location
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.running.circuit_breaker import LIMIT, JobCheck
-from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.process import Process
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.supervising.recovery import Recovery
@@ -613,7 +613,7 @@ def test_a_notice_stays_until_hooks_were_called_for_it(bench: CrashBench) -> Non
 
         endpoint = Endpoint(cutter.url)
         with tempfile.TemporaryFile() as file:
-            notices = Notices(
+            notices = FailureNotices(
                 endpoint, Keys(), KEYRING, process="w.1", queues=QUEUES, shared=SharedState(file, 1)
             )
             hooks.failure(note)

@@ -17,7 +17,7 @@ import pytest
 import asok_core.operations.catalog as package
 from asok_console.cli.parser import COMMANDS
 from asok_console.tui.actions.results import outcome_line
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import EDIT, OPERATIONS
 from asok_console.tui.catalog.plan import Plan
 from asok_core.backends.roles import CommandResult, Scope
@@ -112,7 +112,7 @@ def test_every_operation_has_a_command_and_a_key_or_a_reason_why_not() -> None:
 def test_a_key_adds_nothing_to_an_operation_but_where_it_is() -> None:
     for action in OPERATIONS:
         own = {name for name in action.__dataclass_fields__ if name not in KEY_FIELDS}
-        assert own == {"operation", "reach"}
+        assert own == {"operation", "key_scope"}
         assert action.location is action.operation.location
         assert action.changes is action.operation.changes
 
@@ -134,7 +134,7 @@ def test_the_help_of_a_command_and_of_a_key_is_the_summary_of_the_operation() ->
             assert command.help == expected
     for action in (*OPERATIONS, EDIT):
         summary = action.operation.summary
-        if action.reach in (Reach.MATCHING, Reach.LISTED_TRASH):
+        if action.key_scope in (KeyScope.MATCHING, KeyScope.LISTED_TRASH):
             assert re.fullmatch(re.sub(r"{\w*}", ".*", summary.text), action.help)
         else:
             # In brackets: where the key has this meaning.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.runtime.output import MOST_KEPT, Output, _Channel, _ReopenedDescriptor
+from asok_core.runtime.output import MOST_KEPT, NonBlockingOutput, _Channel, _ReopenedDescriptor
 from tests.programs import exit_code, wait_until
 
 LINE = b"x" * 999 + b"\n"
@@ -40,7 +40,7 @@ class Ends:
 
     def __init__(self, kind: str) -> None:
         self.reading, self.writing = KINDS[kind]()
-        self.output = Output(self.writing)
+        self.output = NonBlockingOutput(self.writing)
         if kind == "pipe that cannot be opened again":
             self.output._channel = _Channel(self.writing)
         self.missing: list[int] = []

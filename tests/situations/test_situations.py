@@ -17,7 +17,7 @@ import redis
 
 from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.shared.job_columns import job_id
 from asok_core.clock import iso
 from asok_core.operations.explain import Kind
@@ -79,7 +79,7 @@ def names(
             asyncio.run(draw(name, _subject(asked), settings))
         return reason
 
-    async def draw(name: str, subject: Subject, settings: Settings) -> None:
+    async def draw(name: str, subject: ExplainedSubject, settings: Settings) -> None:
         async with open_console(size=(110, 30), settings=settings) as hand:
             ended = hand.app.session.reader.recent(0, 10).rows
             near = next((each for each in ended if job_id(each) == subject.name), None)
@@ -92,9 +92,9 @@ def names(
     return check
 
 
-def _subject(asked: tuple[str, ...]) -> Subject:
+def _subject(asked: tuple[str, ...]) -> ExplainedSubject:
     kinds: dict[str, Kind] = {"--queue": "queue", "--worker": "worker"}
-    return Subject(kinds.get(asked[0], "job"), asked[-1])
+    return ExplainedSubject(kinds.get(asked[0], "job"), asked[-1])
 
 
 def test_paused(asok: Asok, desk: Desk, run_worker: RunWorker, names: Names) -> None:

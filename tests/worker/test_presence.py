@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from asok_core.jobs.job import Job
-from asok_core.worker.presence import Presence, is_gone
+from asok_core.worker.presence import WorkerPresence, is_gone
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import wait_until
 
@@ -322,7 +322,7 @@ def locks(folder: Path) -> list[Path]:
 
 
 def test_a_lock_is_held_until_its_last_descriptor_is_closed(own_folder: Path) -> None:
-    presence = Presence("host-1-abcd")
+    presence = WorkerPresence("host-1-abcd")
     assert ":lock:" in presence.machine
     (file,) = presence.files
     assert not os.get_inheritable(file)
@@ -338,7 +338,7 @@ def test_a_lock_is_held_until_its_last_descriptor_is_closed(own_folder: Path) ->
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
 def test_a_directory_that_others_can_write_holds_no_lock(own_folder: Path, mode: int) -> None:
     own_folder.chmod(mode)
-    presence = Presence("host-3-abcd")
+    presence = WorkerPresence("host-3-abcd")
     assert presence.machine
     assert ":lock:" not in presence.machine
     assert list(own_folder.iterdir()) == []
@@ -346,7 +346,7 @@ def test_a_directory_that_others_can_write_holds_no_lock(own_folder: Path, mode:
 
 
 def test_a_name_is_taken_until_its_last_descriptor_is_closed() -> None:
-    presence = Presence("host-1-abcd")
+    presence = WorkerPresence("host-1-abcd")
     assert presence.machine
     (file,) = presence.files
     assert not os.get_inheritable(file)
@@ -361,11 +361,11 @@ def test_a_name_is_taken_until_its_last_descriptor_is_closed() -> None:
 
 def test_a_name_that_cannot_be_tried_proves_nothing() -> None:
     assert not is_gone("x" * 200)
-    assert Presence("x" * 200).machine == ""
+    assert WorkerPresence("x" * 200).machine == ""
 
 
 def test_a_worker_whose_name_is_taken_makes_no_promise() -> None:
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind("\0asok:host-2-abcd")
-        presence = Presence("host-2-abcd")
+        presence = WorkerPresence("host-2-abcd")
         assert (presence.machine, presence.files) == ("", ())

@@ -29,7 +29,7 @@ class PlanConfirmer(Protocol):
         """Ask."""
 
 
-class Editing:
+class ArgumentEditor:
     """Edits the arguments of a job, and passes the changed ones on as a plan to ``confirm``."""
 
     def __init__(self, app: App[Any], host: Host, confirm: PlanConfirmer) -> None:

@@ -10,10 +10,10 @@ from typing import cast
 from textual.app import App
 
 from asok_console.presentation.compact import span
-from asok_console.tui.actions.editing import Editing
+from asok_console.tui.actions.editing import ArgumentEditor
 from asok_console.tui.actions.runner import OperationFinished, OperationProgressed, Runner
 from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.fields import fields_of
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
@@ -37,14 +37,14 @@ from asok_core.operations.catalog.entry import Access
 from asok_core.operations.catalog.trash import RestoreTrash
 
 MISSING = {
-    Reach.MATCHING: "no job is listed that it applies to",
-    Reach.SHOWN: "no job is listed that it applies to",
-    Reach.QUEUE: "choose a queue with jobs",
-    Reach.WORKER: "choose a worker that is not stopping",
-    Reach.SUBJECT: "choose a job, a queue or an error group",
-    Reach.OPERATION: "choose an operation in Activity whose jobs are in the trash",
-    Reach.TRASH: "choose an operation whose jobs are in the trash",
-    Reach.LISTED_TRASH: "no listed operation has jobs in the trash",
+    KeyScope.MATCHING: "no job is listed that it applies to",
+    KeyScope.SHOWN: "no job is listed that it applies to",
+    KeyScope.QUEUE: "choose a queue with jobs",
+    KeyScope.WORKER: "choose a worker that is not stopping",
+    KeyScope.SUBJECT: "choose a job, a queue or an error group",
+    KeyScope.OPERATION: "choose an operation in Activity whose jobs are in the trash",
+    KeyScope.TRASH: "choose an operation whose jobs are in the trash",
+    KeyScope.LISTED_TRASH: "no listed operation has jobs in the trash",
 }
 """Why a key has nothing to do, by what it is about."""
 
@@ -56,8 +56,8 @@ UNDO_AMONG = 50
 
 
 def _what_is_missing(action: OperatorAction) -> str:
-    if action.reach is not Reach.CHOSEN:
-        return MISSING[action.reach]
+    if action.key_scope is not KeyScope.CHOSEN:
+        return MISSING[action.key_scope]
     if action.operation.reviews:
         return "choose a job without a valid signature"
     return f"choose a job that {LOCATION_TEXTS[action.location]}"
@@ -80,7 +80,7 @@ class OperationFlow:
         self._host = host
         self._here = here
         self.runner = Runner(access, app.post_message)
-        self.editing = Editing(app, host, self._confirm)
+        self.editing = ArgumentEditor(app, host, self._confirm)
         self.only_reads = access.only_reads
         self.last_undoable: Activity | None = None
         self._operations: set[str] = set()
@@ -101,7 +101,7 @@ class OperationFlow:
         line = f"Can't {labels}: {_what_is_missing(bound[0])}."
         if self.only_reads:
             line = "This session is read-only."
-            if any(each.reach is Reach.SUBJECT for each in bound):
+            if any(each.key_scope is KeyScope.SUBJECT for each in bound):
                 # Where a note cannot be changed, all of it can still be read.
                 line = note_sentence(self._host, here.noted()) + line
         self._app.notify(line, timeout=10 if len(line) > 100 else 5, markup=False)
@@ -121,9 +121,9 @@ class OperationFlow:
 
     def _plan(self, name: str) -> Plan | None:
         action, here = operations.BY_NAME[name], self._here()
-        if action.reach is Reach.SUBJECT:
+        if action.key_scope is KeyScope.SUBJECT:
             return plan_for_note(self._host, here.noted())
-        if action.reach is not Reach.OPERATION:
+        if action.key_scope is not KeyScope.OPERATION:
             return here.plan(action)
         activity, snapshot = here.undo(self.last_undoable), self._host.snapshot
         if activity is None or snapshot is None or not activity.undo_left(snapshot.taken_at):

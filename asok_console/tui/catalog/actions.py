@@ -21,7 +21,7 @@ LISTS = frozenset(
 JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
 
 
-class Reach(Enum):
+class KeyScope(Enum):
     """Which jobs, queue or worker the key of an operation is about."""
 
     CHOSEN = "chosen"

@@ -36,7 +36,7 @@ from asok_console.tui.catalog.actions import (
     TASK_RANGES,
     WHY,
     Action,
-    Reach,
+    KeyScope,
 )
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import (
@@ -79,10 +79,10 @@ OPERATE = "operate"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAction(Action):
-    """The key of an operation of the catalogue. ``reach``: which jobs it is performed on."""
+    """The key of an operation of the catalogue. ``key_scope``: which jobs it is performed on."""
 
     operation: type[CatalogOperation]
-    reach: Reach
+    key_scope: KeyScope
     group: str = "Act"
     footer: bool = True
 
@@ -110,7 +110,7 @@ def _action(
     keys: str,
     label: str,
     operation: type[CatalogOperation],
-    reach: Reach,
+    key_scope: KeyScope,
     *,
     views: frozenset[str] = frozenset(),
     footer: bool = True,
@@ -121,60 +121,67 @@ def _action(
     ``when``: where it has this meaning, if the key has another beside it.
     """
     summary = operation.summary
-    if reach is Reach.MATCHING:
+    if key_scope is KeyScope.MATCHING:
         of_group = _OF_GROUP if operation.location is Location.DEAD else ""
         text = summary.in_general(f"all {summary.noun}s that are shown{of_group}")
-    elif reach is Reach.LISTED_TRASH:
+    elif key_scope is KeyScope.LISTED_TRASH:
         text = summary.in_general(f"all {summary.noun}s that are listed")
-    elif reach in (Reach.SHOWN, Reach.OPERATION):
+    elif key_scope in (KeyScope.SHOWN, KeyScope.OPERATION):
         text = summary.in_general()
     else:
         text = summary.of_one()
     if when:
         text = f"{text} ({when})"
     return OperatorAction(
-        name, keys, label, text, views=views, operation=operation, reach=reach, footer=footer
+        name,
+        keys,
+        label,
+        text,
+        views=views,
+        operation=operation,
+        key_scope=key_scope,
+        footer=footer,
     )
 
 
-REQUEUE_ALL = _action("requeue_all", "R", "requeue all", RequeueDead, Reach.MATCHING, views=DEAD)
-PURGE_ALL = _action("purge_all", "D", "purge all", PurgeDead, Reach.MATCHING, views=DEAD)
+REQUEUE_ALL = _action("requeue_all", "R", "requeue all", RequeueDead, KeyScope.MATCHING, views=DEAD)
+PURGE_ALL = _action("purge_all", "D", "purge all", PurgeDead, KeyScope.MATCHING, views=DEAD)
 
 OPERATIONS = (
-    _action("requeue", "r", "requeue", RequeueDead, Reach.CHOSEN, views=DEAD | {"jobs"}),
+    _action("requeue", "r", "requeue", RequeueDead, KeyScope.CHOSEN, views=DEAD | {"jobs"}),
     REQUEUE_ALL,
-    _action("purge", "d,delete", "purge", PurgeDead, Reach.CHOSEN, views=DEAD),
+    _action("purge", "d,delete", "purge", PurgeDead, KeyScope.CHOSEN, views=DEAD),
     PURGE_ALL,
-    _action("requeue_trusted", "T", "trust and requeue", TrustDead, Reach.CHOSEN, views=DEAD),
-    _action("canary", "C", "canary", CanaryRequeue, Reach.SHOWN, views=DEAD),
-    _action("export", "E", "export", ExportDead, Reach.SHOWN, views=DEAD),
-    _action("cancel_pending", "d,delete", "cancel", CancelPending, Reach.CHOSEN, views=PENDING),
-    _action("move_front", "f", "to the front", MoveToFront, Reach.CHOSEN, views=PENDING),
-    _action("move", "M", "move", MovePending, Reach.CHOSEN, views=PENDING),
-    _action("cancel_delayed", "d,delete", "cancel", CancelDelayed, Reach.CHOSEN, views=DELAYED),
-    _action("cancel_running", "d,delete", "cancel", StopRunningJobs, Reach.CHOSEN, views=RUNNING),
-    _action("promote", "r", "promote", PromoteDelayed, Reach.CHOSEN, views=DELAYED),
-    _action("cancel_matching_pending", "D", "cancel all", CancelPending, Reach.MATCHING, views=PENDING,
+    _action("requeue_trusted", "T", "trust and requeue", TrustDead, KeyScope.CHOSEN, views=DEAD),
+    _action("canary", "C", "canary", CanaryRequeue, KeyScope.SHOWN, views=DEAD),
+    _action("export", "E", "export", ExportDead, KeyScope.SHOWN, views=DEAD),
+    _action("cancel_pending", "d,delete", "cancel", CancelPending, KeyScope.CHOSEN, views=PENDING),
+    _action("move_front", "f", "to the front", MoveToFront, KeyScope.CHOSEN, views=PENDING),
+    _action("move", "M", "move", MovePending, KeyScope.CHOSEN, views=PENDING),
+    _action("cancel_delayed", "d,delete", "cancel", CancelDelayed, KeyScope.CHOSEN, views=DELAYED),
+    _action("cancel_running", "d,delete", "cancel", StopRunningJobs, KeyScope.CHOSEN, views=RUNNING),
+    _action("promote", "r", "promote", PromoteDelayed, KeyScope.CHOSEN, views=DELAYED),
+    _action("cancel_matching_pending", "D", "cancel all", CancelPending, KeyScope.MATCHING, views=PENDING,
             footer=False, when="with a filter"),
-    _action("cancel_matching_delayed", "D", "cancel all", CancelDelayed, Reach.MATCHING, views=DELAYED,
+    _action("cancel_matching_delayed", "D", "cancel all", CancelDelayed, KeyScope.MATCHING, views=DELAYED,
             footer=False),
-    _action("promote_matching", "R", "promote all", PromoteDelayed, Reach.MATCHING, views=DELAYED,
+    _action("promote_matching", "R", "promote all", PromoteDelayed, KeyScope.MATCHING, views=DELAYED,
             footer=False),
-    _action("pause", "P", "pause", PauseQueue, Reach.QUEUE, views=QUEUES),
-    _action("resume", "P", "resume", ResumeQueue, Reach.QUEUE, views=QUEUES),
-    _action("purge_queue", "D", "purge queue", PurgeQueue, Reach.QUEUE, views=QUEUES, footer=False,
+    _action("pause", "P", "pause", PauseQueue, KeyScope.QUEUE, views=QUEUES),
+    _action("resume", "P", "resume", ResumeQueue, KeyScope.QUEUE, views=QUEUES),
+    _action("purge_queue", "D", "purge queue", PurgeQueue, KeyScope.QUEUE, views=QUEUES, footer=False,
             when="in Pending: without a filter"),
-    _action("quiet", "P", "quiet", QuietWorker, Reach.WORKER, views=WORKERS),
-    _action("resume_worker", "P", "resume", ResumeWorker, Reach.WORKER, views=WORKERS),
-    _action("stop", "S", "stop", StopWorker, Reach.WORKER, views=WORKERS),
-    _action("note", "n", "note", EditNote, Reach.SUBJECT, views=NOTED, footer=False),
-    _action("restore", "z", "undo", RestoreTrash, Reach.OPERATION, views=LISTS),
-    _action("empty", "d,delete", "delete trash", EmptyTrash, Reach.TRASH, views=ACTIVITY),
-    _action("empty_all", "D", "empty trash", EmptyTrash, Reach.LISTED_TRASH, views=ACTIVITY),
+    _action("quiet", "P", "quiet", QuietWorker, KeyScope.WORKER, views=WORKERS),
+    _action("resume_worker", "P", "resume", ResumeWorker, KeyScope.WORKER, views=WORKERS),
+    _action("stop", "S", "stop", StopWorker, KeyScope.WORKER, views=WORKERS),
+    _action("note", "n", "note", EditNote, KeyScope.SUBJECT, views=NOTED, footer=False),
+    _action("restore", "z", "undo", RestoreTrash, KeyScope.OPERATION, views=LISTS),
+    _action("empty", "d,delete", "delete trash", EmptyTrash, KeyScope.TRASH, views=ACTIVITY),
+    _action("empty_all", "D", "empty trash", EmptyTrash, KeyScope.LISTED_TRASH, views=ACTIVITY),
 )  # fmt: skip
 """What has a key, in the order of the footer."""
 
-EDIT = _action("edit_requeue", "", "edit and requeue", EditDead, Reach.CHOSEN, footer=False)
+EDIT = _action("edit_requeue", "", "edit and requeue", EditDead, KeyScope.CHOSEN, footer=False)
 """Follows the editor, so it has no key of its own."""
 
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}

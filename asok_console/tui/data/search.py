@@ -17,7 +17,7 @@ KEPT = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SearchQuery:
     """What is searched for. ``now`` is when it was asked."""
 
     filter: Filter
@@ -41,8 +41,8 @@ class Question:
 class Search:
     """Collects what matches. Written by the scanning thread, read by the screen after its reports."""
 
-    def __init__(self, question: Question, *, newest_first: bool) -> None:
-        self.question = question
+    def __init__(self, query: SearchQuery, *, newest_first: bool) -> None:
+        self.query = query
         self.count = self.seen = 0
         self.complete = False
         self.problem = ""
@@ -55,7 +55,7 @@ class Search:
 
     def take(self, page: Page) -> None:
         """Take in a window."""
-        found = list(matching(page.rows, self.question.filter, self.question.now))
+        found = list(matching(page.rows, self.query.filter, self.query.now))
         self.count += len(found)
         self.seen += len(page.rows)
         self.problem = page.problem or self.problem
@@ -76,7 +76,7 @@ class Search:
 
     def scope(self, location: Location, queue: str | None, before: float) -> Scope:
         """All that was found, and nothing that came later."""
-        return self._end.scope(location, queue, self.question, before, self.count)
+        return self._end.scope(location, queue, self.query, before, self.count)
 
 
 class WalkEnd:
@@ -96,19 +96,19 @@ class WalkEnd:
         self,
         location: Location,
         queue: str | None,
-        question: Question,
+        query: SearchQuery,
         before: float,
         expected: int,
     ) -> Scope:
         """The matching jobs up to here, of which ``expected`` were found."""
         newest = self._newest
         whole = newest is not None and not newest.partial and location is not Location.DELAYED
-        match: Callable[[Row], bool] = question.matches
+        match: Callable[[Row], bool] = query.matches
         return Scope(
             location,
             queue=queue,
             match=match,
-            words=question.words,
+            words=query.words,
             before=before,
             limit=self._length,
             expected=expected,

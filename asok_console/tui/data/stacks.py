@@ -15,7 +15,7 @@ AGAIN = 5.0
 """Seconds after an answer from which the worker is asked again."""
 
 
-class Stacks:
+class PolledStacks:
     """The answer of the last seconds. A worker may take seconds, for which nothing else may wait."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from asok_console.tui.data.stacks import Stacks
+from asok_console.tui.data.stacks import PolledStacks
 from asok_core.backends.roles import Operator, Reader
 from asok_core.inspection.elsewhere import RecordSearch
 from asok_core.inspection.rows import Row
@@ -18,7 +18,7 @@ KEYS = 100_000
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExplainedSubject:
     """A job, a queue, all queues or a worker by its name. ``near``: where a list showed the job."""
 
     kind: Kind
@@ -26,7 +26,7 @@ class Subject:
     near: Row | None = None
     operations: RecentOperations = field(default_factory=RecentOperations)
     _elsewhere: list[RecordSearch] = field(default_factory=list)
-    _stacks: Stacks = field(default_factory=Stacks)
+    _stacks: PolledStacks = field(default_factory=PolledStacks)
 
     @property
     def title(self) -> str:

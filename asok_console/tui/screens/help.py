@@ -24,7 +24,7 @@ PAGE = 68
 """Cells for the keys of a line with a gap, and for all of it, so that the page fits 80 columns."""
 
 
-class Topic(NamedTuple):
+class HelpTopic(NamedTuple):
     """The subject of a help page. ``columns`` are titles of columns that the screen may show."""
 
     title: str
@@ -41,7 +41,9 @@ class HelpDialog(Dialog[None]):
         Binding("k,up", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, topic: Topic, *, read_only: bool, cost: SnapshotCost | None = None) -> None:
+    def __init__(
+        self, topic: HelpTopic, *, read_only: bool, cost: SnapshotCost | None = None
+    ) -> None:
         super().__init__()
         self._topic = topic
         self._read_only = read_only
@@ -62,17 +64,17 @@ class HelpDialog(Dialog[None]):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
-def topic_of(view: str, columns: Iterable[str]) -> Topic:
+def topic_of(view: str, columns: Iterable[str]) -> HelpTopic:
     """What is explained of a view: the keys that work in it, and its columns."""
     declared = dict.fromkeys((*operations.OPERATIONS, *operations.ALL))
-    return Topic(
+    return HelpTopic(
         actions.VIEW_TITLES[view],
         tuple(each for each in declared if not each.views or view in each.views),
         tuple(columns),
     )
 
 
-def help_text(topic: Topic, *, read_only: bool, cost: SnapshotCost | None = None) -> Content:
+def help_text(topic: HelpTopic, *, read_only: bool, cost: SnapshotCost | None = None) -> Content:
     """The keys of a screen in groups, what its glyphs and columns mean, the cost of a refresh."""
     groups: dict[str, list[actions.Action]] = {}
     for action in topic.actions:

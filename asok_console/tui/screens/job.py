@@ -12,10 +12,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import FullTextDialog
 from asok_console.tui.screens.job_actions import OPERATIONS, offers
@@ -175,12 +175,12 @@ class JobScreen(KeySubject, Screen[None]):
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
             return self.editable() is not None
-        about = self.noted() if action.reach is Reach.SUBJECT else self.plan(action)
+        about = self.noted() if action.key_scope is KeyScope.SUBJECT else self.plan(action)
         return about is not None
 
-    def subject(self) -> Subject | None:
+    def subject(self) -> ExplainedSubject | None:
         """This job."""
-        return Subject("job", self.job.id, self.job.row) if self.job.can_be_read else None
+        return ExplainedSubject("job", self.job.id, self.job.row) if self.job.can_be_read else None
 
     def operations(self) -> Sequence[OperatorAction]:
         """What may concern a single job."""
@@ -189,7 +189,7 @@ class JobScreen(KeySubject, Screen[None]):
     def plan(self, action: OperatorAction) -> Plan | None:
         """Act on this job where it is now."""
         row, payload = self.job.fresh_row, self.job.payload
-        if action.reach is not Reach.CHOSEN or action.location is not self.job.location:
+        if action.key_scope is not KeyScope.CHOSEN or action.location is not self.job.location:
             return None
         if action.operation.reviews and not needs_trust([row]):
             return None

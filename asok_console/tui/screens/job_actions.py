@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from textual.content import Content
 
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.screens.known_job import KnownJob
 from asok_core.inspection.row_texts import LOCATION_TEXTS
@@ -15,7 +15,7 @@ from asok_core.inspection.row_texts import LOCATION_TEXTS
 OPERATIONS = tuple(
     action
     for action in operations.OPERATIONS
-    if action.reach in (Reach.CHOSEN, Reach.SUBJECT)
+    if action.key_scope in (KeyScope.CHOSEN, KeyScope.SUBJECT)
 )  # fmt: skip
 """What may concern a single job."""
 
@@ -53,7 +53,7 @@ def _by_label() -> Iterator[tuple[str, Sequence[OperatorAction]]]:
 
 
 def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
-    if any(action.reach is Reach.SUBJECT for action in among):
+    if any(action.key_scope is KeyScope.SUBJECT for action in among):
         return "it has no id"
     if job.location in {action.location for action in among}:
         return "its signature is valid" if job.is_readable else "it is unreadable"

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from asok_console.presentation.explanation import command_of, lines_of, title_of
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.host import Host
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
@@ -40,7 +40,7 @@ class WhyScreen(Screen[None]):
         *actions.bindings(actions.READING),
     ]
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: ExplainedSubject) -> None:
         super().__init__()
         self.subject = subject
         self._found: DatedExplanation | None = None

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.activities import ActivityEntry, merged
@@ -197,7 +197,7 @@ class ActivityView(NamedView):
     def plan(self, action: OperatorAction) -> Plan | None:
         """Delete the trash of the operation under the cursor, or of all operations that are listed."""
         rows = self.query_one(ActivityList)
-        listed = action.reach is Reach.LISTED_TRASH
+        listed = action.key_scope is KeyScope.LISTED_TRASH
         chosen = rows.window.loaded if listed else filter(None, (rows.row,))
         trashed = [each.operation for each in chosen if each.operation and each.operation.in_trash]
         if action.operation is not EmptyTrash or not trashed:

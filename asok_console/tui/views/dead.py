@@ -13,11 +13,11 @@ from asok_console.presentation.compact import ago, span
 from asok_console.presentation.error_groups import by_count, filter_of
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
-from asok_console.tui.data.search import Question
+from asok_console.tui.data.search import SearchQuery
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, RUNS, Grouping
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
@@ -249,7 +249,7 @@ class DeadView(ComposedView):
         if self.shows_errors:
             return self._plan_for_group(action)
         snapshot = self.console.snapshot
-        if self.reach_of(action) is not Reach.MATCHING or self.shows_some:
+        if self.key_scope_of(action) is not KeyScope.MATCHING or self.shows_some:
             return super().plan(action)
         if snapshot is None or not snapshot.dead:
             return None
@@ -272,15 +272,15 @@ class DeadView(ComposedView):
 
     def _plan_for_group(self, action: OperatorAction) -> Plan | None:
         scan, group, snapshot = self._counting, self.groups.row, self.console.snapshot
-        if action.reach not in (Reach.MATCHING, Reach.SHOWN) or snapshot is None:
+        if action.key_scope not in (KeyScope.MATCHING, KeyScope.SHOWN) or snapshot is None:
             return None
         if scan is None or not scan.done or group is None or group.is_rest:
             return None
         if scan.error:
             # How many there are is not known.
             return None
-        question = Question(filter_of(group), snapshot.taken_at)
-        scope = scan.end.scope(Location.DEAD, None, question, snapshot.taken_at, group.count)
+        query = SearchQuery(filter_of(group), snapshot.taken_at)
+        scope = scan.end.scope(Location.DEAD, None, query, snapshot.taken_at, group.count)
         hit = ", ".join(f"{task} ({group.tasks[task]:,})" for task in by_count(group.tasks)[:3])
         return Plan(
             action.operation(),

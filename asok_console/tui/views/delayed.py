@@ -10,7 +10,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import until
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.composed import ComposedView
@@ -140,7 +140,7 @@ class DelayedView(PlotView, ComposedView):
     def plan(self, action: OperatorAction) -> Plan | None:
         """Also all that are delayed."""
         snapshot = self.console.snapshot
-        if action.reach is not Reach.MATCHING or self.shows_some or snapshot is None:
+        if action.key_scope is not KeyScope.MATCHING or self.shows_some or snapshot is None:
             return super().plan(action)
         scope = Scope(action.location, before=snapshot.taken_at, limit=snapshot.delayed)
         return Plan(action.operation(), scope, snapshot.delayed) if snapshot.delayed else None

@@ -13,7 +13,7 @@ from asok_console.tui.data.poller import Poller
 from asok_console.tui.data.scanner import LocationScan
 from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.status import ConsoleStatus
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.stray_keys import StrayKeyGuard
 from asok_console.tui.widgets.row_list import RowList
@@ -91,7 +91,7 @@ class Host(Protocol):
     def show_stack(self, row: Row) -> None:
         """Show where the code of a running job is."""
 
-    def explain(self, subject: Subject) -> None:
+    def explain(self, subject: ExplainedSubject) -> None:
         """Show why a job, a queue or a worker is as it is."""
 
     def show_entry(self, entry: ActivityEntry) -> None:

@@ -135,7 +135,7 @@ class JobsView(JobListView):
         def read_page(reader: Reader) -> Page:
             snapshot = self.console.snapshot
             page = self.read(reader, snapshot, 0, SEARCHED) if snapshot else Page(0, 0)
-            if not search.question.filter.reads_arguments:
+            if not search.query.filter.reads_arguments:
                 return page
             return page._replace(rows=tuple(completed(reader, row) for row in page.rows))
 

@@ -13,10 +13,10 @@ from textual.content import Content
 
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, ComparedMoment
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (
@@ -144,12 +144,16 @@ class OverviewView(NamedView, PlotView):
         if self.line is not None:
             show_related(self.console, view, None if self.line.whole else self.line.queue.name)
 
-    def subject(self) -> Subject | None:
+    def subject(self) -> ExplainedSubject | None:
         """The queue under the cursor, or all of them."""
         line = self.line
         if line is None:
             return None
-        return Subject("queues", ALL) if line.whole else Subject("queue", line.queue.name)
+        return (
+            ExplainedSubject("queues", ALL)
+            if line.whole
+            else ExplainedSubject("queue", line.queue.name)
+        )
 
     def list_again(self) -> None:
         """Show the queues as they are filtered and sorted now."""
@@ -290,6 +294,6 @@ class OverviewView(NamedView, PlotView):
     def plan(self, action: OperatorAction) -> Plan | None:
         """What concerns the queue under the cursor."""
         line = self.line
-        if line is None or line.whole or action.reach is not Reach.QUEUE:
+        if line is None or line.whole or action.key_scope is not KeyScope.QUEUE:
             return None
         return plan_for_queue(action, line.queue, self.console.snapshot)

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.trend import trend
@@ -94,7 +94,7 @@ class PendingView(ComposedView):
             filtered = self.search
             self.return_to(self._stood.get(name))
             if filtered is not None:
-                self.narrow(filtered.question.filter)
+                self.narrow(filtered.query.filter)
                 self._before = self._stood.get(name)
         else:
             self.rows.reload()
@@ -160,7 +160,7 @@ class PendingView(ComposedView):
         """Also what concerns the queue as a whole."""
         if action.operation is PurgeQueue and self.shows_some:
             return None
-        if action.reach is Reach.QUEUE:
+        if action.key_scope is KeyScope.QUEUE:
             stats = self._stats()
             return plan_for_queue(action, stats, self.console.snapshot) if stats else None
         plan = super().plan(action)

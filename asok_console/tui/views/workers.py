@@ -18,7 +18,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRow, SlotRows, in_use
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.running_jobs import has_stack, plan_to_cancel
 from asok_console.tui.views.shared.worker_table import (
@@ -137,15 +137,15 @@ class WorkersView(NamedView):
         if (row := self._job) is not None:
             self.console.show_stack(row)
 
-    def subject(self) -> Subject | None:
+    def subject(self) -> ExplainedSubject | None:
         """The job of the slot under the cursor, or the worker."""
         line = self.query_one(WorkerList).row
         if line is None:
             return None
         row = self._job
         if row is not None and row.payload.id:
-            return Subject("job", row.payload.id, row)
-        return Subject("worker", line.worker.id)
+            return ExplainedSubject("job", row.payload.id, row)
+        return ExplainedSubject("worker", line.worker.id)
 
     def action_fold(self) -> None:
         """List the workers without their slots, or with them."""

@@ -34,7 +34,7 @@ from asok_core.settings.settings import Settings
 from asok_core.worker.import_crashes import AvoidedModules
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import is_logged, log_job, log_rejected
-from asok_core.worker.running.circuit_breaker import Breaker, JobCheck
+from asok_core.worker.running.circuit_breaker import CircuitBreaker, JobCheck
 from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HeldJob, SubmitOutcome, submit_and_wait
@@ -62,7 +62,7 @@ class AttemptRunner:
     keyring: Keyring
     log_arguments: bool = False
     slots: Slots | None = None
-    breaker: Breaker = field(init=False, default_factory=Breaker)
+    breaker: CircuitBreaker = field(init=False, default_factory=CircuitBreaker)
     avoided: AvoidedModules = field(init=False, default_factory=AvoidedModules)
     allowed: TaskModules = field(init=False)
     outcomes: OutcomeBuilder = field(init=False)

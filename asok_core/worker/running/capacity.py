@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from asok_core.jobs.waiting import Slots
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.running.circuit_breaker import Breaker
+from asok_core.worker.running.circuit_breaker import CircuitBreaker
 from asok_core.worker.running.claimed_jobs import ClaimedJobs
-from asok_core.worker.running.max_jobs import Quota
+from asok_core.worker.running.max_jobs import JobQuota
 from asok_core.worker.running.mode import ProcessMode
 from asok_core.worker.running.prefetch import Prefetch
 
@@ -25,12 +25,12 @@ class Capacity:
         *,
         mode: ProcessMode,
         jobs: ClaimedJobs,
-        breaker: Breaker,
+        breaker: CircuitBreaker,
         waits: Slots | None,
     ) -> None:
         self.slots = slots
         self.threads = config.concurrency
-        self.quota = Quota(config.max_jobs)
+        self.quota = JobQuota(config.max_jobs)
         self.prefetch = Prefetch()
         self._mode = mode
         self._jobs = jobs

@@ -60,7 +60,7 @@ _NOT_LOADED = tuple(f": {os.strerror(each)}" for each in _EXHAUSTED)
 _NO_FILES = tuple(f": {os.strerror(each)}" for each in (errno.EMFILE, errno.ENFILE))
 
 
-class Breaker:
+class CircuitBreaker:
     """Faults in, whether to claim out. Safe to use from several threads.
 
     ``closed`` while jobs are claimed as usual; until the first job has passed, and after too many

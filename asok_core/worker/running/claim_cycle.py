@@ -11,7 +11,7 @@ from asok_core.jobs.envelope import peek
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claimed_jobs import ClaimedJobs
-from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.idle_wait import IdleWait
 from asok_core.worker.running.state_report import StateReport
@@ -32,7 +32,7 @@ class ClaimCycle:
         jobs: ClaimedJobs,
         capacity: Capacity,
         idle_wait: IdleWait,
-        notices: Notices,
+        notices: FailureNotices,
         report: StateReport,
     ) -> None:
         self.claimed_at = 0.0

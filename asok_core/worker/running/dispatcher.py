@@ -17,7 +17,7 @@ from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claim_cycle import ClaimCycle
 from asok_core.worker.running.claimed_jobs import NOTE_AFTER, ClaimedJobs
-from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.figures import TaskFigures
 from asok_core.worker.running.idle_wait import IDLE, IdleWait
 from asok_core.worker.running.mode import ProcessMode
@@ -51,7 +51,7 @@ class Dispatcher:
         runner: AttemptRunner,
         shared: SharedState,
         alarm: Alarm,
-        notices: Notices,
+        notices: FailureNotices,
         slots: int,
         notify_supervisor: Callable[[], None],
     ) -> None:

@@ -19,7 +19,7 @@ from asok_core.worker.import_crashes import postponed_for
 from asok_core.worker.log import log_failure, log_job, log_postponed
 from asok_core.worker.running.circuit_breaker import (
     LIMIT,
-    Breaker,
+    CircuitBreaker,
     JobCheck,
     exhausted,
     is_exhausted_still,
@@ -31,13 +31,13 @@ from asok_core.worker.running.outcomes import OutcomeBuilder
 
 @dataclass(slots=True)
 class FailedAttempts:
-    """Ends attempts that failed. A job is charged only for a fault of its own; see ``Breaker``.
+    """Ends attempts that failed. A job is charged only for a fault of its own; see ``CircuitBreaker``.
 
     Each method submits the outcome first: log lines and hooks run code of the application.
     """
 
     outcomes: OutcomeBuilder
-    breaker: Breaker
+    breaker: CircuitBreaker
     redaction: Redaction
     log_arguments: bool
 

@@ -41,7 +41,7 @@ MOST_TIMES = 3
 """How often hooks are called for a notice without coming to their end: their process may die of it."""
 
 
-class Notices:
+class FailureNotices:
     """Takes notices in a thread of its own, which ends when there are none that it can take now.
 
     ``start_if_due`` costs nothing while there is nothing to do. The thread uses a connection of its own,

@@ -13,7 +13,7 @@ AHEAD = 10.0
 process takes a third of a second of one core, several times as long on a busy machine."""
 
 
-class Quota:
+class JobQuota:
     """The jobs of one process: ``done`` have ended, and it may run ``most`` (None: any number).
 
     ``held`` is always how many it has claimed that have not ended. Times are those of ``clock``.

@@ -37,7 +37,7 @@ from asok_core.worker.outage import Outage
 from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.dispatcher import Dispatcher
-from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.threads import end_broken
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.signals import STOP, handle, keep_from_forks
@@ -100,7 +100,7 @@ class Process:
             runner=runner,
             shared=shared,
             alarm=self._alarm,
-            notices=Notices(
+            notices=FailureNotices(
                 endpoint,
                 keys,
                 keyring,

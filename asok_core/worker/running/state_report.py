@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.running.circuit_breaker import Breaker
+from asok_core.worker.running.circuit_breaker import CircuitBreaker
 from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
@@ -14,7 +14,9 @@ logger = safe_logger("asok.worker")
 class StateReport:
     """Writes what has changed. ``notify`` has the supervisor read it at once."""
 
-    def __init__(self, shared: SharedState, breaker: Breaker, notify: Callable[[], None]) -> None:
+    def __init__(
+        self, shared: SharedState, breaker: CircuitBreaker, notify: Callable[[], None]
+    ) -> None:
         self._shared = shared
         self._breaker = breaker
         self._notify = notify

@@ -10,7 +10,7 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.jobs.job import LONGEST_ID
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.signals import Requests
+from asok_core.worker.signals import SignalRequests
 from asok_core.worker.supervising.processes import Processes
 
 LONGEST_OPERATOR = 200
@@ -27,7 +27,7 @@ class Commands:
         config: WorkerConfig,
         registry: Registry,
         processes: Processes,
-        requests: Requests,
+        requests: SignalRequests,
         answer: Callable[[Sequence[str]], None],
     ) -> None:
         self._worker = config.worker

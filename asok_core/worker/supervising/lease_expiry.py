@@ -25,7 +25,7 @@ def pause(lease: float) -> float:
     return min(max(lease / 3, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
-class Expiry:
+class LeaseExpiry:
     """Judges one snapshot of the leases after another; ``at`` is its monotonic time."""
 
     def __init__(self) -> None:

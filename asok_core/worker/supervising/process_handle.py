@@ -15,7 +15,7 @@ from asok_core.worker import start
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, died_importing
 from asok_core.worker.job_slots import Phase, SlotJob
-from asok_core.worker.presence import Presence
+from asok_core.worker.presence import WorkerPresence
 from asok_core.worker.shared_state import SharedState, shared_file
 from asok_core.worker.signals import held_back
 from asok_core.worker.stacks import StackFile, StackRequests, fatal_error_in, handles_signal
@@ -40,7 +40,7 @@ class ProcessHandle:
         self,
         config: WorkerConfig,
         number: int,
-        presence: Presence,
+        presence: WorkerPresence,
         bell: int,
         position: int = 0,
     ) -> None:

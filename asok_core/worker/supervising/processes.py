@@ -13,8 +13,8 @@ from asok_core.runtime.exhaustion import failed_start
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import ImportDeaths
-from asok_core.worker.presence import Presence
-from asok_core.worker.signals import Requests
+from asok_core.worker.presence import WorkerPresence
+from asok_core.worker.signals import SignalRequests
 from asok_core.worker.stall_detection import LoopHang
 from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.process_handle import ProcessHandle
@@ -49,7 +49,7 @@ class Processes:
     """
 
     def __init__(
-        self, config: WorkerConfig, presence: Presence, bell: int, events: EventReport
+        self, config: WorkerConfig, presence: WorkerPresence, bell: int, events: EventReport
     ) -> None:
         self._events = events
         self.quiet = False
@@ -215,7 +215,7 @@ class Processes:
         self._all.remove(process)
         process.close()
 
-    def attend(self, requests: Requests) -> None:
+    def attend(self, requests: SignalRequests) -> None:
         """Reap orphans, and do what signals ask for beside stopping."""
         reap_orphans({process.pid for process in self._all if process.alive})
         if requests.stack:

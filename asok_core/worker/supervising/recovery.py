@@ -34,7 +34,7 @@ from asok_core.worker.log import (
 from asok_core.worker.presence import is_gone, remove_traces
 from asok_core.worker.supervising.cancelled_jobs import settle_cancelled
 from asok_core.worker.supervising.hard_timeout import settle_overrun
-from asok_core.worker.supervising.lease_expiry import Expiry, pause
+from asok_core.worker.supervising.lease_expiry import LeaseExpiry, pause
 from asok_core.worker.supervising.process_handle import ProcessHandle
 from asok_core.worker.supervising.settling import postpone_imports, write_counts
 
@@ -59,7 +59,7 @@ class Recovery:
         )
         self._machine = machine
         self._pause = pause(settings.worker_lease)
-        self._expiry = Expiry()
+        self._expiry = LeaseExpiry()
         self._connection: Connection | None = None
         self._gone: dict[str, float] = {}
         self._orphans: dict[tuple[str, str], float] = {}

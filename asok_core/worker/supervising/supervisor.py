@@ -21,8 +21,8 @@ from asok_core.inspection.phrases import counted
 from asok_core.runtime.logs import safe_logger, written_elsewhere
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
-from asok_core.worker.presence import Presence
-from asok_core.worker.signals import Requests
+from asok_core.worker.presence import WorkerPresence
+from asok_core.worker.signals import SignalRequests
 from asok_core.worker.supervising.commands import Commands
 from asok_core.worker.supervising.duties.crash_recovery import CrashRecoveryDuty
 from asok_core.worker.supervising.duties.dead_job_expiry import DeadJobExpiryDuty
@@ -84,10 +84,10 @@ class Supervisor:
             name=f"asok:{config.worker}:supervisor",
         )
         self._alarm = Alarm()
-        self._requests = Requests(self._alarm.ring)
+        self._requests = SignalRequests(self._alarm.ring)
         self._outage = Outage()
         self._wakes = WakeSubscription(endpoint, keys)
-        self._presence = Presence(config.worker)
+        self._presence = WorkerPresence(config.worker)
         self._events = EventReport(config.worker)
         self._processes = Processes(config, self._presence, self._alarm.bell, self._events)
         self._recovery = Recovery(config, registry, self._presence.machine)
@@ -163,7 +163,7 @@ class Supervisor:
         return duties
 
     def run(self) -> int:
-        """Work until a signal or a command says to stop: see ``Requests`` and README."""
+        """Work until a signal or a command says to stop: see ``SignalRequests`` and README."""
         # The reader of standard error may have stopped: that must not cost the lease.
         with written_elsewhere():
             return self._run()

@@ -12,7 +12,7 @@ import pytest
 
 from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.fields import answered, fields_of
 from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS, OperatorAction
 from asok_console.tui.catalog.plan import Plan
@@ -34,7 +34,14 @@ ANSWERS = {
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
 
 
-NAMED = (Reach.QUEUE, Reach.SUBJECT, Reach.WORKER, Reach.OPERATION, Reach.TRASH, Reach.LISTED_TRASH)
+NAMED = (
+    KeyScope.QUEUE,
+    KeyScope.SUBJECT,
+    KeyScope.WORKER,
+    KeyScope.OPERATION,
+    KeyScope.TRASH,
+    KeyScope.LISTED_TRASH,
+)
 
 
 def parsed(line: str) -> argparse.Namespace:
@@ -44,7 +51,7 @@ def parsed(line: str) -> argparse.Namespace:
 
 
 def plan(action: OperatorAction, **scope: Any) -> Plan:
-    if action.reach is Reach.QUEUE:
+    if action.key_scope is KeyScope.QUEUE:
         scope.setdefault("queue", "high")
     made = Plan(filled(action), Scope(action.location, **scope), 2)
     return answered(made, ANSWERS) if fields_of(made.operation) else made
@@ -64,10 +71,14 @@ def scopes(action: OperatorAction) -> list[dict[str, Any]]:
     ids = {"ids": frozenset({"a", "b"})}
     if action is EDIT:
         return [{"ids": frozenset({"a"})}]
-    if action.reach in (Reach.CHOSEN, Reach.TRASH, Reach.LISTED_TRASH):
+    if action.key_scope in (
+        KeyScope.CHOSEN,
+        KeyScope.TRASH,
+        KeyScope.LISTED_TRASH,
+    ):
         return [ids]
     everything = [queue, {**queue, "words": "error:Timeout queue:high"}]
-    return [*everything, ids] if action.reach is Reach.SHOWN else everything
+    return [*everything, ids] if action.key_scope is KeyScope.SHOWN else everything
 
 
 @pytest.mark.parametrize("action", [*OPERATIONS, EDIT], ids=lambda action: action.name)
@@ -77,7 +88,7 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
     for scope in scopes(action):
         args = parsed(plan(action, **scope).equivalent)
         assert callable(args.run)
-        if action.reach in NAMED:
+        if action.key_scope in NAMED:
             continue
         assert set(getattr(args, "id", None) or ()) == scope.get("ids", set())
         assert (getattr(args, "filter", None) or "") == scope.get("words", "")

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from asok_console.tui.actions.flow import MISSING
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_core.jobs.envelope import seal
 from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed
@@ -156,4 +156,4 @@ async def test_a_key_with_nothing_to_do_names_what_it_is_for(
 
 
 def test_whatever_a_key_is_about_has_such_a_line() -> None:
-    assert set(MISSING) == set(Reach) - {Reach.CHOSEN}
+    assert set(MISSING) == set(KeyScope) - {KeyScope.CHOSEN}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from asok_console.tui.data.stacks import Stacks
+from asok_console.tui.data.stacks import PolledStacks
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.jobs.envelope import Payload, Trust
@@ -28,7 +28,7 @@ def asking() -> list[threading.Thread]:
 
 
 def test_an_answer_that_comes_after_another_attempt_has_begun_is_not_shown(bench: Bench) -> None:
-    stacks, first, second = Stacks(), attempt(NOW - 60), attempt(NOW - 30)
+    stacks, first, second = PolledStacks(), attempt(NOW - 60), attempt(NOW - 30)
     assert stacks.now(bench.operator, first, SNAPSHOT) == ()
     assert stacks.now(bench.operator, second, SNAPSHOT) == ()
     (thread,) = asking()

@@ -15,7 +15,7 @@ from asok_core.jobs.codec import decode_arguments
 from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     PROBE_LASTS,
-    Breaker,
+    CircuitBreaker,
     JobCheck,
     exhausted,
     is_exhausted_still,
@@ -39,13 +39,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
+def breaker(clock: Clock) -> CircuitBreaker:
     """One of a process that has just begun."""
-    return Breaker(clock)
+    return CircuitBreaker(clock)
 
 
 @pytest.fixture
-def proven(breaker: Breaker) -> Breaker:
+def proven(breaker: CircuitBreaker) -> CircuitBreaker:
     """One of a process that has run a job."""
     breaker.claimed()
     breaker.passes(*JobCheck)
@@ -53,7 +53,7 @@ def proven(breaker: Breaker) -> Breaker:
     return breaker
 
 
-def probe(breaker: Breaker, clock: Clock, check: JobCheck) -> bool:
+def probe(breaker: CircuitBreaker, clock: Clock, check: JobCheck) -> bool:
     """Try the next job when it may be claimed; it fails."""
     clock.now += max(breaker.wait, 0.0)
     assert breaker.may_claim
@@ -61,7 +61,7 @@ def probe(breaker: Breaker, clock: Clock, check: JobCheck) -> bool:
     return breaker.fails(check, "no luck")
 
 
-def test_until_a_job_has_passed_one_at_a_time_is_tried(breaker: Breaker) -> None:
+def test_until_a_job_has_passed_one_at_a_time_is_tried(breaker: CircuitBreaker) -> None:
     seen = [(breaker.may_claim, breaker.closed)]
     breaker.claimed()
     seen.append((breaker.may_claim, breaker.closed))
@@ -73,18 +73,18 @@ def test_until_a_job_has_passed_one_at_a_time_is_tried(breaker: Breaker) -> None
 
 
 def test_nothing_is_held_against_a_job_before_another_has_passed(
-    breaker: Breaker, clock: Clock
+    breaker: CircuitBreaker, clock: Clock
 ) -> None:
     assert [probe(breaker, clock, JobCheck.SIGNATURE) for _ in range(50)] == [False] * 50
 
 
-def test_the_first_faults_of_a_proven_worker_are_the_jobs_own(proven: Breaker) -> None:
+def test_the_first_faults_of_a_proven_worker_are_the_jobs_own(proven: CircuitBreaker) -> None:
     verdicts = [proven.fails(JobCheck.IMPORT, "no such task") for _ in range(LIMIT + 3)]
     assert verdicts == [True] * (LIMIT - 1) + [False] * 4
     assert not proven.closed
 
 
-def test_one_that_passes_begins_the_count_again(proven: Breaker) -> None:
+def test_one_that_passes_begins_the_count_again(proven: CircuitBreaker) -> None:
     for _ in range(10):
         for _ in range(LIMIT - 1):
             assert proven.fails(JobCheck.SIGNATURE, "no")
@@ -92,7 +92,7 @@ def test_one_that_passes_begins_the_count_again(proven: Breaker) -> None:
     assert proven.closed
 
 
-def test_one_check_that_passes_does_not_excuse_another(proven: Breaker) -> None:
+def test_one_check_that_passes_does_not_excuse_another(proven: CircuitBreaker) -> None:
     for _ in range(LIMIT):
         proven.passes(JobCheck.SIGNATURE)
         proven.fails(JobCheck.IMPORT, "no")
@@ -102,7 +102,7 @@ def test_one_check_that_passes_does_not_excuse_another(proven: Breaker) -> None:
 
 
 def test_after_a_stop_the_next_is_tried_at_once_and_then_at_growing_intervals(
-    proven: Breaker, clock: Clock
+    proven: CircuitBreaker, clock: Clock
 ) -> None:
     for _ in range(LIMIT):
         proven.fails(JobCheck.SIGNATURE, "no")
@@ -114,7 +114,7 @@ def test_after_a_stop_the_next_is_tried_at_once_and_then_at_growing_intervals(
 
 
 def test_what_was_claimed_before_the_stop_lengthens_no_interval(
-    proven: Breaker, clock: Clock
+    proven: CircuitBreaker, clock: Clock
 ) -> None:
     for _ in range(LIMIT + 60):
         proven.fails(JobCheck.SIGNATURE, "no")
@@ -124,7 +124,7 @@ def test_what_was_claimed_before_the_stop_lengthens_no_interval(
 
 
 def test_a_reason_is_given_from_the_first_job_that_is_tried_in_vain(
-    proven: Breaker, clock: Clock
+    proven: CircuitBreaker, clock: Clock
 ) -> None:
     for _ in range(LIMIT):
         proven.fails(JobCheck.SIGNATURE, "wrong key")
@@ -137,7 +137,7 @@ def test_a_reason_is_given_from_the_first_job_that_is_tried_in_vain(
 
 
 def test_a_job_that_neither_passes_nor_fails_does_not_end_the_trials(
-    breaker: Breaker, clock: Clock
+    breaker: CircuitBreaker, clock: Clock
 ) -> None:
     breaker.claimed()
     clock.now += PROBE_LASTS
@@ -145,7 +145,7 @@ def test_a_job_that_neither_passes_nor_fails_does_not_end_the_trials(
 
 
 def test_after_a_stop_it_looks_for_a_job_now_and_then_and_does_not_wait_for_one(
-    breaker: Breaker, clock: Clock
+    breaker: CircuitBreaker, clock: Clock
 ) -> None:
     """A process that waits would get it before a worker that can run it."""
     breaker.found_nothing()
@@ -164,7 +164,9 @@ def test_after_a_stop_it_looks_for_a_job_now_and_then_and_does_not_wait_for_one(
     assert breaker.may_wait
 
 
-def test_the_newest_job_is_tried_after_the_oldest_has_failed(proven: Breaker, clock: Clock) -> None:
+def test_the_newest_job_is_tried_after_the_oldest_has_failed(
+    proven: CircuitBreaker, clock: Clock
+) -> None:
     for _ in range(LIMIT):
         proven.fails(JobCheck.SIGNATURE, "no")
     probes = []
@@ -179,7 +181,7 @@ def test_the_newest_job_is_tried_after_the_oldest_has_failed(proven: Breaker, cl
     [(JobCheck.SIGNATURE, False), (JobCheck.IMPORT, True), (JobCheck.RESOURCES, True)],
 )
 def test_a_new_process_is_tried_where_it_can_help(
-    proven: Breaker, clock: Clock, check: JobCheck, renewable: bool
+    proven: CircuitBreaker, clock: Clock, check: JobCheck, renewable: bool
 ) -> None:
     for _ in range(LIMIT):
         proven.fails(check, "no")
@@ -189,12 +191,12 @@ def test_a_new_process_is_tried_where_it_can_help(
     assert proven.renewable is renewable
 
 
-def test_what_is_certain_needs_no_second_fault(proven: Breaker) -> None:
+def test_what_is_certain_needs_no_second_fault(proven: CircuitBreaker) -> None:
     assert not proven.fails(JobCheck.RESOURCES, "no files", certain=True)
     assert (proven.closed, proven.renewable, proven.reason) == (False, True, "no files")
 
 
-def test_changes_are_reported_once_each(proven: Breaker, clock: Clock) -> None:
+def test_changes_are_reported_once_each(proven: CircuitBreaker, clock: Clock) -> None:
     changes: list[bool] = []
     proven.on_change = lambda: changes.append(proven.closed)
     for _ in range(LIMIT + 3):
@@ -204,7 +206,7 @@ def test_changes_are_reported_once_each(proven: Breaker, clock: Clock) -> None:
     assert changes == [False, True]
 
 
-def test_clean_is_only_said_of_what_has_passed_everything(breaker: Breaker) -> None:
+def test_clean_is_only_said_of_what_has_passed_everything(breaker: CircuitBreaker) -> None:
     for check in JobCheck:
         assert not breaker.clean
         breaker.passes(check)
@@ -309,7 +311,7 @@ def test_file_descriptors_and_threads_are_tried() -> None:
     assert descriptors() == open_now
 
 
-def test_faults_of_many_threads_are_counted_once_each(proven: Breaker) -> None:
+def test_faults_of_many_threads_are_counted_once_each(proven: CircuitBreaker) -> None:
     verdicts: list[bool] = []
     start = threading.Barrier(8)
 

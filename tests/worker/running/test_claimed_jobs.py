@@ -19,7 +19,7 @@ from asok_core.worker.config import WorkerConfig
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.claimed_jobs import ClaimedJobs
 from asok_core.worker.running.dispatcher import Dispatcher
-from asok_core.worker.running.failure_hooks import Notices
+from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
@@ -127,7 +127,7 @@ def test_a_job_that_another_worker_has_by_now_does_not_start_before_the_comparis
             runner=runner,
             shared=shared,
             alarm=Alarm(),
-            notices=Notices(
+            notices=FailureNotices(
                 endpoint, Keys(), KEYRING, process="w.1", queues=config.queues, shared=shared
             ),
             slots=2,

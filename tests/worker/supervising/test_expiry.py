@@ -9,7 +9,7 @@ from asok_core.worker.supervising.lease_expiry import (
     AGAIN,
     LONGEST_PAUSE,
     SHORTEST_PAUSE,
-    Expiry,
+    LeaseExpiry,
     pause,
 )
 
@@ -22,7 +22,7 @@ class LeaseChecks:
     """Looks every 0.4 s, with a clock of Redis that can be set and an own lease that can be lost."""
 
     def __init__(self) -> None:
-        self.expiry = Expiry()
+        self.expiry = LeaseExpiry()
         self.server = NOW
         self.at = 100.0
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from asok_core.operations.inspector import open_operator
-from asok_core.worker.running.max_jobs import AHEAD, WINDOW, Quota
+from asok_core.worker.running.max_jobs import AHEAD, WINDOW, JobQuota
 from tests.fixtures.worker import Desk, RunWorker, Worker
 from tests.programs import family, wait_until
 from tests.worker.supervising.test_retiring import has_slots, slots
@@ -148,7 +148,7 @@ class Ticks:
 
 def test_a_quota_is_nearly_used_up_when_its_rate_says_so() -> None:
     clock = Ticks()
-    quota = Quota(100, clock)
+    quota = JobQuota(100, clock)
     assert not quota.nearly_used_up(0)
     # One job a second: as many as run in AHEAD are left at the end.
     ends = int(100 - AHEAD)
@@ -163,7 +163,7 @@ def test_a_quota_is_nearly_used_up_when_its_rate_says_so() -> None:
 
 def test_a_quota_counts_what_is_held_and_no_old_burst() -> None:
     clock = Ticks()
-    quota = Quota(100, clock)
+    quota = JobQuota(100, clock)
     quota.done = 10
     clock.now += 0.1
     assert not quota.nearly_used_up(0)
@@ -175,7 +175,7 @@ def test_a_quota_counts_what_is_held_and_no_old_burst() -> None:
 
 
 def test_without_a_limit_nothing_is_ever_used_up() -> None:
-    quota = Quota(None)
+    quota = JobQuota(None)
     quota.done = 10**6
     assert not quota.used_up
     assert not quota.nearly_used_up(10)

@@ -36,7 +36,7 @@ FEW_ROWS = 20
 """Rows that are loaded above and below the visible ones where some of the jobs are large."""
 
 
-class Origin(NamedTuple):
+class ViewOrigin(NamedTuple):
     """What led to a view: another view, or the page of a task above it, with the range that it showed."""
 
     view: str
@@ -53,7 +53,7 @@ class View(KeySubject, Backdrop, Vertical):
     SHOWS_RUNNING: ClassVar[bool] = False
     """Whether it names running jobs, so that each snapshot has to read them."""
 
-    came_from: Origin | None = None
+    came_from: ViewOrigin | None = None
     """What led here by a queue or a task, to which the way back leads."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compositions import basis
 from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
 from asok_console.tui.views.shared.composition_list import (
@@ -190,7 +190,7 @@ class ComposedView(JobListView):
         self.by, opened_from = self._before_visit
         self._opened = None
         if opened_from is not None and self.search is not None:
-            self._opened = self.search.question.filter, opened_from
+            self._opened = self.search.query.filter, opened_from
         self.turn()
 
     def go_back(self) -> bool:
@@ -246,6 +246,10 @@ class ComposedView(JobListView):
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """Nothing for the jobs of a composition: they are not listed, and maybe only estimated."""
-        if self.by is not None and action.reach in (Reach.CHOSEN, Reach.MATCHING, Reach.SHOWN):
+        if self.by is not None and action.key_scope in (
+            KeyScope.CHOSEN,
+            KeyScope.MATCHING,
+            KeyScope.SHOWN,
+        ):
             return None
         return super().plan(action)

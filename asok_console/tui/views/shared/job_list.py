@@ -12,10 +12,10 @@ from textual.binding import BindingType
 
 from asok_console.presentation.calls import call_of
 from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.actions import Reach
+from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.job_columns import job_id, names_a_job
 from asok_console.tui.views.shared.searching import SearchingView
@@ -177,25 +177,25 @@ class JobListView(SearchingView):
         marked = list(self.rows.cursor.marks.values())
         return marked or ([self.rows.row] if self.rows.row is not None else [])
 
-    def subject(self) -> Subject | None:
+    def subject(self) -> ExplainedSubject | None:
         """The job under the cursor."""
         row = self.rows.row
         if row is None or not self.rows.display or not names_a_job(row):
             return None
-        return Subject("job", job_id(row), row)
+        return ExplainedSubject("job", job_id(row), row)
 
-    def reach_of(self, action: OperatorAction) -> Reach:
+    def key_scope_of(self, action: OperatorAction) -> KeyScope:
         """What an action is about here: of what is shown, the marked rows, if there are any."""
-        if action.reach is Reach.SHOWN:
-            return Reach.CHOSEN if self.rows.cursor.marks else Reach.MATCHING
-        return action.reach
+        if action.key_scope is KeyScope.SHOWN:
+            return KeyScope.CHOSEN if self.rows.cursor.marks else KeyScope.MATCHING
+        return action.key_scope
 
     def plan(self, action: OperatorAction) -> Plan | None:
         """A plan for the chosen rows, or for all that a search found."""
-        reach = self.reach_of(action)
-        if reach is Reach.MATCHING:
+        key_scope = self.key_scope_of(action)
+        if key_scope is KeyScope.MATCHING:
             return self._plan_for_found(action)
-        if reach is not Reach.CHOSEN:
+        if key_scope is not KeyScope.CHOSEN:
             return None
         rows = self.chosen()
         if not rows or (action.operation.reviews and not needs_trust(rows)):

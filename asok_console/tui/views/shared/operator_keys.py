@@ -10,7 +10,7 @@ from textual.dom import DOMNode
 from asok_console.tui.catalog.actions import EXPLAIN
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import Plan
-from asok_console.tui.data.why import Subject
+from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.inspection.audit import Activity
@@ -34,7 +34,7 @@ class KeySubject:
         """Offer to explain only where there is something to explain."""
         return action != EXPLAIN.method or self.subject() is not None
 
-    def subject(self) -> Subject | None:
+    def subject(self) -> ExplainedSubject | None:
         """What can be explained: the job, queue or worker under the cursor."""
         return None
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from asok_console.presentation.compact import span
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
-from asok_console.tui.data.search import Question, Search
+from asok_console.tui.data.search import Search, SearchQuery
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.row_cursor import ListPosition
@@ -67,16 +67,16 @@ class SearchingView(FilteredView):
         if self.search is None:
             self._before = self.rows.position
         now = self.now
-        question = Question(to, now)
+        query = SearchQuery(to, now)
         self.rows.pin()
-        self.rows.show_rows([row for row in self.rows.window.loaded if question.matches(row)], now)
-        self.search = self._begin(question)
+        self.rows.show_rows([row for row in self.rows.window.loaded if query.matches(row)], now)
+        self.search = self._begin(query)
         self.refresh_heading()
 
     @property
     def filter_text(self) -> str:
         """The filter that is in use, as it is typed."""
-        return self.search.question.words if self.search else ""
+        return self.search.query.words if self.search else ""
 
     @property
     def listed(self) -> JobList:
@@ -115,17 +115,17 @@ class SearchingView(FilteredView):
             self.rows.set_now(snapshot.taken_at)
             if passed > (SHARE + 1) * (self._ended - self._began):
                 self.search_again()
-        elif not self._filling.question.is_dated:
-            self.search = self._begin(Question(self.search.question.filter, self.now))
+        elif not self._filling.query.is_dated:
+            self.search = self._begin(SearchQuery(self.search.query.filter, self.now))
         elif self._scan is None and passed > LOST:
             # The poller drops what it was asked when Redis does not answer.
-            self._begin(Question(self.search.question.filter, self.now))
+            self._begin(SearchQuery(self.search.query.filter, self.now))
 
     def search_again(self) -> None:
         """Repeat the search, and show the former result until the new one is complete."""
         if self.search is not None and self._filling is not self.search:
             self._give_up()
-            self._begin(Question(self.search.question.filter, self.now))
+            self._begin(SearchQuery(self.search.query.filter, self.now))
             self.refresh_heading()
 
     def walk(self, search: Search) -> None:
@@ -134,7 +134,7 @@ class SearchingView(FilteredView):
             search.take,
             location=self.LOCATION,
             queue=self.scope_queue(),
-            whole=search.question.filter.reads_arguments,
+            whole=search.query.filter.reads_arguments,
         )
 
     def scanned(self, event: ScanProgress) -> None:
@@ -145,7 +145,7 @@ class SearchingView(FilteredView):
         if event.done or event.error:
             self.walked(search, event.error)
         elif search is self.search and len(search.rows) >= self.rows.total:
-            self.rows.show_rows(search.rows, search.question.now)
+            self.rows.show_rows(search.rows, search.query.now)
         self.refresh_heading()
 
     def walked(self, search: Search, error: str = "") -> None:
@@ -155,7 +155,7 @@ class SearchingView(FilteredView):
             return
         search.complete = not error
         self.search = search
-        self.rows.show_rows(search.rows, search.question.now)
+        self.rows.show_rows(search.rows, search.query.now)
         self.rows.cursor.unpin()
 
     def searched(self) -> Sequence[tuple[str, str]]:
@@ -174,7 +174,7 @@ class SearchingView(FilteredView):
             parts.append((f"{search.count:,} found", ""))
         if search.missed:
             parts.append(("jobs that left meanwhile may be missing", "warn"))
-        age = self.now - search.question.now
+        age = self.now - search.query.now
         if search.complete and age >= HELD:
             parts.append((f"held since {span(age)}, press F5", "warn"))
         if self.came_from:
@@ -200,11 +200,11 @@ class SearchingView(FilteredView):
         self.rows.set_empty_text(self.nothing())
         super().refresh_heading()
 
-    def _begin(self, question: Question) -> Search:
-        search = Search(question, newest_first=self.NEWEST_FIRST)
+    def _begin(self, query: SearchQuery) -> Search:
+        search = Search(query, newest_first=self.NEWEST_FIRST)
         self._filling, self._began = search, time.monotonic()
         # Before the first snapshot no job has an age. The search begins with that snapshot.
-        if question.is_dated:
+        if query.is_dated:
             self.walk(search)
         return search
 

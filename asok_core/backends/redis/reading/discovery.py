@@ -23,7 +23,7 @@ Scan: TypeAlias = tuple[int, Sequence[bytes]] | None
 """The cursor and the keys of one step; None for a user who may not scan."""
 
 
-class Discovery:
+class ListDiscovery:
     """The lists that were found so far."""
 
     def __init__(self, keys: Keys) -> None:

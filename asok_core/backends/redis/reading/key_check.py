@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.reading.queries import Window
+from asok_core.backends.redis.reading.queries import ListWindow
 from asok_core.backends.redis.reading.query import in_order, named
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import KeyCheck
@@ -21,10 +21,10 @@ QUEUES, PER_QUEUE = 10, 3
 
 
 class _Sample(NamedTuple):
-    newest_dead: Window
-    oldest_dead: Window
-    delayed: Window
-    pending: list[Window]
+    newest_dead: ListWindow
+    oldest_dead: ListWindow
+    delayed: ListWindow
+    pending: list[ListWindow]
 
 
 def check_key(
@@ -60,5 +60,5 @@ def check_key(
     )
 
 
-def _whole_texts(window: Window) -> list[bytes]:
+def _whole_texts(window: ListWindow) -> list[bytes]:
     return [item.text for item in window.items if item.whole]

@@ -11,7 +11,7 @@ from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.members import STEP
 from asok_core.backends.redis.reading.discovery import Scan
-from asok_core.backends.redis.reading.queries import BRIEF, Window, WindowOptions
+from asok_core.backends.redis.reading.queries import BRIEF, ListWindow, WindowOptions
 from asok_core.backends.redis.reading.query import (
     Command,
     Query,
@@ -68,9 +68,9 @@ class Overview(NamedTuple):
     paused: NameSet
     leases: Leases
     scanned: Scan
-    delayed: Window
-    newest_dead: Window
-    oldest_dead: Window
+    delayed: ListWindow
+    newest_dead: ListWindow
+    oldest_dead: ListWindow
     events: Events
     notes: NotesReply
 

@@ -13,7 +13,7 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.bounded_records import WHOLE
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.finished_jobs import finished_jobs, finished_row, not_a
-from asok_core.backends.redis.reading.queries import UNBOUNDED, Order, Window, WindowOptions
+from asok_core.backends.redis.reading.queries import UNBOUNDED, ListWindow, Order, WindowOptions
 from asok_core.backends.redis.reading.query import Query, by_key, in_order, maybe
 from asok_core.backends.redis.reading.round_trips import Queries, ReaderSession, RoundTrips
 from asok_core.backends.redis.reading.sampling import sample_list
@@ -26,7 +26,7 @@ from asok_core.jobs.envelope import Keyring
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.states import Location
 
-_WindowOf: TypeAlias = Callable[[int, int], Query[Window]]
+_WindowOf: TypeAlias = Callable[[int, int], Query[ListWindow]]
 
 
 STEP_BYTES = 1 << 20
@@ -183,7 +183,7 @@ class PageReader:
 
             def query(
                 queries: Queries, start: int = start, count: int = count, at_once: int = at_once
-            ) -> Query[Window]:
+            ) -> Query[ListWindow]:
                 options = WindowOptions(at_once, _bound(whole))
                 return queries.window(key, "right", start, count, options)
 
@@ -194,7 +194,7 @@ class PageReader:
             new = position.take(window)
             if new is None:
                 continue
-            found = Window(window.total, len(new), new)
+            found = ListWindow(window.total, len(new), new)
             page = self._page(found, location, position.first, queue)
             if new or page.problem or position.missed:
                 yield page._replace(missed=position.missed)
@@ -208,7 +208,7 @@ class PageReader:
 
             def read(
                 round_trips: RoundTrips, start: int = start, count: int = count, least: str = least
-            ) -> Window:
+            ) -> ListWindow:
                 options = WindowOptions(whole=_bound(whole), least=least)
                 return round_trips.ask(
                     round_trips.queries.window(self.keys.delayed, "score", start, count, options)
@@ -219,7 +219,7 @@ class PageReader:
             missed = missed or position.missed
             if new is None:
                 continue
-            page = self._page(Window(window.total, len(new), new), Location.DELAYED, seen)
+            page = self._page(ListWindow(window.total, len(new), new), Location.DELAYED, seen)
             if new or page.problem or missed:
                 yield self._session.run(partial(self._with_records, page=page))._replace(
                     missed=missed
@@ -246,7 +246,7 @@ class PageReader:
         return {each: self._redaction.record(record) for each, record in found.items()}
 
     def _page(
-        self, window: Window, location: Location, start: int, queue: str | None = None
+        self, window: ListWindow, location: Location, start: int, queue: str | None = None
     ) -> Page:
         rows = tuple(
             self._row(start + at, item, location, queue) for at, item in enumerate(window.items)
@@ -288,22 +288,22 @@ class PageReader:
 
 
 def _window_of(queries: Queries, key: str, order: Order, *, whole: bool) -> _WindowOf:
-    def of(start: int, count: int) -> Query[Window]:
+    def of(start: int, count: int) -> Query[ListWindow]:
         return queries.window(key, order, start, count, WindowOptions(whole=_bound(whole)))
 
     return of
 
 
 def _filled(
-    round_trips: RoundTrips, window: Window, of: _WindowOf, start: int, count: int
-) -> Window:
+    round_trips: RoundTrips, window: ListWindow, of: _WindowOf, start: int, count: int
+) -> ListWindow:
     # Items of megabytes come a few at a time, so that Redis is never blocked for long.
     while window.taken < min(count, (window.total or 0) - start):
         at = window.taken
         more = round_trips.ask(of(start + at, count - at))
         if not more.taken:
             break
-        window = Window(more.total, at + more.taken, window.items + more.items)
+        window = ListWindow(more.total, at + more.taken, window.items + more.items)
     return window
 
 

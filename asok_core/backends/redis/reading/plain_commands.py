@@ -24,9 +24,9 @@ from asok_core.backends.redis.reading.queries import (
     ActiveList,
     FoundElement,
     HeldByWorker,
+    ListWindow,
     Order,
     QueueState,
-    Window,
     WindowOptions,
     WorkerState,
 )
@@ -55,16 +55,16 @@ class PlainQueries:
         start: int,
         count: int,
         options: WindowOptions = AS_SHOWN,
-    ) -> Query[Window]:
+    ) -> Query[ListWindow]:
         """As ScriptQueries.window; here every item is whole."""
         name = parsing.raw(key)
         size: Command = ("ZCARD" if order == "score" else "LLEN", name)
 
-        def read(replies: Sequence[Any]) -> Window:
+        def read(replies: Sequence[Any]) -> ListWindow:
             if wrong_type(replies[0]):
-                return Window(None)
+                return ListWindow(None)
             total, found = required(replies[0]), _items(required(replies[1]), order)
-            return Window(total, len(found), tuple(found))
+            return ListWindow(total, len(found), tuple(found))
 
         return Query((size, _range(name, order, start, count, options.least)), read)
 

@@ -47,7 +47,7 @@ RECORDS = 100
 """Records that one call of a script reads."""
 
 
-class Window(NamedTuple):
+class ListWindow(NamedTuple):
     """Items from one end of a list. ``total`` is None where the key is of another type."""
 
     total: int | None
@@ -149,15 +149,15 @@ class ScriptQueries:
         start: int,
         count: int,
         options: WindowOptions = AS_SHOWN,
-    ) -> Query[Window]:
+    ) -> Query[ListWindow]:
         """Items from ``start`` on; fewer than ``count`` where they are large (see ``taken``)."""
 
-        def read(replies: Sequence[Any]) -> Window:
+        def read(replies: Sequence[Any]) -> ListWindow:
             if wrong_type(replies[0]):
-                return Window(None)
+                return ListWindow(None)
             total, taken, *parts = required(replies[0])
             found = parsing.items(parts, scored=order == "score")
-            return Window(total, taken, tuple(found))
+            return ListWindow(total, taken, tuple(found))
 
         call = ReadWindow(
             elements=parsing.raw(key),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from asok_core.backends.redis.reading.queries import Order, Window, WindowOptions
+from asok_core.backends.redis.reading.queries import ListWindow, Order, WindowOptions
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.partial_payload import ListElement
@@ -58,8 +58,8 @@ class SampledList(NamedTuple):
 
 
 class _Ends(NamedTuple):
-    first: Window
-    last: Window
+    first: ListWindow
+    last: ListWindow
     now: float
 
 
@@ -74,7 +74,7 @@ class _Timed(NamedTuple):
     """Windows that were read between two questions for the time of Redis."""
 
     began: Sequence[bytes] | None
-    windows: dict[_Part, Window]
+    windows: dict[_Part, ListWindow]
     ended: Sequence[bytes] | None
 
     @property
@@ -157,7 +157,9 @@ def _read_short(
     return None
 
 
-def joined(windows: Mapping[int, Window], ends: Sequence[int]) -> tuple[ListElement, ...] | None:
+def joined(
+    windows: Mapping[int, ListWindow], ends: Sequence[int]
+) -> tuple[ListElement, ...] | None:
     """The items of windows by where they begin, each of which overlaps with the one before.
 
     Others take and push jobs between two commands of a round trip, so positions alone do not show what a

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import FINE, Keys
-from asok_core.backends.redis.reading.discovery import MOST_QUEUES, Discovery
+from asok_core.backends.redis.reading.discovery import MOST_QUEUES, ListDiscovery
 from asok_core.backends.redis.reading.events import EventMemory
 from asok_core.backends.redis.reading.load import measure
 from asok_core.backends.redis.reading.notes import NoteMemory
@@ -79,7 +79,7 @@ class SnapshotBuilder:
 
     def _reset(self) -> None:
         self.servers += 1
-        self._discovery = Discovery(self._keys)
+        self._discovery = ListDiscovery(self._keys)
         self._stats = QueueStatsReader(self._payloads)
         self._running = RunningJobs(self._payloads)
         self._events = EventMemory(self._keys)

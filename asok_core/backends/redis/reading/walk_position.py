@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asok_core.backends.redis.reading.queries import Window
+from asok_core.backends.redis.reading.queries import ListWindow
 from asok_core.inspection.partial_payload import ListElement
 
 KEPT, KEPT_BYTES = 32, 262_144
@@ -38,7 +38,7 @@ class WalkPosition:
         """Where the next window begins and how many items it has, to read ``count`` new ones."""
         return self._start, count + max(0, self.passed - self._start)
 
-    def take(self, window: Window) -> tuple[ListElement, ...] | None:
+    def take(self, window: ListWindow) -> tuple[ListElement, ...] | None:
         """The items of the window that were not read before; None: it must be asked for again."""
         at = self._found(window.items)
         if at is None:
@@ -81,7 +81,7 @@ class WalkPosition:
         self._back = max(kept, 2 * shift)
         self._start = self._began = max(0, self.passed - self._back)
 
-    def _look_elsewhere(self, window: Window) -> None:
+    def _look_elsewhere(self, window: ListWindow) -> None:
         end = self._start + window.taken
         if window.taken and end < self.passed:
             self._start = end

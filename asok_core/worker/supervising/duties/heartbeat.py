@@ -12,8 +12,8 @@ from asok_core.jobs.sizes import size_words
 from asok_core.version import __version__
 from asok_core.worker.application_release import release_of
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.presence import Presence
-from asok_core.worker.signals import Requests
+from asok_core.worker.presence import WorkerPresence
+from asok_core.worker.signals import SignalRequests
 from asok_core.worker.supervising.commands import Commands
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.duties.redis_memory import RedisMemoryDuty
@@ -42,8 +42,8 @@ class HeartbeatDuty(Duty):
         registry: Registry,
         *,
         processes: Processes,
-        presence: Presence,
-        requests: Requests,
+        presence: WorkerPresence,
+        requests: SignalRequests,
         commands: Commands,
         recovery: Recovery,
         memory: RedisMemoryDuty,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from asok_core.inspection.events import EventKind
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.outage import Outage
-from asok_core.worker.signals import Requests
+from asok_core.worker.signals import SignalRequests
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.event_report import EventReport
 from asok_core.worker.supervising.process_health import HealthReport
@@ -28,7 +28,7 @@ class ProcessCheckDuty(Duty):
         config: WorkerConfig,
         processes: Processes,
         *,
-        requests: Requests,
+        requests: SignalRequests,
         outage: Outage,
         heartbeat: Duty,
         events: EventReport,

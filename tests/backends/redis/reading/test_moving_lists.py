@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 import redis
 
-from asok_core.backends.redis.reading.queries import Order, Window
+from asok_core.backends.redis.reading.queries import ListWindow, Order
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.sampling import joined
@@ -144,7 +144,7 @@ class TestWalks:
     ) -> None:
         push(redis_client, *(job(n) for n in range(500)))
 
-        def read(round_trips: RoundTrips) -> dict[int, Window]:
+        def read(round_trips: RoundTrips) -> dict[int, ListWindow]:
             windows = {}
             for start, end in ((0, 250), (242, 500)):
                 query = round_trips.queries.window(QUEUE, "right", start, end - start)
