@@ -115,7 +115,7 @@ async def test_a_long_note_leaves_room_for_the_rest_of_the_heading(
         await hand.press("j", "j")
         await hand.until(lambda: lines(hand, "  ✎ 注"), "the note of the queue")
         for keys, rest in (
-            (("enter",), ("Queue high", "1 of 1")),
+            (("enter",), ("Queue high", "job 1 of 1")),
             (("6",), ("Dead jobs", "1 of 1")),
             (("v",), ("Dead jobs by error", "1 error group")),
         ):

@@ -156,11 +156,11 @@ def _job_id(line: WorkerLine, _now: float) -> Cell:
 COLUMNS: Sequence[Column[WorkerLine]] = (
     Column("", 1, _mark),
     Column("Worker, task", 22, _name_cell, grow=1, most=60, middle=True),
-    Column("Queues", 18, _queues, grow=1, most=30, rank=2),
+    Column("Queues", 9, _queues, grow=4, most=30, rank=2),
     Column("Busy, time", 10, _busy, right=True),
     Column("State", 15, _state_cell, rank=1),
     Column("Heartbeat", 9, _heartbeat, right=True, rank=2),
-    Column("Details", 20, _details, grow=3, most=80, rank=3),
+    Column("Details", 22, _details, grow=4, most=80, rank=3),
     Column("Memory", 8, _of_worker(lambda each, _: size(each.rss)), right=True, rank=4),
     Column("Up", 6, _of_worker(_uptime_cell), right=True, rank=5),
     Column("Pid", 7, _of_worker(lambda each, _: (str(each.pid or "–"), "dim")), right=True, rank=6),
