@@ -9,7 +9,7 @@ from asok_console.presentation.numbers import age, duration
 from asok_console.presentation.progress import progress_text
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.inspection.history import EDITED_JOB, UNSURVIVED, Event
+from asok_core.inspection.history import EDITED_JOB, UNSURVIVED, JobEvent
 from asok_core.inspection.job_events import OF_MOVES, JobEventKind
 from asok_core.jobs.numbers import number
 from asok_core.jobs.states import Location
@@ -68,7 +68,7 @@ class HistoryLine(NamedTuple):
 
 
 def history_lines(
-    events: Sequence[Event], now: float, *, brief: bool = False, roomy: bool = True
+    events: Sequence[JobEvent], now: float, *, brief: bool = False, roomy: bool = True
 ) -> list[HistoryLine]:
     """The events as lines. The date is shown where they are not all of today.
 
@@ -85,14 +85,14 @@ def history_lines(
     return [_line(each, now, dated=dated) for each in events]
 
 
-def _noted(event: Event, *, brief: bool = False) -> Event:
+def _noted(event: JobEvent, *, brief: bool = False) -> JobEvent:
     """An attempt with a note, without what the note takes the place of; other events as they are."""
     if event.ran is None or not event.detail:
         return event
     return event._replace(by="", waited=None, ran=None) if brief else event._replace(by="")
 
 
-def _line(event: Event, now: float, *, dated: bool) -> HistoryLine:
+def _line(event: JobEvent, now: float, *, dated: bool) -> HistoryLine:
     time = _clock(event.at, dated=dated)
     if event.what == JobEventKind.NOT_KNOWN:
         return HistoryLine(time, "", "dim", safe(event.detail, LONGEST))
@@ -108,7 +108,7 @@ def _clock(at: float | None, *, dated: bool) -> str:
     return f"{text[:10]} {text[11:19]}".strip() if dated else text[11:19]
 
 
-def _details(event: Event, *, dated: bool) -> Iterator[str]:
+def _details(event: JobEvent, *, dated: bool) -> Iterator[str]:
     if event.what == JobEventKind.WAITING:
         yield f"for {duration(event.waited)}" if event.waited is not None else ""
         return
@@ -134,7 +134,7 @@ def _details(event: Event, *, dated: bool) -> Iterator[str]:
         yield event.error
 
 
-def _operation(event: Event) -> Iterator[str]:
+def _operation(event: JobEvent) -> Iterator[str]:
     # Neither its time nor its author is known of what older versions and other programs did.
     if event.what == JobEventKind.QUEUED_AGAIN:
         yield "how and when is not known"

@@ -64,7 +64,7 @@ _UNFINISHED = (JobEventKind.RETRIED, JobEventKind.POSTPONED, JobEventKind.RETURN
 _WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
 
 
-class Event(NamedTuple):
+class JobEvent(NamedTuple):
     """Something that happened to a job. None is not known.
 
     ``what`` may be a verb of another version. ``by``: an operator, or the process that ran it.
@@ -92,7 +92,7 @@ class Event(NamedTuple):
         return number(self.detail) if self.what in UNSURVIVED else self.at
 
 
-def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
+def history_of(detail: JobDetail, now: float) -> tuple[JobEvent, ...]:
     """All that is known of what happened to a job, the oldest first, and what it waits for.
 
     ``now``: epoch seconds of Redis's clock, by which a running or waiting job has done so for a while.
@@ -109,7 +109,7 @@ def history_of(detail: JobDetail, now: float) -> tuple[Event, ...]:
         # An attempt that is not listed may lie between two of them.
         timed = [each._replace(waited=None) for each in timed]
     if detail.record is not None and detail.record.later_attempt:
-        timed.append(Event(None, JobEventKind.NOT_KNOWN, detail=LATER))
+        timed.append(JobEvent(None, JobEventKind.NOT_KNOWN, detail=LATER))
         since = None
     return (*timed, *_state(timed, since, detail, now))
 
@@ -145,34 +145,34 @@ def _last_run(record: JobRecord, started_at: float, verb: AttemptVerb) -> Attemp
     return Attempt(started_at, seconds, verb, record.worker or "", error)
 
 
-def _of_attempt(attempt: Attempt) -> Event:
+def _of_attempt(attempt: Attempt) -> JobEvent:
     what = OF_ATTEMPTS.get(attempt.verb, attempt.verb)
     began, by, ran = attempt.started_at, attempt.worker, attempt.seconds
-    event = Event(began, what, by, attempt.note, attempt.waited, ran, attempt.error)
+    event = JobEvent(began, what, by, attempt.note, attempt.waited, ran, attempt.error)
     if what == JobEventKind.STOPPED and began is not None and ran is not None:
         # After the request, and not where it began, before that.
         return event._replace(at=began + ran, start=began)
     return event
 
 
-def _of_move(move: Move) -> Event:
+def _of_move(move: Move) -> JobEvent:
     what = OF_MOVES.get(move.verb, move.verb)
     if what == JobEventKind.DIED:
-        return Event(move.at, what, error=move.detail)
-    return Event(move.at, what, move.by, move.detail)
+        return JobEvent(move.at, what, error=move.detail)
+    return JobEvent(move.at, what, move.by, move.detail)
 
 
-def _enqueued(detail: JobDetail, moves: Sequence[Event]) -> list[Event]:
+def _enqueued(detail: JobDetail, moves: Sequence[JobEvent]) -> list[JobEvent]:
     if any(each.what in (JobEventKind.ENQUEUED, *_REQUEUES) for each in moves):
         # A requeue writes its own time into the record, and the time before that into the moves.
         return []
     job = detail.payload.job if detail.payload else None
     since = detail.record.enqueued_at if detail.record else None
     since = since if since is not None else (job.enqueued_at if job else None)
-    return [Event(since, JobEventKind.ENQUEUED)] if since is not None else []
+    return [JobEvent(since, JobEventKind.ENQUEUED)] if since is not None else []
 
 
-def _died(detail: JobDetail) -> list[Event]:
+def _died(detail: JobDetail) -> list[JobEvent]:
     payload = detail.payload
     if detail.location is not Location.DEAD or payload is None:
         return []
@@ -182,12 +182,12 @@ def _died(detail: JobDetail) -> list[Event]:
     crash = next((each.at for each in reversed(detail.moves) if each.verb == MoveVerb.CRASH), None)
     if at is not None and crash is not None:
         at = max(at, crash)
-    return [Event(at, JobEventKind.DIED, error=last_line(payload.error))]
+    return [JobEvent(at, JobEventKind.DIED, error=last_line(payload.error))]
 
 
-def _merged(*parts: Sequence[Event]) -> list[Event]:
+def _merged(*parts: Sequence[JobEvent]) -> list[JobEvent]:
     """By time; each part keeps its own order, and what has no time stays where its part has it."""
-    keyed: list[tuple[float, Event]] = []
+    keyed: list[tuple[float, JobEvent]] = []
     for part in parts:
         latest = -math.inf
         for event in part:
@@ -196,9 +196,9 @@ def _merged(*parts: Sequence[Event]) -> list[Event]:
     return [event for _, event in sorted(keyed, key=lambda each: each[0])]
 
 
-def _without_doubles(events: Sequence[Event]) -> list[Event]:
+def _without_doubles(events: Sequence[JobEvent]) -> list[JobEvent]:
     """Once, where an attempt and the dead job hold the same failure."""
-    kept: list[Event] = []
+    kept: list[JobEvent] = []
     for event in events:
         before = kept[-1].what if kept else None
         if event.what != JobEventKind.DIED or before not in _FAILURES:
@@ -206,34 +206,34 @@ def _without_doubles(events: Sequence[Event]) -> list[Event]:
     return kept
 
 
-def _corrected(events: Sequence[Event]) -> list[Event]:
+def _corrected(events: Sequence[JobEvent]) -> list[JobEvent]:
     """Older versions wrote the time of a requeue as that of the enqueueing, and nothing else of it."""
     late = next((at for at, each in enumerate(events) if each.what == JobEventKind.ENQUEUED), 0)
     if late == 0 or not any(each.what in OF_ATTEMPTS.values() for each in events[:late]):
         return list(events)
     again = events[late]._replace(what=JobEventKind.REQUEUED)
-    return [Event(None, JobEventKind.ENQUEUED), *events[:late], again, *events[late + 1 :]]
+    return [JobEvent(None, JobEventKind.ENQUEUED), *events[:late], again, *events[late + 1 :]]
 
 
-def _with_gaps(events: Sequence[Event], detail: JobDetail) -> list[Event]:
+def _with_gaps(events: Sequence[JobEvent], detail: JobDetail) -> list[JobEvent]:
     """With what must have happened, since something came after it, and is not noted."""
-    filled: list[Event] = []
+    filled: list[JobEvent] = []
     ended = removed = False
     for event in events:
         if ended and event.what in (*_RUNS, *_MOVED):
-            filled.append(Event(None, JobEventKind.QUEUED_AGAIN))
+            filled.append(JobEvent(None, JobEventKind.QUEUED_AGAIN))
         filled.append(event)
         if event.what not in _MOVED:
             ended = event.what in _ENDS or _is_restored(event, Location.DEAD)
             removed = event.what in (JobEventKind.PURGED, JobEventKind.CANCELLED)
     if detail.location in _WAITS and ended:
-        filled.append(Event(None, JobEventKind.QUEUED_AGAIN))
+        filled.append(JobEvent(None, JobEventKind.QUEUED_AGAIN))
     elif detail.location is Location.DEAD and removed:
-        filled.append(Event(None, JobEventKind.RESTORED, detail=Location.DEAD))
+        filled.append(JobEvent(None, JobEventKind.RESTORED, detail=Location.DEAD))
     return filled
 
 
-def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
+def _with_missing(events: Sequence[JobEvent], detail: JobDetail) -> list[JobEvent]:
     """With a line that says what of the past is not kept."""
     job, record = detail.payload.job if detail.payload else None, detail.record
     spent = (job.retry_count if job else record.retry_count if record else None) or 0
@@ -251,16 +251,16 @@ def _with_missing(events: Sequence[Event], detail: JobDetail) -> list[Event]:
         lines.append(f"only the last {KEPT_ATTEMPTS} attempts are kept")
     if len(detail.moves) >= KEPT_MOVES:
         lines.append(f"only the last {KEPT_MOVES} operations are kept")
-    reported = [Event(None, JobEventKind.NOT_KNOWN, detail=line) for line in lines]
+    reported = [JobEvent(None, JobEventKind.NOT_KNOWN, detail=line) for line in lines]
     at = start if start and missing > 0 else first
     return [*events[:at], *reported, *events[at:]]
 
 
-def _is_restored(event: Event, whereto: str) -> bool:
+def _is_restored(event: JobEvent, whereto: str) -> bool:
     return event.what == JobEventKind.RESTORED and event.detail == whereto
 
 
-def _round_start(events: Sequence[Event]) -> int:
+def _round_start(events: Sequence[JobEvent]) -> int:
     """Where the attempts begin that the envelope counts: a requeue restores all retries."""
     starts = [0]
     for at, event in enumerate(events):
@@ -283,13 +283,13 @@ def _why_missing(detail: JobDetail) -> str:
 
 
 def _with_times(
-    events: Sequence[Event], detail: JobDetail, now: float
-) -> tuple[list[Event], float | None]:
+    events: Sequence[JobEvent], detail: JobDetail, now: float
+) -> tuple[list[JobEvent], float | None]:
     """Events with how long they waited and ran and what they reported; since when the job waits, or None.
 
     Time as a dead job, or in the trash, is never time of waiting.
     """
-    timed: list[Event] = []
+    timed: list[JobEvent] = []
     since: float | None = None
     for event in events:
         ran = event.ran
@@ -305,7 +305,7 @@ def _with_times(
     return timed, since
 
 
-def _waits_since(event: Event, since: float | None, detail: JobDetail) -> float | None:
+def _waits_since(event: JobEvent, since: float | None, detail: JobDetail) -> float | None:
     if event.what in (*_MOVED, JobEventKind.NOT_KNOWN):
         return since
     if event.what == JobEventKind.ENQUEUED:
@@ -323,15 +323,15 @@ def _waits_since(event: Event, since: float | None, detail: JobDetail) -> float 
 
 
 def _state(
-    events: Sequence[Event], since: float | None, detail: JobDetail, now: float
-) -> Iterator[Event]:
+    events: Sequence[JobEvent], since: float | None, detail: JobDetail, now: float
+) -> Iterator[JobEvent]:
     """What it waits for now."""
     waited = now - since if since is not None and since <= now else None
     if detail.location is Location.DELAYED and detail.due_at is not None:
-        yield Event(detail.due_at, JobEventKind.DUE)
+        yield JobEvent(detail.due_at, JobEventKind.DUE)
     elif detail.location is Location.PENDING:
-        yield Event(None, JobEventKind.WAITING, waited=waited)
+        yield JobEvent(None, JobEventKind.WAITING, waited=waited)
     elif detail.location is Location.ACTIVE and not any(
         each.what == JobEventKind.RUNNING for each in events
     ):
-        yield Event(None, JobEventKind.CLAIMED, detail.worker or "", waited=waited)
+        yield JobEvent(None, JobEventKind.CLAIMED, detail.worker or "", waited=waited)

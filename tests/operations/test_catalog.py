@@ -19,7 +19,7 @@ from asok_console.cli.parser import COMMANDS
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import EDIT, OPERATIONS
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.notes import on_queue
@@ -251,7 +251,7 @@ def test_the_console_asks_and_reports_as_the_catalogue_does(
     made = operation()
     scope = Scope(made.location, queue="high", ids=frozenset({"a"}))
     for count in (1, 42, None):
-        plan = Plan(made, scope, count)
+        plan = OperationPlan(made, scope, count)
         assert plan.title == question(made, scope, count)
         assert outcome_line(plan, RESULT)[0] == result_line(made, scope, RESULT, count)
 

@@ -10,7 +10,7 @@ from asok_console.presentation import compositions, explanation, task_pages
 from asok_console.presentation.history import history_lines
 from asok_core.inspection.estimates import Confidence, Estimate
 from asok_core.inspection.group_counts import MOST_VALUES, CompositionLine, JobGroup
-from asok_core.inspection.history import Event
+from asok_core.inspection.history import JobEvent
 from asok_core.inspection.job_reasons import Explanation
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.task_figures import Figures, TaskHistory
@@ -60,42 +60,42 @@ def test_when_a_job_starts(low: float | None, high: float | None, text: str) -> 
 @pytest.mark.parametrize(
     ("event", "beside"),
     [
-        (Event(NOW, "waiting", waited=3.0), "for 3.0 s"),
-        (Event(NOW, "waiting"), ""),
-        (Event(None, "enqueued"), "when is not known"),
-        (Event(NOW, "crashed", "web-1:4", str(NOW - 5)), "began 22:13:15  on web-1:4"),
-        (Event(NOW, "crashed", "web-1:4", "?"), "when it began is not known  on web-1:4"),
-        (Event(None, "requeued"), "when and by which operator is not known"),
-        (Event(None, "queued again"), "how and when is not known"),
-        (Event(NOW, "requeued"), "by an unknown operator"),
-        (Event(NOW, "moved", "ann@host", "high"), "by ann@host  to queue 'high'"),
-        (Event(NOW, "restored", "ann@host", "pending"), "by ann@host  to its queue"),
-        (Event(NOW, "restored", "ann@host", "new kind"), "by ann@host  new kind"),
-        (Event(NOW, "purged", "ann@host", "lost"), "by ann@host  it was in no location"),
-        (Event(NOW, "purged", "ann@host", "4f2a"), "by ann@host  operation 4f2a"),
-        (Event(NOW, "cancelled", "ann@host"), "by ann@host"),
+        (JobEvent(NOW, "waiting", waited=3.0), "for 3.0 s"),
+        (JobEvent(NOW, "waiting"), ""),
+        (JobEvent(None, "enqueued"), "when is not known"),
+        (JobEvent(NOW, "crashed", "web-1:4", str(NOW - 5)), "began 22:13:15  on web-1:4"),
+        (JobEvent(NOW, "crashed", "web-1:4", "?"), "when it began is not known  on web-1:4"),
+        (JobEvent(None, "requeued"), "when and by which operator is not known"),
+        (JobEvent(None, "queued again"), "how and when is not known"),
+        (JobEvent(NOW, "requeued"), "by an unknown operator"),
+        (JobEvent(NOW, "moved", "ann@host", "high"), "by ann@host  to queue 'high'"),
+        (JobEvent(NOW, "restored", "ann@host", "pending"), "by ann@host  to its queue"),
+        (JobEvent(NOW, "restored", "ann@host", "new kind"), "by ann@host  new kind"),
+        (JobEvent(NOW, "purged", "ann@host", "lost"), "by ann@host  it was in no location"),
+        (JobEvent(NOW, "purged", "ann@host", "4f2a"), "by ann@host  operation 4f2a"),
+        (JobEvent(NOW, "cancelled", "ann@host"), "by ann@host"),
     ],
 )
-def test_the_details_of_an_event(event: Event, beside: str) -> None:
+def test_the_details_of_an_event(event: JobEvent, beside: str) -> None:
     (line,) = history_lines([event], NOW)
     assert line.beside.strip() == beside
 
 
 def test_an_event_of_another_version_is_shown_by_its_name() -> None:
-    (line,) = history_lines([Event(NOW, "tele\x1bported")], NOW)
+    (line,) = history_lines([JobEvent(NOW, "tele\x1bported")], NOW)
     assert (line.words, line.tone) == ("? tele␛ported", "warn")
 
 
 def test_a_note_replaces_what_there_is_no_room_for() -> None:
     note = "the task requested a retry in 30 s"
-    event = Event(NOW, "retried", "w.1", note, waited=2.0, ran=1.0, error="Retry: HTTP 429")
+    event = JobEvent(NOW, "retried", "w.1", note, waited=2.0, ran=1.0, error="Retry: HTTP 429")
     (whole,) = history_lines([event], NOW)
     assert whole.beside.split() == f"waited 2.0 s ran 1.0 s on w.1 {note} Retry: HTTP 429".split()
     (narrower,) = history_lines([event], NOW, roomy=False)
     assert narrower.beside.split() == f"waited 2.0 s ran 1.0 s {note} Retry: HTTP 429".split()
     (brief,) = history_lines([event], NOW, brief=True, roomy=False)
     assert brief.beside.split() == f"{note} Retry: HTTP 429".split()
-    (crash,) = history_lines([Event(NOW, "crashed", "w.1", "5.0")], NOW, brief=True)
+    (crash,) = history_lines([JobEvent(NOW, "crashed", "w.1", "5.0")], NOW, brief=True)
     assert crash.beside.endswith("on w.1")
 
 

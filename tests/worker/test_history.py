@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from asok_core.backends.roles import Scope
-from asok_core.inspection.history import Event, history_of
+from asok_core.inspection.history import JobEvent, history_of
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
@@ -17,7 +17,7 @@ from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 
 
-def history(desk: Desk, job: Job) -> tuple[Event, ...]:
+def history(desk: Desk, job: Job) -> tuple[JobEvent, ...]:
     with closing(open_reader(desk.settings)) as reader:
         detail = reader.job(job.id)
     assert detail is not None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from textual.app import App
 
 from asok_console.presentation.text import call_text
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.screens.edit import Arguments, ArgumentsDialog, read_arguments
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
@@ -25,7 +25,7 @@ TRUSTED_AS_IT_IS = "Trust and requeue (T) requeues a dead job as it is."
 class PlanConfirmer(Protocol):
     """Asks for the confirmation of a plan; ``back`` is called where it is refused."""
 
-    def __call__(self, plan: Plan, back: Callable[[], object] | None = None) -> None:
+    def __call__(self, plan: OperationPlan, back: Callable[[], object] | None = None) -> None:
         """Ask."""
 
 
@@ -93,7 +93,7 @@ class ArgumentEditor:
         return None
 
     def _requeue_edited(self, dead: Payload, job: Job, changes: Arguments) -> None:
-        plan = Plan(
+        plan = OperationPlan(
             EditDead(dead.raw, *changes),
             Scope(Location.DEAD, ids=frozenset((job.id,))),
             1,

@@ -16,7 +16,7 @@ from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.fields import fields_of
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.quit import QuitDialog
@@ -119,7 +119,7 @@ class OperationFlow:
         else:
             self._confirm(plan)
 
-    def _plan(self, name: str) -> Plan | None:
+    def _plan(self, name: str) -> OperationPlan | None:
         action, here = operations.BY_NAME[name], self._here()
         if action.key_scope is KeyScope.SUBJECT:
             return plan_for_note(self._host, here.noted())
@@ -130,7 +130,7 @@ class OperationFlow:
             return None
         about = f"{activity.action} of {activity.location or activity.queue}: {activity.words}"
         pending = activity.location == Location.PENDING
-        return Plan(
+        return OperationPlan(
             RestoreTrash(activity.operation),
             Scope(Location.TRASH),
             activity.in_trash,
@@ -138,7 +138,7 @@ class OperationFlow:
             queues={activity.queue: activity.in_trash} if pending else None,
         )
 
-    def _answered(self, plan: Plan | None) -> None:
+    def _answered(self, plan: OperationPlan | None) -> None:
         if plan is None:
             return
         if plan.operation.changes and plan.operation.confirms:
@@ -160,7 +160,7 @@ class OperationFlow:
         if row is not None:
             self._host.with_whole(row, then)
 
-    def _confirm(self, plan: Plan, back: Callable[[], object] | None = None) -> None:
+    def _confirm(self, plan: OperationPlan, back: Callable[[], object] | None = None) -> None:
         if self.only_reads and plan.operation.changes:
             return
 
@@ -179,14 +179,14 @@ class OperationFlow:
         )
         self._app.push_screen(confirm, answered)
 
-    def _hazards(self, plan: Plan) -> tuple[str, ...]:
+    def _hazards(self, plan: OperationPlan) -> tuple[str, ...]:
         snapshot = self._host.snapshot
         if snapshot is None:
             return ()
         wrong_key = self._host.state.key_check.wrong
         return warnings(plan.operation, snapshot, plan.count, plan.queues, wrong_key=wrong_key)
 
-    def _start(self, plan: Plan) -> None:
+    def _start(self, plan: OperationPlan) -> None:
         number = self.runner.start(plan)
         for line in self._lines():
             line.working(number, plan.phrase)

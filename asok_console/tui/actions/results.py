@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.backends.roles import CommandResult
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.catalog.results import is_whole, result_line
@@ -10,7 +10,7 @@ from asok_core.operations.catalog.trash import EmptyTrash
 from asok_core.operations.preview import with_unmet
 
 
-def outcome_line(plan: Plan, result: CommandResult | CanaryResult) -> tuple[str, str]:
+def outcome_line(plan: OperationPlan, result: CommandResult | CanaryResult) -> tuple[str, str]:
     """The line and its tone: good, warn or bad."""
     # The trash of operations that others have emptied is counted by the operation, not by its jobs.
     if isinstance(result, CommandResult) and not isinstance(plan.operation, EmptyTrash):

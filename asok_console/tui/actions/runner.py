@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from asok_console.tui.actions.results import outcome_line
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_core.backends.roles import CommandResult, Progress
 from asok_core.operations.catalog.entry import Access
@@ -22,7 +22,7 @@ class OperationProgressed(Message):
     """Progress of the operation ``run``."""
 
     run: int
-    plan: Plan
+    plan: OperationPlan
     progress: Progress
 
     def can_replace(self, message: Message) -> bool:
@@ -35,7 +35,7 @@ class OperationFinished(Message):
     """The operation ``run`` ended: ``line`` and ``tone`` report it; ``result`` is None where it failed."""
 
     run: int
-    plan: Plan
+    plan: OperationPlan
     result: CommandResult | None
     line: str
     tone: str = "bad"
@@ -45,7 +45,7 @@ class OperationRun(ReportingThread):
     """One operation that runs. It is ``halted`` before its next batch."""
 
     def __init__(
-        self, number: int, plan: Plan, access: Access, post: Callable[[Message], object]
+        self, number: int, plan: OperationPlan, access: Access, post: Callable[[Message], object]
     ) -> None:
         super().__init__(f"asok-action-{number}", post, self._perform, self._failed)
         self.number = number
@@ -94,7 +94,7 @@ class Runner:
         """The number of what ``halt`` would stop."""
         return next((run.number for run in self.running[::-1] if not run.halted.is_set()), None)
 
-    def start(self, plan: Plan) -> int:
+    def start(self, plan: OperationPlan) -> int:
         """Run a plan beside what runs already. Returns its number."""
         run = OperationRun(next(self._numbers), plan, self._access, self._post)
         self._runs.append(run)

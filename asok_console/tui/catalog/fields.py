@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.errors import UsageError
 from asok_core.inspection.notes import cleaned
 from asok_core.inspection.pauses import cleaned_reason, length_problem
@@ -34,10 +34,10 @@ class Field:
 
     name: str
     label: str
-    check: Callable[[str, Plan], str]
+    check: Callable[[str, OperationPlan], str]
     """Why an answer is not valid, or an empty string."""
     parse: Callable[[str], Any] = str
-    default: Callable[[Plan], str] = lambda _plan: ""
+    default: Callable[[OperationPlan], str] = lambda _plan: ""
 
 
 def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
@@ -45,12 +45,12 @@ def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
     return _FIELDS.get(type(operation), ())
 
 
-def problem_of(plan: Plan, answers: Mapping[str, str]) -> str:
+def problem_of(plan: OperationPlan, answers: Mapping[str, str]) -> str:
     """Why the answers are not valid, or an empty string."""
     return first_problem(plan, answers)[1]
 
 
-def first_problem(plan: Plan, answers: Mapping[str, str]) -> tuple[str, str]:
+def first_problem(plan: OperationPlan, answers: Mapping[str, str]) -> tuple[str, str]:
     """The name of the first answer that is not valid, and why; empty strings if all are."""
     checked = (
         (each.name, each.check(answers[each.name], plan)) for each in fields_of(plan.operation)
@@ -58,7 +58,7 @@ def first_problem(plan: Plan, answers: Mapping[str, str]) -> tuple[str, str]:
     return next((found for found in checked if found[1]), ("", ""))
 
 
-def answered(plan: Plan, answers: Mapping[str, str]) -> Plan:
+def answered(plan: OperationPlan, answers: Mapping[str, str]) -> OperationPlan:
     """The plan with valid answers."""
     values = {each.name: each.parse(answers[each.name]) for each in fields_of(plan.operation)}
     # The operations that ask are dataclasses, by the names of whose fields the answers go.
@@ -77,15 +77,15 @@ def _number(answer: str, most: float, *, whole: bool) -> str:
     return f"it must be {'from 1 to' if whole else 'above 0 and at most'} {most:,.0f}"
 
 
-def _first(answer: str, _plan: Plan) -> str:
+def _first(answer: str, _plan: OperationPlan) -> str:
     return _number(answer, MOST_FIRST, whole=True)
 
 
-def _rate(answer: str, _plan: Plan) -> str:
+def _rate(answer: str, _plan: OperationPlan) -> str:
     return _number(answer, FASTEST, whole=False)
 
 
-def _new_file(answer: str, _plan: Plan) -> str:
+def _new_file(answer: str, _plan: OperationPlan) -> str:
     if not answer or answer == "-":
         return "a file needs a name"
     try:
@@ -97,7 +97,7 @@ def _new_file(answer: str, _plan: Plan) -> str:
         return str(error)
 
 
-def _other_queue(answer: str, plan: Plan) -> str:
+def _other_queue(answer: str, plan: OperationPlan) -> str:
     if answer == plan.scope.queue:
         return "they are there already"
     if answer in plan.choices:
@@ -109,7 +109,7 @@ def _file_name() -> str:
     return time.strftime("dead-jobs-%Y%m%d-%H%M%S.jsonl")
 
 
-def _note(answer: str, plan: Plan) -> str:
+def _note(answer: str, plan: OperationPlan) -> str:
     operation = plan.operation
     if not answer and isinstance(operation, EditNote) and not operation.text:
         return "there is no note to remove"
@@ -120,12 +120,12 @@ def _note(answer: str, plan: Plan) -> str:
     return ""
 
 
-def _note_so_far(plan: Plan) -> str:
+def _note_so_far(plan: OperationPlan) -> str:
     # What another operator wrote may be anything: what is edited is what is shown.
     return safe(plan.operation.text) if isinstance(plan.operation, EditNote) else ""
 
 
-def _reason(answer: str, _plan: Plan) -> str:
+def _reason(answer: str, _plan: OperationPlan) -> str:
     try:
         cleaned_reason(answer)
     except UsageError as error:
@@ -133,7 +133,7 @@ def _reason(answer: str, _plan: Plan) -> str:
     return ""
 
 
-def _length(answer: str, _plan: Plan) -> str:
+def _length(answer: str, _plan: OperationPlan) -> str:
     try:
         return length_problem(parse_duration(answer)) if answer else ""
     except ValueError as error:

@@ -16,7 +16,7 @@ MANY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class OperationPlan:
     """An operation with its resolved scope.
 
     ``count`` is how many jobs it is about, None for a queue or a worker as a whole. ``examples`` are a few

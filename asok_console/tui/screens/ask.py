@@ -14,21 +14,21 @@ from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog.fields import answered, fields_of, first_problem, problem_of
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.screens.dialog import QuestionDialog
 
 WIDEST_LINE = 300
 MOST_CHOICES = 12
 
 
-class AnswersDialog(QuestionDialog[Plan]):
+class AnswersDialog(QuestionDialog[OperationPlan]):
     """Takes the answers of a plan, checks them as they are typed, and returns the whole plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "back"),
     ]
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: OperationPlan) -> None:
         super().__init__()
         self._plan = plan
 
@@ -106,7 +106,7 @@ class AnswersDialog(QuestionDialog[Plan]):
         self.query_one("#yes", Button).disabled = bool(problem)
 
 
-def _choices(plan: Plan) -> str:
+def _choices(plan: OperationPlan) -> str:
     others = [name for name in plan.choices if name != plan.scope.queue]
     more = f" and {len(others) - MOST_CHOICES} more" if len(others) > MOST_CHOICES else ""
     return "one of " + ", ".join(others[:MOST_CHOICES]) + more if others else "there is no other"

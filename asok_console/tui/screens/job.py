@@ -14,7 +14,7 @@ from textual.widgets import Static
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import FullTextDialog
@@ -186,7 +186,7 @@ class JobScreen(KeySubject, Screen[None]):
         """What may concern a single job."""
         return OPERATIONS
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Act on this job where it is now."""
         row, payload = self.job.fresh_row, self.job.payload
         if action.key_scope is not KeyScope.CHOSEN or action.location is not self.job.location:
@@ -207,7 +207,7 @@ class JobScreen(KeySubject, Screen[None]):
             if action.operation is StopRunningJobs
             else action.operation()
         )
-        return Plan(operation, scope, 1, shown, choices=choices, queues={queue: 1})
+        return OperationPlan(operation, scope, 1, shown, choices=choices, queues={queue: 1})
 
     def editable(self) -> Row | None:
         """This job, while it is dead."""

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Progress, Reader
@@ -23,7 +23,7 @@ from asok_core.operations.catalog.dead_jobs import TrustDead
 from asok_core.operations.preview import preview
 
 
-class ReviewDialog(QuestionDialog[Plan]):
+class ReviewDialog(QuestionDialog[OperationPlan]):
     """Returns the plan with its review, or None where it was closed or failed.
 
     Reads on a thread of its own, beside the poller: there may be a hundred thousand dead jobs.
@@ -38,9 +38,9 @@ class ReviewDialog(QuestionDialog[Plan]):
 
         line: str = ""
         error: bool = False
-        plan: Plan | None = None
+        plan: OperationPlan | None = None
 
-    def __init__(self, plan: Plan, reader: Reader) -> None:
+    def __init__(self, plan: OperationPlan, reader: Reader) -> None:
         super().__init__()
         self._plan = plan
         self._reader = reader

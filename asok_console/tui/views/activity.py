@@ -14,7 +14,7 @@ from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.activities import ActivityEntry, merged
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.widgets.columns import Cell, Column
@@ -194,7 +194,7 @@ class ActivityView(NamedView):
         if row is not None:
             self.console.show_entry(row)
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Delete the trash of the operation under the cursor, or of all operations that are listed."""
         rows = self.query_one(ActivityList)
         listed = action.key_scope is KeyScope.LISTED_TRASH
@@ -207,7 +207,9 @@ class ActivityView(NamedView):
             examples.append(f"and {len(trashed) - EXAMPLES:,} more operations")
         ids = frozenset(each.operation for each in trashed)
         count = sum(each.in_trash for each in trashed)
-        return Plan(action.operation(), Scope(Location.TRASH, ids=ids), count, tuple(examples))
+        return OperationPlan(
+            action.operation(), Scope(Location.TRASH, ids=ids), count, tuple(examples)
+        )
 
     def undo(self, last: Activity | None) -> Activity | None:  # noqa: ARG002 - the cursor says which
         """The operation under the cursor."""

@@ -15,7 +15,7 @@ from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.search import SearchQuery
 from asok_console.tui.views.shared.composed import ComposedView
@@ -244,7 +244,7 @@ class DeadView(ComposedView):
             return self.shows_errors and self.groups.total > 1
         return super().check_action(action, parameters)
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Also all that are shown, or all of the group under the cursor."""
         if self.shows_errors:
             return self._plan_for_group(action)
@@ -261,7 +261,7 @@ class DeadView(ComposedView):
         )
         marks = len(self.rows.cursor.marks)
         warning = f"All of them, not only the {marks:,} marked." if marks else ""
-        return Plan(action.operation(), scope, snapshot.dead, warning=warning)
+        return OperationPlan(action.operation(), scope, snapshot.dead, warning=warning)
 
     def noted(self) -> NoteSubject | None:
         """The error group under the cursor, or the job."""
@@ -270,7 +270,7 @@ class DeadView(ComposedView):
         group = self.groups.row
         return None if group is None or group.is_rest else on_error(group.error)
 
-    def _plan_for_group(self, action: OperatorAction) -> Plan | None:
+    def _plan_for_group(self, action: OperatorAction) -> OperationPlan | None:
         scan, group, snapshot = self._counting, self.groups.row, self.console.snapshot
         if action.key_scope not in (KeyScope.MATCHING, KeyScope.SHOWN) or snapshot is None:
             return None
@@ -282,7 +282,7 @@ class DeadView(ComposedView):
         query = SearchQuery(filter_of(group), snapshot.taken_at)
         scope = scan.end.scope(Location.DEAD, None, query, snapshot.taken_at, group.count)
         hit = ", ".join(f"{task} ({group.tasks[task]:,})" for task in by_count(group.tasks)[:3])
-        return Plan(
+        return OperationPlan(
             action.operation(),
             scope,
             group.count,

@@ -12,7 +12,7 @@ from asok_console.presentation.compact import until
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
@@ -137,13 +137,15 @@ class DelayedView(PlotView, ComposedView):
         """A window of the delayed jobs."""
         return reader.delayed(start, count)
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Also all that are delayed."""
         snapshot = self.console.snapshot
         if action.key_scope is not KeyScope.MATCHING or self.shows_some or snapshot is None:
             return super().plan(action)
         scope = Scope(action.location, before=snapshot.taken_at, limit=snapshot.delayed)
-        return Plan(action.operation(), scope, snapshot.delayed) if snapshot.delayed else None
+        return (
+            OperationPlan(action.operation(), scope, snapshot.delayed) if snapshot.delayed else None
+        )
 
     def describe(self) -> Sequence[tuple[str, str]]:
         """Position, marks, the next due time and what is overdue."""

@@ -13,7 +13,7 @@ from asok_console.presentation.numbers import duration
 from asok_console.presentation.progress import progress_cell
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.search import Search
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
@@ -147,7 +147,7 @@ class JobsView(JobListView):
 
         self.console.poller.ask(self.NAME, read_page, found)
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """A failed job may be dead, and can then be requeued; a running one can be cancelled."""
         row = self.rows.row
         if action.operation is StopRunningJobs:
@@ -156,7 +156,7 @@ class JobsView(JobListView):
         if row is None or not failed or action.operation is not RequeueDead:
             return None
         scope = Scope(Location.DEAD, ids=frozenset((job_id(row),)))
-        return Plan(action.operation(), scope, 1, (task_text(row),))
+        return OperationPlan(action.operation(), scope, 1, (task_text(row),))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a stack only of a running job, and where something may be written."""

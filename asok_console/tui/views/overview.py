@@ -15,7 +15,7 @@ from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, ComparedMoment
 from asok_console.tui.views.shared.named import NamedView
@@ -291,7 +291,7 @@ class OverviewView(NamedView, PlotView):
         if self.line is not None:
             self.console.show_pending(None if self.line.whole else self.line.queue.name)
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """What concerns the queue under the cursor."""
         line = self.line
         if line is None or line.whole or action.key_scope is not KeyScope.QUEUE:

@@ -13,7 +13,7 @@ from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.trend import trend
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.job_columns import (
@@ -156,7 +156,7 @@ class PendingView(ComposedView):
         """The queue that is shown."""
         return self.queue
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Also what concerns the queue as a whole."""
         if action.operation is PurgeQueue and self.shows_some:
             return None

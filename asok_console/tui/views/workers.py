@@ -15,7 +15,7 @@ from asok_console.presentation.compact import ago
 from asok_console.presentation.prose import listed, plural
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRow, SlotRows, in_use
 from asok_console.tui.data.why import ExplainedSubject
@@ -212,7 +212,7 @@ class WorkersView(NamedView):
         workers = listed(refusing, NAMED, "worker")
         return f"⚠ {check.pending_v1} of {jobs} signed in v1, refused by {workers}"
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """What an action would do with the worker under the cursor, or with the job of its slot."""
         if action.operation is StopRunningJobs:
             return plan_to_cancel(self.console, self._job)
@@ -226,7 +226,7 @@ class WorkersView(NamedView):
         is_quiet = worker.is_quieted
         if (operation is QuietWorker and is_quiet) or (operation is ResumeWorker and not is_quiet):
             return None
-        return Plan(
+        return OperationPlan(
             operation(worker.id),
             Scope(action.location, words=f"worker:{worker.id}"),
             None,

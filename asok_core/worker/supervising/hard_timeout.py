@@ -24,7 +24,7 @@ from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.supervising.settling import settle_for_dead
 
 
-class Overrun(NamedTuple):
+class JobOverrun(NamedTuple):
     """A job that was past a limit, in which phase, and for how many seconds it had been in it."""
 
     phase: Phase
@@ -44,7 +44,7 @@ class Overrun(NamedTuple):
         return TimeoutError(f"its task had not begun after {self.seconds:.0f} s: {what}")
 
 
-def reason(overruns: Collection[Overrun]) -> str:
+def reason(overruns: Collection[JobOverrun]) -> str:
     """Why the process of these jobs is ended, as the log says it."""
     ran = sum(each.phase is Phase.RUNNING for each in overruns)
     waited = len(overruns) - ran
@@ -61,7 +61,7 @@ def settle_overrun(
     process: str,
     queue: str,
     *,
-    over: Mapping[str, Overrun],
+    over: Mapping[str, JobOverrun],
     stacks: Mapping[str, Stack],
 ) -> None:
     """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process; ``stacks`` are theirs."""

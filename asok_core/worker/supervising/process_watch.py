@@ -12,7 +12,7 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker.job_slots import SlotJob
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.stall_detection import KEPT, SHOWN_AFTER, LoopHang, LoopWatch, StallReason
-from asok_core.worker.supervising.hard_timeout import Overrun, reason
+from asok_core.worker.supervising.hard_timeout import JobOverrun, reason
 from asok_core.worker.supervising.stack_sampling import (
     HELD_BEFORE_END,
     SampledProcess,
@@ -87,7 +87,7 @@ class ProcessWatch:
         """Whether it was ended because its worker stops."""
         self.kept = False
         """Whether hooks and log handlers of jobs that have ended keep all its threads."""
-        self.overruns: dict[str, Overrun] = {}
+        self.overruns: dict[str, JobOverrun] = {}
         """The jobs past their hard limit for which it was ended, by id."""
         self.cancelled: dict[str, float] = {}
         """The cancelled jobs for which it was ended, by id, and for how many seconds they had run."""
@@ -123,7 +123,7 @@ class ProcessWatch:
         if stacks is None:
             return
         self.stacks = stacks
-        self.overruns = {each.job_id: Overrun(each.phase, now - each.started) for each in past}
+        self.overruns = {each.job_id: JobOverrun(each.phase, now - each.started) for each in past}
         self.cancelled = {
             each.job_id: now - each.started for each in late if each.job_id not in self.overruns
         }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asok_console.tui.catalog.fields import answered, problem_of
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.backends.roles import Scope
 from asok_core.inspection.notes import on_queue
 from asok_core.jobs.states import Location
@@ -21,8 +21,8 @@ HERE = Scope(Location.PENDING, "mail")
 NO_NUMBER = "'x' is not a number"
 
 
-def plan(operation: CatalogOperation, scope: Scope = HERE) -> Plan:
-    return Plan(operation, scope, 3, choices=("mail", "high"))
+def plan(operation: CatalogOperation, scope: Scope = HERE) -> OperationPlan:
+    return OperationPlan(operation, scope, 3, choices=("mail", "high"))
 
 
 @pytest.mark.parametrize(

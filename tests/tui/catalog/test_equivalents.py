@@ -15,7 +15,7 @@ from asok_console.tui.catalog import operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.fields import answered, fields_of
 from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS, OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
 from asok_core.inspection.notes import on_error, on_job
@@ -50,10 +50,10 @@ def parsed(line: str) -> argparse.Namespace:
     return build_parser().parse_args(with_default_words(words))
 
 
-def plan(action: OperatorAction, **scope: Any) -> Plan:
+def plan(action: OperatorAction, **scope: Any) -> OperationPlan:
     if action.key_scope is KeyScope.QUEUE:
         scope.setdefault("queue", "high")
-    made = Plan(filled(action), Scope(action.location, **scope), 2)
+    made = OperationPlan(filled(action), Scope(action.location, **scope), 2)
     return answered(made, ANSWERS) if fields_of(made.operation) else made
 
 

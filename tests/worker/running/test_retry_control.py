@@ -16,7 +16,7 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.roles import Scope
 from asok_core.errors import TaskImportFailed
 from asok_core.execution.retries import Decision
-from asok_core.inspection.history import Event, history_of
+from asok_core.inspection.history import JobEvent, history_of
 from asok_core.jobs.envelope import Keyring, seal, unseal
 from asok_core.jobs.job import POSTPONED_SINCE, RETRY, Job
 from asok_core.jobs.states import Location
@@ -49,7 +49,7 @@ def calls(desk: Desk) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def attempts(desk: Desk, job: Job) -> list[Event]:
+def attempts(desk: Desk, job: Job) -> list[JobEvent]:
     with closing(open_reader(desk.settings)) as reader:
         detail = reader.job(job.id)
     assert detail is not None

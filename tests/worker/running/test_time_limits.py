@@ -11,7 +11,7 @@ from asok_core.jobs.job import Job
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.shared_state import SharedState
-from asok_core.worker.supervising.hard_timeout import Overrun, reason
+from asok_core.worker.supervising.hard_timeout import JobOverrun, reason
 from tests.fixtures.worker import Desk, RunWorker, Worker
 
 SLOW = """\
@@ -116,8 +116,8 @@ def test_an_import_that_does_not_end_is_not_charged_and_jobs_of_other_modules_ru
 
 def test_what_comes_before_a_task_is_not_called_a_long_run() -> None:
     job = Job("1", "shop", "send", hard_timeout=2)
-    hung = Overrun(Phase.IMPORTING, PREPARATION + 0.2)
-    assert "before hooks" in str(Overrun(Phase.PREPARING, 301).error(job))
-    ran = Overrun(Phase.RUNNING, 3)
+    hung = JobOverrun(Phase.IMPORTING, PREPARATION + 0.2)
+    assert "before hooks" in str(JobOverrun(Phase.PREPARING, 301).error(job))
+    ran = JobOverrun(Phase.RUNNING, 3)
     assert str(ran.error(job)) == "it ran longer than its hard limit of 2 s"
     assert reason([hung, ran]) == ("1 job ran past its hard limit, 1 job had not begun after 300 s")

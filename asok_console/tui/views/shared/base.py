@@ -16,7 +16,7 @@ from asok_console.presentation.notes import note_text
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.operations import OPERATIONS, OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.notes import note_on, with_marks
 from asok_console.tui.views.shared.operator_keys import KeySubject
@@ -96,7 +96,7 @@ class View(KeySubject, Backdrop, Vertical):
         """Show what a filter lets through, until ``end_visit``."""
         raise NotImplementedError
 
-    def operated(self, plan: Plan) -> None:
+    def operated(self, plan: OperationPlan) -> None:
         """Follow an operation that has ended: its jobs are elsewhere now."""
 
     def end_visit(self) -> None:

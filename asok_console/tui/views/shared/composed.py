@@ -13,7 +13,7 @@ from asok_console.presentation.compositions import basis
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.views.shared.composition_list import (
     DIMENSIONS,
     CompositionList,
@@ -244,7 +244,7 @@ class ComposedView(JobListView):
             return False
         return super().check_action(action, parameters)
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Nothing for the jobs of a composition: they are not listed, and maybe only estimated."""
         if self.by is not None and action.key_scope in (
             KeyScope.CHOSEN,

@@ -14,7 +14,7 @@ from asok_console.presentation.calls import call_of
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.job_columns import job_id, names_a_job
@@ -114,7 +114,7 @@ class JobListView(SearchingView):
         if event.rows is self.rows and self.rows.row is not None:
             self.console.open_job(self.rows.row, self.rows)
 
-    def operated(self, plan: Plan) -> None:
+    def operated(self, plan: OperationPlan) -> None:
         """Clear the marks that the operation was about, and search again."""
         if plan.scope.ids:
             self.rows.clear_marks()
@@ -190,7 +190,7 @@ class JobListView(SearchingView):
             return KeyScope.CHOSEN if self.rows.cursor.marks else KeyScope.MATCHING
         return action.key_scope
 
-    def plan(self, action: OperatorAction) -> Plan | None:
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
         """A plan for the chosen rows, or for all that a search found."""
         key_scope = self.key_scope_of(action)
         if key_scope is KeyScope.MATCHING:
@@ -200,7 +200,7 @@ class JobListView(SearchingView):
         rows = self.chosen()
         if not rows or (action.operation.reviews and not needs_trust(rows)):
             return None
-        return Plan(
+        return OperationPlan(
             action.operation(),
             Scope(
                 action.location,
@@ -213,7 +213,7 @@ class JobListView(SearchingView):
             queues=Counter(row.queue for row in rows),
         )
 
-    def _plan_for_found(self, action: OperatorAction) -> Plan | None:
+    def _plan_for_found(self, action: OperatorAction) -> OperationPlan | None:
         # Until the walk is through, the count would not be exact.
         search, snapshot = self.search, self.console.snapshot
         if search is None or snapshot is None or not search.complete or not search.count:
@@ -221,7 +221,9 @@ class JobListView(SearchingView):
         scope = search.scope(action.location, self.scope_queue(), snapshot.taken_at)
         known = len(search.rows) == search.count
         queues = Counter(row.queue for row in search.rows) if known else None
-        return Plan(action.operation(), scope, search.count, examples(search.rows), queues=queues)
+        return OperationPlan(
+            action.operation(), scope, search.count, examples(search.rows), queues=queues
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to mark all only where a filter says what all is, and the rest where there is a row."""

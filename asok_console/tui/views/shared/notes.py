@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from asok_console.presentation.notes import note_author, note_line
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import job_id, known_task, names_a_job
 from asok_core.backends.roles import Scope
@@ -51,11 +51,11 @@ def with_marks(console: Host, rows: Sequence[Row]) -> Sequence[Row]:
     ]
 
 
-def plan_for_note(console: Host, subject: NoteSubject | None) -> Plan | None:
+def plan_for_note(console: Host, subject: NoteSubject | None) -> OperationPlan | None:
     """A plan to write, change or remove the note on something."""
     if subject is None:
         return None
     note = note_on(console, subject)
     written = () if note is None else (f"written by {note_author(note, console.now)}",)
     operation = EditNote(subject, note.text if note is not None else "")
-    return Plan(operation, Scope(operation.location), None, written)
+    return OperationPlan(operation, Scope(operation.location), None, written)

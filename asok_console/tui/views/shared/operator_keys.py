@@ -9,7 +9,7 @@ from textual.dom import DOMNode
 
 from asok_console.tui.catalog.actions import EXPLAIN
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import known_task
@@ -48,7 +48,7 @@ class KeySubject:
         """The operator's actions that have keys here."""
         return ()
 
-    def plan(self, action: OperatorAction) -> Plan | None:  # noqa: ARG002 - for those that act
+    def plan(self, action: OperatorAction) -> OperationPlan | None:  # noqa: ARG002 - for those that act
         """What an action would do now, or None when there is nothing for it to do."""
         return None
 

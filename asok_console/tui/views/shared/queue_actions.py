@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
@@ -23,7 +23,7 @@ def show_related(console: Host, view: str, queue: str | None) -> None:
 
 def plan_for_queue(
     action: OperatorAction, queue: QueueStats, snapshot: Snapshot | None
-) -> Plan | None:
+) -> OperationPlan | None:
     """A plan to pause, resume or purge a queue, or None where that changes nothing."""
     before = snapshot.taken_at if snapshot else None
     scope = Scope(action.location, queue=queue.name, before=before)
@@ -35,11 +35,11 @@ def plan_for_queue(
         current = snapshot is not None and snapshot.knows_workers
         words = pause_words(queue.pause, before, current=current)
         paused = (f"paused{words}",) if queue.paused else ()
-        return Plan(action.operation(), scope, None, (waiting, *paused))
+        return OperationPlan(action.operation(), scope, None, (waiting, *paused))
     if not queue.pending:
         return None
     scope = Scope(action.location, queue=queue.name, before=before, limit=queue.pending)
-    return Plan(action.operation(), scope, queue.pending)
+    return OperationPlan(action.operation(), scope, queue.pending)
 
 
 def _served(queue: QueueStats, snapshot: Snapshot | None) -> str:

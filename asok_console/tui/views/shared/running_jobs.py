@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_console.tui.catalog.plan import Plan
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import task_text
 from asok_core.backends.roles import Scope
@@ -16,13 +16,13 @@ def has_stack(console: Host, row: Row | None) -> bool:
     return _runs(row) and not console.session.only_reads
 
 
-def plan_to_cancel(console: Host, row: Row | None) -> Plan | None:
+def plan_to_cancel(console: Host, row: Row | None) -> OperationPlan | None:
     """A plan to cancel a running job, or None where it is not one."""
     if row is None or not _runs(row):
         return None
     operation = StopRunningJobs(console.session.cancel_wait)
     scope = Scope(Location.ACTIVE, ids=frozenset((row.payload.id,)))
-    return Plan(operation, scope, 1, (task_text(row),))
+    return OperationPlan(operation, scope, 1, (task_text(row),))
 
 
 def _runs(row: Row | None) -> bool:
