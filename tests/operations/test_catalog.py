@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import asok_core.operations.catalog as package
-from asok_console.cli.parser import COMMANDS
+from asok_console.cli.parser import COMMANDS, GROUPS
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import EDIT, OPERATIONS
@@ -140,6 +140,17 @@ def test_the_help_of_a_command_and_of_a_key_is_the_summary_of_the_operation() ->
             # In brackets: where the key has this meaning.
             text = re.sub(r" \([^()]*filter\)$", "", action.help)
             assert text in (summary.of_one(), summary.in_general())
+
+
+def test_the_help_of_a_group_names_what_each_of_its_operations_does() -> None:
+    # By the word that chooses it, or by the verb of its summary.
+    for command in COMMANDS:
+        word, _, verb = command.words.partition(" ")
+        operates = hasattr(importlib.import_module(command.module), "OPERATIONS")
+        for group in GROUPS:
+            if operates and verb and group.word == word:
+                named = set(re.findall("[a-z]+", group.help))
+                assert {verb, command.help.split()[0]} & named, f"{command.words}: {group.help}"
 
 
 def test_a_summary_agrees_with_what_it_is_about() -> None:
