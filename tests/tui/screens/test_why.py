@@ -184,7 +184,7 @@ async def test_lines_that_are_too_long_are_continued_below_their_beginning(
     async with open_console(size=(80, 24), view="pending") as hand:
         await hand.sees("1 of 1")
         await hand.press("w")
-        await hand.sees("workers: 1, they serve:")
+        await hand.sees("workers: 1; they serve:")
         lines = hand.screen().splitlines()
         at = next(at for at, line in enumerate(lines) if "they serve:" in line)
         assert lines[at + 1].startswith("       a-queue-with-a-long-name-")
