@@ -117,6 +117,8 @@ class EntryScreen(Screen[None]):
 
 def facts(entry: ActivityEntry, now: float) -> Iterator[Fact]:
     """What is known of an operation or an event, in the order in which it is read."""
+    # The title has one line, which cuts a long filter or note.
+    yield Fact("What", sentence(entry.event) if entry.event else entry.what)
     if entry.at is not None:
         yield Fact("When", f"{moment(entry.at, now)}, {ago(entry.at, now)}")
     if entry.operation is not None:
@@ -128,7 +130,6 @@ def facts(entry: ActivityEntry, now: float) -> Iterator[Fact]:
 def _of_operation(each: Activity, now: float) -> Iterator[Fact]:
     yield Fact("By", each.who)
     yield Fact("Redis", each.where)
-    # A note, a pause and a command are whole in the title.
     yield Fact("Queue", each.queue)
     yield Fact("Reason", each.reason)
     if each.until is not None:

@@ -97,6 +97,7 @@ async def test_a_filter_narrows_both_and_enter_shows_everything(
         await hand.sees("2 of 10")
         await hand.press("escape", "slash", *"purge", "enter", "enter")
         await hand.sees("✓ done   purge   dead: task:reports")
+        assert fact(hand, "What") == "dead: task:reports"
         assert fact(hand, "By") == "ada@ops-1"
         assert fact(hand, "Jobs") == "6"
         assert fact(hand, "In trash").startswith("6 jobs until ")
