@@ -41,9 +41,10 @@ ROLE = os.environ.get("ASOK_TEST_ROLE", "")
 """The documented user (ACL) of the test's connections; empty: a user with all permissions."""
 
 PERMANENT = re.compile(
-    r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|pauses|recent|audit|notes|active:.+)"
+    r"[^:]+:(queue(:.+)?|delayed_tasks|dlq|workers|queues|paused|pauses|recent|audit|notes|active:.+"
+    r"|holds|held(:.+)?)"
 )
-"""Keys with the lifetime of their queue, audit and notes. Every other key must have a TTL."""
+"""Keys with the lifetime of their queue, holds, audit and notes. Every other key must have a TTL."""
 
 # Examples may be slow on a busy machine: pytest's timeout is the limit.
 hypothesis.settings.register_profile("asok", deadline=None)

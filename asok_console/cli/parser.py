@@ -46,6 +46,7 @@ GROUPS = (
     CommandGroup("job", "show, find, list, cancel, promote or move jobs"),
     CommandGroup("task", "list tasks, show what one did", default="list"),
     CommandGroup("dlq", "list, requeue, purge, export or import dead jobs"),
+    CommandGroup("hold", "list, add, release or remove holds on jobs", default="list"),
     CommandGroup("note", "list or write notes on jobs, queues and error groups", default="list"),
     CommandGroup("trash", "list, restore or delete what operations removed", default="list"),
 )
@@ -117,6 +118,14 @@ COMMANDS = (
     Command("dlq purge", "asok_console.commands.dlq.purge", summaries.PURGE_DEAD.in_general()),
     Command("dlq export", "asok_console.commands.dlq.export", summaries.EXPORT_DEAD.in_general()),
     Command("dlq import", "asok_console.commands.dlq.import_", summaries.IMPORT_DEAD.in_general()),
+    Command(
+        "hold list", "asok_console.commands.hold.list", "list holds, and how many jobs each keeps"
+    ),
+    Command("hold add", "asok_console.commands.hold.add", summaries.HOLD_JOBS.in_general()),
+    Command(
+        "hold release", "asok_console.commands.hold.release", summaries.RELEASE_HOLD.in_general()
+    ),
+    Command("hold remove", "asok_console.commands.hold.remove", summaries.REMOVE_HOLD.in_general()),
     Command("note list", "asok_console.commands.note.list", "list the notes of operators"),
     Command("note write", "asok_console.commands.note.write", summaries.EDIT_NOTE.in_general()),
     Command("trash list", "asok_console.commands.trash.list", "list what can be restored"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from asok_core.inspection.events import EventKind, SystemEvent
+from asok_core.inspection.holds import END_OF_HOLD
 from asok_core.inspection.pauses import END_OF_PAUSE, moment
 from asok_core.jobs.numbers import number
 
@@ -19,6 +20,8 @@ LABELS: Mapping[str, str] = {
     EventKind.RELEASE_CHANGED: "release",
     EventKind.QUEUE_PAUSED: "paused",
     EventKind.QUEUE_RESUMED: "resumed",
+    EventKind.HOLD_ADDED: "hold",
+    EventKind.HOLD_ENDED: "hold ended",
     EventKind.REDIS_RESTARTED: "restarted",
     EventKind.REDIS_FAILED_OVER: "failover",
     EventKind.WARNING_RAISED: "warning",
@@ -115,6 +118,11 @@ def _resumed(fields: Fields) -> str:
     return f" by itself at the end of the pause{author}{_reason(fields)}"
 
 
+def _hold_ended(fields: Fields) -> str:
+    by_itself = fields.get("cause") == END_OF_HOLD
+    return f" by itself, made{_author(fields)}" if by_itself else _author(fields)
+
+
 def _recovered(fields: Fields) -> str:
     dead = fields.get("dead", "0")
     jobs = f"{fields.get('returned', '?')} jobs returned to their queues"
@@ -146,6 +154,10 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     ),
     EventKind.QUEUE_PAUSED: lambda f: f"{_paused(f)}{_author(f)}{_until(f)}{_reason(f)}",
     EventKind.QUEUE_RESUMED: lambda f: f"queue {f.get('queue', '?')} resumed{_resumed(f)}",
+    EventKind.HOLD_ADDED: lambda f: (
+        f"hold {f.get('hold', '?')} on {f.get('rule', '?')} added{_author(f)}{_until(f)}{_reason(f)}"
+    ),
+    EventKind.HOLD_ENDED: lambda f: f"hold {f.get('hold', '?')} ended{_hold_ended(f)}",
     EventKind.REDIS_RESTARTED: lambda f: f"Redis restarted{_details(f, 'version')}",
     EventKind.REDIS_FAILED_OVER: lambda f: (
         f"another Redis server took over (failover){_details(f, 'version')}"

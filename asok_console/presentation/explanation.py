@@ -26,6 +26,8 @@ _TONES = {
     "completed": "good",
     "dead": "bad",
     "failed": "bad",
+    "held": "warn",
+    "will_be_held": "warn",
     "interpreter_held": "bad",
     "jobs_stand_still": "warn",
     "lost": "bad",

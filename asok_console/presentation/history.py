@@ -39,6 +39,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     JobEventKind.PURGED: ("⊘ purged", "dim"),
     JobEventKind.RESTORED: ("↺ restored", "calm"),
     JobEventKind.IMPORTED: ("↺ imported", "calm"),
+    JobEventKind.HELD: ("‖ held", "warn"),
+    JobEventKind.RELEASED: ("↺ released", "calm"),
     JobEventKind.CRASHED: ("✗ its process died", "bad"),
     JobEventKind.INTERRUPTED: ("↩ its process ended", "dim"),
     JobEventKind.WAITING: ("○ waits in its queue", "dim"),
@@ -55,6 +57,7 @@ _RESTORED: Mapping[str, str] = {
 }
 _BY_OPERATORS = frozenset(OF_MOVES.values()) - {
     *(JobEventKind.ENQUEUED, JobEventKind.DIED, JobEventKind.CRASHED, JobEventKind.INTERRUPTED),
+    JobEventKind.HELD,
 } | {JobEventKind.QUEUED_AGAIN}
 
 

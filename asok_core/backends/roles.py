@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from asok_core.inspection.audit import Activities, Trash
 from asok_core.inspection.elsewhere import FoundLists, RecordSearch
 from asok_core.inspection.events import Events
+from asok_core.inspection.holds import Hold
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.notes import Notes, NoteSubject
 from asok_core.inspection.pauses import QueuePause
@@ -45,6 +46,8 @@ class Scope:
     """``rows.digest`` of the newest element when it was confirmed. While it is in its list it
     bounds the scope exactly, and ``before``, which depends on clocks of other machines, is not
     used."""
+    hold: str = ""
+    """Of held jobs of ``queue``: the hold that keeps them."""
     expected: int | None = None
     """How many jobs matched when it was confirmed; those that no longer match count as skipped."""
 
@@ -66,6 +69,12 @@ class CommandResult:
     """Of a pause of a queue: the one that is in force now, as far as it is known."""
     replaced: QueuePause | None = None
     """The one that this changed; without fields where nothing is known of it."""
+    hold: Hold | None = None
+    """Of a new hold: as it is in force."""
+    generation: int = 0
+    """Of a new hold: workers that enforce this generation or a later one start no job that it matches."""
+    left: int = 0
+    """Of the release of a hold: jobs that it still keeps."""
     lacks: str = ""
     """What is not in it although the jobs are: ``notes: this user has no right to the key asok:notes``."""
     missing: frozenset[str] = frozenset()
@@ -146,6 +155,9 @@ class Reader(Protocol):
     def delayed(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Delayed jobs, soonest first, with their records."""
 
+    def held(self, name: str, start: int, count: int, *, whole: bool = False) -> Page:
+        """Held jobs of one list, ``{hold}:{queue}``, in the order in which they would have started."""
+
     def due(self, now: float, width: float, count: int) -> tuple[int, ...]:
         """How many delayed jobs become due in each of ``count`` intervals of ``width`` seconds.
 
@@ -192,7 +204,7 @@ class Reader(Protocol):
     ) -> Iterator[Page]:
         """All rows of a location in pages, oldest first, for searches; safe while jobs come and go.
 
-        ``queue``: of pending jobs; of the trash the id of the operation.
+        ``queue``: of pending jobs; of the trash the id of the operation, of held jobs ``{hold}:{queue}``.
         """
 
     def sample(self, location: Location, queue: str | None = None) -> JobSample:
@@ -311,6 +323,26 @@ class Operator(Protocol):
 
     def resume(self, queue: str) -> CommandResult:
         """Resume a queue."""
+
+    def add_hold(
+        self, hold: Hold, *, lasts: float | None = None, ends: float | None = None
+    ) -> CommandResult:
+        """Keep matching jobs from starting: of ``hold`` the rule and the reason, with an id of its own.
+
+        It is in force until it is released, or for ``lasts`` seconds, or until ``ends`` (epoch seconds by
+        Redis's clock). Raises UsageError for a rule that cannot be, and as ``pause`` does.
+        """
+
+    def release_hold(
+        self, hold: str, *, rate: float | None = None, watch: Watch | None = None
+    ) -> CommandResult:
+        """End a hold and give its jobs back to their queues, as the next to run, in their order.
+
+        Safe to repeat where it was interrupted. Raises UsageError for an unknown hold.
+        """
+
+    def remove_hold(self, hold: str) -> CommandResult:
+        """Remove a hold that keeps no jobs. Raises UsageError for an unknown hold."""
 
     def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
         """Write or replace the note on a job, a queue or an error group; without a text remove it."""

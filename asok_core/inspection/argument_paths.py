@@ -20,6 +20,7 @@ MOST_FOUND = 50
 """Paths that are found in one job."""
 
 _ROOT = re.compile(r"args(?=\[)|kwargs(?=[.\[])", re.IGNORECASE)
+_POSITION = re.compile(r"[0-9]{1,9}(?![\w-])", re.ASCII)
 _INDEX = re.compile(r"\[([0-9]{1,9})\]", re.ASCII)
 _NAME = re.compile(r"\.([^\W\d][\w-]*)")
 _KEY = re.compile(r"\[(?=\")")
@@ -81,6 +82,23 @@ def parse_condition(text: str) -> tuple[ArgumentPath, str] | None:
     if found is None or text[found[1] : found[1] + 1] != "=":
         return None
     return found[0], text[found[1] + 1 :]
+
+
+def short_path(text: str) -> tuple[ArgumentPath, int] | None:
+    """The path that a text begins with, and where it ends.
+
+    ``0`` is ``args[0]``, and ``name`` is ``kwargs.name``.
+    """
+    if found := _read(text):
+        return found
+    if position := _POSITION.match(text):
+        root, start = f"args[{position[0]}]", position.end()
+    elif _PLAIN.match(text):
+        root, start = "kwargs.", 0
+    else:
+        return None
+    found = _read(root + text[start:])
+    return None if found is None else (found[0], found[1] - len(root) + start)
 
 
 def value_text(value: object) -> str:

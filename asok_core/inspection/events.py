@@ -28,6 +28,9 @@ class EventKind(StrEnum):
     """A worker has started on another release than the one of its queues that started before it."""
     QUEUE_PAUSED = "queue_paused"
     QUEUE_RESUMED = "queue_resumed"
+    HOLD_ADDED = "hold_added"
+    HOLD_ENDED = "hold_ended"
+    """A hold matches no more jobs: an operator released or removed it, or its end has come."""
     REDIS_RESTARTED = "redis_restarted"
     REDIS_FAILED_OVER = "redis_failed_over"
     WARNING_RAISED = "warning_raised"
@@ -68,7 +71,10 @@ class SystemEvent:
     def subject(self) -> str:
         """The queue, the process or the worker that it is about; '' for Redis itself."""
         return (
-            self.fields.get("queue") or self.fields.get("process") or self.fields.get("worker", "")
+            self.fields.get("queue")
+            or self.fields.get("process")
+            or self.fields.get("worker")
+            or self.fields.get("hold", "")
         )
 
 

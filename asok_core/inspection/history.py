@@ -61,7 +61,7 @@ _ENDS = (
 _FAILURES = (JobEventKind.FAILED, JobEventKind.REJECTED, JobEventKind.DIED)
 _UNFINISHED = (JobEventKind.RETRIED, JobEventKind.POSTPONED, JobEventKind.RETURNED)
 """Events of attempts after which the job waits again."""
-_WAITS = (Location.PENDING, Location.DELAYED, Location.ACTIVE)
+_WAITS = (Location.PENDING, Location.DELAYED, Location.HELD, Location.ACTIVE)
 
 
 class JobEvent(NamedTuple):
@@ -313,7 +313,7 @@ def _waits_since(event: JobEvent, since: float | None, detail: JobDetail) -> flo
         due = job.due_at if job else None
         # Until a delayed start is due, no worker is late.
         return event.at if event.at is None or due is None else max(event.at, due)
-    if event.what in (*_REQUEUES, JobEventKind.PROMOTED, *UNSURVIVED):
+    if event.what in (*_REQUEUES, JobEventKind.PROMOTED, JobEventKind.RELEASED, *UNSURVIVED):
         return event.at
     if event.what == JobEventKind.RESTORED:
         return event.at if event.detail in (Location.PENDING, Location.DELAYED) else None

@@ -69,7 +69,11 @@ class JobDetail(NamedTuple):
     process: str = ""
     """The process that holds it, as ``WORKER.NUMBER``."""
     position: int | None = None
-    """Of a pending job: how many of its queue are claimed before it. None: not known."""
+    """Of a pending job: how many of its queue are claimed before it. None: not known.
+
+    Of a held one: how many of its queue its hold gives back before it."""
+    hold: str = ""
+    """The hold that keeps a held job from starting."""
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
     """The last ten, oldest first; none of a job that succeeded at once, whose record holds everything."""

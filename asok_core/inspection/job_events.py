@@ -36,6 +36,8 @@ class MoveVerb(StrEnum):
     PURGE = "purge"
     RESTORE = "restore"
     IMPORT = "import"
+    HOLD = "hold"
+    RELEASE = "release"
     CRASH = "crash"
     INTERRUPT = "interrupt"
 
@@ -69,6 +71,10 @@ class JobEventKind(StrEnum):
     PURGED = "purged"
     RESTORED = "restored"
     IMPORTED = "imported"
+    HELD = "held"
+    """A hold kept it from starting."""
+    RELEASED = "released"
+    """That hold gave it back to its queue."""
     QUEUED_AGAIN = "queued again"
     """Nothing noted it, but something came after it."""
     DUE = "due"
@@ -104,6 +110,8 @@ OF_MOVES: Mapping[str, JobEventKind] = MappingProxyType(
         MoveVerb.PURGE: JobEventKind.PURGED,
         MoveVerb.RESTORE: JobEventKind.RESTORED,
         MoveVerb.IMPORT: JobEventKind.IMPORTED,
+        MoveVerb.HOLD: JobEventKind.HELD,
+        MoveVerb.RELEASE: JobEventKind.RELEASED,
         MoveVerb.CRASH: JobEventKind.CRASHED,
         MoveVerb.INTERRUPT: JobEventKind.INTERRUPTED,
     }

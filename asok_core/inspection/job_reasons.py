@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from asok_core.inspection import active_reasons, ended_reasons, estimates, waiting_reasons
+from asok_core.inspection import (
+    active_reasons,
+    ended_reasons,
+    estimates,
+    hold_reasons,
+    waiting_reasons,
+)
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.command_lines import operands, shell_word
 from asok_core.inspection.elsewhere import RecordSearch
@@ -49,6 +55,8 @@ def explain_job(
         found = ranked(waiting_reasons.pending(case))
         estimate = estimates.estimate(case, found)
         return Explanation(f"pending in queue {case.queue!r}", found, estimate)
+    if detail.location is Location.HELD:
+        return Explanation(f"held in queue {case.queue!r}", ranked(hold_reasons.held(case)))
     if detail.location is Location.DELAYED:
         found = ranked(waiting_reasons.delayed(case))
         return Explanation(waiting_reasons.delayed_state(case), found)

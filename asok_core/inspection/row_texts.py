@@ -24,6 +24,7 @@ TRUSTS = {
 LOCATION_TEXTS = {
     Location.PENDING: "is pending",
     Location.DELAYED: "is delayed",
+    Location.HELD: "is held",
     Location.ACTIVE: "is running",
     Location.DEAD: "is dead",
     Location.TRASH: "is in the trash",
@@ -33,6 +34,7 @@ LOCATION_TEXTS = {
 
 _STATUS_OF_LOCATION = {
     Location.PENDING: "pending",
+    Location.HELD: "held",
     Location.ACTIVE: "running",
     Location.DEAD: "failed",
     Location.FINISHED: "completed",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asok_core.inspection.events import SystemEvent
+from asok_core.inspection.holds import HoldState
 from asok_core.inspection.memory_growth import FillRate, filling, median
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
@@ -176,6 +177,10 @@ class Snapshot:
     """From when on every event is among them; infinite where they cannot be read."""
     notes: Notes = field(default_factory=Notes)
     """The notes of operators on jobs, queues and error groups."""
+    holds: tuple[HoldState, ...] = ()
+    """The holds, oldest first, and how many jobs each keeps."""
+    unread_holds: tuple[str, ...] = ()
+    """Holds whose rules this release cannot read."""
     cost: SnapshotCost = field(default_factory=SnapshotCost)
 
     @property
@@ -225,6 +230,15 @@ class Snapshot:
         """Whether a queue that no worker is seen to serve is served by none."""
         all_read = not self.workers_unread and not any(each.queues_unread for each in self.workers)
         return all_read and self.knows_workers
+
+    @property
+    def held(self) -> int:
+        """Jobs that holds keep from starting."""
+        return sum(each.jobs for each in self.holds)
+
+    def held_of(self, queue: str) -> int:
+        """How many of a queue."""
+        return sum(each.queues.get(queue, 0) for each in self.holds)
 
     @property
     def claimed(self) -> int:

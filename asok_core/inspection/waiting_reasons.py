@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asok_core.errors import BadSignature
-from asok_core.inspection import reasons, worker_reasons
+from asok_core.inspection import hold_reasons, reasons, worker_reasons
 from asok_core.inspection.command_lines import operands
 from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.job_events import AttemptVerb
@@ -25,6 +25,7 @@ _TAKES_TURNS = ("slots_busy", "earlier_queues")
 
 def pending(case: JobCase) -> Iterator[Reason]:
     """What a job in its queue waits for."""
+    yield from hold_reasons.to_come(case)
     held_up = list(reasons.of_queue(case.queue, case.snapshot, case.activities))
     yield from held_up
     ahead = case.detail.position

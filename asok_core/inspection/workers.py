@@ -90,6 +90,8 @@ class WorkerInfo:
     """Versions of signed jobs that it accepts, as in ``v1 v2``; '' of one of an earlier release."""
     ends_pauses: bool = False
     """Whether it ends pauses of queues whose end has come; no worker of an earlier release does."""
+    holds: int | None = None
+    """The generation of holds that all its processes enforce; None of one of an earlier release."""
     jobs: tuple[RunningJob, ...] = ()
     problem: str = ""
     """Why it cannot be read (its key is not a hash, or names no queue), or an empty string."""

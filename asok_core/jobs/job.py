@@ -199,7 +199,7 @@ class JobRecord:
     cancelled the job while it ran. ``progress`` is what the last attempt reported last.
     ``release`` is that of the application in ``worker``, None where it is not known. ``later_attempt``:
     a worker of the framework has run the job after the last attempt of ours; neither when nor for how long
-    is recorded.
+    is recorded. ``held_by`` is the hold that keeps a ``held`` job from starting.
 
     Examples:
         >>> from math import factorial
@@ -234,6 +234,7 @@ class JobRecord:
     progress: JobProgress | None = None
     release: str | None = None
     later_attempt: bool = False
+    held_by: str | None = None
 
     @property
     def finished(self) -> bool:

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The values of a record's ``status`` field. The framework has no ``scheduled`` and ``cancelled``.
+    """The values of a record's ``status`` field.
+
+    The framework has no ``scheduled``, ``held`` and ``cancelled``.
 
     Examples:
         >>> from math import factorial
@@ -18,6 +20,7 @@ class Status(StrEnum):
 
     PENDING = "pending"
     SCHEDULED = "scheduled"
+    HELD = "held"
     RUNNING = "running"
     RETRYING = "retrying"
     COMPLETED = "completed"
@@ -30,6 +33,7 @@ class Location(StrEnum):
 
     PENDING = "pending"
     DELAYED = "delayed"
+    HELD = "held"
     ACTIVE = "active"
     DEAD = "dead"
     TRASH = "trash"

@@ -31,7 +31,7 @@ NEWEST = 50
 KEYS = 500_000
 """Keys among which other namespaces are looked for: a fifth of a second of Redis, in small steps."""
 
-_WAITS = (Location.PENDING, Location.DELAYED)
+_WAITS = (Location.PENDING, Location.DELAYED, Location.HELD)
 
 Kind: TypeAlias = Literal["job", "queue", "queues", "worker"]
 

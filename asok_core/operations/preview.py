@@ -109,7 +109,8 @@ def rows_in(
 ) -> Iterator[Row]:
     """The rows of a scope, oldest first. ``whole``: as an action reads them, with all their bytes."""
     seen = applied = 0
-    for page in reader.scan(scope.location, scope.queue, whole=whole):
+    name = f"{scope.hold}:{scope.queue}" if scope.location is Location.HELD else scope.queue
+    for page in reader.scan(scope.location, name, whole=whole):
         page.readable()
         total = scope.limit if scope.limit is not None else page.total
         for row in page.rows:

@@ -31,7 +31,7 @@ MOST_READ = 20_000
 """Jobs that are read to find one whose id begins with a text, where no record has such an id."""
 _UUID_BEGIN = re.compile(r"(?=.{6,35}$)[0-9a-f]{1,8}(-[0-9a-f]{0,4}){0,3}(-[0-9a-f]{0,11})?")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-STATES = ("pending", "delayed", "running", "recent", "dead")
+STATES = ("pending", "delayed", "held", "running", "recent", "dead")
 
 
 def matching(rows: Iterable[Row], chosen: Filter, now: float) -> Iterator[Row]:
@@ -58,6 +58,10 @@ def listed(
         )
     elif state == "delayed":
         rows = _scanned(reader, Location.DELAYED, whole=whole)
+    elif state == "held":
+        kept = reader.snapshot(rates=False, jobs=False).holds
+        names = [f"{each.id}:{queue}" for each in kept for queue in each.queues]
+        rows = (row for name in names for row in _scanned(reader, Location.HELD, name, whole=whole))
     elif state == "recent":
         rows = _paged(reader.recent)
     else:

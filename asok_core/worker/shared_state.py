@@ -20,6 +20,8 @@ _COUNT = struct.Struct("<Q")
 """After that, two of them: turns of the process's loop, and runs of its pulse thread."""
 _LEFT = struct.Struct("<H")
 """After that: slots that a process still takes which no longer claims, and 1; 0 while it claims."""
+_HOLDS = struct.Struct("<Q")
+"""After that: the generation of the holds that the process enforces."""
 _REFUSAL_BYTES = 512
 _STATE_BYTES = 5 + _REFUSAL_BYTES + FAULT_BYTES
 """After that: five flags, why the process does not claim, what fault ended it. The fault is the last of
@@ -50,7 +52,8 @@ class SharedState(JobSlots):
         self._turns = self._lease + _LEASE.size
         self._pulses = self._turns + _COUNT.size
         self._left = self._pulses + _COUNT.size
-        self._state = self._left + _LEFT.size
+        self._holds = self._left + _LEFT.size
+        self._state = self._holds + _HOLDS.size
         self._turns_made = self._pulses_made = 0
         self._claims, self._proven, self._planned, self._lasting, self._soon, self._refusal = (
             self._state + at for at in range(6)
@@ -96,6 +99,10 @@ class SharedState(JobSlots):
         write_text(self._memory, self._refusal, _REFUSAL_BYTES, reason)
         self._memory[self._proven] = proven
 
+    def note_holds(self, generation: int) -> None:
+        """Note which holds the process enforces: from now on it starts no job that one of them matches."""
+        _HOLDS.pack_into(self._memory, self._holds, generation)
+
     def note_planned_end(self) -> None:
         """Note that the process is about to end as it should, so that its exit code is its own."""
         self._memory[self._planned] = 1
@@ -131,6 +138,12 @@ class SharedState(JobSlots):
         """Slots that a process still takes which no longer claims; None while it claims."""
         left: int = _LEFT.unpack_from(self._memory, self._left)[0]
         return left - 1 if left else None
+
+    @property
+    def holds(self) -> int:
+        """The generation of the holds that the process enforces; 0 for none."""
+        generation: int = _HOLDS.unpack_from(self._memory, self._holds)[0]
+        return generation
 
     @property
     def retires_soon(self) -> bool:

@@ -10,7 +10,8 @@ from contextlib import suppress
 Command = str
 """``drain``, ``quit`` (drain at once), ``orphaned`` (the supervisor has ended, which renews the lease),
 ``retire``, ``quiet``, ``resume``, ``slots N`` (how many jobs it may run at once), ``wake``, ``cancel ID``,
-``stop ID`` (the same, with an exception in the task) or ``avoid`` with JSON (``import_crashes``)."""
+``stop ID`` (the same, with an exception in the task), ``holds`` (they have changed) or ``avoid`` with JSON
+(``import_crashes``)."""
 
 
 class Alarm:

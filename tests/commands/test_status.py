@@ -166,6 +166,7 @@ def test_the_document_has_stable_keys(
         "delayed",
         "due",
         "next_due_at",
+        "held",
         "running",
         "claimed",
         "orphaned",
@@ -174,6 +175,7 @@ def test_the_document_has_stable_keys(
         "dead_letters",
         "workers",
         "envelopes",
+        "holds",
         "problems",
         "checks_failed",
     ]

@@ -29,6 +29,7 @@ from asok_core.backends.redis.calls.walks import DueJob, Promote
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.holds import end_holds, read_holds
 from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -38,6 +39,7 @@ from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope
 from asok_core.errors import Refused, UsageError
+from asok_core.inspection.holds import Hold
 from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, seal_again
 from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.jobs.states import Location
@@ -65,6 +67,8 @@ MOVES = {
     "reject": {("active", "dead")},
     "return": {("active", "pending"), ("active", "finished")},
     "postpone": {("active", "delayed"), ("active", "finished")},
+    "hold": {("active", "held"), ("active", "pending")},
+    "release": {("held", "pending")},
     "ask to stop": set(),
     "promote": {("delayed", "pending"), *ASIDE},
     "recover": {("active", "pending"), ("active", "dead"), ("active", "finished"), *ASIDE},
@@ -72,7 +76,10 @@ MOVES = {
     "edit": {("dead", "pending")},
     "undo an edit": {("pending", "dead")},
     "purge": {("dead", "trash"), ("pending", "trash")},
-    "cancel": {("pending", "trash"), ("delayed", "trash"), ("active", "finished")},
+    "cancel": {
+        *(("pending", "trash"), ("delayed", "trash"), ("held", "trash")),
+        ("active", "finished"),
+    },
     "restore": {("trash", "dead"), ("trash", "pending"), ("trash", "delayed")},
     "empty": {("trash", "finished")},
     "move": {("pending", "pending")},
@@ -80,10 +87,14 @@ MOVES = {
     "resume": set(),
     "expiry": set(),
     "renew": ASIDE,
-    "lose": {("pending", "finished"), ("delayed", "finished"), ("active", "finished")},
+    "lose": {
+        *(("pending", "finished"), ("delayed", "finished"), ("held", "finished")),
+        ("active", "finished"),
+    },
 }
 LISTS = {
     "queue": "pending",
+    "held": "held",
     "active": "active",
     "dlq": "dead",
     "trash": "trash",
@@ -94,6 +105,7 @@ STATUSES = {
     "pending": {"pending"},
     "active": {"pending", "running"},
     "delayed": {"scheduled", "retrying"},
+    "held": {"held"},
     "dead": {"failed"},
     "trash": {"failed", "cancelled"},
     "finished": {"completed", "cancelled"},
@@ -110,7 +122,7 @@ AFTER_A_CANCEL = (
     "dies",
     "lost",
 )
-UNFINISHED = ("pending", "active", "delayed")
+UNFINISHED = ("pending", "active", "delayed", "held")
 WEEKS = 20 * 86_400
 
 
@@ -173,11 +185,14 @@ class Conservation(RuleBasedStateMachine):
         self.operations: list[str] = []
         self.edits: dict[str, str] = {}
         self.number = 0
+        self.holds: list[str] = []
+        """Those that were made, in force or not."""
         self.full = False
         self.deleted: set[str] = set()
         self.oversized: set[str] = set()
         for worker in ("one", "two"):
             self._heartbeat(worker)
+        self.add_a_hold(None)
 
     def teardown(self) -> None:
         self.client.config_set("maxmemory", 0)
@@ -354,10 +369,14 @@ class Conservation(RuleBasedStateMachine):
         held = set(self._active(process))
         # What has lost its lease is dropped, and nothing is written or counted for it.
         unfinished = verb in ("retry", "return", "postpone")
-        # 5: Redis ends what an operator cancelled, whatever was sent.
+        # 5: Redis ends what an operator cancelled, whatever was sent. A process that lost its lease and
+        # has claimed a job again believes to hold it twice.
+        first = {outcome.id: at for at, outcome in reversed([*enumerate(outcomes)])}
         expected = [
-            (5 if unfinished and outcome.id in self.cancelled else 1) if outcome.id in held else 0
-            for outcome in outcomes
+            (5 if unfinished and outcome.id in self.cancelled else 1)
+            if outcome.id in held and first[outcome.id] == at
+            else 0
+            for at, outcome in enumerate(outcomes)
         ]
         turn = self._cycle(process, outcomes, [], 0)
         assert turn.settled == expected
@@ -730,6 +749,119 @@ class Conservation(RuleBasedStateMachine):
         self.operator.resume(queue)
         self._moved("resume", 0)
 
+    # Holds
+
+    @rule(lasts=st.sampled_from([None, None, 0.001]))
+    def add_a_hold(self, lasts: float | None) -> None:
+        """The short one ends when a supervisor looks next."""
+        result = self.operator.add_hold(Hold("", task="m.f", reason="bank down"), lasts=lasts)
+        assert result.hold is not None
+        self.holds.append(result.hold.id)
+        self._moved("pause", 0)
+
+    @precondition(lambda self: self.holds)
+    @rule(process=st.sampled_from(PROCESSES), count=st.integers(1, 4), chosen=st.data())
+    def hold_what_was_claimed(self, process: str, count: int, chosen: st.DataObject) -> None:
+        """By a hold that its process has read, and that may have ended since."""
+        self.enqueue("default", 1, False, "")
+        self.claim(process, count)
+        if not self.client.hexists("asok:holds", self.holds[-1]):
+            self.add_a_hold(None)
+        hold = chosen.draw(st.sampled_from([*self.holds, self.holds[-1], self.holds[-1]]))
+        memory = self.memories[process]
+        unbegun = [each for each in memory.claims if name_of(each.envelope) not in memory.running]
+        held = unbegun[:count]
+        memory.claims = [claim for claim in memory.claims if claim not in held]
+        in_force = self.client.hexists("asok:holds", hold)
+        there = set(self._active(process))
+        names = [name_of(claim.envelope) for claim in held]
+        # One that another process holds by now is found when it is sent again, as a cancelled one is.
+        expected = [
+            0 if name not in there else 4 if name in self.cancelled else 1 for name in names
+        ]
+        outcomes = [self._held_by(hold, claim) for claim in held]
+        assert self._cycle(process, outcomes, [], 0).settled == expected
+        self._moved("hold", expected.count(1))
+        cancelled = [
+            self._outcome("return", claim)
+            for claim, flag in zip(held, expected, strict=True)
+            if flag == 4
+        ]
+        self._settle(process, "return", cancelled)
+        there = {name for name, location in self.locations.items() if location == "held"}
+        assert in_force or not there.intersection(name_of(each.envelope) for each in held)
+
+    def _held_by(self, hold: str, claim: Claim) -> Outcome:
+        job = peek(claim.envelope).job
+        assert job is not None
+        return Outcome("hold", claim, job.id, job.task, unique=job.unique or "").noted(hold)
+
+    @precondition(lambda self: self.holds)
+    @rule(chosen=st.data(), at_a_rate=st.booleans())
+    def release_a_hold(self, chosen: st.DataObject, at_a_rate: bool) -> None:
+        hold = chosen.draw(st.sampled_from(self.holds))
+        there = [(queue, each) for queue in QUEUES for each in self._held_in(hold, queue)]
+        before = {queue: self._waiting(queue) for queue in QUEUES}
+        try:
+            result = self.operator.release_hold(hold, rate=1e9 if at_a_rate else None)
+        except UsageError:
+            assert not there
+            assert not self.client.hexists("asok:holds", hold)
+            self._moved("release", 0)
+            return
+        for queue in QUEUES:
+            given = [each for of, each in there if of == queue]
+            assert self._waiting(queue) == [*given, *before[queue]], "they are the next to run"
+        assert (result.applied, result.left) == (len(there), 0)
+        assert not self.client.hexists("asok:holds", f"ended:{hold}")
+        self._moved("release", len(there))
+
+    @precondition(lambda self: self.holds)
+    @rule(chosen=st.data())
+    def remove_a_hold(self, chosen: st.DataObject) -> None:
+        hold = chosen.draw(st.sampled_from(self.holds))
+        there = [each for queue in QUEUES for each in self._held_in(hold, queue)]
+        known = self.client.hexists("asok:holds", hold)
+        try:
+            removed = self.operator.remove_hold(hold).applied
+        except UsageError:
+            assert not known
+            assert not there
+        else:
+            assert removed == (not there)
+            assert self.client.hexists("asok:holds", hold) == (known and bool(there))
+        self._moved("pause", 0)
+
+    @rule()
+    def holds_end_by_themselves(self) -> None:
+        connection, keys = self.registry.connection, Keys()
+        holds, now = read_holds(connection, keys), self._now() / 1000
+        over = [
+            each.id for each in (*holds.holds, *holds.ended) if each.until and each.until <= now
+        ]
+        there = [each for hold in over for queue in QUEUES for each in self._held_in(hold, queue)]
+        end_holds(connection, keys, holds, now)
+        self._moved("release", len(there))
+
+    @precondition(lambda self: "held" in self.locations.values())
+    @rule(chosen=st.data())
+    def cancel_held_jobs(self, chosen: st.DataObject) -> None:
+        lists = sorted(self.client.smembers("asok:held"))
+        hold, queue = chosen.draw(st.sampled_from(lists)).decode().split(":")
+        ids = self._held_in(hold, queue)
+        some = chosen.draw(st.sets(st.sampled_from(ids)) if ids else st.just(set()))
+        scope = Scope(Location.HELD, queue=queue, ids=frozenset(some), hold=hold)
+        self._operated("cancel", self.operator.cancel(scope))
+
+    def _held_in(self, hold: str, queue: str) -> list[str]:
+        """Ids, the oldest first."""
+        held = self.client.lrange(Keys().held(hold, queue), 0, -1)
+        return [name_of(raw) for raw in reversed(held)]
+
+    def _waiting(self, queue: str) -> list[str]:
+        """Ids, the next to run first."""
+        return [name_of(raw) for raw in reversed(self.client.lrange(Keys().queue(queue), 0, -1))]
+
     # Clients that can write to Redis
 
     @precondition(lambda self: self.locations)
@@ -908,7 +1040,7 @@ class Conservation(RuleBasedStateMachine):
             else:
                 assert payload.trust is Trust.SIGNED, (location, raw)
                 assert self.versions.setdefault(name, payload.version) == payload.version, location
-                if location in ("pending", "active"):
+                if location in ("pending", "active", "held"):
                     home = Keys().queue(job.queue), f"{key.rpartition(':')[0]}:{job.queue}"
                     assert key in home, (key, job.queue)
                 self.envelopes.setdefault(name, {})[raw] = None

@@ -22,6 +22,7 @@ from asok_console.tui.catalog.operations import EDIT, OPERATIONS
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.backends.roles import CommandResult, Scope
 from asok_core.inspection.audit import SWITCHES
+from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import on_queue
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.review import ReviewedEntries
@@ -39,6 +40,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger, ScopeKind
+from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.results import result_line
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
@@ -72,7 +74,12 @@ Asok = Callable[..., Ran]
 
 NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
-NO_KEY = {ImportDead: "an export is a file of the machine on which the command runs"}
+NO_KEY = {
+    ImportDead: "an export is a file of the machine on which the command runs",
+    HoldJobs: "its rule is written on the command line",
+    ReleaseHold: "a hold is named by its id",
+    RemoveHold: "a hold is named by its id",
+}
 """Operations without a key in the console, and why."""
 
 
@@ -415,6 +422,14 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
     ]
     for operation, scope in performed:
         operation.perform(access, scope, lambda _: True)
+    for ending in (RemoveHold, ReleaseHold):
+        rule = HoldJobs(Hold("", task="m.f"))
+        made = rule.perform(access, Scope(Location.HELD), lambda _: True)
+        assert isinstance(made, CommandResult)
+        assert made.hold is not None
+        ended = ending(made.hold.id)
+        ended.perform(access, Scope(Location.HELD), lambda _: True)
+        performed += [(rule, Scope(Location.HELD)), (ended, Scope(Location.HELD))]
     trashed = [each.operation for each in reader.activity(50) if each.in_trash]
     for operation, scope in (
         (RestoreTrash(trashed[0]), Scope(Location.TRASH)),

@@ -294,6 +294,20 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
             "hash",
             [*_hash(KEYS.pauses, (queue, "", "ghost")), *_pauses(queue)],
         ),
+        "holds": (
+            KEYS.holds,
+            "hash",
+            [*_hash(KEYS.holds, ("generation", "ghost", "ended:ghost", "")), *_holds()],
+        ),
+        "held_lists": (KEYS.held_lists, "set", _set(KEYS.held_lists)),
+        "held": (
+            (key := KEYS.held("ghost", queue)),
+            "list",
+            [
+                Poison("a list of held jobs that is named", partial(_name_held, queue)),
+                *_list(key, ()),
+            ],
+        ),
         "queues": (KEYS.queues, "set", _set(KEYS.queues)),
         "recent": (KEYS.recent, "list", _list(KEYS.recent, ())),
         "audit": (KEYS.audit, "stream", [Poison("any entry of the audit", audited)]),
@@ -364,6 +378,35 @@ def _pauses(queue: str) -> Iterator[Poison]:
     for each in odd:
         text = json.dumps(each)
         yield Poison(f"the pause {text}", _fields(KEYS.pauses, {queue: text.encode()}))
+
+
+def _holds() -> Iterator[Poison]:
+    """Rules of other forms, and with values of other types."""
+    whole = {"form": 1, "task": "x", "conditions": [], "by": "x", "at": 1.0, "reason": "x"}
+    odd: list[dict[str, Any]] = [
+        *(
+            {"form": 2},
+            {"task": ""},
+            {"task": []},
+            {"until": "nan"},
+            {"until": 1e300},
+            {"until": 1},
+        ),
+        *(
+            {"conditions": value}
+            for value in (1, [1], [["args[0]", "~", 1]], [["x" * 9, "in", {}]])
+        ),
+        *({"conditions": [["args[0]", "<", None]]}, {"by": {}, "reason": "\ud800", "at": []}),
+    ]
+    for each in odd:
+        text = json.dumps({**whole, **each}).encode()
+        fields = {"ghost": text, "ended:ghost": text, "generation": b"7"}
+        yield Poison(f"the hold {text[:80]!r}", _fields(KEYS.holds, fields))
+
+
+def _name_held(queue: str, client: Any) -> None:
+    client.sadd(KEYS.held_lists, f"ghost:{queue}")
+    client.lpush(KEYS.held("ghost", queue), *_envelopes(queue), b"\xff")
 
 
 def _notes(*fields: str) -> Iterator[Poison]:

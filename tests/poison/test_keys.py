@@ -14,7 +14,7 @@ from tests.poison.poisons import keep, poisons, restore
 from tests.poison.stage import PoisonStage
 
 CHANNELS = {"wake", "done"}
-NOT_KEYS = {"namespace", "queue_name", "active_parts", "absent"}
+NOT_KEYS = {"namespace", "queue_name", "active_parts", "held_parts", "held_list", "absent"}
 ALL = sorted(
     {name for name, _ in inspect.getmembers(Keys) if not name.startswith("_")}
     - set(dir(tuple))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from asok_core.backends.redis.keys import Keys
 
-LEFT_OUT = ("queue_name", "active_parts", "absent")
+LEFT_OUT = ("queue_name", "active_parts", "held_parts", "held_list", "absent")
 """Methods of ``Keys`` that take a key apart, and the key that never exists."""
 
 

@@ -40,7 +40,7 @@ ROLES = {
         "../../worker/**/*.py",
     ),
     # `asok enqueue` is an operator's too.
-    "operator": (*CONNECTION, *READING, *ENQUEUEING, "operating/*.py"),
+    "operator": (*CONNECTION, *READING, *ENQUEUEING, "operating/*.py", "consuming/holds.py"),
 }
 SCRIPTED = {"EVAL", "EVALSHA", "SCRIPT LOAD"}
 CLUSTER = {"CLUSTER KEYSLOT", "CLUSTER SLOTS"}

@@ -106,6 +106,19 @@ def test_paused(asok: Asok, desk: Desk, run_worker: RunWorker, names: Names) -> 
     assert reason["remedy"] == "asok queue resume default"
 
 
+def test_held_task(asok: Asok, desk: Desk, run_worker: RunWorker, names: Names) -> None:
+    run_worker("--queues", "default")
+    desk.idle()
+    task = "tests.worker.jobs.note"
+    assert asok("hold", "add", "--task", task, "--arg", "0=7", "--reason", "bank down").code == 0
+    job = desk.enqueue("note", 7)
+    desk.reaches(job, "held")
+    reason = names("held", "bank down", job.id)
+    assert reason["evidence"]["jobs_of"] == f"task {task}, args[0] == 7"
+    assert reason["evidence"]["by"]
+    assert reason["remedy"] == f"asok hold release {reason['evidence']['hold']}"
+
+
 def test_starved_by_a_busier_queue(desk: Desk, run_worker: RunWorker, names: Names) -> None:
     run_worker("--queues", "high,low", "--concurrency", "1", "--processes", "1")
     desk.reaches(desk.enqueue("hold", "a", queue="high"), "running")

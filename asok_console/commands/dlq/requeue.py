@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk, trust
-from asok_core.errors import UsageError
+from asok_console.commands.support.options import positive
 from asok_core.operations.catalog.dead_jobs import (
     CanaryRequeue,
     EditDead,
@@ -51,16 +51,3 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.trust:
         return trust.act(args, settings, lambda looked: TrustDead(looked.review.reviewed, rate))
     return bulk.act(args, settings, RequeueDead(rate))
-
-
-def positive(option: str, text: str | None) -> float | None:
-    """A number above zero, or None where the option was not given. Raises UsageError."""
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= 1_000_000:
-        raise UsageError(f"{option} {text!r} is not a number above 0")
-    return number

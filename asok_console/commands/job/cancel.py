@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if patience is not None and args.json:
         raise UsageError("--wait shows lines for people: leave out --json")
     operation = BY_STATE[args.state]()
-    allowed = {Location.PENDING, Location.DELAYED}
+    allowed = {Location.PENDING, Location.DELAYED, Location.HELD}
     named = bool(args.id) and args.filter is None and not args.all and not args.dry_run
     if not named:
         return selection.act(args, settings, operation, allowed)

@@ -14,6 +14,7 @@ from asok_console.commands.support.documents import (
     write_lines,
 )
 from asok_console.presentation import numbers
+from asok_console.presentation.holds import queue_state
 from asok_console.presentation.notes import note_document, note_text
 from asok_console.presentation.tables import TextColumn, terminal_width
 from asok_core.clock import iso
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                         "enqueued_per_s": queue.enqueued_per_s,
                         "completed_per_s": queue.completed_per_s,
                         "failure_rate": queue.failure_rate,
+                        "held": snapshot.held_of(queue.name),
                         "note": note_document(snapshot.notes.on(on_queue(queue.name))),
                     }
                     for queue in snapshot.queues
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             numbers.rate(queue.enqueued_per_s),
             numbers.rate(queue.completed_per_s),
             numbers.share(queue.failure_rate),
-            queue.problem or ("paused" if queue.paused else ""),
+            queue.problem or queue_state(queue.paused, snapshot.held_of(queue.name)),
             *([note] if any(notes) else ()),
         )
         for queue, note in zip(snapshot.queues, notes, strict=True)

@@ -26,7 +26,8 @@ from asok_core.operations.preview import resolved
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
 
-Home = tuple[Location, str | None]
+Home = tuple[Location, str | None, str]
+"""Location, queue where the location has one for each, and hold."""
 
 
 def add_arguments(
@@ -108,9 +109,9 @@ def act_on_ids(
         closing(open_operator(settings)) as operator,
         ProgressMeter(operation.done) as meter,
     ):
-        for (location, queue), each in found.homes.items():
+        for (location, queue, hold), each in found.homes.items():
             words = " ".join(f"id:{name}" for name in each[:3])
-            scope = Scope(location, queue, frozenset(each), words=words)
+            scope = Scope(location, queue, frozenset(each), words=words, hold=hold)
             result = total_of(operation.perform(Access(reader, operator), scope, meter))
             applied += result.applied
             refused.update(result.refused)
@@ -172,7 +173,8 @@ def _found(reader: Reader, ids: list[str], allowed: Collection[Location]) -> Nam
         else:
             queue = _queue_of(detail)
             found.queues[queue] += 1
-            found.homes[location, queue if location is Location.PENDING else None].append(each)
+            queued = location in (Location.PENDING, Location.HELD)
+            found.homes[location, queue if queued else None, detail.hold].append(each)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from asok_console.commands.support.documents import LONGEST_CALL, call_of, queue_document
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import calls
+from asok_console.presentation.holds import held_document
 from asok_console.presentation.text import json_text
 from asok_core.clock import iso
 from asok_core.inspection.queues import QueueStats
@@ -22,8 +23,8 @@ VERSION = 1
 def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
     """The document: counts are numbers, times ISO 8601 UTC, null is what is not known.
 
-    ``version backend url redis_version memory_full_in memory_rate taken_at pending delayed due running
-    claimed orphaned dead queues[] dead_letters[] workers[] envelopes{} checks_failed[]``.
+    ``version backend url redis_version memory_full_in memory_rate taken_at pending delayed due held
+    running claimed orphaned dead queues[] dead_letters[] workers[] envelopes{} holds[] checks_failed[]``.
     ``memory_full_in`` is seconds, 0 where it is full already, and ``memory_rate`` bytes per second.
     ``envelopes`` says how many workers accept version 1, and how many of ``sampled`` pending jobs have it.
     """
@@ -41,6 +42,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "delayed": snapshot.delayed,
         "due": snapshot.due,
         "next_due_at": iso(snapshot.next_due_at),
+        "held": snapshot.held,
         "running": snapshot.running,
         "claimed": snapshot.claimed,
         "orphaned": snapshot.orphaned,
@@ -49,6 +51,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "dead_letters": [_dead_job(row) for row in status.dead],
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
         "envelopes": status.versions,
+        "holds": [held_document(each, snapshot.taken_at) for each in snapshot.holds],
         "problems": [*snapshot.problems, *snapshot.unread],
         "checks_failed": list(status.failures),
     }

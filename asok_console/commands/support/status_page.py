@@ -12,6 +12,7 @@ from asok_console.commands.support.documents import (
 )
 from asok_console.commands.support.status_report import WorkerStatus
 from asok_console.presentation import numbers, prose
+from asok_console.presentation.holds import queue_state
 from asok_console.presentation.tables import (
     NAME_LIMIT,
     TextColumn,
@@ -23,6 +24,7 @@ from asok_console.presentation.tables import (
 )
 from asok_console.presentation.text import safe
 from asok_core.clock import elapsed
+from asok_core.inspection.holds import forgotten_lines
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.server_reasons import of_server
@@ -56,6 +58,7 @@ def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
         f"{numbers.count(snapshot.pending)} pending",
         f"{numbers.count(snapshot.running)} running{claimed}",
         f"{numbers.count(snapshot.delayed)} delayed{due}",
+        *((f"{numbers.count(snapshot.held)} held",) if snapshot.held else ()),
         prose.plural(snapshot.dead, "dead job"),
         prose.plural(live, "worker")
         if snapshot.knows_workers
@@ -65,7 +68,8 @@ def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
     if not snapshot.knows_workers:
         for reason in of_server(snapshot):
             yield fit(safe(f"{reason.text[0].upper()}{reason.text[1:]}", 1000), width)
-    for problem in (*snapshot.problems, *snapshot.unread):
+    forgotten = forgotten_lines(snapshot.holds, snapshot.taken_at)
+    for problem in (*snapshot.problems, *snapshot.unread, *forgotten):
         yield styles.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
     if snapshot.server.is_full:
         most = prose.size(snapshot.server.max_memory)
@@ -79,7 +83,9 @@ def _queues(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[st
     now = snapshot.taken_at
     columns = (*QUEUE_COLUMNS, TextColumn(""))
     unserved = "no worker" if snapshot.knows_serving else "no known worker"
-    rows = [(*queue_cells(queue, now), _note(queue, unserved)) for queue in snapshot.queues]
+    rows = [
+        (*queue_cells(queue, now), _note(snapshot, queue, unserved)) for queue in snapshot.queues
+    ]
     for name, lines in queue_lines(snapshot, columns, rows, width):
         yield from lines
         page = status.next_jobs.get(name)
@@ -91,11 +97,11 @@ def _queues(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[st
             )
 
 
-def _note(queue: QueueStats, unserved: str) -> str:
+def _note(snapshot: Snapshot, queue: QueueStats, unserved: str) -> str:
     if queue.problem:
         return queue.problem
-    if queue.paused:
-        return "paused"
+    if state := queue_state(queue.paused, snapshot.held_of(queue.name)):
+        return state
     return unserved if queue.pending and not queue.consumers else ""
 
 

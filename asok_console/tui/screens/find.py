@@ -40,6 +40,7 @@ MOST = 500
 WHERE = {
     Location.PENDING: "pending",
     Location.DELAYED: "delayed",
+    Location.HELD: "held",
     Location.ACTIVE: "running",
     Location.DEAD: "dead",
     Location.FINISHED: "finished",

@@ -190,6 +190,7 @@ class OverviewView(NamedView, PlotView):
         )
         others = (
             (f"◷ {snapshot.delayed:,} delayed{delayed}", "calm"),
+            (f"‖ {snapshot.held:,} held" if snapshot.held else "", "warn"),
             (f"✗ {snapshot.dead:,} dead{dead}", "bad" if snapshot.dead else "dim"),
             (phrases.counted(alive, "worker"), "" if alive else "bad"),
         )

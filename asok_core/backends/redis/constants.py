@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.inspection.audit import TRASH_TTL
+from asok_core.inspection.holds import END_OF_HOLD, LONGEST_HOLD, MOST_HOLDS
 from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
 from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, LONGEST_PAUSE, MOST_PAUSES
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
@@ -66,6 +67,10 @@ PAUSES_FULL = f"{MOST_PAUSES:,} queues are paused; resume one first"
 PAUSE_OVER = "its end has passed by the clock of Redis"
 """Why a queue is not paused."""
 
+HOLDS_FULL = f"there are {MOST_HOLDS} holds; release one first"
+HOLD_OVER = "its end has passed by the clock of Redis"
+"""Why a hold is not made."""
+
 Constant = int | str | Mapping[int, str]
 
 CONSTANTS: Mapping[str, Constant] = {
@@ -75,6 +80,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "COARSE_TTL": COARSE_TTL,
     "CRASHES_TTL": CRASHES_TTL,
     "DROPPED_TTL": DROPPED_TTL,
+    "END_OF_HOLD": END_OF_HOLD,
     "END_OF_PAUSE": END_OF_PAUSE,
     "EVENTS_AGE": EVENTS_AGE,
     "EVENTS_LENGTH": EVENTS_LENGTH,
@@ -82,11 +88,15 @@ CONSTANTS: Mapping[str, Constant] = {
     "FEWEST_EVENTS": FEWEST_EVENTS,
     "FINE": FINE,
     "FINE_TTL": FINE_TTL,
+    "HOLDS_FULL": HOLDS_FULL,
+    "HOLD_OVER": HOLD_OVER,
     "LARGEST_NOTE": LARGEST_NOTE,
     "LARGEST_PAUSE": LARGEST_PAUSE,
+    "LONGEST_HOLD": int(LONGEST_HOLD),
     "LONGEST_PAUSE": int(LONGEST_PAUSE),
     "LONGEST_WAIT": LONGEST_WAIT,
     "MOST_LISTS": MOST_LISTS,
+    "MOST_HOLDS": MOST_HOLDS,
     "MOST_NOTES": MOST_NOTES,
     "MOST_PAUSES": MOST_PAUSES,
     "MOST_READ": MOST_READ,

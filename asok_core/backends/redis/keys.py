@@ -53,6 +53,32 @@ class Keys(NamedTuple):
         return f"{self.namespace}:pauses"
 
     @property
+    def holds(self) -> str:
+        """Hash: id of a hold (``ended:ID`` once it has ended) -> its rule, as JSON; ``generation``."""
+        return f"{self.namespace}:holds"
+
+    @property
+    def held_lists(self) -> str:
+        """Set: the lists of held jobs, each as ``{hold}:{queue}``."""
+        return f"{self.namespace}:held"
+
+    def held(self, hold: str, queue: str) -> str:
+        """List of the jobs of a queue that a hold keeps from starting, the oldest at the right."""
+        return f"{self.namespace}:held:{hold}:{queue}"
+
+    def held_list(self, name: str) -> str:
+        """The same by its name in the set of such lists: ``{hold}:{queue}``."""
+        return f"{self.namespace}:held:{name}"
+
+    def held_parts(self, key: str) -> tuple[str, str] | None:
+        """``(hold, queue)`` of the key of a list of held jobs, or None for another key."""
+        prefix = f"{self.namespace}:held:"
+        if not key.startswith(prefix):
+            return None
+        hold, found, queue = key[len(prefix) :].partition(":")
+        return (hold, queue) if found and queue else None
+
+    @property
     def queues(self) -> str:
         """Set of the names of all queues that were ever used."""
         return f"{self.namespace}:queues"

@@ -45,6 +45,7 @@ WORKER_FIELDS = (
     "memory_rate",
     "envelopes",
     "ends_pauses",
+    "holds",
 )
 
 SAVE, STOPS_ON_SAVE_ERROR, REQUIRED_REPLICAS = SERVER_SETTINGS = (
@@ -149,6 +150,7 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         memory_rate=number(fields.get("memory_rate")),
         envelopes=text(fields.get("envelopes"))[:20],
         ends_pauses=fields.get("ends_pauses") == b"1",
+        holds=whole(fields.get("holds")),
         outcomes_dropped=count(fields.get("outcomes_dropped")),
         quiet=fields.get("quiet") in (b"1", b"true", b"True"),
         stopping=fields.get("stopping") == b"1",

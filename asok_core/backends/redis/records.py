@@ -83,6 +83,7 @@ def _record(
         ttl=ttl,
         foreign=foreign,
         later_attempt=later,
+        held_by=_optional(fields.get("held_by")) if status == Status.HELD else None,
     )
 
 

@@ -37,6 +37,8 @@ class ScopeKind(Enum):
     TRASH = "trash"
     """What earlier operations moved to the trash, by their ids."""
     FILE = "file"
+    HOLD = "hold"
+    """A rule by which jobs are held, or the id of one."""
     SUBJECT = "subject"
     """A job, a queue or an error group that a note is on, by its name."""
 

@@ -29,6 +29,8 @@ def result_line(
     result = reported(result, count)
     line = f"{_done(operation, result)}{operation.suffix(scope)}"
     notes = list(_notes(result))
+    if result.left:
+        notes.append(f"{result.left:,} are still held; run it again")
     if not (result.applied or notes):
         notes.append("none found")
     return f"{line}{_in_brackets(notes)}"
@@ -87,6 +89,10 @@ def _change_line(operation: CatalogOperation, scope: Scope, result: CommandResul
         if result.pause is None or result.pause.until is None:
             now = f" without an end{now}"
         return f"Changed the pause of {subject}: it is paused{now} (before: {before})"
+    if result.hold is not None:
+        return (
+            f"Added hold {result.hold.id} on {result.hold.words}{result.hold.about(result.hold.at)}"
+        )
     done = operation.participle()
     done = done[:1].upper() + done[1:]
     return f"{done} {operation.changed(scope)}{pause_words(result.pause, made, by=False)}"

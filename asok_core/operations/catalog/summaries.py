@@ -66,6 +66,13 @@ PAUSE_QUEUE = Summary(
 )
 RESUME_QUEUE = Summary("resume {}: workers take jobs from it", "paused queue", "a paused queue")
 PURGE_QUEUE = Summary("move all pending jobs of {} to the trash", "queue", "a queue")
+HOLD_JOBS = Summary(
+    "keep {} from starting, as long as the hold is in force; none of them is lost",
+    "job of a task",
+    "jobs that match a rule",
+)
+RELEASE_HOLD = Summary("end {} and give {their} jobs back to their queues", "hold", "a hold")
+REMOVE_HOLD = Summary("remove {} that keeps no jobs", "hold", "a hold")
 QUIET_WORKER = Summary(
     "quiet {}: it takes no new jobs, and finishes the running ones", "worker", "a worker"
 )

@@ -38,6 +38,7 @@ from asok_core.worker.running.circuit_breaker import CircuitBreaker, JobCheck
 from asok_core.worker.running.claim_checks import expect_unspent, opened
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HeldJob, SubmitOutcome, submit_and_wait
+from asok_core.worker.running.holding import Holding
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.progress_reports import ProgressReports
 
@@ -62,12 +63,15 @@ class AttemptRunner:
     keyring: Keyring
     log_arguments: bool = False
     slots: Slots | None = None
+    release: str = ""
+    """The application's that this process runs."""
     breaker: CircuitBreaker = field(init=False, default_factory=CircuitBreaker)
     avoided: AvoidedModules = field(init=False, default_factory=AvoidedModules)
     allowed: TaskModules = field(init=False)
     outcomes: OutcomeBuilder = field(init=False)
     failed: FailedAttempts = field(init=False)
     reports: ProgressReports = field(init=False)
+    holding: Holding = field(init=False)
 
     def __post_init__(self) -> None:
         self.allowed = TaskModules(self.settings.task_modules)
@@ -75,6 +79,7 @@ class AttemptRunner:
         redaction = Redaction(self.settings.redact)
         self.failed = FailedAttempts(self.outcomes, self.breaker, redaction, self.log_arguments)
         self.reports = ProgressReports(self.outcomes.now, redaction)
+        self.holding = Holding(self.release)
 
     def open(self, held: HeldJob) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""

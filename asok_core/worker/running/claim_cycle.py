@@ -60,6 +60,10 @@ class ClaimCycle:
         self._jobs.threads.runs_until = unsettled.leased_until
         confirmed = (held.claim for held in arrived if not held.gone)
         self._consumer.look_up((*reply.claims, *confirmed))
+        holding = self._runner.holding
+        if reply.holds != holding.generation:
+            # Before anything of this reply starts.
+            holding.read(self._consumer)
         if slots > 0 and reply.lease_left > 0:
             self._report.claims()
         if reply.notices:

@@ -70,8 +70,9 @@ class ClaimedJobs:
                 del claimed[held]
                 self.unsettled.add(held, outcome)
                 # A process that ends over jobs it cannot run would never find out what is wrong. A note is
-                # that of a task that ran, and raised Retry(counted=False).
-                ended += outcome.verb != "postpone" or bool(outcome.note)
+                # that of a task that ran, and raised Retry(counted=False). One that is held has not begun.
+                verb = outcome.verb
+                ended += verb != "hold" and (verb != "postpone" or bool(outcome.note))
             elif outcome is not None:
                 # It was returned, or another worker has it by now.
                 self.unsettled.close(held)
@@ -107,6 +108,10 @@ class ClaimedJobs:
             for held in self.threads.running()
             if not held.noted and held.started_at is not None and held.started_at <= due
         ]
+
+    def has_undecided(self) -> bool:
+        """Whether a thread is about to start a job that it has compared with the holds, or not yet."""
+        return self.threads.undecided(held for held in self._claimed if held not in self.dubious)
 
     @property
     def unnoted(self) -> bool:

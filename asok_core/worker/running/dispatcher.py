@@ -92,6 +92,7 @@ class Dispatcher:
         )
         self._lease = config.settings.worker_lease
         self._reconcile_at = 0.0
+        self._confirmed = 0
 
     @property
     def open(self) -> bool:
@@ -124,6 +125,7 @@ class Dispatcher:
         """Settle what has ended and claim, start what was claimed, then wait ``patience`` at most."""
         self._check()
         self._collect()
+        self._confirm_holds()
         self._start_next_dubious()
         self._note_retirement()
         self._note_breaker()
@@ -148,6 +150,19 @@ class Dispatcher:
         self._notices.start_if_due()
         self._blocked.check()
         self.figures.write_if_due()
+
+    def _confirm_holds(self) -> None:
+        """Report which holds this process enforces, once no thread can start a job by former ones."""
+        holding = self._runner.holding
+        if holding.changed:
+            holding.read(self._consumer)
+        if (
+            self._confirmed != holding.generation
+            and holding.whole
+            and not self._jobs.has_undecided()
+        ):
+            self._confirmed = holding.generation
+            self._report.enforces_holds(self._confirmed)
 
     # Settle and claim
 
@@ -211,6 +226,8 @@ class Dispatcher:
             seconds = min(seconds, pause)
         if waiting:
             return min(seconds, PATIENCE)
+        if self._confirmed != self._runner.holding.generation and self._runner.holding.whole:
+            return min(seconds, NOTE_AFTER)
         return min(seconds, NOTE_AFTER) if self._jobs.unnoted else seconds
 
     def _adjust_prefetch(self, waited: int) -> None:
@@ -298,6 +315,8 @@ class Dispatcher:
                 self._capacity.resize(int(value))
             elif verb == "wake" and self._blocked.armed:
                 self._cycle.start_arrived(self._idle_wait.end())
+            elif verb == "holds":
+                self._runner.holding.changed = True
             elif verb == "avoid":
                 self._runner.avoided.add(value)
             elif verb == "cancel":

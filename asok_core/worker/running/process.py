@@ -92,7 +92,7 @@ class Process:
         waiting.worker = waiting.WorkerProcess(
             process, settings.redis_url, settings.namespace, waits
         )
-        runner = AttemptRunner(settings, keyring, config.log_arguments, waits)
+        runner = AttemptRunner(settings, keyring, config.log_arguments, waits, release)
         self._dispatcher = Dispatcher(
             config,
             self._consumer,

@@ -45,6 +45,11 @@ class StateReport:
         self._shared.note_refusal(reason, proven=breaker.closed, lasting=breaker.lasting)
         return True
 
+    def enforces_holds(self, generation: int) -> None:
+        """Report that no job starts here that a hold of this generation matches."""
+        self._shared.note_holds(generation)
+        self._notify()
+
     def retires_soon(self) -> None:
         """Report that a successor is needed soon."""
         if not self._retires_soon:

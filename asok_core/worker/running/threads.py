@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -139,6 +139,19 @@ class Threads:
         """Jobs that run at this moment."""
         return list(self._running.values())
 
+    def undecided(self, claimed: Iterable[HeldJob]) -> bool:
+        """Whether a thread has taken one of these jobs, and neither started nor ended it yet.
+
+        It may have compared it with holds that are no longer those of the process.
+        """
+        # In the order in which a job moves: none is between two of them unnoticed.
+        ready = set(self._ready.copy())
+        running = set(self._running.copy().values())
+        finished = {held for held, _ in self.finished.copy()}
+        return any(
+            held not in ready and held not in running and held not in finished for held in claimed
+        )
+
     def ident(self, slot: int) -> int:
         """The identifier of a thread, by its number."""
         return self._threads[slot].ident or 0
@@ -219,10 +232,13 @@ class Threads:
             self._notify()
             return
         held.slot = slot
-        rejected = self._runner.open(held) if held.job is None else None
+        runner = self._runner
+        rejected = runner.open(held) if held.job is None else None
         if rejected is not None:
             self._submit(held, rejected)
-            self._runner.log_rejected(held, rejected)
+            runner.log_rejected(held, rejected)
+        elif runner.holding.holds and (kept := runner.holding.outcome(held, runner.outcomes)):
+            self._submit(held, kept)
         else:
             job = held.job
             assert job is not None, "open() sets it or returns an outcome"
@@ -234,7 +250,7 @@ class Threads:
                 slot, job.id, now, deadline, phase=phase, module=job.module
             )
             self._running[slot] = held
-            self._runner.run(held, self._submit, self._note_phase)
+            runner.run(held, self._submit, self._note_phase)
             # One that a hook has forked.
             if forks.generation != self._generation:
                 forks.end_process(job.task)

@@ -30,7 +30,9 @@ class CommandPipe:
 
     def send(self, command: str) -> None:
         """Send a command, at once or with a later ``flush``."""
-        if len(self._unsent) < MOST_UNSENT or not command.startswith(("cancel", "stop", "wake")):
+        if len(self._unsent) < MOST_UNSENT or not command.startswith(
+            ("cancel", "stop", "wake", "holds")
+        ):
             self._unsent.append(command.encode() + b"\n")
         self.flush()
 

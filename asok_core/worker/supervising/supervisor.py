@@ -29,6 +29,7 @@ from asok_core.worker.supervising.duties.dead_job_expiry import DeadJobExpiryDut
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.duties.heartbeat import HeartbeatDuty
 from asok_core.worker.supervising.duties.held_renewal import HeldRenewalDuty
+from asok_core.worker.supervising.duties.hold_end import HoldEndDuty
 from asok_core.worker.supervising.duties.lease_recovery import LeaseRecoveryDuty
 from asok_core.worker.supervising.duties.lease_release import LeaseReleaseDuty
 from asok_core.worker.supervising.duties.orphan_recovery import OrphanRecoveryDuty
@@ -148,6 +149,7 @@ class Supervisor:
             memory,
             RecordRenewalDuty(config, registry),
             HeldRenewalDuty(registry, self._processes),
+            HoldEndDuty(registry, heartbeat),
             UnclaimedQueuesDuty(config, registry),
             QueueHistoryDuty(config, registry),
         ]
@@ -205,7 +207,7 @@ class Supervisor:
             self._crash_recovery.hasten()
         self._schedule.run_if_due(self._crash_recovery)
         self._processes.start_due()
-        if self._processes.has_news():
+        if self._processes.has_news() or self._heartbeat.has_new_holds:
             self._heartbeat.hasten()
         self._processes.attend(self._requests)
         self._schedule.run_due()

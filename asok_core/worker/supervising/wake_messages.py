@@ -43,5 +43,7 @@ class WakeMessages:
             self._heartbeat.hasten()
         elif verb == "cancel":
             self._commands.cancel(rest)
+        elif verb == "holds":
+            self._processes.send("holds")
         elif verb in ("pause", "resume", "notice"):
             self._processes.send("wake")

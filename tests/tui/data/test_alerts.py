@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import redis
@@ -10,7 +11,9 @@ import redis
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.data.alerts import Alert, Severity, alerts
 from asok_console.tui.data.incidents import Incidents
+from asok_console.tui.views.shared.queue_table import TREND_COLUMN, lines_of
 from asok_console.tui.widgets.status_line import StatusLine
+from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
@@ -252,3 +255,20 @@ def test_what_two_snapshots_say(after: dict[str, object], line: str | None) -> N
     incidents.see(Snapshot(NOW - 10, before, pending=30, dead=10))
     incidents.see(Snapshot(NOW, before._replace(**after)))  # type: ignore[arg-type]
     assert [each.line for each in incidents.alerts(NOW)] == ([line] if line else [])
+
+
+def test_a_hold_that_keeps_jobs_for_a_day_is_an_alert_and_their_queue_shows_them() -> None:
+    hold = Hold("abc", task="shop.charge", by="ann@web1", at=NOW, reason="bank down")
+    kept = HoldState("abc", hold, {"mail": 3})
+    queues = (QueueStats("mail", 0, consumers=1), QueueStats("low", pending=9))
+    snapshot = Snapshot(NOW + 86_400, ServerInfo("redis://x"), queues=queues, holds=(kept,))
+    assert snapshot.held == 3
+    (alert,) = [each for each in alerts(snapshot, 100) if "hold" in each.line]
+    assert alert.line == "hold abc keeps 3 jobs for 1 day by ann@web1: bank down"
+    assert alert.cost is Severity.JOBS_WAIT
+    assert not [
+        each for each in alerts(replace(snapshot, taken_at=NOW), 100) if "hold" in each.line
+    ]
+    lines = {each.queue.name: each for each in lines_of(snapshot, "name")}
+    assert TREND_COLUMN.cell(lines["mail"], NOW) == ("‖ 3 held", "warn")
+    assert "held" not in TREND_COLUMN.cell(lines["low"], NOW)[0]

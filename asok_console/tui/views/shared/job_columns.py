@@ -16,6 +16,7 @@ STATUS: dict[str, tuple[str, str]] = {
     CLAIMED: ("○", "dim"),
     Status.PENDING: ("○", "dim"),
     Status.SCHEDULED: ("◷", "calm"),
+    Status.HELD: ("‖", "warn"),
     Status.RUNNING: ("▶", "info"),
     Status.RETRYING: ("↻", "warn"),
     Status.COMPLETED: ("✓", "good"),

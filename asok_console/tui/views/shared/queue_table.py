@@ -31,6 +31,8 @@ class QueueLine:
     whole: bool = False
     noted: bool = False
     """Whether an operator wrote a note on it."""
+    held: int = 0
+    """Its jobs that holds keep from starting."""
 
     @property
     def key(self) -> str:
@@ -76,6 +78,9 @@ def _workers(line: QueueLine, _now: float) -> Cell:
 
 
 def _trend(line: QueueLine, _now: float) -> Cell:
+    if line.held and line.trend.tone not in ("bad", "warn"):
+        # Where nothing is wrong besides.
+        return f"‖ {count(line.held)} held", "warn"
     return line.trend.words, line.trend.tone
 
 
@@ -135,6 +140,7 @@ def lines_of(snapshot: Snapshot, order: str) -> list[QueueLine]:
             queue,
             trend(queue, now, knows_serving=known),
             noted=snapshot.notes.on(on_queue(queue.name)) is not None,
+            held=snapshot.held_of(queue.name),
         )
         for queue in sorted(queues, key=ORDERS[order])
     ]

@@ -119,6 +119,8 @@ class CycleReply(NamedTuple):
     """What was set aside: queue, size, SHA-1, ..."""
     doubtful: list[int]
     """Claimed jobs that may have ended: which, from 1, and the flag of ``already_ended.lua``, ..."""
+    holds: bytes
+    """The generation of holds; '' where there are none."""
 
 
 @script_call

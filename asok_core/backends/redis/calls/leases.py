@@ -27,6 +27,8 @@ class HeartbeatReply(NamedTuple):
     """Requests for stacks of running jobs, which are removed."""
     ends: list[bytes]
     """Cancelled running jobs, and from when their processes may be ended: id, epoch seconds, ..."""
+    holds: bytes
+    """The generation of holds; '' where there are none."""
 
 
 class PublishedField(NamedTuple):

@@ -184,10 +184,12 @@ class WaitingJob(NamedTuple):
 class Cancel(AuditedCall[list[int]]):
     """Cancel jobs of a queue, oldest first, or delayed jobs ('', without ``lo`` and ``hi``).
 
-    Per job 1, or 0 where it is not there.
+    ``hold``: those of the queue that this hold keeps; '': the pending ones. Per job 1, or 0 where it is
+    not there.
     """
 
     queue: bytes
+    hold: str
     lo: int
     hi: int
     jobs: Sequence[WaitingJob]

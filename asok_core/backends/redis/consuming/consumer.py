@@ -17,7 +17,9 @@ from asok_core.backends.redis.calls.cycle import (
     SettledOutcomes,
     StartedJob,
 )
+from asok_core.backends.redis.calls.holds import KeepJobs, KeptJob
 from asok_core.backends.redis.connection import Connection, Endpoint
+from asok_core.backends.redis.consuming.holds import read_holds
 from asok_core.backends.redis.consuming.outcomes import (
     Claim,
     JobStart,
@@ -30,6 +32,7 @@ from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_asi
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection
+from asok_core.inspection.holds import Holds, generation_of
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.keyring import V1
 from asok_core.jobs.numbers import count
@@ -58,6 +61,8 @@ class CycleResult:
     """Dead jobs after one was added; 0 when none was."""
     aside: list[OversizedEntry] = field(default_factory=list)
     """What was set aside in place of a claim."""
+    holds: int = 0
+    """The generation of holds: a process with another one reads them before it starts a job."""
 
 
 class HeldClaims(NamedTuple):
@@ -122,6 +127,16 @@ class Consumer:
             first = probe // 2 % len(names)
             names = names[first:] + names[:first]
             claim_end = "LEFT" if probe % 2 else "RIGHT"
+        kept = [each for each in outcomes if each.verb == "hold"]
+        if kept:
+            flags = dict(zip(map(id, kept), self._hold(kept), strict=True))
+            others = [each for each in outcomes if each.verb != "hold"]
+            turn = self.cycle(others, starts, slots, while_waiting, probe=probe, progress=progress)
+            rest = iter(turn.settled)
+            turn.settled = [
+                flags[id(each)] if each.verb == "hold" else next(rest) for each in outcomes
+            ]
+            return turn
         call = Cycle(
             ns=self.keys.namespace,
             worker=self._worker,
@@ -165,6 +180,30 @@ class Consumer:
             notices=reply.notices == 1,
             dead=reply.dead,
             aside=list(set_aside(reply.aside, names)),
+            holds=generation_of(reply.holds) if reply.holds else 0,
+        )
+
+    def holds(self) -> Holds:
+        """The holds there are. Raises Unreachable or Refused."""
+        return read_holds(self.connection, self.keys)
+
+    def _hold(self, outcomes: Sequence[Outcome]) -> list[int]:
+        """Put jobs aside that holds keep from starting. Safe to send again after a lost reply."""
+        jobs = [
+            KeptJob(
+                queue=each.claim.queue,
+                envelope=each.claim.envelope,
+                id=each.id,
+                task=each.task,
+                retries=each.retries,
+                retry_count=each.retry_count,
+                unique=each.unique,
+                hold=each.note,
+            )
+            for each in outcomes
+        ]
+        return self._reconnecting.run(
+            KeepJobs(ns=self.keys.namespace, process=self.process, jobs=jobs)
         )
 
     def held(self) -> HeldClaims:

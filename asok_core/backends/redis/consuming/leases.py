@@ -15,7 +15,8 @@ class Heartbeat:
     ``requested`` is ``quiet``, ``stop`` or '', and ``requested_by`` the operator, as far as that is known.
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
     ``asked`` are requests for stacks of jobs, each of which comes once. ``ends`` are running jobs that an
-    operator cancelled, and from when (epoch seconds) their processes may be ended.
+    operator cancelled, and from when (epoch seconds) their processes may be ended. ``holds`` is the
+    generation of holds, 0 where there are none.
     """
 
     whole: bool
@@ -25,6 +26,7 @@ class Heartbeat:
     cancelled: list[str]
     asked: list[str]
     ends: dict[str, float]
+    holds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from asok_core.backends.redis.calls.cycle import (
 )
 from asok_core.jobs.job import RECORD_TTL
 
-Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone"]
+Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone", "hold"]
 
 SETTLED, CANCELLED_INSTEAD = 1, 5
 """Flags of ``settle.lua``: an outcome is settled; it is, as ``cancel``: an operator asked for that."""
@@ -50,7 +50,8 @@ class Outcome:
     ``kept`` is for how many seconds the record of a completed job stays; one without ``result`` and
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
     was sent, and there was no reply. ``stack`` is where the code was when its process was about to end.
-    ``note`` says why it is retried or not, where the number of retries alone does not.
+    ``note`` says why it is retried or not, where the number of retries alone does not; of a ``hold`` it is
+    the id of that.
     """
 
     verb: Verb

@@ -27,6 +27,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection, end_listed
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.clock import steady
+from asok_core.inspection.holds import generation_of
 from asok_core.jobs.numbers import score
 
 
@@ -114,7 +115,8 @@ class Registry:
             for name, until in zip(reply.ends[::2], reply.ends[1::2], strict=True)
         }
         by = reply.requested_by.decode("utf-8", "replace")
-        return Heartbeat(reply.whole == 1, now, requested, by, cancelled, asked, ends)
+        holds = generation_of(reply.holds)
+        return Heartbeat(reply.whole == 1, now, requested, by, cancelled, asked, ends, holds)
 
     def remove_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and no longer runs."""

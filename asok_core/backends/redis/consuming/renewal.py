@@ -157,6 +157,9 @@ class Renewal:
 
     def _expel(self, connection: Connection, key: bytes, start: int, count: int) -> int:
         """Set aside what is oversized among ``count`` entries from ``start``; return how many."""
+        if self._keys.held_parts(parsing.text(key)):
+            # Only what was read and opened is held.
+            return 0
         queue = self._keys.queue_name(parsing.text(key)) or ""
         call = SetAsideUnclaimed(
             ns=self._keys.namespace,
@@ -176,6 +179,8 @@ class Renewal:
         """The keys from ``start`` on where jobs wait, in their order, but for those that hold none."""
         names = {parsing.text(name) for name in members(connection, self._keys.queues)}
         lists = {parsing.raw(self._keys.queue(name)) for name in names | {"default"}}
+        held = map(parsing.text, members(connection, self._keys.held_lists))
+        lists |= {parsing.raw(self._keys.held_list(name)) for name in held}
         delayed = parsing.raw(self._keys.delayed)
         locations = sorted(key for key in lists | {delayed} if key >= start)
         lengths = connection.pipeline(

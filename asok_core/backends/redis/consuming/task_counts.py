@@ -94,7 +94,7 @@ class TaskCounts:
                     # It was cancelled before an attempt began.
                     continue
                 each.cancelled += 1
-            elif verb in ("return", "postpone"):
+            elif verb in ("return", "postpone", "hold"):
                 # It has not ended.
                 continue
             else:

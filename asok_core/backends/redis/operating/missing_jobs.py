@@ -31,8 +31,8 @@ MOST_BYTES = 4 << 20
 KEYS_AT_ONCE = 1000
 
 _LINE = (
-    f"{LOST}: it was in no queue, not delayed, not dead, in no trash and held by no worker when it was "
-    "cancelled; its list was deleted, or a program that keeps no records took it"
+    f"{LOST}: it was in no queue, not delayed, not held, not dead, in no trash and at no worker when it "
+    "was cancelled; its list was deleted, or a program that keeps no records took it"
 )
 _LATE = "its queues and the trash are too long to be sure that it is in none of them"
 _REASONS = {
@@ -99,7 +99,7 @@ def end_lost(connection: Connection, operation: Operation, job_id: str) -> str:
 
 def _names(connection: Connection, keys: Keys, job_id: str, until: float) -> _Names:
     names, base = _Names(), f"{keys.namespace}:"
-    for found in scan_names(connection, f"{glob_escaped(base)}[aqtu]*", KEYS_AT_ONCE, until):
+    for found in scan_names(connection, f"{glob_escaped(base)}[ahqtu]*", KEYS_AT_ONCE, until):
         texts = [parsing.text(each) for each in found]
         unique = [each for each in found if each.startswith(f"{base}unique:".encode())]
         # A byte more than the id has: another program may have written a value of any size.
@@ -112,6 +112,7 @@ def _names(connection: Connection, keys: Keys, job_id: str, until: float) -> _Na
             each
             for each in texts
             if keys.queue_name(each) is not None
+            or keys.held_parts(each) is not None
             or (each.startswith(f"{base}trash:") and not each.endswith(":at"))
         )
     return names

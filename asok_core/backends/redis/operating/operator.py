@@ -24,6 +24,7 @@ from asok_core.backends.redis.calls.operations import (
 )
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.emptying import empty_trash
+from asok_core.backends.redis.operating.holding import add_hold, release_hold, remove_hold
 from asok_core.backends.redis.operating.importing import import_dead
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
@@ -55,6 +56,7 @@ from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.audit import EDIT
+from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
 from asok_core.inspection.phrases import named
 from asok_core.inspection.review import ReviewedEntries
@@ -190,8 +192,10 @@ class RedisOperator(OperatorSession):
             return bulk.run(build, purge_verdict)
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
-        """Pending or delayed jobs to the trash, their records ``cancelled``."""
-        if scope.location is not Location.DELAYED:
+        """Pending, held or delayed jobs to the trash, their records ``cancelled``."""
+        if scope.location is Location.HELD:
+            expect_name(scope.queue or "")
+        elif scope.location is not Location.DELAYED:
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
 
@@ -247,7 +251,12 @@ class RedisOperator(OperatorSession):
 
             def build(part: WalkedRange, jobs: Sequence[WaitingJob]) -> Cancel:
                 return Cancel(
-                    **bulk.operation.arguments(), queue=queue, lo=part.lo, hi=part.hi, jobs=jobs
+                    **bulk.operation.arguments(),
+                    queue=queue,
+                    hold=scope.hold,
+                    lo=part.lo,
+                    hi=part.hi,
+                    jobs=jobs,
                 )
 
             return bulk.run(build, judge)
@@ -367,6 +376,35 @@ class RedisOperator(OperatorSession):
         with self._connection() as connection:
             operation = self._operation(connection, "resume", scope)
             return resume(connection, operation, queue)
+
+    def add_hold(
+        self, hold: Hold, *, lasts: float | None = None, ends: float | None = None
+    ) -> CommandResult:
+        """Keep matching jobs from starting. Raises UsageError for a rule or a length that cannot be."""
+        with self._connection() as connection:
+            operation = self._hold_operation(connection, "hold", hold.words)
+            return add_hold(connection, operation, hold, lasts=lasts, ends=ends)
+
+    def release_hold(
+        self, hold: str, *, rate: float | None = None, watch: Watch | None = None
+    ) -> CommandResult:
+        """End a hold and give its jobs back in their order, in atomic batches.
+
+        With a ``rate`` the oldest are given back first, else the oldest are the last and the next to run.
+        """
+        with self._connection() as connection:
+            operation = self._hold_operation(connection, "release", f"hold:{hold}")
+            return release_hold(connection, operation, hold, rate=rate, watch=watch)
+
+    def remove_hold(self, hold: str) -> CommandResult:
+        """Remove a hold that keeps no jobs. Raises UsageError for an unknown hold."""
+        with self._connection() as connection:
+            operation = self._hold_operation(connection, "unhold", f"hold:{hold}")
+            return remove_hold(connection, operation, hold)
+
+    def _hold_operation(self, connection: Connection, action: str, words: str) -> Operation:
+        scope = Scope(Location.HELD, words=words)
+        return self._operation(connection, action, scope, of_jobs=False)
 
     def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
         """Write or replace a note; without a text remove it.

@@ -33,6 +33,8 @@ LOCATIONS = {
     Location.DEAD: "dead",
     Location.PENDING: "pending",
     Location.DELAYED: "delayed",
+    # An undo puts them into their queue: they are held again when their turn comes.
+    Location.HELD: "pending",
     Location.ACTIVE: "running",
 }
 """Locations as the audit and the scripts name them."""
@@ -109,6 +111,8 @@ class OperatorSession:
             return name_bytes(self.keys.delayed)
         if scope.location is Location.DEAD:
             return name_bytes(self.keys.dead)
+        if scope.location is Location.HELD:
+            return name_bytes(self.keys.held(scope.hold, scope.queue or "default"))
         return name_bytes(self.keys.queue(scope.queue or "default"))
 
     def _operation(

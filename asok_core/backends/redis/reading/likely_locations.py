@@ -35,6 +35,7 @@ _LOCATIONS = {
     Status.SCHEDULED: Location.DELAYED,
     Status.FAILED: Location.DEAD,
     Status.PENDING: Location.PENDING,
+    Status.HELD: Location.HELD,
     Status.COMPLETED: Location.FINISHED,
     Status.CANCELLED: Location.FINISHED,
 }
@@ -52,6 +53,9 @@ def around(keys: Keys, near: Row | None) -> Iterator[tuple[Where, Part]]:
         yield (Location.DELAYED, keys.delayed, "score"), (start, NEAR)
     elif near.location is Location.PENDING:
         yield (Location.PENDING, keys.queue(near.queue), "right"), (start, NEAR)
+    elif near.location is Location.HELD and near.record is not None and near.record.held_by:
+        key = keys.held(near.record.held_by, near.queue)
+        yield (Location.HELD, key, "right"), (start, NEAR)
     elif near.location is Location.DEAD:
         yield (Location.DEAD, keys.dead, "left"), (start, NEAR)
         yield (Location.DEAD, keys.dead, "right"), (start, NEAR)
@@ -107,6 +111,8 @@ def lists(keys: Keys, queues: Sequence[str], record: JobRecord | None) -> Iterat
         return
     if record is not None and record.worker and record.queue and explaining is Location.ACTIVE:
         yield Location.ACTIVE, keys.active(record.worker, record.queue), "left"
+    if record is not None and record.held_by and record.queue:
+        yield Location.HELD, keys.held(record.held_by, record.queue), "right"
     home = [record.queue] if record is not None and record.queue else []
     names = list(dict.fromkeys([*home, *queues]))
     locations: list[Where] = [

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from redis.exceptions import NoPermissionError
+
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.calls.reading import NotesReply
+from asok_core.backends.redis.consuming.holds import FIELDS, holds_in
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.members import STEP
@@ -25,6 +28,7 @@ from asok_core.backends.redis.reading.query import (
 )
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.inspection.events import Events
+from asok_core.inspection.holds import LARGEST_HOLD, Holds, HoldState
 from asok_core.inspection.pauses import LARGEST_PAUSE, QueuePause, pause_of
 from asok_core.inspection.rows import digest
 from asok_core.jobs.numbers import score
@@ -73,6 +77,8 @@ class Overview(NamedTuple):
     oldest_dead: ListWindow
     events: Events
     notes: NotesReply
+    holds: Holds
+    held_lists: NameSet
 
     @property
     def dead_head(self) -> str:
@@ -112,7 +118,8 @@ class Overview(NamedTuple):
         return _unread("workers", total, len(leases), long)
 
     def _sets(self) -> tuple[tuple[str, NameSet], ...]:
-        return ("queues", self.queues), ("paused queues", self.paused)
+        held = ("lists of held jobs", self.held_lists)
+        return ("queues", self.queues), ("paused queues", self.paused), held
 
 
 def _unread(what: str, total: int | None, read: int, long: int) -> Iterator[str]:
@@ -150,6 +157,8 @@ def overview(
         oldest_dead=queries.window(keys.dead, "right", 0, 1, WindowOptions(whole=BRIEF)),
         events=events,
         notes=notes,
+        holds=holds_now(queries, keys),
+        held_lists=_names(queries, keys.held_lists, optional=True),
     )
 
 
@@ -184,14 +193,52 @@ def pauses_of(
     return Query(commands, read)
 
 
-def _names(queries: Queries, key: str) -> Query[NameSet]:
-    """A set that another program may have filled with a million names: how many, and some thousands."""
+def holds_now(queries: Queries, keys: Keys) -> Query[Holds]:
+    """The holds there are; none for a user who has no right to them."""
+    command: Command = ("HSCAN", parsing.raw(keys.holds), 0, "COUNT", FIELDS)
+    commands, reply_of = maybe(*queries.clipped(LARGEST_HOLD, *command))
+
+    def read(replies: Sequence[Any]) -> Holds:
+        reply = reply_of(replies)
+        return Holds() if reply is None else holds_in(reply)
+
+    return Query(commands, read)
+
+
+def held_jobs(keys: Keys, holds: Holds, names: Sequence[str]) -> Query[tuple[HoldState, ...]]:
+    """How many jobs of which queues each hold keeps, by the names of the lists."""
+    known = {each.id: each for each in (*holds.ended, *holds.holds)}
+    ended = {each.id for each in holds.ended}
+    lists = by_key({name: maybe("LLEN", parsing.raw(keys.held_list(name))) for name in names})
+
+    def read(replies: Sequence[Any]) -> tuple[HoldState, ...]:
+        queues: dict[str, dict[str, int]] = {each: {} for each in known}
+        for name, length in lists.read(replies).items():
+            hold, _, queue = name.partition(":")
+            if isinstance(length, int) and length and queue:
+                queues.setdefault(hold, {})[queue] = length
+        found = [
+            HoldState(each, known.get(each), queues[each], each in ended or each not in known)
+            for each in queues
+        ]
+        return tuple(sorted(found, key=lambda each: (each.since or 0.0, each.id)))
+
+    return Query(lists.commands, read)
+
+
+def _names(queries: Queries, key: str, *, optional: bool = False) -> Query[NameSet]:
+    """A set that another program may have filled with a million names: how many, and some thousands.
+
+    ``optional``: none for a user who has no right to it.
+    """
     scan: Command = queries.clipped(CLIP, "SSCAN", key, 0, "COUNT", STEP)
 
     def read(replies: Sequence[Any]) -> NameSet:
         total, scanned = replies
         if wrong_type(total):
             return NameSet(None)
+        if optional and isinstance(scanned, NoPermissionError):
+            return NameSet(0)
         _, found = required(scanned)
         names = dict.fromkeys(parsing.text(name) for name in found if len(name) <= LONGEST_NAME)
         long = sum(len(name) > LONGEST_NAME for name in found)

@@ -82,6 +82,16 @@ class PageReader:
 
         return self._session.run(read)
 
+    def held(self, name: str, start: int, count: int, *, whole: bool = False) -> Page:
+        """Held jobs of the list ``{hold}:{queue}``, in the order in which they would have started."""
+
+        def read(round_trips: RoundTrips) -> Page:
+            of = _window_of(round_trips.queries, self.keys.held_list(name), "right", whole=whole)
+            window = _filled(round_trips, round_trips.ask(of(start, count)), of, start, count)
+            return self._page(window, Location.HELD, start, name)
+
+        return self._session.run(read)
+
     def dead(self, start: int, count: int, *, whole: bool = False) -> Page:
         """Dead jobs, newest first."""
 
@@ -163,8 +173,8 @@ class PageReader:
         Safe while others push, take and remove jobs: what stays in the location all the while is met.
         Where jobs may have left it unread, a page is ``missed``. ``total`` and the positions of pending
         and dead jobs are those of the moment when the page was read. ``queue`` is for pending jobs; of the
-        trash it is the id of the operation. Delayed jobs come with their records. ``whole``: large jobs
-        with all of their bytes.
+        trash it is the id of the operation, and of held jobs ``{hold}:{queue}``. Delayed jobs come with
+        their records. ``whole``: large jobs with all of their bytes.
         A key of another type is one page without rows, whose ``problem`` says so.
         """
         if location is Location.DELAYED:
@@ -261,6 +271,8 @@ class PageReader:
             return self.keys.dead, "left"
         if location is Location.TRASH:
             return self.keys.trash(queue or ""), "right"
+        if location is Location.HELD:
+            return self.keys.held_list(queue or ""), "right"
         return self.keys.queue(queue or "default"), "right"
 
     def _problem(self, location: Location, queue: str | None) -> str:

@@ -49,6 +49,7 @@ OPERATIONS, MORE_OPERATIONS = 50, 1_000
 or if a list showed it."""
 ENTRIES = 200
 """Entries of the audit that one command reads: about 1.5 ms of Redis."""
+_QUEUED = (Location.PENDING, Location.HELD)
 
 
 class _Known(NamedTuple):
@@ -121,8 +122,17 @@ class _ListSearch:
             around(self._keys, near),
             around_its_time(self._round_trips, self._keys, record),
             ((each, ALL) for each in lists(self._keys, queues, record)),
+            self._held_lists(),
         )
         return next(filter(None, starmap(self._held_by, locations)), None)
+
+    def _held_lists(self) -> Iterator[tuple[Where, Part]]:
+        """Every list of held jobs: the record of one may be gone."""
+        if location_by(self._known.record) is Location.FINISHED:
+            return
+        scanned = self._round_trips.ask(maybe("SSCAN", self._keys.held_lists, 0, "COUNT", STEP))
+        for name in sorted(scanned[1]) if scanned else ():
+            yield (Location.HELD, self._keys.held_list(parsing.text(name)), "right"), ALL
 
     def among(self, others: FoundLists, searched: Sequence[str]) -> JobDetail | None:
         """The job in what processes hold, or in queues that were not searched."""
@@ -159,7 +169,8 @@ class _ListSearch:
                     due_at=found.score,
                     worker=worker,
                     process=parts[0] if parts else "",
-                    position=found.location if location is Location.PENDING else None,
+                    position=found.location if location in _QUEUED else None,
+                    hold=(self._keys.held_parts(key) or ("",))[0],
                 )
         return None
 

@@ -20,6 +20,7 @@ from asok_core.backends.redis.reading.notes import NoteMemory
 from asok_core.backends.redis.reading.overview import (
     NameSet,
     Overview,
+    held_jobs,
     overview,
     paused_among,
     pauses_of,
@@ -33,6 +34,7 @@ from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.backends.redis.reading.running_jobs import RunningJobs
 from asok_core.inspection.elsewhere import FoundLists
 from asok_core.inspection.events import Events
+from asok_core.inspection.holds import HoldState
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.pauses import QueuePause
@@ -51,6 +53,7 @@ class _Details(NamedTuple):
     workers: dict[str, WorkerState]
     active_lists: dict[bytes, Any]
     pauses: Mapping[str, QueuePause | None]
+    held: tuple[HoldState, ...]
 
 
 class _Additions(NamedTuple):
@@ -124,6 +127,7 @@ class SnapshotBuilder:
                 workers=by_key({each: queries.worker(each, most) for each in found.leases.leases}),
                 active_lists=self._discovery.lengths(),
                 pauses=pauses_of(queries, self._keys, [each for each in names if each in paused]),
+                held=held_jobs(self._keys, found.holds, found.held_lists.names),
             )
         )
         leases = self._registered(round_trips, found.leases.leases, details.workers)
@@ -197,6 +201,8 @@ class SnapshotBuilder:
             events=self._events.note(events),
             events_since=self._events.since(now),
             notes=notes,
+            holds=details.held,
+            unread_holds=found.holds.unread,
             cost=round_trips.cost(),
         )
 

@@ -31,7 +31,7 @@ RETRY = 1.0
 class HeartbeatDuty(Duty):
     """Renew the lease, and follow the commands that are stored for this worker.
 
-    ``leased`` is whether it has had a lease at all.
+    ``leased`` is whether it has had a lease at all, ``known_holds`` the generation of holds in Redis.
     """
 
     name = "heartbeat"
@@ -63,6 +63,17 @@ class HeartbeatDuty(Duty):
         self._events = events
         self._release = release_of(config.settings)
         self._started_at: float | None = None
+        self.known_holds = self._published_holds = 0
+
+    @property
+    def has_new_holds(self) -> bool:
+        """Whether the processes enforce other holds than the last heartbeat has published."""
+        return self._enforced_holds() != self._published_holds
+
+    def _enforced_holds(self) -> int:
+        """The generation of the holds that all processes enforce. What starts reads them first."""
+        enforced = (each.shared.holds for each in self._processes if each.alive)
+        return min(enforced, default=self.known_holds)
 
     def run(self) -> float | None:
         """Send one. It is due again at once where it has brought a command that changes the state."""
@@ -72,6 +83,7 @@ class HeartbeatDuty(Duty):
             notify(ALIVE)
         memory = [process.memory() for process in self._processes]
         slots, events = self._processes.slots, self._events.rows()
+        self._published_holds = self._enforced_holds()
         asked_at = time.monotonic()
         reply = self._registry.heartbeat(
             self._config.worker,
@@ -87,6 +99,11 @@ class HeartbeatDuty(Duty):
             process.shared.leased_until = asked_at + self._config.settings.worker_lease
         if not reply.whole:
             self._recovery.spare_others()
+        self.known_holds = reply.holds
+        for process in self._processes:
+            # The message may have been lost.
+            if process.alive and process.shared.holds != reply.holds:
+                process.commands.send("holds")
         changed = self._commands.follow(reply)
         self._retire_the_large(memory)
         return 0.0 if changed else None
@@ -113,6 +130,7 @@ class HeartbeatDuty(Duty):
             "memory_rate": "" if self._memory.rate is None else f"{self._memory.rate:.0f}",
             "envelopes": "v1 v2" if config.settings.accepts_v1 else "v2",
             "ends_pauses": 1,
+            "holds": self._published_holds,
             "quiet": int(processes.quiet),
             "stopping": int(bool(self._requests.stop)),
         }

@@ -1,7 +1,7 @@
 -- needs: full time expect record status moves locations take audit
--- Pending or delayed -> trash, as they are; record `cancelled`, unique key freed, those who wait are notified.
+-- Pending, held or delayed -> trash, as they are; record `cancelled`, unique key freed, those who wait are notified.
 --   One batch, one step.
-local list = queue ~= '' and queue_key(queue)
+local list = queue ~= '' and (hold ~= '' and held_key(hold, queue) or queue_key(queue))
 local trash, positions = trash_key(op), trash_positions_key(op)
 expect_audit(op)
 expect('list', trash)
@@ -38,7 +38,7 @@ for n = 1, #marks do
     if not has_ended(id) then
       write_record(id, { 'status', 'cancelled', 'ts', stamp, 'finished_at', stamp,
         'queue', ARGV[i + WAITING_JOB.queue], 'function', ARGV[i + WAITING_JOB.task],
-        'moves', moves_with(id, move_line(stamp, action, who, op)) })
+        'moves', moves_with(id, move_line(stamp, action, who, op)) }, nil, hold ~= '' and { 'held_by' } or nil)
       finish(id, ARGV[i + WAITING_JOB.unique], 'cancelled')
     end
     replies[n], applied = 1, applied + 1

@@ -103,6 +103,7 @@ for i, queue in ipairs(queues) do
 end
 write_recent()
 write_tally(tonumber(time[1]))
+local generation = redis.pcall('HGET', holds_key, 'generation')
 return reply {
   lease_left = left,
   server_time = math.floor(now * 1000),
@@ -116,5 +117,6 @@ return reply {
   notices = notices,
   dead = dead_length,
   aside = aside,
-  doubtful = doubtful
+  doubtful = doubtful,
+  holds = type(generation) == 'string' and string.sub(generation, 1, 16) or ''
 }

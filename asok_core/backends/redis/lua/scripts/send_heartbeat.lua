@@ -74,6 +74,7 @@ for i = 1, #ends, 2 do
 end
 -- A wait of days must not end with the key.
 if #left > 0 then redis.call('EXPIRE', ends_key(worker), CANCELS_TTL) end
+local generation = redis.pcall('HGET', holds_key, 'generation')
 return reply {
   whole = whole,
   server_time = now,
@@ -82,5 +83,6 @@ return reply {
   requested_by = redis.call('HGET', key, 'requested_by') or '',
   cancels = cancels.err and {} or cancels,
   asked = asked.err and {} or asked,
-  ends = left
+  ends = left,
+  holds = type(generation) == 'string' and string.sub(generation, 1, 16) or ''
 }

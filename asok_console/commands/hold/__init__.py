@@ -1,0 +1,1 @@
+"""Commands on holds, which keep matching jobs from starting."""

@@ -1,0 +1,182 @@
+"""``asok hold add``: ``HoldJobs`` of the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import closing
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import result_document, say, write_json, write_lines
+from asok_console.presentation.holds import hold_document
+from asok_console.presentation.text import safe
+from asok_core.backends.roles import Reader, Scope
+from asok_core.errors import UsageError
+from asok_core.inspection.hold_conditions import EXAMPLE, parse_condition
+from asok_core.inspection.holds import (
+    LONGEST_REASON,
+    Hold,
+    cleaned_reason,
+    length_problem,
+    problem_of,
+)
+from asok_core.inspection.moments import read_moment_to_come
+from asok_core.inspection.phrases import counted
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog.holds import HoldJobs
+from asok_core.operations.catalog.results import total_of
+from asok_core.operations.enforcement import wait_until_enforced
+from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.settings.durations import parse_duration
+from asok_core.settings.settings import Settings
+
+OPERATIONS = (HoldJobs,)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.epilog = (
+        "A job is held if all that is given matches. Workers of earlier releases and of the asok "
+        "framework ignore holds. Exit code 1: not every worker has confirmed the hold."
+    )
+    parser.add_argument(
+        "--task", metavar="TASK", default="", help="jobs of this task: module.function"
+    )
+    parser.add_argument("--queue", metavar="QUEUE", default="", help="jobs of this queue")
+    parser.add_argument(
+        "--arg",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help=f"jobs with such an argument, by its position or the path of its name: {EXAMPLE}; "
+        "may be repeated",
+    )
+    parser.add_argument(
+        "--release", metavar="RELEASE", default="", help="jobs on workers of this release"
+    )
+    parser.add_argument(
+        "--for",
+        dest="lasts",
+        metavar="DURATION",
+        help="release it automatically after DURATION, as in 90s, 30m, 2h",
+    )
+    parser.add_argument(
+        "--until",
+        metavar="MOMENT",
+        help="release it automatically at 15:00 or tomorrowT15:00 (local time), or in 2h",
+    )
+    parser.add_argument(
+        "--reason",
+        metavar="TEXT",
+        default="",
+        help=f"why, at most {LONGEST_REASON} characters; asok explain and the list of holds show it",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only count the waiting jobs that match"
+    )
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Make the hold, and wait until workers have confirmed it."""
+    hold = Hold(
+        "",
+        task=args.task.replace(":", "."),
+        queue=args.queue,
+        conditions=tuple(map(parse_condition, args.arg)),
+        release=args.release,
+        reason=cleaned_reason(args.reason),
+    )
+    if problem := problem_of(hold):
+        raise UsageError(f"{problem}: give --task, --queue, --arg or --release")
+    settings = on_redis(settings, args.url)
+    if args.dry_run:
+        return _preview(args, settings, hold)
+    with closing(open_reader(settings)) as reader:
+        lasts, ends = _end(args, reader)
+        operation = HoldJobs(hold, lasts, ends)
+        scope = Scope(operation.location)
+        result = total_of(bulk.perform(settings, operation, scope))
+        if not result.applied:
+            return bulk.report(args, operation, scope, result)
+        if not args.json:
+            bulk.report(args, operation, scope, result)
+        found = wait_until_enforced(reader, result.generation)
+    if args.json:
+        write_json(
+            {
+                **result_document(result),
+                "hold": hold_document(result.hold) if result.hold else None,
+                "confirmed_by": list(found.confirmed),
+                "not_confirmed_by": list(found.late),
+                "ignored_by": list(found.unable),
+            }
+        )
+    else:
+        say(f"asok: {safe(found.words, bulk.LONGEST_LINE)}")
+    return 0 if found.whole else 1
+
+
+def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float | None]:
+    """The length or the end that is asked for."""
+    if args.lasts is not None and args.until is not None:
+        raise UsageError("specify at most one of --for, --until")
+    if args.lasts is not None:
+        return _length("--for", args.lasts), None
+    if args.until is None:
+        return None, None
+    try:
+        parse_duration(args.until)
+    except ValueError:
+        now = reader.snapshot(rates=False, jobs=False).taken_at
+        return None, _moment(args.until, now)
+    return _length("--until", args.until), None
+
+
+def _length(option: str, text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    if problem := length_problem(seconds):
+        raise UsageError(f"{option} {text!r}: {problem}")
+    return seconds
+
+
+def _moment(text: str, now: float) -> float:
+    try:
+        ends = read_moment_to_come(text, now)
+    except ValueError as error:
+        raise UsageError(f"--until: {error}, or a length of time as in 2h") from None
+    if problem := length_problem(ends - now):
+        raise UsageError(f"--until {text!r}: {problem}")
+    return ends
+
+
+def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:
+    """Count what waits now. Arguments are compared as workers do it, also those that are not shown."""
+    with closing(open_reader(settings, redacted=False)) as reader:
+        matching = {
+            str(location): sum(_matching(reader, hold, location))
+            for location in (Location.PENDING, Location.DELAYED)
+        }
+    if args.json:
+        write_json({"action": "hold", "dry_run": True, **matching})
+    else:
+        parts = (counted(n, f"{name} job") for name, n in matching.items())
+        write_lines([safe(f"Would hold {' and '.join(parts)} of {hold.words}", bulk.LONGEST_LINE)])
+    return 0
+
+
+def _matching(reader: Reader, hold: Hold, location: Location) -> Iterator[int]:
+    snapshot = reader.snapshot(rates=False, jobs=False)
+    # Which release would run a job is not known before.
+    rule = hold._replace(release="")
+    names: list[str | None] = [None]
+    if location is Location.PENDING:
+        names = [each.name for each in snapshot.queues if hold.queue in ("", each.name)]
+    for name in names:
+        for page in reader.scan(location, name, whole=True):
+            for row in page.readable().rows:
+                job = row.payload.job
+                yield int(job is not None and rule.matches(job, "", snapshot.taken_at))

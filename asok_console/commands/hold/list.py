@@ -1,0 +1,59 @@
+"""``asok hold list``: the holds, and how many jobs each keeps."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.documents import say, write_json, write_table
+from asok_console.presentation import numbers
+from asok_console.presentation.holds import held_document, state_of
+from asok_console.presentation.tables import TextColumn
+from asok_console.presentation.text import safe
+from asok_core.clock import iso
+from asok_core.inspection.phrases import counted
+from asok_core.operations.inspector import open_reader
+from asok_core.settings.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the holds, oldest first."""
+    with closing(open_reader(settings, args.url)) as reader:
+        snapshot = reader.snapshot(rates=False, jobs=False)
+    now = snapshot.taken_at
+    if snapshot.unread_holds:
+        say(f"{counted(len(snapshot.unread_holds), 'hold')} cannot be read by this release")
+    if args.json:
+        write_json(
+            {"taken_at": iso(now), "holds": [held_document(each, now) for each in snapshot.holds]}
+        )
+        return 0
+    columns = (
+        TextColumn("HOLD"),
+        TextColumn("HELD", right=True),
+        TextColumn("AGO", right=True),
+        TextColumn("STATE"),
+        TextColumn("JOBS OF", shrinks=True),
+        TextColumn("BY", shrinks=True),
+        TextColumn("REASON", shrinks=True),
+    )
+    rows = [
+        (
+            safe(each.id, 32),
+            f"{each.jobs:,}",
+            numbers.age(each.since, now),
+            safe(state_of(each, now), 60),
+            safe(each.hold.words if each.hold else "not known", 200),
+            safe(each.hold.by if each.hold else "", 60),
+            safe(each.hold.reason if each.hold else "", 200),
+        )
+        for each in snapshot.holds
+    ]
+    write_table(columns, rows, "no holds")
+    return 0

@@ -1,0 +1,82 @@
+"""``asok hold release``: ``ReleaseHold`` of the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from dataclasses import replace
+
+from asok_console.commands.support import bulk
+from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds
+from asok_console.commands.support.documents import result_document, say, write_json, write_lines
+from asok_console.commands.support.options import positive
+from asok_console.presentation.text import safe
+from asok_core.backends.roles import CommandResult, Scope
+from asok_core.inspection.phrases import counted
+from asok_core.operations.catalog.confirmation import preview_line
+from asok_core.operations.catalog.holds import ReleaseHold
+from asok_core.operations.catalog.results import total_of
+from asok_core.operations.inspector import on_redis, open_reader
+from asok_core.settings.settings import Settings
+
+OPERATIONS = (ReleaseHold,)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_chosen(parser)
+    parser.add_argument(
+        "--rate", metavar="N", help="give back at most N jobs per second, the oldest first"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only count the held jobs")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    bulk.add_common(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Release the holds one after another."""
+    rate = positive("--rate", args.rate)
+    settings = on_redis(settings, args.url)
+    bulk.refuse_without_yes(args)
+    with closing(open_reader(settings)) as reader:
+        chosen = chosen_holds(args, reader.snapshot(rates=False, jobs=False))
+    if args.dry_run:
+        if args.json:
+            held = {each.id: each.jobs for each in chosen}
+            write_json({"action": "release", "dry_run": True, "held": held})
+            return 0
+        lines = [
+            preview_line(ReleaseHold(each.id), Scope(ReleaseHold.location), each.jobs)
+            for each in chosen
+        ]
+        write_lines([safe(line, bulk.LONGEST_LINE) for line in lines] or ["no holds"])
+        return 0
+    code, results = 0, list[CommandResult]()
+    for each in chosen:
+        operation = ReleaseHold(each.id, rate)
+        scope = Scope(operation.location)
+        asks = not args.yes and each.jobs
+        details = (f"  {'Jobs of':<8}{each.hold.words}",) if each.hold else ()
+        if asks and not bulk.confirmed(settings, operation, scope, each.jobs, details):
+            say(bulk.NOTHING_DONE)
+            code = code or 1
+            continue
+        result = total_of(bulk.perform(settings, operation, scope))
+        results.append(result)
+        if args.json:
+            code = code or bulk.exit_code(result)
+        elif each.jobs or result.applied or result.refused:
+            code = bulk.report(args, operation, scope, result) or code
+        else:
+            write_lines([safe(f"Released hold {each.id}, which kept no jobs", bulk.LONGEST_LINE)])
+        if result.cancelled:
+            break
+    if args.json:
+        # One document, as of one operation where there was one.
+        total = sum(each.applied for each in results)
+        first = results[0] if len(results) == 1 else None
+        merged = replace(first, applied=total) if first else CommandResult("release", total)
+        write_json({**result_document(merged), "holds": [each.id for each in chosen]})
+    elif not chosen:
+        write_lines([f"no holds: {counted(0, 'job')} released"])
+    return code

@@ -1,0 +1,31 @@
+"""The holds that a command names."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from asok_core.errors import UsageError
+from asok_core.inspection.holds import HoldState
+from asok_core.inspection.snapshot import Snapshot
+
+
+def add_chosen(parser: argparse.ArgumentParser, what: str = "") -> None:
+    """Declare how to name holds. ``what``: which of them ``--all`` is about."""
+    parser.add_argument(
+        "hold", metavar="HOLD", nargs="*", help="ids of holds, as asok hold list shows them"
+    )
+    parser.add_argument("--all", action="store_true", help=f"all holds {what}".strip())
+
+
+def chosen_holds(args: argparse.Namespace, snapshot: Snapshot) -> Sequence[HoldState]:
+    """The holds that are named. Raises UsageError for an unknown one."""
+    if bool(args.hold) == args.all:
+        raise UsageError("specify exactly one of HOLD..., --all")
+    if args.all:
+        return snapshot.holds
+    known = {each.id: each for each in snapshot.holds}
+    for name in args.hold:
+        if name not in known:
+            raise UsageError(f"there is no hold {name!r}; asok hold list shows those there are")
+    return [known[name] for name in dict.fromkeys(args.hold)]

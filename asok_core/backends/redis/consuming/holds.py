@@ -1,0 +1,83 @@
+"""Holds, as workers need them: which there are, and the end of those that end by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asok_core.backends.redis import parsing
+from asok_core.backends.redis.calls.holds import CloseHold, ExpireHold, ReturnHeld
+from asok_core.backends.redis.calls.reading import Clipped
+from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.explanations import ErrorReply, wrong_type
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.members import members
+from asok_core.inspection.holds import LARGEST_HOLD, MOST_HOLDS, Holds, holds_of
+
+BATCH = 200
+"""Jobs that one step gives back."""
+STEPS = 5
+"""Steps of one call: a supervisor has other duties."""
+FIELDS = 8 * MOST_HOLDS
+"""Buckets of the hash that one command reads: all of a hash that this program has written."""
+
+
+def read_holds(connection: Connection, keys: Keys) -> Holds:
+    """The holds there are; none where the key is of another type. Raises Unreachable or Refused."""
+    command = ("HSCAN", parsing.raw(keys.holds), 0, "COUNT", FIELDS)
+    try:
+        reply = connection.run(Clipped(most=LARGEST_HOLD, words=command))
+    except ErrorReply as error:
+        if not wrong_type(error):
+            raise
+        return Holds()
+    return holds_in(reply)
+
+
+def holds_in(reply: Any) -> Holds:
+    """The holds in a reply of HSCAN."""
+    _, flat = reply
+    return holds_of(zip(map(parsing.text, flat[::2]), flat[1::2], strict=True))
+
+
+def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> bool:
+    """End the holds whose end has come, and give back what they keep, in bounded batches.
+
+    Returns whether there is more to give back. What an operator releases is left to that operator, who
+    may have set a rate. Raises Unreachable or Refused.
+    """
+    over = [each.id for each in holds.holds if each.until is not None and each.until <= now]
+    for hold in over:
+        connection.run(ExpireHold(ns=keys.namespace, hold=hold))
+    over += [each.id for each in holds.ended if each.until is not None and each.until <= now]
+    if not over:
+        return False
+    lists = queues_by_hold(connection, keys)
+    steps = STEPS
+    for hold in over:
+        queues = lists.get(hold, [])
+        for queue in queues:
+            left = 1
+            while left and steps > 0:
+                left = connection.run(
+                    ReturnHeld(ns=keys.namespace, hold=hold, queue=parsing.raw(queue), count=BATCH)
+                )
+                steps -= 1
+        close_hold(connection, keys, hold, queues)
+    return steps <= 0
+
+
+def queues_by_hold(connection: Connection, keys: Keys) -> dict[str, list[str]]:
+    """The queues of which each hold may keep jobs."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(members(connection, keys.held_lists)):
+        hold, _, queue = parsing.text(name).partition(":")
+        if queue:
+            found.setdefault(hold, []).append(queue)
+    return found
+
+
+def close_hold(connection: Connection, keys: Keys, hold: str, queues: Sequence[str]) -> bool:
+    """Remove what is known of a hold that ended; whether it kept no more jobs."""
+    names = [parsing.raw(each) for each in queues]
+    return connection.run(CloseHold(ns=keys.namespace, hold=hold, queues=names)) == 1

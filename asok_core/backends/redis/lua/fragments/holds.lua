@@ -1,0 +1,31 @@
+-- needs: finite event
+-- Holds (`asok:holds`, see inspection/holds.py): a field for each, and `ended:{id}` for one that ended and still has jobs to
+-- give back. `generation` grows with each change; processes of workers state which one they enforce.
+-- is_in_force(hold): whether a hold keeps jobs.
+-- next_generation(now): the hash has changed: a generation that none of before had, also where the hash was deleted.
+-- end_hold(hold, now, cause, by, op): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
+--   The jobs that it keeps stay where they are until they are given back.
+local function is_in_force(hold)
+  local found = redis.pcall('HEXISTS', holds_key, hold)
+  return found == 1
+end
+
+local function next_generation(now)
+  local former = finite(redis.call('HGET', holds_key, 'generation') or nil) or 0
+  -- Fifteen digits are read: a larger one was written by another program.
+  if former >= 9e14 then former = 0 end
+  local generation = string.format('%.0f', math.max(former + 1, math.floor(now * 1000)))
+  redis.call('HSET', holds_key, 'generation', generation)
+  redis.pcall('PUBLISH', wake_key, 'holds')
+  return generation
+end
+
+local function end_hold(hold, now, cause, by, op)
+  local rule = redis.call('HGET', holds_key, hold)
+  if not rule then return nil end
+  redis.call('HSET', holds_key, 'ended:' .. hold, rule)
+  redis.call('HDEL', holds_key, hold)
+  next_generation(now)
+  add_event('hold_ended', { 'hold', hold, 'by', by, 'operation', op, 'cause', cause })
+  return rule
+end

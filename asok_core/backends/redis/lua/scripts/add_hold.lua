@@ -1,0 +1,27 @@
+-- needs: full time expect audit holds
+-- A hold is in force from now on, for each process that has read it. Moves nothing; running jobs continue.
+-- The rule is JSON of inspection/holds.py, to which author, time and end are added as text: its values stay as they are.
+expect_audit(op)
+expect('hash', holds_key)
+local stamp, now = server_time()
+if ends > now + LONGEST_HOLD then return reply { state = 5, generation = 0, rule = '' } end
+local ending = lasts > 0 and now + lasts or ends
+if ending > 0 and ending <= now then
+  note(op, about, counts, 0, { [HOLD_OVER] = 1 }, 'done')
+  return reply { state = 3, generation = 0, rule = '' }
+end
+if redis.call('HLEN', holds_key) > MOST_HOLDS then
+  note(op, about, counts, 0, { [HOLDS_FULL] = 1 }, 'done')
+  return reply { state = 4, generation = 0, rule = '' }
+end
+local by = author_of(about)
+local text = string.sub(rule, 1, -2) .. ', "by": ' .. cjson.encode(by) .. ', "at": ' .. stamp
+  .. ', "operation": ' .. cjson.encode(op)
+if ending > 0 then text = text .. string.format(', "until": %.3f', ending) end
+text = text .. '}'
+redis.call('HSET', holds_key, hold, text)
+local generation = next_generation(now)
+note(op, about, counts, 1, {}, 'done')
+add_event('hold_added', { 'hold', hold, 'by', by, 'operation', op, 'rule', words, 'reason', reason,
+  'until', ending > 0 and string.format('%.3f', ending) or '' })
+return reply { state = 1, generation = tonumber(generation), rule = text }

@@ -1,0 +1,43 @@
+-- needs: full time record status moves locations holds
+-- Jobs of a process that a hold keeps from starting: active -> held. Where that hold has ended since its process read it:
+--   active -> pending, at the consuming end. No attempt has begun, so nothing is counted, and no retry is spent.
+-- A script of its own, and not a verb of settle.lua: what a cycle does not use would make each cycle slower.
+-- Reply, per job: 1 done; 0 it was not in the active list, its lease was lost; 3 the key of its next location is of
+--   another type, so it stays active; 4 an operator has cancelled it: it stays active until its process returns it.
+local stamp = server_time()
+
+local function is_active(active, envelope)
+  local index = redis.pcall('LPOS', active, envelope, 'RANK', -1)
+  return not wrong_type(index) and index
+end
+
+local function write_held(i, id, unique, hold)
+  if has_ended(id) then return end
+  if unique ~= '' and (holder(unique) or id) == id then hold_unique(unique, id) end
+  write_record(id, { 'status', 'held', 'ts', stamp, 'queue', ARGV[i + KEPT_JOB.queue],
+    'function', ARGV[i + KEPT_JOB.task], 'retries', ARGV[i + KEPT_JOB.retries],
+    'retry_count', ARGV[i + KEPT_JOB.retry_count], 'held_by', hold,
+    'moves', moves_with(id, move_line(stamp, 'hold', '', hold)) })
+end
+
+local flags = {}
+for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
+  local queue, envelope, hold = ARGV[i + KEPT_JOB.queue], ARGV[i + KEPT_JOB.envelope], ARGV[i + KEPT_JOB.hold]
+  local id, active, flag = ARGV[i + KEPT_JOB.id], active_key(process, queue), 3
+  if not is_active(active, envelope) then
+    flag = 0
+  elseif is_cancelled(id) then
+    flag = 4
+  elseif not is_in_force(hold) then
+    -- Its record says pending already.
+    if pushed('RPUSH', queue_key(queue), envelope) then flag = 1 end
+  -- The name of the list first: a list that nothing names would be found by nothing.
+  elseif pushed('SADD', held_lists_key, hold .. ':' .. queue)
+    and pushed('LPUSH', held_key(hold, queue), envelope) then
+    write_held(i, id, ARGV[i + KEPT_JOB.unique], hold)
+    flag = 1
+  end
+  if flag == 1 then redis.call('LREM', active, -1, envelope) end
+  flags[#flags + 1] = flag
+end
+return flags

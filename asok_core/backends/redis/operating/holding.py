@@ -1,0 +1,236 @@
+"""Holds: made, ended and released by scripts, each with its audit entry and event."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import cycle
+from typing import NoReturn
+
+from asok_core.backends.redis.audit import Operation
+from asok_core.backends.redis.calls.hold_operations import AddHold, EndHold, ReleaseHeld
+from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.constants import HOLD_OVER, HOLDS_FULL
+from asok_core.backends.redis.consuming.holds import close_hold, queues_by_hold
+from asok_core.backends.redis.explanations import ErrorReply, wrong_type
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.roles import CommandResult, Progress, Watch
+from asok_core.errors import AsokError, UsageError
+from asok_core.inspection.holds import (
+    LONGEST_HOLD,
+    Hold,
+    cleaned_reason,
+    hold_of,
+    length_problem,
+    problem_of,
+    rule_text,
+)
+
+BATCH = 500
+"""Jobs that one script gives back: a few milliseconds of Redis."""
+PER_STEP = 0.2
+"""Seconds between two steps of a release with a rate."""
+TOO_LONG, HELD_SOME = 5, 3
+"""Replies of the scripts: its end is too far away; it keeps jobs."""
+LONGEST_ID = 32
+_REFUSALS = {3: HOLD_OVER, 4: HOLDS_FULL}
+HAS_JOBS = "it keeps jobs; release it"
+NONE_SUCH = "there is no hold {!r}; asok hold list shows those there are"
+BROKEN = "the key of its queue is not a list"
+
+
+def add_hold(
+    connection: Connection,
+    operation: Operation,
+    hold: Hold,
+    *,
+    lasts: float | None,
+    ends: float | None,
+) -> CommandResult:
+    """Make a hold. Raises UsageError."""
+    if problem := problem_of(hold):
+        raise UsageError(problem)
+    if lasts is not None and ends is not None:
+        raise UsageError("a hold has a length or an end, not both")
+    if lasts is not None and (problem := length_problem(lasts)):
+        raise UsageError(problem)
+    # 0 means no end to the script.
+    if ends is not None and not 0 < ends < math.inf:
+        raise UsageError(f"the end of a hold is {ends}; it must be a moment in epoch seconds")
+    hold = hold._replace(id=secrets.token_hex(3), reason=cleaned_reason(hold.reason))
+    reply = connection.run(
+        AddHold(
+            **operation.arguments(),
+            hold=hold.id,
+            rule=rule_text(hold),
+            words=hold.words,
+            reason=hold.reason,
+            lasts=lasts or 0.0,
+            ends=ends or 0.0,
+        )
+    )
+    if reply.state == TOO_LONG:
+        raise UsageError(length_problem(LONGEST_HOLD + 1))
+    if refusal := _REFUSALS.get(reply.state):
+        return CommandResult("hold", 0, refused={refusal: 1}, operation=operation.id)
+    made = hold_of(hold.id, reply.rule)
+    return CommandResult("hold", 1, operation=operation.id, hold=made, generation=reply.generation)
+
+
+def remove_hold(connection: Connection, operation: Operation, hold: str) -> CommandResult:
+    """Remove a hold that keeps no jobs. Raises UsageError for an unknown one."""
+    keys, removed = operation.keys, False
+    queues = queues_by_hold(connection, keys).get(hold, [])
+    state = _end(connection, operation, hold, queues, only_empty=True)
+    if not state and not queues:
+        _raise_unknown(connection, operation, hold)
+    if state != HELD_SOME:
+        # A worker may have held a job of another queue just before that.
+        queues = queues_by_hold(connection, keys).get(hold, [])
+        removed = close_hold(connection, keys, hold, queues)
+    operation.finish(connection, "done", {})
+    refused = {} if removed else {HAS_JOBS: 1}
+    return CommandResult("unhold", int(removed), refused=refused, operation=operation.id)
+
+
+def release_hold(
+    connection: Connection,
+    operation: Operation,
+    hold: str,
+    *,
+    rate: float | None,
+    watch: Watch | None,
+) -> CommandResult:
+    """End a hold and give back what it keeps. Raises UsageError for an unknown one."""
+    keys = operation.keys
+    state = _end(connection, operation, hold, (), only_empty=False)
+    # Those that it has now: a hold that has ended gets no others.
+    queues = queues_by_hold(connection, keys).get(hold, [])
+    if not state and not queues:
+        _raise_unknown(connection, operation, hold)
+    release = _Release(connection, operation, hold, _lengths(connection, keys, hold, queues), watch)
+    try:
+        stopped = not (release.at_once() if rate is None else release.at_rate(rate))
+    except AsokError:
+        with suppress(AsokError):
+            operation.finish(connection, "failed", {})
+        raise
+    closed = close_hold(connection, keys, hold, queues)
+    operation.finish(connection, "cancelled" if stopped else "done", {})
+    refused = {BROKEN: release.broken} if release.broken else {}
+    left = 0 if closed else sum(_lengths(connection, keys, hold, queues).values())
+    return CommandResult(
+        "release", release.given, {}, refused, operation.id, cancelled=stopped, left=left
+    )
+
+
+class _Release:
+    """A release from its first batch to its last. ``broken`` are jobs whose queue is not a list."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        operation: Operation,
+        hold: str,
+        lengths: Mapping[str, int],
+        watch: Watch | None,
+    ) -> None:
+        self.given = self.broken = 0
+        self._connection = connection
+        self._operation = operation
+        self._hold = hold
+        self._left = dict(lengths)
+        self._total = sum(lengths.values())
+        self._watch = watch
+        self._last: dict[str, bytes] = {}
+
+    def at_once(self) -> bool:
+        """Give back all, queue by queue, the newest first: so the oldest are the next to run."""
+        for queue in tuple(self._left):
+            while self._left.get(queue):
+                self._step(queue, BATCH, b"")
+                if not self._watched():
+                    return False
+        return True
+
+    def at_rate(self, rate: float) -> bool:
+        """Give back some each moment, the oldest first, in turn from each queue."""
+        began, turns = time.monotonic(), cycle(tuple(self._left))
+        while self._left:
+            due = int((time.monotonic() - began) * rate) + 1 - self.given
+            if due <= 0:
+                time.sleep(min(PER_STEP, 1 / rate))
+            else:
+                queue = next(turns)
+                if queue in self._left:
+                    share = math.ceil(due / len(self._left))
+                    self._step(queue, min(share, BATCH), self._last.get(queue, b"-"))
+            if not self._watched():
+                return False
+        return True
+
+    def _step(self, queue: str, count: int, behind: bytes) -> None:
+        reply = self._connection.run(
+            ReleaseHeld(
+                **self._operation.arguments(),
+                hold=self._hold,
+                queue=name_bytes(queue),
+                count=count,
+                behind=behind,
+            )
+        )
+        if reply.given < 0:
+            self.broken += self._left.pop(queue)
+            return
+        self.given += reply.given
+        if reply.last:
+            self._last[queue] = reply.last
+        self._left[queue] = reply.left
+        if not reply.left:
+            del self._left[queue]
+
+    def _watched(self) -> bool:
+        return self._watch is None or self._watch(Progress(self.given, self._total, self.given))
+
+
+def _end(
+    connection: Connection,
+    operation: Operation,
+    hold: str,
+    queues: Sequence[str],
+    *,
+    only_empty: bool,
+) -> int:
+    names = [name_bytes(each) for each in queues]
+    # Another text must not be the name of another field of the hash.
+    known = hold.isascii() and hold.isalnum() and len(hold) <= LONGEST_ID
+    if not known:
+        return 0
+    return connection.run(
+        EndHold(**operation.arguments(), hold=hold, only_empty=only_empty, queues=names)
+    )
+
+
+def _raise_unknown(connection: Connection, operation: Operation, hold: str) -> NoReturn:
+    operation.finish(connection, "done", {})
+    raise UsageError(NONE_SUCH.format(hold))
+
+
+def _lengths(
+    connection: Connection, keys: Keys, hold: str, queues: Sequence[str]
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for queue in queues:
+        try:
+            length = connection.call("LLEN", keys.held(hold, queue))
+        except ErrorReply as error:
+            if not wrong_type(error):
+                raise
+            continue
+        if length:
+            found[queue] = length
+    return found

@@ -1,0 +1,113 @@
+"""Conditions of holds on the arguments of jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from asok_core.errors import UsageError
+from asok_core.inspection.argument_paths import ArgumentPath, parse, short_path
+from asok_core.jobs.job import Job
+
+MOST_CONDITIONS = 10
+OPERATORS = ("==", "in", "<", ">")
+EXAMPLE = "0=7, account.id=17, amount>100 or 'tenant in [1, 2]'"
+
+
+class Condition(NamedTuple):
+    """A condition on an argument. ``value`` is plain; of ``in`` it is a list of such values."""
+
+    path: ArgumentPath
+    operator: str
+    value: Any
+
+    def matches(self, job: Job) -> bool:
+        """Whether the argument of a job is there and meets it. Never raises."""
+        try:
+            found = self.path.value(job)
+        except LookupError:
+            return False
+        if self.operator == "in":
+            return any(_equal(found, each) for each in self.value)
+        if self.operator == "==":
+            return _equal(found, self.value)
+        if not _comparable(found, self.value):
+            return False
+        return bool(found < self.value if self.operator == "<" else found > self.value)
+
+    @property
+    def words(self) -> str:
+        """``args[0] == 7``; the text may come from Redis."""
+        return f"{self.path} {self.operator} {json.dumps(self.value, ensure_ascii=False)}"
+
+
+def parse_condition(text: str) -> Condition:
+    """Read ``0=7``, ``account.id==17``, ``amount>100`` or ``tenant in [1, 2]``. Raises UsageError.
+
+    A name is that of a keyword argument, a number the position of another one. A value is JSON, or else
+    a text.
+    """
+    found = short_path(text)
+    rest = text[found[1] :].strip() if found else ""
+    operator = next((each for each in ("==", "=", "<", ">", "in ") if rest.startswith(each)), "")
+    if found is None or not operator:
+        raise UsageError(f"condition {text!r} is invalid; it must be of the form {EXAMPLE}")
+    value = _value(rest[len(operator) :].strip())
+    operator = {"=": "==", "in ": "in"}.get(operator, operator)
+    problem = _value_problem(operator, value)
+    if problem:
+        raise UsageError(f"condition {text!r}: {problem}")
+    return Condition(found[0], operator, value)
+
+
+def conditions_in(value: object) -> tuple[Condition, ...] | None:
+    """The conditions in a rule; None where they cannot be read whole."""
+    if not isinstance(value, list) or len(value) > MOST_CONDITIONS:
+        return None
+    found = []
+    for each in value:
+        if not isinstance(each, list) or len(each) != 3 or each[1] not in OPERATORS:
+            return None
+        try:
+            path = parse(each[0]) if isinstance(each[0], str) else None
+        except UsageError:
+            return None
+        if path is None or _value_problem(each[1], each[2]):
+            return None
+        found.append(Condition(path, each[1], each[2]))
+    return tuple(found)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _value_problem(operator: str, value: object) -> str:
+    if operator == "in":
+        plain = isinstance(value, list) and all(map(_is_plain, value))
+        return "" if plain else "the value of 'in' must be a JSON list of plain values"
+    if not _is_plain(value):
+        return "the value must be a number, a text, true, false or null"
+    orders = isinstance(value, int | float | str) and not isinstance(value, bool)
+    if operator != "==" and not orders:
+        return f"the value of {operator!r} must be a number or a text"
+    return ""
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _equal(found: object, value: object) -> bool:
+    # JSON has booleans that are no numbers.
+    return isinstance(found, bool) is isinstance(value, bool) and found == value
+
+
+def _comparable(found: object, value: object) -> bool:
+    if isinstance(found, bool) or isinstance(value, bool):
+        return False
+    numbers = isinstance(found, int | float) and isinstance(value, int | float)
+    return numbers or (isinstance(found, str) and isinstance(value, str))

@@ -1,0 +1,214 @@
+"""Holds: rules by which matching jobs are kept from starting, and how many jobs each keeps.
+
+A hold is a JSON text in one hash. Workers read it and check each job when it would start, so that a job
+matches or not by its arguments as they were enqueued; Redis never reads these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from asok_core.clock import DAY
+from asok_core.inspection.hold_conditions import MOST_CONDITIONS, Condition, conditions_in
+from asok_core.inspection.notes import decoded, one_line, text_in
+from asok_core.inspection.pauses import moment
+from asok_core.inspection.phrases import counted, rough_duration
+from asok_core.jobs.job import Job
+from asok_core.jobs.numbers import number
+
+MOST_HOLDS = 100
+LARGEST_HOLD = 8_192
+"""Bytes of a hold as Redis has it that are read."""
+LONGEST_REASON = 200
+"""Characters."""
+LONGEST_HOLD = 366.0 * DAY
+"""Seconds. A hold without an end lasts until it is released."""
+FORGOTTEN = 1.0 * DAY
+"""Seconds after which a hold that keeps jobs is warned of."""
+GENERATION, ENDED = "generation", "ended:"
+"""The field of the generation, and what the fields of holds that ended begin with."""
+END_OF_HOLD = "end_of_hold"
+"""The cause of an event about a hold that ended without an operator."""
+_FORM = 1
+"""The form of holds that is read. Another form may mean what this release does not know."""
+_LONGEST_NAME = 1_024
+
+
+class Hold(NamedTuple):
+    """A hold. Each part that is not empty must match. Times are epoch seconds by Redis's clock."""
+
+    id: str
+    task: str = ""
+    queue: str = ""
+    conditions: tuple[Condition, ...] = ()
+    release: str = ""
+    """The release of the application that would run the job."""
+    by: str = ""
+    at: float | None = None
+    reason: str = ""
+    until: float | None = None
+    """When it ends by itself; None: when it is released."""
+    operation: str = ""
+
+    def matches(self, job: Job, release: str, now: float) -> bool:
+        """Whether it keeps a job from starting on this release of the application."""
+        if self.until is not None and now >= self.until:
+            return False
+        if (self.task and self.task != job.task) or (self.queue and self.queue != job.queue):
+            return False
+        if self.release and self.release != release:
+            return False
+        return all(each.matches(job) for each in self.conditions)
+
+    @property
+    def words(self) -> str:
+        """What it is about: ``task shop.charge, queue 'mail', args[0] == 7``."""
+        parts = [f"task {self.task}"] if self.task else []
+        parts += [f"queue '{self.queue}'"] if self.queue else []
+        parts += [each.words for each in self.conditions]
+        parts += [f"release {self.release}"] if self.release else []
+        return ", ".join(parts)
+
+    def about(self, now: float | None) -> str:
+        """Who made it, why and until when: `` by ann@web1: bank down, until 15:30:00 UTC``."""
+        words = f" by {self.by}" if self.by else ""
+        words += f": {self.reason}" if self.reason else ""
+        return words + (f", until {moment(self.until, now)}" if self.until is not None else "")
+
+
+class HoldState(NamedTuple):
+    """A hold, and the jobs that it keeps, by queue. ``hold`` is None where nothing is known of it.
+
+    ``ended``: it matches no longer, and gives its jobs back.
+    """
+
+    id: str
+    hold: Hold | None
+    queues: Mapping[str, int]
+    ended: bool = False
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs it keeps."""
+        return sum(self.queues.values())
+
+    @property
+    def since(self) -> float | None:
+        """When it was made."""
+        return self.hold.at if self.hold else None
+
+    def forgotten(self, now: float) -> bool:
+        """Whether it has kept jobs for long: it is older than a day."""
+        return self.jobs > 0 and (self.since is None or now - self.since >= FORGOTTEN)
+
+
+def forgotten_lines(holds: Iterable[HoldState], now: float) -> Iterator[str]:
+    """A warning for each hold that has kept jobs for long. The texts may come from Redis."""
+    for each in holds:
+        if each.forgotten(now):
+            since = "" if each.since is None else f" for {rough_duration(now - each.since)}"
+            about = each.hold.about(now) if each.hold else ", of which nothing else is known"
+            yield f"hold {each.id} keeps {counted(each.jobs, 'job')}{since}{about}"
+
+
+class Holds(NamedTuple):
+    """The holds in the hash. ``generation`` grows with each change, 0 where there has been none.
+
+    ``unread`` are fields that hold no rule of this form: what they say is not known.
+    """
+
+    generation: int = 0
+    holds: tuple[Hold, ...] = ()
+    ended: tuple[Hold, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def holds_of(fields: Iterable[tuple[str, bytes]]) -> Holds:
+    """The holds in the fields of the hash."""
+    generation, active, ended, unread = 0, list[Hold](), list[Hold](), list[str]()
+    for field, value in fields:
+        if field == GENERATION:
+            generation = generation_of(value)
+            continue
+        hold = hold_of(field.removeprefix(ENDED), value)
+        if hold is None:
+            unread.append(field)
+        else:
+            (ended if field.startswith(ENDED) else active).append(hold)
+    by_age = sorted(active, key=lambda each: (each.at or 0.0, each.id))
+    return Holds(generation, tuple(by_age), tuple(ended), tuple(unread))
+
+
+def generation_of(value: object) -> int:
+    """A generation as Redis has it; 0 for what is none."""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else ""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 15 else 0
+
+
+def hold_of(hold_id: str, value: bytes) -> Hold | None:
+    """The hold in a field of the hash; None where there is none that can be read whole."""
+    known = decoded(value) if len(value) < LARGEST_HOLD else None
+    if known is None or known.get("form") != _FORM:
+        return None
+    conditions = conditions_in(known.get("conditions"))
+    if conditions is None:
+        return None
+    hold = Hold(
+        hold_id,
+        text_in(known, "task", _LONGEST_NAME),
+        text_in(known, "queue", _LONGEST_NAME),
+        conditions,
+        text_in(known, "release", _LONGEST_NAME),
+        text_in(known, "by", 300),
+        number(known.get("at")),
+        text_in(known, "reason", LONGEST_REASON),
+        number(known.get("until")),
+        text_in(known, "operation", 64),
+    )
+    # What names nothing would hold every job.
+    return hold if hold.words else None
+
+
+def rule_text(hold: Hold) -> str:
+    """The rule of a hold as Redis has it; the script adds author, time and end."""
+    return json.dumps(
+        {
+            "form": _FORM,
+            "task": hold.task,
+            "queue": hold.queue,
+            "conditions": [[str(each.path), each.operator, each.value] for each in hold.conditions],
+            "release": hold.release,
+            "reason": hold.reason,
+        }
+    )
+
+
+def cleaned_reason(text: str) -> str:
+    """The reason of a hold as it is kept: on one line. Raises UsageError for one that is too long."""
+    return one_line(text, LONGEST_REASON, "reason")
+
+
+def length_problem(seconds: float) -> str:
+    """Why a hold cannot last this number of seconds, or an empty string."""
+    if 0 < seconds <= LONGEST_HOLD:
+        return ""
+    most = f"at most {LONGEST_HOLD / DAY:.0f} days; without an end it lasts until it is released"
+    return f"a hold lasts {'longer than 0 s' if seconds <= 0 else most}"
+
+
+def problem_of(hold: Hold) -> str:
+    """Why a hold cannot be made, or an empty string."""
+    if not hold.words:
+        return "a hold must name a task, a queue, an argument or a release"
+    if len(hold.conditions) > MOST_CONDITIONS:
+        return f"a hold has at most {MOST_CONDITIONS} conditions on arguments"
+    if len(rule_text(hold).encode()) > LARGEST_HOLD // 2:
+        return f"the rule is larger than {LARGEST_HOLD // 2:,} bytes"
+    return ""
+
+
+def first_match(holds: Sequence[Hold], job: Job, release: str, now: float) -> Hold | None:
+    """The oldest hold that keeps a job from starting."""
+    return next((each for each in holds if each.matches(job, release, now)), None)

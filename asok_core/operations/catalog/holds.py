@@ -1,0 +1,92 @@
+"""Holds: rules that keep jobs from starting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.inspection.holds import Hold
+from asok_core.inspection.phrases import duration
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog import summaries
+from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind, UndoWindow
+
+_NOTHING = Hold("")
+
+
+class HoldOperation(CatalogOperation):
+    """An operation on a hold."""
+
+    location, scopes = Location.HELD, frozenset({ScopeKind.HOLD})
+    counts_jobs = False
+
+
+@dataclass(frozen=True)
+class HoldJobs(HoldOperation):
+    """A new hold: of ``hold`` its rule and its reason.
+
+    ``lasts`` is seconds, ``ends`` epoch seconds by Redis's clock; without either it has no end.
+    """
+
+    hold: Hold = _NOTHING
+    lasts: float | None = None
+    ends: float | None = None
+
+    summary = summaries.HOLD_JOBS
+    verb, done = "hold", "held"
+    guarded = True
+    how = "workers put jobs that match aside when they would start; running jobs finish"
+    undo = UndoWindow("release the hold, at any time")
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Make it."""
+        return access.operator.add_hold(self.hold, lasts=self.lasts, ends=self.ends)
+
+    def explanation(self) -> str:
+        """How it proceeds, and when it ends by itself."""
+        if self.lasts is not None:
+            return f"{self.how}; after {duration(self.lasts)} a worker gives them back, if one runs then"
+        return self.how
+
+    def subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """The jobs that match."""
+        return f"jobs of {self.hold.words}"
+
+
+@dataclass(frozen=True)
+class ReleaseHold(HoldOperation):
+    """The end of a hold, whose jobs are given back. ``rate`` is jobs per second, None for all at once."""
+
+    hold: str = ""
+    rate: float | None = None
+
+    summary = summaries.RELEASE_HOLD
+    verb, done, noun = "release", "released", "held job"
+    counts_jobs, enqueues = True, True
+    how = "the hold ends; its jobs are the next to run of their queues, in their order"
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Release it."""
+        return access.operator.release_hold(self.hold, rate=self.rate, watch=watch)
+
+    def suffix(self, scope: Scope) -> str:  # noqa: ARG002
+        """Name the hold."""
+        return f" of hold {self.hold}"
+
+
+@dataclass(frozen=True)
+class RemoveHold(HoldOperation):
+    """Removal of a hold that keeps no jobs."""
+
+    hold: str = ""
+
+    summary = summaries.REMOVE_HOLD
+    verb, done, audited = "remove", "removed", "unhold"
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+        """Remove it, or refuse where it keeps jobs."""
+        return access.operator.remove_hold(self.hold)
+
+    def subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """The hold."""
+        return f"hold {self.hold}"

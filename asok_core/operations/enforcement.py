@@ -1,0 +1,69 @@
+"""Whether a new hold is in force: each worker publishes which holds all of its processes enforce."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from asok_core.backends.roles import Reader
+from asok_core.inspection.snapshot import Snapshot
+
+PATIENCE = 10.0
+"""Seconds that workers have to confirm a hold; a busy process does so when its loop turns next."""
+LOOK = 0.1
+"""Seconds between two looks."""
+MOST_NAMED = 5
+
+
+class Enforcement(NamedTuple):
+    """On which of the workers that run a hold is in force. The names may hold text from Redis."""
+
+    confirmed: tuple[str, ...]
+    late: tuple[str, ...]
+    """Those that have not confirmed it yet."""
+    unable: tuple[str, ...]
+    """Those of earlier releases, which enforce no holds."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether no job that matches begins from now on, as far as these workers are all."""
+        return not (self.late or self.unable)
+
+    @property
+    def words(self) -> str:
+        """``in force on 3 of 3 workers``, and which others have not confirmed it."""
+        total = len(self.confirmed) + len(self.late) + len(self.unable)
+        if not total:
+            return "in force: no worker runs, and each reads it before it starts a job"
+        words = f"in force on {len(self.confirmed)} of {total} worker{'' if total == 1 else 's'}"
+        if self.late:
+            words += f"; not confirmed by {_named(self.late)}"
+        if self.unable:
+            words += f"; earlier releases ignore it: {_named(self.unable)}"
+        return words
+
+
+def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
+    """Which workers enforce the holds of a generation, or of a later one."""
+    now = snapshot.taken_at
+    alive = [worker for worker in snapshot.workers if worker.is_alive(now)]
+    return Enforcement(
+        tuple(each.id for each in alive if each.holds is not None and each.holds >= generation),
+        tuple(each.id for each in alive if each.holds is not None and each.holds < generation),
+        tuple(each.id for each in alive if each.holds is None),
+    )
+
+
+def wait_until_enforced(reader: Reader, generation: int, patience: float = PATIENCE) -> Enforcement:
+    """The same, once all have confirmed it that can, or after ``patience`` seconds."""
+    until = time.monotonic() + patience
+    while True:
+        found = enforcement(reader.snapshot(rates=False, jobs=False), generation)
+        if not found.late or time.monotonic() >= until:
+            return found
+        time.sleep(LOOK)
+
+
+def _named(names: tuple[str, ...]) -> str:
+    others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + others

@@ -1,0 +1,124 @@
+"""Which jobs a hold matches, and how its rule is written and read."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from asok_core.errors import UsageError
+from asok_core.inspection.hold_conditions import parse_condition
+from asok_core.inspection.holds import (
+    FORGOTTEN,
+    Hold,
+    HoldState,
+    first_match,
+    forgotten_lines,
+    hold_of,
+    problem_of,
+    rule_text,
+)
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
+from asok_core.jobs.job import Job
+from asok_core.operations.enforcement import enforcement
+
+NOW = 1_700_000_000.0
+JOB = Job("j", "shop", "charge", (7, {"customer": 9}), {"account": {"id": 17}, "vip": True}, "mail")
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("0=7", True),
+        ("0==7.0", True),
+        ('0="7"', False),
+        ("0=8", False),
+        ("0<8", True),
+        ("0>7", False),
+        ("0<x", False),
+        ("0 in [1, 7]", True),
+        ("0 in []", False),
+        ("1.customer=9", True),
+        ("args[1].customer in [9]", True),
+        ("account.id=17", True),
+        ("kwargs.account.id>16", True),
+        ("account.name=x", False),
+        ("account=17", False),
+        ("vip=true", True),
+        ("vip=1", False),
+        ("vip>0", False),
+        ("2=7", False),
+    ],
+)
+def test_a_condition_is_about_the_argument_as_it_was_enqueued(text: str, matches: bool) -> None:
+    condition = parse_condition(text)
+    assert condition.matches(JOB) is matches
+    again = hold_of("x", rule_text(Hold("x", conditions=(condition,))).encode())
+    assert again is not None
+    assert again.conditions == (condition,)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "=7", "0~7", "0 in 7", "0 in [[1]]", "0<null", "0=[1]", "a b=1", "0 into [1]"]
+)
+def test_what_is_no_condition_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^condition '"):
+        parse_condition(text)
+
+
+@pytest.mark.parametrize(
+    ("hold", "matches"),
+    [
+        (Hold("x", task="shop.charge"), True),
+        (Hold("x", task="shop.charge", queue="mail"), True),
+        (Hold("x", task="shop.charge", queue="low"), False),
+        (Hold("x", task="charge"), False),
+        (Hold("x", release="4f2a1c"), True),
+        (Hold("x", release="other"), False),
+        (Hold("x", queue="mail", until=NOW), False),
+        (Hold("x", queue="mail", until=NOW + 1), True),
+        (Hold("x", queue="mail", conditions=(parse_condition("0=8"),)), False),
+    ],
+)
+def test_all_parts_of_a_rule_must_match(hold: Hold, matches: bool) -> None:
+    assert hold.matches(JOB, "4f2a1c", NOW) is matches
+    assert (first_match([Hold("y", task="z"), hold], JOB, "4f2a1c", NOW) == hold) is matches
+
+
+def test_a_rule_that_is_not_read_whole_is_none_and_one_without_parts_as_well() -> None:
+    good: dict[str, Any] = {"form": 1, "task": "x", "conditions": []}
+    assert hold_of("x", b'{"form": 1, "task": "x", "conditions": []}') == Hold("x", task="x")
+    for bad in (b"", b"[]", b"{}", b'{"form": 1, "conditions": []}', b'{"form": 2, "task": "x"}'):
+        assert hold_of("x", bad) is None
+    assert hold_of("x", (b'{"form": 1, "task": "x", "conditions": [["args[0]", "~", 1]]}')) is None
+    assert problem_of(Hold(""))
+    assert not problem_of(Hold("", task=good["task"]))
+    assert "10 conditions" in problem_of(Hold("", conditions=(parse_condition("0=1"),) * 11))
+
+
+def test_a_hold_is_forgotten_once_it_has_kept_jobs_for_a_day() -> None:
+    hold = Hold("abc", task="shop.charge", by="ann@web1", at=NOW, reason="bank down")
+    kept = HoldState("abc", hold, {"mail": 3})
+    assert list(forgotten_lines([kept], NOW + FORGOTTEN - 1)) == []
+    assert list(forgotten_lines([kept._replace(queues={})], NOW + FORGOTTEN + 1)) == []
+    (line,) = forgotten_lines([kept], NOW + FORGOTTEN)
+    assert line == "hold abc keeps 3 jobs for 1 day by ann@web1: bank down"
+
+
+def test_workers_confirm_a_generation_or_a_later_one() -> None:
+    lives = partial(WorkerInfo, lease_until=NOW + 20)
+    workers = [
+        lives("a", holds=5), lives("b", holds=4),
+        lives("c"), WorkerInfo("d", holds=4, lease_until=NOW - 1),
+    ]  # fmt: skip
+    found = enforcement(Snapshot(NOW, ServerInfo("r"), workers=tuple(workers)), 5)
+    assert (found.confirmed, found.late, found.unable) == (("a",), ("b",), ("c",))
+    assert found.words == (
+        "in force on 1 of 3 workers; not confirmed by b; earlier releases ignore it: c"
+    )
+    assert not found.whole
+    alone = enforcement(Snapshot(NOW, ServerInfo("r")), 5)
+    assert alone.whole
+    assert alone.words.startswith("in force: no worker runs")

@@ -1,0 +1,178 @@
+"""Holds in one process: jobs are compared with them when they would start, also those claimed before."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
+from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.operating.operator import RedisOperator
+from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.backends.roles import Scope
+from asok_core.inspection.filters import parse
+from asok_core.inspection.history import history_of
+from asok_core.inspection.hold_conditions import parse_condition
+from asok_core.inspection.holds import Hold
+from asok_core.inspection.job_events import JobEventKind
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.job import Job, new_id
+from asok_core.jobs.states import Location, Status
+from asok_core.operations.inspector import open_reader
+from asok_core.operations.search import listed
+from asok_core.settings.settings import Settings
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.threads import Threads
+from asok_core.worker.running.unsettled import UnsettledOutcomes
+from asok_core.worker.shared_state import SharedState
+from asok_core.worker.wakeup import Alarm
+from tests.fixtures.worker import KEYRING
+from tests.programs import wait_until
+
+TASK = "tests.worker.jobs.give"
+
+
+class SlowRunner(AttemptRunner):
+    """Takes its time with opening a job that has the argument ``slow``."""
+
+    opening = threading.Event()
+    opened = threading.Event()
+
+    def open(self, held: HeldJob) -> Outcome | None:
+        if b"slow" in held.claim.envelope:
+            self.opening.set()
+            self.opened.wait(10)
+        return super().open(held)
+
+
+@pytest.fixture
+def consumer(redis_url: str) -> Iterator[Consumer]:
+    made = Consumer(
+        Endpoint(redis_url), Keys(), worker="w", process="w.1", queues=["default"], dlq_max=10
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def operator(redis_url: str) -> Iterator[RedisOperator]:
+    made = RedisOperator(Endpoint(redis_url), Keys(), KEYRING)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def jobs(consumer: Consumer) -> Iterator[tuple[ClaimedJobs, SlowRunner]]:
+    runner = SlowRunner(Settings(), KEYRING, release="4f2a1c")
+    runner.opening.clear()
+    runner.opened.clear()
+    with tempfile.TemporaryFile() as file:
+        shared = SharedState(file, 1)
+        threads = Threads(1, runner, shared, Alarm())
+        threads.runs_until = float("inf")
+        unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports)
+        yield ClaimedJobs(threads, unsettled, runner.outcomes), runner
+        runner.opened.set()
+        threads.end()
+
+
+def held_job(*args: object) -> HeldJob:
+    return HeldJob(
+        Claim("default", seal(Job(new_id(), "tests.worker.jobs", "give", args), KEYRING))
+    )
+
+
+def test_a_job_that_was_claimed_before_is_held_and_one_that_begins_is_not_confirmed(
+    jobs: tuple[ClaimedJobs, SlowRunner], consumer: Consumer, operator: RedisOperator
+) -> None:
+    claimed, runner = jobs
+    first, second, third = held_job("slow"), held_job(7), held_job(8)
+    claimed.start([first, second, third], few=False)
+    assert runner.opening.wait(10)
+    made = operator.add_hold(
+        Hold("", task=TASK, conditions=(parse_condition('0 in ["slow", 7]'),), release="4f2a1c")
+    )
+    assert made.hold is not None
+    runner.holding.read(consumer)
+    assert runner.holding.generation == made.generation
+    assert claimed.has_undecided(), "it may have been compared with the holds before"
+    runner.opened.set()
+    wait_until(lambda: len(claimed.threads.finished) == 3, "the end of all")
+    assert not claimed.has_undecided()
+    outcomes = dict(claimed.threads.finished)
+    found = [outcomes[each] for each in (first, second, third)]
+    assert [each.verb for each in found if each] == ["hold", "hold", "complete"]
+    assert found[0] is not None
+    assert (found[0].note, found[0].started_at) == (made.hold.id, 0.0)
+    assert claimed.collect() == 1, "what is held is no end of a job"
+
+
+def test_a_cycle_says_that_there_are_other_holds(
+    consumer: Consumer, operator: RedisOperator
+) -> None:
+    assert consumer.cycle([], (), 0).holds == 0
+    first = operator.add_hold(Hold("", queue="default"))
+    second = operator.add_hold(Hold("", queue="low"))
+    assert 0 < first.generation < second.generation == consumer.cycle([], (), 0).holds
+    for made in (first, second):
+        assert made.hold is not None
+        assert operator.remove_hold(made.hold.id).applied == 1
+    assert consumer.cycle([], (), 0).holds == 0
+
+
+def test_a_held_job_is_found_where_it_is_and_can_be_cancelled(
+    consumer: Consumer, operator: RedisOperator, make_settings: Callable[..., Settings]
+) -> None:
+    """An undo returns it to its queue: it is held again when its turn comes."""
+    job = Job(new_id(), "tests.worker.jobs", "give", (7,), unique="one")
+    settings = make_settings()
+    with closing(RedisProducer(settings)) as producer:
+        assert producer.enqueue([job]) == [True]
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        registry.heartbeat("w", ("default",), {})
+    (claim,) = consumer.cycle([], (), 1).claims
+    hold = operator.add_hold(Hold("", task=TASK, reason="bank down")).hold
+    assert hold is not None
+    outcome = Outcome("hold", claim, job.id, job.task, unique="one").noted(hold.id)
+    assert consumer.cycle([outcome], (), 0).settled == [1]
+    with closing(open_reader(settings)) as reader:
+        found = reader.job(job.id)
+        assert found is not None
+        assert (found.location, found.hold, found.position) == (Location.HELD, hold.id, 0)
+        assert found.record is not None
+        assert (found.record.status, found.record.held_by) == (Status.HELD, hold.id)
+        assert [each.what for each in history_of(found, found.read_at)][-1] == JobEventKind.HELD
+        assert [row.payload.id for row in listed(reader, "held", parse(""), 0.0)] == [job.id]
+        (kept,) = reader.snapshot().holds
+        assert (kept.jobs, kept.queues) == (1, {"default": 1})
+        scope = Scope(Location.HELD, queue="default", ids=frozenset([job.id]), hold=hold.id)
+        cancelled = operator.cancel(scope)
+        assert cancelled.applied == 1
+        assert reader.snapshot().held == 0
+        assert operator.restore(cancelled.operation or "").applied == 1
+        found = reader.job(job.id)
+        assert found is not None
+        assert found.location is Location.PENDING
+        assert found.record is not None
+        assert (found.record.status, found.record.held_by) == (Status.PENDING, None)
+
+
+def test_a_rule_of_another_release_is_not_confirmed(
+    consumer: Consumer, redis_client: object, redis_url: str
+) -> None:
+    import redis
+
+    runner = AttemptRunner(Settings(), KEYRING)
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset("asok:holds", mapping={"abc": '{"form": 2, "task": "x"}', "generation": "7"})
+    runner.holding.read(consumer)
+    assert (runner.holding.generation, runner.holding.whole) == (7, False)
