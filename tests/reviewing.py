@@ -9,7 +9,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.review import Review, ReviewBuilder
-from asok_core.jobs.envelope import Keyring
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.operations.preview import preview
 

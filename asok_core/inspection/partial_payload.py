@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import Keyring, Payload, Trust, peek
+from asok_core.jobs.envelope import Payload, Trust, peek
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.nesting import cut
 
 BEGINNING = 1024

@@ -22,10 +22,8 @@ from asok_core.errors import (
 from asok_core.jobs.envelope_text import CONTENTS, envelope_of, parse, parse_written
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import finite, from_text, in_order, job_of, load_object, to_text
-from asok_core.jobs.keyring import V1, Keyring, Version, keyring_of
+from asok_core.jobs.keyring import V1, Keyring, Version
 from asok_core.jobs.oversized import alias_words, oversized_words
-
-__all__ = ["Keyring", "keyring_of"]
 
 _quoted = json.encoder.encode_basestring_ascii
 _BESIDE = ("failed_at", "error", "traceback", "rejected")

@@ -13,7 +13,7 @@ from asok_core.settings.settings import Settings
 if TYPE_CHECKING:
     from asok_core.backends.redis.operating.operator import RedisOperator
     from asok_core.backends.redis.reading.reader import RedisReader
-    from asok_core.jobs.envelope import Keyring
+    from asok_core.jobs.keyring import Keyring
 
 
 def open_reader(
@@ -81,6 +81,6 @@ def on_redis(settings: Settings, url: str | None = None) -> Settings:
 
 
 def _keyring(settings: Settings) -> Keyring | None:
-    from asok_core.jobs.envelope import keyring_of
+    from asok_core.jobs.keyring import keyring_of
 
     return None if settings.secret_key is None else keyring_of(settings)

@@ -18,7 +18,8 @@ from asok_console.cli.parser import build_parser, with_default_words
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.clock import iso
-from asok_core.jobs.envelope import Keyring, seal
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.keyring import Keyring
 from asok_core.operations.stacks import A_WHILE
 from tests.backends.redis.reading.seed import (
     HOUR,

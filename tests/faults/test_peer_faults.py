@@ -26,8 +26,9 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
-from asok_core.jobs.envelope import Keyring, seal
+from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.concurrently import run_together

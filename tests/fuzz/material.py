@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from tests.hidden import texts
 
 KEYRING = Keyring(b"the key of the fuzz, long enough")

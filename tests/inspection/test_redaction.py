@@ -13,9 +13,10 @@ from asok_core import task
 from asok_core.errors import SettingsError, UsageError
 from asok_core.execution import context
 from asok_core.inspection.redaction import MASK, NoRedaction, Redaction, mark, shown_raw
-from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
+from asok_core.jobs.envelope import Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job, JobRecord
 from asok_core.jobs.job_text import from_text, to_text
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.progress import as_kept, checked
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings

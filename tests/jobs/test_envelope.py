@@ -15,7 +15,6 @@ from asok_core.errors import (
     UnsignedEnvelope,
 )
 from asok_core.jobs.envelope import (
-    Keyring,
     Payload,
     Trust,
     changed_text,
@@ -30,7 +29,7 @@ from asok_core.jobs.envelope import (
 from asok_core.jobs.envelope_text import envelope_size, parse, parse_any, parse_written
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
-from asok_core.jobs.keyring import V1, V2
+from asok_core.jobs.keyring import V1, V2, Keyring
 
 KEYRING = Keyring(b"secret")
 V2_ONLY = Keyring(b"secret", namespace="shop", writes=2, accepts_v1=False)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from asok_core.errors import MalformedEnvelope
 from asok_core.jobs import envelope_text, job_decoder
-from asok_core.jobs.envelope import Keyring, seal_text
+from asok_core.jobs.envelope import seal_text
 from asok_core.jobs.envelope_text import envelope_size
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import from_text, to_text
+from asok_core.jobs.keyring import Keyring
 
 KEYRING = Keyring(b"not to be shown")
 

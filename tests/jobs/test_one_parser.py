@@ -16,9 +16,10 @@ from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.keys import Keys
 from asok_core.errors import EnvelopeError, Replayed
 from asok_core.jobs import envelope_text
-from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, unseal
+from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
+from asok_core.jobs.keyring import Keyring
 from asok_core.worker.running.claim_checks import opened
 
 KEYRING = Keyring(b"the key of the workers, long enough")

@@ -17,8 +17,9 @@ from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.errors import Unreachable
-from asok_core.jobs.envelope import Keyring, peek
+from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.model.cutter import Cut, Cutter

@@ -40,8 +40,9 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import CommandResult, HeldByProcess, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.holds import Hold
-from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal, seal_again
+from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, seal_again
 from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY

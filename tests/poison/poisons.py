@@ -12,8 +12,9 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import WORKER_FIELDS
 from asok_core.backends.redis.record_replies import RECORD_FIELDS
 from asok_core.inspection.events import EventKind
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from tests.conftest import SECRET_KEY
 
 KEYS = Keys()

@@ -12,9 +12,10 @@ import redis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
 from asok_core.inspection.histograms import histogram_of
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
+from asok_core.jobs.keyring import Keyring
 from tests.conftest import SECRET_KEY
 
 CHAINED = """Traceback (most recent call last):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import redis
 
-from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
+from asok_core.jobs.envelope import dead_entry, peek, seal
+from asok_core.jobs.keyring import Keyring
 from asok_core.settings.settings import Settings
 from tests.fixtures.console import Open
 from tests.tui import seed

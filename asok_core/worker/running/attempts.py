@@ -26,8 +26,9 @@ from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.codec import NO_RESULT, decode_arguments, encode_result
-from asok_core.jobs.envelope import Keyring, peek
+from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.waiting import Slot, Slots
 from asok_core.runtime import forks
 from asok_core.settings.settings import Settings

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.errors import Replayed, TooOld, WrongQueue
-from asok_core.jobs.envelope import Keyring, is_canonical, unseal
+from asok_core.jobs.envelope import is_canonical, unseal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 
 
 def opened(claim: Claim, keyring: Keyring, max_age: float | None, now: Callable[[], float]) -> Job:

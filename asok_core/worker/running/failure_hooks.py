@@ -23,8 +23,9 @@ from asok_core.execution import hooks
 from asok_core.execution.context import restored
 from asok_core.execution.task_modules import ANY_TASK, TaskModules
 from asok_core.execution.tasks import resolve
-from asok_core.jobs.envelope import Keyring, Payload, Trust, peek
+from asok_core.jobs.envelope import Payload, Trust, peek
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.numbers import count, number
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.shared_state import SharedState

@@ -8,8 +8,9 @@ from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, JobStart, Outc
 from asok_core.backends.redis.server_clock import ServerClock
 from asok_core.errors import AsokError, EnvelopeError, Replayed, WrongQueue
 from asok_core.execution.retries import Decision, RetryDecisions
-from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal_again, unseal
+from asok_core.jobs.envelope import dead_entry, peek, seal_again, unseal
 from asok_core.jobs.job import EARLIER_ERROR, Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.circuit_breaker import postponement

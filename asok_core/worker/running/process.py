@@ -24,8 +24,8 @@ from asok_core.backends.redis.scripts import read_sources
 from asok_core.errors import Refused, Unreachable
 from asok_core.execution.import_path import add_application_folder
 from asok_core.jobs import waiting
-from asok_core.jobs.envelope import keyring_of
 from asok_core.jobs.job_text import load_decoder
+from asok_core.jobs.keyring import keyring_of
 from asok_core.jobs.typed import load_converter
 from asok_core.runtime import forks, output, streams
 from asok_core.runtime.bounded import call_within

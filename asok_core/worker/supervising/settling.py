@@ -10,7 +10,8 @@ from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Outcome, is_se
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.errors import AsokError, EnvelopeError, TaskImportFailed
-from asok_core.jobs.envelope import keyring_of, unseal
+from asok_core.jobs.envelope import unseal
+from asok_core.jobs.keyring import keyring_of
 from asok_core.runtime.failures import Failure
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig

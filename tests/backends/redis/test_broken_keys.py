@@ -20,8 +20,9 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.errors import Refused
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY
 

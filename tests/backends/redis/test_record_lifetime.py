@@ -22,8 +22,9 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Scope
 from asok_core.errors import JobNotFound
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
+from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.job import Job, new_id
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from tests.conftest import SECRET_KEY

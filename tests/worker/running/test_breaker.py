@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from asok_core.backends.roles import Scope
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker

@@ -13,8 +13,9 @@ import pytest
 from asok_core import hooks
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.execution import context
-from asok_core.jobs.envelope import Keyring, peek, seal, unseal
+from asok_core.jobs.envelope import peek, seal, unseal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.settings.settings import Settings
 from asok_core.worker.log import TextFormatter
 from asok_core.worker.running.attempts import AttemptRunner

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.jobs.envelope import Keyring, seal
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.keyring import Keyring
 from tests.fixtures.worker import KEYRING, Desk, RunWorker
 from tests.programs import wait_until
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from asok_core.jobs.envelope import keyring_of, seal_text
+from asok_core.jobs.envelope import seal_text
+from asok_core.jobs.keyring import keyring_of
 from tests.conftest import SECRET_KEY
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import environment, wait_until

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from asok_core.jobs.envelope import Keyring, Trust, dead_entry, seal
+from asok_core.jobs.envelope import Trust, dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.operations.inspector import open_reader
 from tests.fixtures.worker import KEYRING, TASKS, Desk, RunWorker, Worker, foreign_envelope
 from tests.programs import wait_until

@@ -17,8 +17,9 @@ from asok_core.backends.roles import Scope
 from asok_core.errors import TaskImportFailed
 from asok_core.execution.retries import Decision
 from asok_core.inspection.history import JobEvent, history_of
-from asok_core.jobs.envelope import Keyring, seal, unseal
+from asok_core.jobs.envelope import seal, unseal
 from asok_core.jobs.job import POSTPONED_SINCE, RETRY, Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.runtime.failures import Failure

@@ -22,8 +22,9 @@ from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope
 from asok_core.errors import AsokError
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import Keyring, peek
+from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import JobRecord
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 
 Build = Callable[[WalkedRange, Sequence[J]], ScriptCall[list[int]]]

@@ -24,7 +24,7 @@ from asok_core.backends.roles import Scope, Watch
 from asok_core.errors import Refused, SettingsError
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import KeyCheck
-from asok_core.jobs.envelope import Keyring
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.settings.kinds import RecordForm
 from asok_core.settings.settings import LARGEST_ENVELOPE

@@ -18,16 +18,10 @@ from asok_core.errors import MalformedEnvelope, UsageError
 from asok_core.inspection.redaction import Redaction, is_believed
 from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, ReviewedEntries
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import (
-    UNTRUSTED,
-    Keyring,
-    Payload,
-    Trust,
-    changed_text,
-    seal_text,
-)
+from asok_core.jobs.envelope import UNTRUSTED, Payload, Trust, changed_text, seal_text
 from asok_core.jobs.envelope_text import envelope_size
 from asok_core.jobs.job import EARLIER_ERROR, POSTPONED_SINCE
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.oversized import is_alias
 from asok_core.settings.settings import LARGEST_ENVELOPE
 

@@ -10,8 +10,8 @@ from asok_core.backends.redis.reading.queries import ListWindow
 from asok_core.backends.redis.reading.query import in_order, named
 from asok_core.backends.redis.reading.round_trips import RoundTrips
 from asok_core.inspection.snapshot import KeyCheck
-from asok_core.jobs.envelope import Keyring, Trust, peek
-from asok_core.jobs.keyring import V1
+from asok_core.jobs.envelope import Trust, peek
+from asok_core.jobs.keyring import V1, Keyring
 
 EACH_END = 5
 """Dead jobs at each end of their list, and delayed jobs, that are looked at."""

@@ -22,8 +22,8 @@ from asok_core.inspection.partial_payload import ListElement, PartialPayloads
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.sample import JobSample, SampledRange
-from asok_core.jobs.envelope import Keyring
 from asok_core.jobs.job import JobRecord
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 
 _WindowOf: TypeAlias = Callable[[int, int], Query[ListWindow]]

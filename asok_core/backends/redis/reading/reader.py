@@ -19,7 +19,7 @@ from asok_core.inspection.queues import Bucket
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.snapshot import KeyCheck, Snapshot
-from asok_core.jobs.envelope import Keyring
+from asok_core.jobs.keyring import Keyring
 
 if TYPE_CHECKING:
     from asok_core.backends.redis.reading.queue_history import QueueHistoryReader

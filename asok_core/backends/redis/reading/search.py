@@ -37,8 +37,9 @@ from asok_core.inspection.job_detail import (
 from asok_core.inspection.job_events import TO_TRASH
 from asok_core.inspection.notes import OperatorNote
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import Keyring, peek
+from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import JobRecord
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.numbers import count, number
 from asok_core.jobs.states import Location, Status
 

@@ -9,8 +9,9 @@ import redis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.dead_job_expiry import drop_aged
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from tests.fixtures.worker import RunWorker
 from tests.programs import wait_until
 

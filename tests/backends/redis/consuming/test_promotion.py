@@ -11,8 +11,9 @@ import redis
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.promotion import BATCH_BYTES, CLAIM, promote_due
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, peek, seal
+from asok_core.jobs.envelope import peek, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 
 KEYS = Keys()
 KEYRING = Keyring(b"key")

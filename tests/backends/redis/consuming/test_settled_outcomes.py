@@ -12,8 +12,9 @@ from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb, is_settled
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 
 KEYS = Keys()
 KEYRING = Keyring(b"key")

@@ -18,9 +18,10 @@ from asok_core.backends.redis.producing.application import RedisBackend
 from asok_core.backends.roles import Scope
 from asok_core.errors import JobCancelled
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
+from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from tests.concurrently import wait_for_end
 from tests.conftest import SECRET_KEY

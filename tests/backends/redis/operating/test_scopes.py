@@ -25,8 +25,9 @@ from asok_core.backends.redis.operating.scopes import (
 from asok_core.backends.roles import Scope
 from asok_core.errors import UsageError
 from asok_core.inspection.rows import Row, digest
-from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
+from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 
 KEYRING = Keyring(b"secret")

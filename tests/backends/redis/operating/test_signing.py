@@ -14,8 +14,9 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.errors import WrongQueue
-from asok_core.jobs.envelope import Keyring, dead_entry, peek, seal
+from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.worker.running.claim_checks import opened
 from tests.conftest import SECRET_KEY

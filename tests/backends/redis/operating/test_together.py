@@ -126,7 +126,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.roles import Scope
 from asok_core.jobs.states import Location
-from asok_core.jobs.envelope import Keyring
+from asok_core.jobs.keyring import Keyring
 
 url, key, verb = sys.argv[1:]
 operator = RedisOperator(Endpoint(url), Keys(), Keyring(key.encode()), who="victim@desk")

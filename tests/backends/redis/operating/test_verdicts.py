@@ -25,10 +25,11 @@ from asok_core.backends.redis.operating.verdicts import (
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, ReviewedEntries
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import Keyring, Payload, Trust, dead_entry, peek, seal
+from asok_core.jobs.envelope import Payload, Trust, dead_entry, peek, seal
 from asok_core.jobs.envelope_text import envelope_size
 from asok_core.jobs.job import EARLIER_ERROR, Job
 from asok_core.jobs.job_text import to_text
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.settings.secret_names import MASK
 

@@ -27,8 +27,9 @@ from asok_core.errors import (
 )
 from asok_core.execution import context
 from asok_core.jobs.calls import make_call
-from asok_core.jobs.envelope import keyring_of, peek, unseal
+from asok_core.jobs.envelope import peek, unseal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import keyring_of
 from asok_core.jobs.states import Status
 from asok_core.settings.settings import Settings
 from tests.programs import exit_code, wait_until

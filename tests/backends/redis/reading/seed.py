@@ -8,8 +8,9 @@ from typing import Any
 import redis
 
 from asok_core.backends.redis.keys import Keys
-from asok_core.jobs.envelope import Keyring, dead_entry, seal
+from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from tests.conftest import SECRET_KEY
 
 KEYS = Keys()

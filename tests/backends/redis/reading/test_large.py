@@ -16,8 +16,9 @@ from asok_core.backends.redis.reading.reader import RedisReader
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
 from asok_core.inspection.rows import Row
-from asok_core.jobs.envelope import Keyring, Trust, dead_entry, peek, seal
+from asok_core.jobs.envelope import Trust, dead_entry, peek, seal
 from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
 from asok_core.operations.preview import preview, resolved
 from tests.backends.redis.reading.seed import KEYRING, KEYS, job, push, server_time, work
