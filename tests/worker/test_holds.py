@@ -43,6 +43,8 @@ def test_no_job_that_matches_begins_and_after_the_release_all_run_in_their_order
     )
     done = asok("hold", "release", hold, "--yes")
     assert done.out == f"Released 3 jobs of hold {hold}\n"
+    ((_, audited),) = desk.client.xrevrange(KEYS.audit, count=1)
+    assert (audited[b"action"], audited[b"applied"]) == (b"release", b"3")
     for job in waiting:
         assert desk.reaches(job, "completed").held_by is None
     assert [each for each in desk.journal() if each in words] == words

@@ -11,6 +11,7 @@ if only_empty then
   end
 end
 local rule = end_hold(hold, now, '', (author_of(about)), op)
-note(op, about, counts, rule and 1 or 0, {}, 'running')
+-- What a release has done is how many jobs it gave back.
+note(op, about, counts, rule and only_empty and 1 or 0, {}, 'running')
 if rule then return 1 end
 return redis.call('HEXISTS', holds_key, 'ended:' .. hold) == 1 and 2 or 0
