@@ -127,6 +127,14 @@ class CircuitBreaker:
             self._next_at = self._clock() + PROBE_LASTS
             self._probing = True
 
+    def untried(self) -> None:
+        """Note that the job that was to be tried did not start, by no fault: the next is tried."""
+        with self._lock:
+            # Not one that was claimed before a stop: the pause after it lasts.
+            if not self.closed and self._probing:
+                self._next_at = 0.0
+                self._probing = False
+
     def found_nothing(self) -> None:
         """Note that there was no job to claim."""
         if not self.closed and self._stops:

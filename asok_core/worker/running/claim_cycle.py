@@ -57,13 +57,15 @@ class ClaimCycle:
         breaker, unsettled = self._breaker, self._jobs.unsettled
         probe = 0 if breaker.closed else breaker.probe
         reply = unsettled.cycle(slots, noting, arrived, during, probe=probe)
-        self._jobs.threads.runs_until = unsettled.leased_until
         confirmed = (held.claim for held in arrived if not held.gone)
         self._consumer.look_up((*reply.claims, *confirmed))
         holding = self._runner.holding
-        if reply.holds != holding.generation:
+        if holding.is_due(reply.holds):
             # Before anything of this reply starts.
             holding.read(self._consumer)
+        # After that, as jobs that were claimed before may wait: a process without a lease is not asked
+        # whether it enforces a hold.
+        self._jobs.threads.runs_until = unsettled.leased_until
         if slots > 0 and reply.lease_left > 0:
             self._report.claims()
         if reply.notices:

@@ -238,6 +238,7 @@ class Threads:
             self._submit(held, rejected)
             runner.log_rejected(held, rejected)
         elif runner.holding.holds and (kept := runner.holding.outcome(held, runner.outcomes)):
+            runner.breaker.untried()
             self._submit(held, kept)
         else:
             job = held.job

@@ -166,13 +166,26 @@ def test_a_held_job_is_found_where_it_is_and_can_be_cancelled(
         assert (found.record.status, found.record.held_by) == (Status.PENDING, None)
 
 
-def test_a_rule_of_another_release_is_not_confirmed(
-    consumer: Consumer, redis_client: object, redis_url: str
+def test_jobs_of_a_hold_that_has_ended_since_are_returned_in_their_order(
+    consumer: Consumer,
+    operator: RedisOperator,
+    redis_url: str,
+    make_settings: Callable[..., Settings],
 ) -> None:
-    import redis
-
-    runner = AttemptRunner(Settings(), KEYRING)
-    with redis.Redis.from_url(redis_url) as client:
-        client.hset("asok:holds", mapping={"abc": '{"form": 2, "task": "x"}', "generation": "7"})
-    runner.holding.read(consumer)
-    assert (runner.holding.generation, runner.holding.whole) == (7, False)
+    jobs = [Job(new_id(), "tests.worker.jobs", "give", (each,)) for each in range(3)]
+    with closing(RedisProducer(make_settings())) as producer:
+        assert producer.enqueue(jobs) == [True] * 3
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        registry.heartbeat("w", ("default",), {})
+    claims = consumer.cycle([], (), 3).claims
+    hold = operator.add_hold(Hold("", task=TASK)).hold
+    assert hold is not None
+    assert operator.remove_hold(hold.id).applied == 1
+    outcomes = [
+        Outcome("hold", claim, job.id, job.task).noted(hold.id)
+        for claim, job in zip(claims, jobs, strict=True)
+    ]
+    assert consumer.cycle(outcomes, (), 0).settled == [1, 1, 1]
+    assert [each.envelope for each in consumer.cycle([], (), 3).claims] == [
+        each.envelope for each in claims
+    ]

@@ -6,8 +6,9 @@
 -- end_hold(hold, now, cause, by, op): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
 --   The jobs that it keeps stay where they are until they are given back.
 local function is_in_force(hold)
-  local found = redis.pcall('HEXISTS', holds_key, hold)
-  return found == 1
+  -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.
+  local length = redis.pcall('HSTRLEN', holds_key, hold)
+  return type(length) == 'number' and length > 0
 end
 
 local function next_generation(now)

@@ -20,7 +20,7 @@ local function write_held(i, id, unique, hold)
     'moves', moves_with(id, move_line(stamp, 'hold', '', hold)) })
 end
 
-local flags = {}
+local flags, back = {}, {}
 for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
   local queue, envelope, hold = ARGV[i + KEPT_JOB.queue], ARGV[i + KEPT_JOB.envelope], ARGV[i + KEPT_JOB.hold]
   local id, active, flag = ARGV[i + KEPT_JOB.id], active_key(process, queue), 3
@@ -29,8 +29,8 @@ for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
   elseif is_cancelled(id) then
     flag = 4
   elseif not is_in_force(hold) then
-    -- Its record says pending already.
-    if pushed('RPUSH', queue_key(queue), envelope) then flag = 1 end
+    -- Returned below, once it is known which others are.
+    back[#back + 1] = { #flags + 1, queue, active, envelope }
   -- The name of the list first: a list that nothing names would be found by nothing.
   elseif pushed('SADD', held_lists_key, hold .. ':' .. queue)
     and pushed('LPUSH', held_key(hold, queue), envelope) then
@@ -39,5 +39,16 @@ for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
   end
   if flag == 1 then redis.call('LREM', active, -1, envelope) end
   flags[#flags + 1] = flag
+end
+-- The oldest last: it ends nearest to the consuming end. Their records say pending already.
+for i = #back, 1, -1 do
+  local at, queue, active, envelope = unpack(back[i])
+  if not is_active(active, envelope) then
+    -- It was a copy of one that is returned by now.
+    flags[at] = 0
+  elseif pushed('RPUSH', queue_key(queue), envelope) then
+    redis.call('LREM', active, -1, envelope)
+    flags[at] = 1
+  end
 end
 return flags
