@@ -52,7 +52,13 @@ def parse_condition(text: str) -> Condition:
     operator = next((each for each in ("==", "=", "<", ">", "in ") if rest.startswith(each)), "")
     if found is None or not operator:
         raise UsageError(f"condition {text!r} is invalid; it must be of the form {EXAMPLE}")
-    value = _value(rest[len(operator) :].strip())
+    text_of_value = rest[len(operator) :].strip()
+    if text_of_value.startswith(("=", "<", ">")):
+        raise UsageError(
+            f"condition {text!r} is invalid; the operators are =, <, > and in"
+            f" (a text that begins with {text_of_value[0]!r} must be in double quotes)"
+        )
+    value = _value(text_of_value)
     operator = {"=": "==", "in ": "in"}.get(operator, operator)
     problem = _value_problem(operator, value)
     if problem:

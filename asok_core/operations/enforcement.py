@@ -23,23 +23,31 @@ class Enforcement(NamedTuple):
     """Those that have not confirmed it yet."""
     unable: tuple[str, ...]
     """Those of earlier releases, which enforce no holds."""
+    unread: str = ""
+    """Why not all workers were read; empty where they were."""
+    known: bool = True
+    """Whether it could be read which workers there are."""
 
     @property
     def whole(self) -> bool:
-        """Whether no job that matches begins from now on, as far as these workers are all."""
-        return not (self.late or self.unable)
+        """Whether no job that matches begins from now on."""
+        return self.known and not (self.late or self.unable or self.unread)
 
     @property
     def words(self) -> str:
         """``in force on 3 of 3 workers``, and which others have not confirmed it."""
+        if not self.known:
+            return "not confirmed: which workers there are is not known"
         total = len(self.confirmed) + len(self.late) + len(self.unable)
-        if not total:
+        if not total and not self.unread:
             return "in force: no worker runs, and each reads it before it starts a job"
         words = f"in force on {len(self.confirmed)} of {total} worker{'' if total == 1 else 's'}"
         if self.late:
             words += f"; not confirmed by {_named(self.late)}"
         if self.unable:
             words += f"; earlier releases ignore it: {_named(self.unable)}"
+        if self.unread:
+            words += f"; not all workers were read: {self.unread}"
         return words
 
 
@@ -51,6 +59,8 @@ def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
         tuple(each.id for each in alive if each.holds is not None and each.holds >= generation),
         tuple(each.id for each in alive if each.holds is not None and each.holds < generation),
         tuple(each.id for each in alive if each.holds is None),
+        unread=snapshot.workers_unread,
+        known=snapshot.knows_workers,
     )
 
 

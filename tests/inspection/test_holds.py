@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -61,7 +62,11 @@ def test_a_condition_is_about_the_argument_as_it_was_enqueued(text: str, matches
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "=7", "0~7", "0 in 7", "0 in [[1]]", "0<null", "0=[1]", "a b=1", "0 into [1]"]
+    "text",
+    [
+        *("", "0", "=7", "0~7", "0 in 7", "0 in [[1]]", "0<null", "0=[1]", "a b=1", "0 into [1]"),
+        *("amount>=100", "amount <= 100", "amount=>100", "amount===100", "amount<>100"),
+    ],
 )
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^condition '"):
@@ -122,3 +127,19 @@ def test_workers_confirm_a_generation_or_a_later_one() -> None:
     alone = enforcement(Snapshot(NOW, ServerInfo("r")), 5)
     assert alone.whole
     assert alone.words.startswith("in force: no worker runs")
+
+
+def test_a_hold_is_not_confirmed_by_workers_that_were_not_read() -> None:
+    snapshot = Snapshot(
+        NOW, ServerInfo("r"), workers=(WorkerInfo("a", holds=5, lease_until=NOW + 20),),
+        workers_unread="1 of 2",
+    )  # fmt: skip
+    found = enforcement(snapshot, 5)
+    assert not found.whole
+    assert found.words == "in force on 1 of 1 worker; not all workers were read: 1 of 2"
+    late = (WorkerInfo("a", holds=5, lease_until=NOW + 20, beat_at=NOW - 600),)
+    unknown = enforcement(replace(snapshot, server=ServerInfo("r", role="slave"), workers=late), 5)
+    assert (unknown.whole, unknown.words) == (
+        False,
+        "not confirmed: which workers there are is not known",
+    )
