@@ -6,17 +6,21 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
+from redis import Redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.holds import end_holds, read_holds
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.backends.roles import Scope
+from asok_core.backends.roles import Progress, Scope
 from asok_core.inspection.filters import parse
 from asok_core.inspection.history import history_of
 from asok_core.inspection.hold_conditions import parse_condition
@@ -189,3 +193,66 @@ def test_jobs_of_a_hold_that_has_ended_since_are_returned_in_their_order(
     assert [each.envelope for each in consumer.cycle([], (), 3).claims] == [
         each.envelope for each in claims
     ]
+
+
+@pytest.fixture
+def kept(consumer: Consumer, operator: RedisOperator, redis_client: Redis) -> Hold:
+    """A hold that has an end and keeps forty jobs."""
+    made = operator.add_hold(Hold("", task=TASK), lasts=60.0).hold
+    assert made is not None
+    envelopes = [held_job(each).claim.envelope for each in range(40)]
+    redis_client.lpush(Keys().held(made.id, "default"), *envelopes)
+    redis_client.sadd("asok:held", f"{made.id}:default")
+    return made
+
+
+def test_what_an_operator_releases_at_a_rate_is_not_returned_by_workers_at_its_end(
+    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
+) -> None:
+    released = operator.release_hold(kept.id, rate=5.0, watch=lambda _: False)
+    assert (released.cancelled, released.left) == (True, 39)
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        holds = read_holds(registry.connection, Keys())
+        end_holds(registry.connection, Keys(), holds, 9e9)
+    assert redis_client.llen(Keys().held(kept.id, "default")) == 39
+
+
+def test_a_release_at_a_rate_does_not_make_up_for_a_stop(
+    kept: Hold, operator: RedisOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Ctrl-Z and fg: the clock moves by ten minutes between two steps."""
+    clock, given = [0.0], list[int]()
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    def watch(progress: Progress) -> bool:
+        given.append(progress.applied)
+        clock[0] += 600 if progress.applied == 1 and given.count(1) == 1 else 0
+        return True
+
+    now = SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep)
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.time", now)
+    assert operator.release_hold(kept.id, rate=5.0, watch=watch).applied == 40
+    assert given[:2] == [1, 6]
+    assert max(later - former for former, later in pairwise(given)) == 5
+
+
+def test_a_hold_that_workers_end_too_early_by_their_clock_keeps_its_jobs(
+    kept: Hold, consumer: Consumer, redis_client: Redis
+) -> None:
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        holds = read_holds(registry.connection, Keys())
+        end_holds(registry.connection, Keys(), holds, 9e9)
+    assert redis_client.hexists("asok:holds", kept.id)
+    assert redis_client.llen(Keys().held(kept.id, "default")) == 40
+
+
+def test_a_hold_that_gets_a_job_while_it_is_removed_is_unchanged(
+    kept: Hold, operator: RedisOperator, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command has read the lists before a worker holds the job."""
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.queues_by_hold", lambda *_: {})
+    result = operator.remove_hold(kept.id)
+    assert (result.applied, list(result.refused)) == (0, ["it keeps jobs; release it"])
+    assert redis_client.hexists("asok:holds", kept.id)

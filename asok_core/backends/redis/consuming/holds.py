@@ -46,9 +46,9 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
     Returns whether there is more to give back. What an operator releases is left to that operator, who
     may have set a rate. Raises Unreachable or Refused.
     """
-    over = [each.id for each in holds.holds if each.until is not None and each.until <= now]
-    for hold in over:
-        connection.run(ExpireHold(ns=keys.namespace, hold=hold))
+    due = [each.id for each in holds.holds if each.until is not None and each.until <= now]
+    # Redis has the clock that counts: where its is behind, the hold is still in force.
+    over = [each for each in due if connection.run(ExpireHold(ns=keys.namespace, hold=each)) == 1]
     over += [each.id for each in holds.ended if each.until is not None and each.until <= now]
     if not over:
         return False

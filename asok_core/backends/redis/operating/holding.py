@@ -89,7 +89,7 @@ def remove_hold(connection: Connection, operation: Operation, hold: str) -> Comm
     if not state and not queues:
         _raise_unknown(connection, operation, hold)
     if state != HELD_SOME:
-        # A worker may have held a job of another queue just before that.
+        # Those of a hold that ended before: a hold that just ended has no jobs.
         queues = queues_by_hold(connection, keys).get(hold, [])
         removed = close_hold(connection, keys, hold, queues)
     operation.finish(connection, "done", {})
@@ -160,8 +160,12 @@ class _Release:
     def at_rate(self, rate: float) -> bool:
         """Give back some each moment, the oldest first, in turn from each queue."""
         began, turns = time.monotonic(), cycle(tuple(self._left))
+        most = max(1, math.ceil(rate))
         while self._left:
             due = int((time.monotonic() - began) * rate) + 1 - self.given
+            if due > most:
+                # After a stop of this process, what was missed is not made up for.
+                began, due = began + (due - most) / rate, most
             if due <= 0:
                 time.sleep(min(PER_STEP, 1 / rate))
             else:

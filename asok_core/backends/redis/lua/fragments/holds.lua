@@ -4,7 +4,8 @@
 -- is_in_force(hold): whether a hold keeps jobs.
 -- next_generation(now): the hash has changed: a generation that none of before had, also where the hash was deleted.
 -- end_hold(hold, now, cause, by, op): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
---   The jobs that it keeps stay where they are until they are given back.
+--   The jobs that it keeps stay where they are until they are given back: by the operator of the operation, who may have set
+--   a rate, or by supervisors where it ended by itself. They find those by the end in the rule.
 local function is_in_force(hold)
   -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.
   local length = redis.pcall('HSTRLEN', holds_key, hold)
@@ -24,7 +25,8 @@ end
 local function end_hold(hold, now, cause, by, op)
   local rule = redis.call('HGET', holds_key, hold)
   if not rule then return nil end
-  redis.call('HSET', holds_key, 'ended:' .. hold, rule)
+  local kept = op == '' and rule or string.gsub(rule, ', "until": %d+%.%d+}$', '}')
+  redis.call('HSET', holds_key, 'ended:' .. hold, kept)
   redis.call('HDEL', holds_key, hold)
   next_generation(now)
   add_event('hold_ended', { 'hold', hold, 'by', by, 'operation', op, 'cause', cause })

@@ -1,14 +1,29 @@
 -- needs: full time expect audit holds locations
 -- A hold matches no job from now on: 1. Its jobs stay held until release_held.lua gives them back. 2: it had ended
 --   before, and still has jobs or not; 0: there is none. `only_empty`: 3 where it holds jobs, and nothing is done.
+
+local function keeps_jobs(queue)
+  local length = redis.pcall('LLEN', held_key(hold, queue))
+  return wrong_type(length) or length > 0
+end
+
 expect_audit(op)
 expect('hash', holds_key)
 local _, now = server_time()
 if only_empty then
   for i = queues_first, queues_last do
-    local length = redis.pcall('LLEN', held_key(hold, ARGV[i]))
-    if wrong_type(length) or length > 0 then return 3 end
+    if keeps_jobs(ARGV[i]) then return 3 end
   end
+  -- A worker may have held a job of another queue since these were read.
+  local cursor, page = '0', nil
+  repeat
+    page = redis.pcall('SSCAN', held_lists_key, cursor, 'MATCH', hold .. ':*', 'COUNT', 1000)
+    if page.err then break end
+    cursor = page[1]
+    for _, name in ipairs(page[2]) do
+      if keeps_jobs(string.sub(name, #hold + 2)) then return 3 end
+    end
+  until cursor == '0'
 end
 local rule = end_hold(hold, now, '', (author_of(about)), op)
 -- What a release has done is how many jobs it gave back.

@@ -1,6 +1,7 @@
--- needs: full time give_back
--- Held -> pending, some of the jobs of a queue that a hold kept whose end has come. Returns how many are left.
+-- needs: full time holds give_back
+-- Held -> pending, some of the jobs of a queue that a hold kept whose end has come. Returns how many are left; 0 where it is in force.
 local stamp = server_time()
+if is_in_force(hold) then return 0 end
 if redis.call('TYPE', held_key(hold, queue)).ok ~= 'list' then
   keep_index(hold, queue)
   return 0
