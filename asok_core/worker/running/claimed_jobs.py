@@ -83,8 +83,15 @@ class ClaimedJobs:
         return ended
 
     def start_next_dubious(self) -> None:
-        """Start the next of the dubious jobs that wait, if it is time and a thread is free."""
-        if not self.dubious or len(self) - len(self.dubious) >= self.threads.count:
+        """Start the next of the dubious jobs that wait, if it is time and a thread is free.
+
+        None while another worker may have it by now.
+        """
+        if (
+            self.uncertain
+            or not self.dubious
+            or len(self) - len(self.dubious) >= self.threads.count
+        ):
             return
         if self.dubious.due or not self._dubious_started():
             self.threads.put((self.dubious.take(),))

@@ -140,6 +140,9 @@ def test_a_job_that_another_worker_has_by_now_does_not_start_before_the_comparis
         wait_until(lambda: threads.finished, "the first to end")
         # As after ALONE seconds. The lease was over, and Redis has neither of them for this process.
         jobs.dubious._next_at = 0.0
+        jobs.uncertain = True
+        jobs.start_next_dubious()
+        assert second in jobs.dubious
         dispatcher.reconcile()
         assert len(jobs) == 0
         threads.end()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = safe_logger("asok.background")
 
-UNIQUE_TRIES = 3
+UNIQUE_TRIES = 100
 """How often a job is pushed whose unique key was taken, and free when its holder was looked up."""
 
 
@@ -131,7 +131,10 @@ class RedisBackend:
             [new] = self._producer.push((written,))
             if new:
                 return self._future(job, function)
-        raise Refused(f"the unique key {unique!r} is taken, and no job is known that holds it")
+        raise Refused(
+            f"the unique key {unique!r} is taken, and no job is known that holds it: delete "
+            f"{self._producer.keys.unique(unique)} in Redis"
+        )
 
     def watch(self, future: RemoteFuture[Any]) -> None:
         """Resolve a future when its job is finished."""
