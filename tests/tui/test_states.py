@@ -192,7 +192,7 @@ async def test_the_heading_names_the_workers_that_refuse_signatures_of_pending_j
         seal(job(0, "high"), KEYRING, 1),
         seal(job(1, "high"), KEYRING, 2),
     )
-    refused = "⚠ 1 of 2 pending jobs signed in v1, refused by web-2"
+    refused = "⚠ 1 of 2 pending jobs checked signed in v1, refused by web-2"
     async with open_console(size=(140, 40), view="workers") as hand:
         await hand.sees(refused)
         redis_client.hset(KEYS.worker("web-2"), "envelopes", "v1 v2")

@@ -239,8 +239,6 @@ class Poller(threading.Thread):
         for each in self.sources:
             try:
                 pages[each] = each.page(self._reader, snapshot)
-            except Unreachable:
-                raise
             except Exception as error:  # noqa: BLE001 - one bad page must not cost the others
                 refused = refused or error_text(error)
         return SnapshotTaken(snapshot, pages, refused)

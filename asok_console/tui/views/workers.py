@@ -176,9 +176,7 @@ class WorkersView(NamedView):
         return (
             ("Workers", "title"),
             *self.narrowed(self._shown, len(snapshot.workers)),
-            (f"{unknown:,} of which it is not known whether they live", "warn")
-            if unknown
-            else (f"{alive:,} alive", ""),
+            (f"{unknown:,} in an unknown state", "warn") if unknown else (f"{alive:,} alive", ""),
             (f"{self._busy:,} of {slots:,} threads busy" if slots else "", "dim"),
             (f"{claimed:,} claimed" if claimed else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
@@ -210,7 +208,7 @@ class WorkersView(NamedView):
             return ""
         jobs = counted(check.pending, "pending job")
         workers = listed(refusing, NAMED, "worker")
-        return f"⚠ {check.pending_v1} of {jobs} signed in v1, refused by {workers}"
+        return f"⚠ {check.pending_v1} of {jobs} checked signed in v1, refused by {workers}"
 
     def plan(self, action: OperatorAction) -> OperationPlan | None:
         """What an action would do with the worker under the cursor, or with the job of its slot."""

@@ -63,7 +63,7 @@ class ComparedMoment:
             self.then = then
 
     def words(self, *, refused: bool = False) -> str:
-        """What the heading says of it. ``refused``: Redis refuses to this user what was recorded."""
+        """What the heading says of it. ``refused``: what was recorded could not be read."""
         if self.then is None:
             return f"± {self.moment.name}: {'not known' if refused else 'reading …'}"
         at = clock(self.then.start, exact=False)

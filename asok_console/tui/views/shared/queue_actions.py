@@ -52,7 +52,7 @@ def _served(queue: QueueStats, snapshot: Snapshot | None) -> str:
         worker for worker in snapshot.workers if queue.name in worker.queues and worker.claims(now)
     ]
     if not snapshot.knows_workers:
-        return f"{line}, as far as a replica knows"
+        return f"{line}, as this replica has it"
     stalled = sum(stale(worker, now) for worker in serving)
     return f"{line} ({stalled} without a heartbeat)" if stalled else line
 
