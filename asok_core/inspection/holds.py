@@ -17,6 +17,7 @@ from asok_core.inspection.pauses import moment
 from asok_core.inspection.phrases import counted, rough_duration
 from asok_core.jobs.job import Job
 from asok_core.jobs.numbers import number
+from asok_core.settings.kinds import is_text
 
 MOST_HOLDS = 100
 LARGEST_HOLD = 8_192
@@ -202,6 +203,8 @@ def problem_of(hold: Hold) -> str:
     """Why a hold cannot be made, or an empty string."""
     if not hold.words:
         return "a hold must name a task, a queue, an argument or a release"
+    if not is_text(hold.words):
+        return f"the rule {hold.words!r} is not UTF-8"
     if len(hold.conditions) > MOST_CONDITIONS:
         return f"a hold has at most {MOST_CONDITIONS} conditions on arguments"
     if len(rule_text(hold).encode()) > LARGEST_HOLD // 2:

@@ -68,7 +68,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     )
     none = f"no {state} jobs{' match' if args.filter else ''}"
     write_table(columns, [_cells(row, now, with_progress=reported) for row in rows], none)
-    if args.state is None and (others := _others(snapshot)):
+    everything = args.state is None and not (args.queue or args.filter)
+    if everything and (others := _others(snapshot)):
         say(f"only pending jobs are listed; --state STATE lists others: {others}")
     return 0
 

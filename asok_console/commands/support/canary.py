@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import result_document, say, write_json
@@ -46,7 +47,7 @@ class _Waiting:
             return
         self._stated = True
         jobs = counted(progress.sent, "canary job")
-        say(f"waiting up to {progress.patience:.0f} s for {jobs} to finish")
+        say(f"waiting up to {math.ceil(progress.patience)} s for {jobs} to finish")
         # Without --yes they were stated before the question.
         for line in hazards(reader.snapshot(jobs=False), to=progress.queues) if self._warns else ():
             say(f"warning: {line}")

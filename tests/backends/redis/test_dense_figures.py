@@ -46,6 +46,11 @@ def test_dense_figures_are_those_that_were_packed(redis_client: Any, some: list[
     assert sum_of_all.figures == total(some)
 
 
+def test_figures_that_no_program_of_ours_wrote_stay_as_they_are(redis_client: Any) -> None:
+    largest = Figures(1, 1, 0, 0, 0, 2**53, 2**53, {20: 1}, {3: 1})
+    assert redis_client.eval(MAKE_DENSE, 0, packed(largest)) == [b""]
+
+
 def test_dense_figures_are_a_fifth_smaller(redis_client: Any) -> None:
     """The figures of 100 tasks take 10 MB at most (tests/benchmarks/figures.py)."""
     chance = random.Random(3)
@@ -74,8 +79,8 @@ def test_no_dense_bytes_cause_an_error(some: bytes, before: bytes) -> None:
 def test_an_entry_becomes_dense_when_the_next_one_begins(
     connection: Connection, redis_client: Any, redis_url: str
 ) -> None:
-    while (now := redis_client.time()[0]) % 86_400 < 60 or now % 60 > 57:
-        # In the first minute of a day no entry of its blocks is complete.
+    while (now := redis_client.time()[0]) % 86_400 < 60 or now % 60 > 40:
+        # In the first minute of a day no entry of its blocks is complete; all is counted in one minute.
         time.sleep(0.5)
     hour, day = now // 3600 * 3600, now // 86_400 * 86_400
     key = KEYS.task_minutes("shop.mail", hour)

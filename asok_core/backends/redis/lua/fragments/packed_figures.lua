@@ -99,7 +99,7 @@ local function dense_of(numbers, bucket)
     n, from = n + buckets, from + numbers[from] + 2
   end
   local ended = completed + failed + cancelled
-  if math.max(started, ended, retried, in_runs) > LARGEST_SUM then return nil end
+  if math.max(ended, in_runs, unpack(numbers)) > LARGEST_SUM then return nil end
   values[1], values[2], values[3] = unsigned(started - ended), unsigned(ended - in_runs), cancelled
   values[4], values[5] = unsigned(failed - retried), failed
 
