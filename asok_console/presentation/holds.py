@@ -31,7 +31,7 @@ def held_document(held: HoldState, now: float) -> dict[str, Any]:
     """A hold and what it keeps, for programs."""
     return {
         **hold_document(held.hold or Hold(held.id)),
-        "state": "ended" if held.ended else "in force",
+        "state": "ended" if held.ended else "current",
         "held": held.jobs,
         "queues": dict(held.queues),
         "forgotten": held.forgotten(now),
@@ -39,12 +39,12 @@ def held_document(held: HoldState, now: float) -> dict[str, Any]:
 
 
 def state_of(held: HoldState, now: float) -> str:
-    """Whether it is in force, and for how much longer."""
+    """Whether it has ended, and for how much longer not."""
     if held.ended:
         return "ended, release it" if held.jobs else "ended"
     until = held.hold.until if held.hold else None
     if until is None:
-        return "in force"
+        return "no end"
     return f"ends in {rough_duration(until - now)}" if until > now else "ends now"
 
 

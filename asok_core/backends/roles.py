@@ -336,7 +336,7 @@ class Operator(Protocol):
     def release_hold(
         self, hold: str, *, rate: float | None = None, watch: Watch | None = None
     ) -> CommandResult:
-        """End a hold and give its jobs back to their queues, as the next to run, in their order.
+        """End a hold and return its jobs to their queues, as the next to run, in their order.
 
         Safe to repeat where it was interrupted. Raises UsageError for an unknown hold.
         """

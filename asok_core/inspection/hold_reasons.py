@@ -46,7 +46,7 @@ def _of_hold(found: HoldState, case: JobCase) -> Reason:
             "held", text, None, evidence, _release(found) if found.id else remedy, blocking=True
         )
     if found.ended:
-        text = f"hold {found.id} has ended{hold.about(case.now)}, and has not given it back yet"
+        text = f"hold {found.id} has ended{hold.about(case.now)}, and has not returned it yet"
         return Reason("held", text, None, evidence, _release(found), blocking=True)
     text = f"hold {found.id} keeps it from starting{hold.about(case.now)}"
     return Reason("held", text, hold.at, evidence, _remedy(found, case.now), blocking=True)
@@ -70,7 +70,7 @@ def _remedy(found: HoldState, now: float) -> str:
     if until is None:
         return _release(found)
     left = f"in {rough_duration(until - now)} ({moment(until, now)})" if until > now else "now"
-    return f"a worker gives it back {left}; before that: {_release(found)}"
+    return f"a worker returns it {left}; before that: {_release(found)}"
 
 
 def _release(found: HoldState) -> str:

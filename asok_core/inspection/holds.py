@@ -82,7 +82,7 @@ class Hold(NamedTuple):
 class HoldState(NamedTuple):
     """A hold, and the jobs that it keeps, by queue. ``hold`` is None where nothing is known of it.
 
-    ``ended``: it matches no longer, and gives its jobs back.
+    ``ended``: it matches no longer, and returns its jobs.
     """
 
     id: str

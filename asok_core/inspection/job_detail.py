@@ -71,7 +71,7 @@ class JobDetail(NamedTuple):
     position: int | None = None
     """Of a pending job: how many of its queue are claimed before it. None: not known.
 
-    Of a held one: how many of its queue its hold gives back before it."""
+    Of a held one: how many of its queue its hold returns before it."""
     hold: str = ""
     """The hold that keeps a held job from starting."""
     crashes: int = 0

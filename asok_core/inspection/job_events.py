@@ -74,7 +74,7 @@ class JobEventKind(StrEnum):
     HELD = "held"
     """A hold kept it from starting."""
     RELEASED = "released"
-    """That hold gave it back to its queue."""
+    """That hold returned it to its queue."""
     QUEUED_AGAIN = "queued again"
     """Nothing noted it, but something came after it."""
     DUE = "due"

@@ -1,4 +1,4 @@
-"""Jobs are held and given back, cut before and after each command: none is lost or doubled."""
+"""Jobs are held and returned, cut before and after each command: none is lost or doubled."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_chosen(parser)
     parser.add_argument(
-        "--rate", metavar="N", help="give back at most N jobs per second, the oldest first"
+        "--rate", metavar="N", help="return at most N jobs per second, the oldest first"
     )
     parser.add_argument("--dry-run", action="store_true", help="only count the held jobs")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if not args.json:
             bulk.report(args, operation, scope, result)
     if args.json:
-        merged = CommandResult("unhold", removed, refused=refused)
+        merged = CommandResult("remove hold", removed, refused=refused)
         write_json({**result_document(merged), "holds": [each.id for each in chosen]})
     elif not chosen:
         write_lines(["no holds without jobs"])

@@ -45,7 +45,9 @@ class HoldJobs(HoldOperation):
     def explanation(self) -> str:
         """How it proceeds, and when it ends by itself."""
         if self.lasts is not None:
-            return f"{self.how}; after {duration(self.lasts)} a worker gives them back, if one runs then"
+            return (
+                f"{self.how}; after {duration(self.lasts)} a worker returns them, if one runs then"
+            )
         return self.how
 
     def subject(self, scope: Scope) -> str:  # noqa: ARG002
@@ -55,7 +57,7 @@ class HoldJobs(HoldOperation):
 
 @dataclass(frozen=True)
 class ReleaseHold(HoldOperation):
-    """The end of a hold, whose jobs are given back. ``rate`` is jobs per second, None for all at once."""
+    """The end of a hold, whose jobs are returned. ``rate`` is jobs per second, None for all at once."""
 
     hold: str = ""
     rate: float | None = None
@@ -81,7 +83,7 @@ class RemoveHold(HoldOperation):
     hold: str = ""
 
     summary = summaries.REMOVE_HOLD
-    verb, done, audited = "remove", "removed", "unhold"
+    verb, done, audited = "remove", "removed", "remove hold"
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
         """Remove it, or refuse where it keeps jobs."""

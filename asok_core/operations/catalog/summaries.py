@@ -71,7 +71,7 @@ HOLD_JOBS = Summary(
     "job of a task",
     "jobs that match a rule",
 )
-RELEASE_HOLD = Summary("end {} and give {their} jobs back to their queues", "hold", "a hold")
+RELEASE_HOLD = Summary("end {} and return {their} jobs to their queues", "hold", "a hold")
 REMOVE_HOLD = Summary("remove {} that keeps no jobs", "hold", "a hold")
 QUIET_WORKER = Summary(
     "quiet {}: it takes no new jobs, and finishes the running ones", "worker", "a worker"

@@ -42,7 +42,7 @@ class EndHold(AuditedCall[int]):
 
 
 class ReleasedReply(NamedTuple):
-    """How many jobs were given back, and are left. ``given`` -1: the queue's key is of another type."""
+    """How many jobs were returned, and are left. ``given`` -1: the queue's key is of another type."""
 
     given: int
     left: int
@@ -51,7 +51,7 @@ class ReleasedReply(NamedTuple):
 
 @script_call
 class ReleaseHeld(AuditedCall[ReleasedReply]):
-    """Give back up to ``count`` jobs of a queue that a hold keeps; ``behind`` as in ``give_back.lua``."""
+    """Return up to ``count`` jobs of a queue that a hold keeps; ``behind`` as in ``return_jobs.lua``."""
 
     hold: str
     queue: bytes

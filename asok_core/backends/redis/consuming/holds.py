@@ -15,7 +15,7 @@ from asok_core.backends.redis.members import members
 from asok_core.inspection.holds import LARGEST_HOLD, MOST_HOLDS, Holds, holds_of
 
 BATCH = 200
-"""Jobs that one step gives back."""
+"""Jobs that one step returns."""
 STEPS = 5
 """Steps of one call: a supervisor has other duties."""
 FIELDS = 8 * MOST_HOLDS
@@ -41,9 +41,9 @@ def holds_in(reply: Any) -> Holds:
 
 
 def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> bool:
-    """End the holds whose end has come, and give back what they keep, in bounded batches.
+    """End the holds whose end has come, and return what they keep, in bounded batches.
 
-    Returns whether there is more to give back. What an operator releases is left to that operator, who
+    Returns whether there is more to return. What an operator releases is left to that operator, who
     may have set a rate. Raises Unreachable or Refused.
     """
     due = [each.id for each in holds.holds if each.until is not None and each.until <= now]

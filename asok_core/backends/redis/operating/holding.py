@@ -31,7 +31,7 @@ from asok_core.inspection.holds import (
 )
 
 BATCH = 500
-"""Jobs that one script gives back: a few milliseconds of Redis."""
+"""Jobs that one script returns: a few milliseconds of Redis."""
 PER_STEP = 0.2
 """Seconds between two steps of a release with a rate."""
 TOO_LONG, HELD_SOME = 5, 3
@@ -94,7 +94,7 @@ def remove_hold(connection: Connection, operation: Operation, hold: str) -> Comm
         removed = close_hold(connection, keys, hold, queues)
     operation.finish(connection, "done", {})
     refused = {} if removed else {HAS_JOBS: 1}
-    return CommandResult("unhold", int(removed), refused=refused, operation=operation.id)
+    return CommandResult("remove hold", int(removed), refused=refused, operation=operation.id)
 
 
 def release_hold(
@@ -105,7 +105,7 @@ def release_hold(
     rate: float | None,
     watch: Watch | None,
 ) -> CommandResult:
-    """End a hold and give back what it keeps. Raises UsageError for an unknown one."""
+    """End a hold and return what it keeps. Raises UsageError for an unknown one."""
     keys = operation.keys
     state = _end(connection, operation, hold, (), only_empty=False)
     # Those that it has now: a hold that has ended gets no others.
@@ -149,7 +149,7 @@ class _Release:
         self._last: dict[str, bytes] = {}
 
     def at_once(self) -> bool:
-        """Give back all, queue by queue, the newest first: so the oldest are the next to run."""
+        """Return all, queue by queue, the newest first: so the oldest are the next to run."""
         for queue in tuple(self._left):
             while self._left.get(queue):
                 self._step(queue, BATCH, b"")
@@ -158,7 +158,7 @@ class _Release:
         return True
 
     def at_rate(self, rate: float) -> bool:
-        """Give back some each moment, the oldest first, in turn from each queue."""
+        """Return some each moment, the oldest first, in turn from each queue."""
         began, turns = time.monotonic(), cycle(tuple(self._left))
         most = max(1, math.ceil(rate))
         while self._left:

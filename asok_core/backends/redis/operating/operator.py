@@ -388,9 +388,9 @@ class RedisOperator(OperatorSession):
     def release_hold(
         self, hold: str, *, rate: float | None = None, watch: Watch | None = None
     ) -> CommandResult:
-        """End a hold and give its jobs back in their order, in atomic batches.
+        """End a hold and return its jobs in their order, in atomic batches.
 
-        With a ``rate`` the oldest are given back first, else the oldest are the last and the next to run.
+        With a ``rate`` the oldest are returned first, else the oldest are the last and the next to run.
         """
         with self._connection() as connection:
             operation = self._hold_operation(connection, "release", f"hold:{hold}")
@@ -399,7 +399,7 @@ class RedisOperator(OperatorSession):
     def remove_hold(self, hold: str) -> CommandResult:
         """Remove a hold that keeps no jobs. Raises UsageError for an unknown hold."""
         with self._connection() as connection:
-            operation = self._hold_operation(connection, "unhold", f"hold:{hold}")
+            operation = self._hold_operation(connection, "remove hold", f"hold:{hold}")
             return remove_hold(connection, operation, hold)
 
     def _hold_operation(self, connection: Connection, action: str, words: str) -> Operation:

@@ -1,4 +1,4 @@
-"""The end of holds that end by themselves: they match no longer, and what they keep is given back."""
+"""The end of holds that end by themselves: they match no longer, and what they keep is returned."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class HoldEndDuty(Duty):
         self._heartbeat = heartbeat
 
     def run(self) -> float | None:
-        """End those whose end has come. It is due again at once where there is more to give back."""
+        """End those whose end has come. It is due again at once where there is more to return."""
         if not self._heartbeat.known_holds:
             return None
         connection, keys = self._registry.connection, self._registry.keys

@@ -1,10 +1,10 @@
 -- needs: finite event
 -- Holds (`asok:holds`, see inspection/holds.py): a field for each, and `ended:{id}` for one that ended and still has jobs to
--- give back. `generation` grows with each change; processes of workers state which one they enforce.
+-- return. `generation` grows with each change; processes of workers state which one they enforce.
 -- is_in_force(hold): whether a hold keeps jobs.
 -- next_generation(now): the hash has changed: a generation that none of before had, also where the hash was deleted.
 -- end_hold(hold, now, cause, by, op): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
---   The jobs that it keeps stay where they are until they are given back: by the operator of the operation, who may have set
+--   The jobs that it keeps stay where they are until they are returned: by the operator of the operation, who may have set
 --   a rate, or by supervisors where it ended by itself. They find those by the end in the rule.
 local function is_in_force(hold)
   -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.

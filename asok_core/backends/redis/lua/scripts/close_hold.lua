@@ -1,5 +1,5 @@
 -- needs: full locations
--- What is known of a hold that ended is removed, once it has given back all jobs: 1; 0 where it has some. Moves nothing.
+-- What is known of a hold that ended is removed, once it has returned all jobs: 1; 0 where it has some. Moves nothing.
 if redis.call('TYPE', holds_key).ok ~= 'hash' then return 0 end
 for i = queues_first, queues_last do
   local length = redis.pcall('LLEN', held_key(hold, ARGV[i]))

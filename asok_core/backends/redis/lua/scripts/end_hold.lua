@@ -1,5 +1,5 @@
 -- needs: full time expect audit holds locations
--- A hold matches no job from now on: 1. Its jobs stay held until release_held.lua gives them back. 2: it had ended
+-- A hold matches no job from now on: 1. Its jobs stay held until release_held.lua returns them. 2: it had ended
 --   before, and still has jobs or not; 0: there is none. `only_empty`: 3 where it holds jobs, and nothing is done.
 
 local function keeps_jobs(queue)
@@ -26,7 +26,7 @@ if only_empty then
   until cursor == '0'
 end
 local rule = end_hold(hold, now, '', (author_of(about)), op)
--- What a release has done is how many jobs it gave back.
+-- What a release has done is how many jobs it returned.
 note(op, about, counts, rule and only_empty and 1 or 0, {}, 'running')
 if rule then return 1 end
 return redis.call('HEXISTS', holds_key, 'ended:' .. hold) == 1 and 2 or 0

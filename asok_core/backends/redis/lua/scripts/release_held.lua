@@ -1,9 +1,9 @@
--- needs: full time expect audit give_back
--- Held -> pending, some of the jobs of a queue that a hold keeps; see give_back.lua. One batch, one step.
+-- needs: full time expect audit return_jobs
+-- Held -> pending, some of the jobs of a queue that a hold keeps; see return_jobs.lua. One batch, one step.
 expect_audit(op)
 expect('list', held_key(hold, queue))
 local stamp = server_time()
-local given, last = give_back(hold, queue, count, behind, stamp, (author_of(about)))
+local given, last = return_jobs(hold, queue, count, behind, stamp, (author_of(about)))
 local refused = given and {} or { [REFUSALS[2]] = 1 }
 note(op, about, counts, given or 0, refused, 'running')
 return reply { given = given or -1, left = redis.call('LLEN', held_key(hold, queue)), last = last }

@@ -1,4 +1,4 @@
--- needs: full time holds give_back
+-- needs: full time holds return_jobs
 -- Held -> pending, some of the jobs of a queue that a hold kept whose end has come. Returns how many are left; 0 where it is in force.
 local stamp = server_time()
 if is_in_force(hold) then return 0 end
@@ -6,5 +6,5 @@ if redis.call('TYPE', held_key(hold, queue)).ok ~= 'list' then
   keep_index(hold, queue)
   return 0
 end
-local given = give_back(hold, queue, count, '', stamp, '')
+local given = return_jobs(hold, queue, count, '', stamp, '')
 return given and redis.call('LLEN', held_key(hold, queue)) or 0
