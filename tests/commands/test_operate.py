@@ -598,7 +598,7 @@ class TestJobs:
         line = "only pending jobs are listed; --state STATE lists others: 1 delayed, 1 dead\n"
         assert asok("job", "list").err == line
         assert asok("job", "list", "--state", "pending").err == ""
-        assert asok("job", "list", "--queue", "low").err == ""
+        assert asok("job", "list", "--queue", "low").err == "no pending jobs\n"
 
     @pytest.mark.parametrize(
         ("words", "title", "line"),
