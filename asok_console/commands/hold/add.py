@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import closing
 
-from asok_console.commands.support import bulk
+from asok_console.commands.support import bulk, options
 from asok_console.commands.support.documents import result_document, say, write_json, write_lines
 from asok_console.presentation.holds import hold_document
 from asok_console.presentation.text import safe
@@ -20,8 +20,8 @@ from asok_core.inspection.holds import (
     length_problem,
     problem_of,
 )
-from asok_core.inspection.moments import read_moment_to_come
 from asok_core.inspection.phrases import counted
+from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.results import total_of
@@ -122,42 +122,23 @@ def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float 
     if args.lasts is not None and args.until is not None:
         raise UsageError("specify at most one of --for, --until")
     if args.lasts is not None:
-        return _length("--for", args.lasts), None
+        return options.length("--for", args.lasts, length_problem), None
     if args.until is None:
         return None, None
     try:
         parse_duration(args.until)
     except ValueError:
         now = reader.snapshot(rates=False, jobs=False).taken_at
-        return None, _moment(args.until, now)
-    return _length("--until", args.until), None
-
-
-def _length(option: str, text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
-    if problem := length_problem(seconds):
-        raise UsageError(f"{option} {text!r}: {problem}")
-    return seconds
-
-
-def _moment(text: str, now: float) -> float:
-    try:
-        ends = read_moment_to_come(text, now)
-    except ValueError as error:
-        raise UsageError(f"--until: {error}, or a length of time as in 2h") from None
-    if problem := length_problem(ends - now):
-        raise UsageError(f"--until {text!r}: {problem}")
-    return ends
+        return None, options.end(args.until, now, length_problem, ", or a length of time as in 2h")
+    return options.length("--until", args.until, length_problem), None
 
 
 def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:
     """Count what waits now. Arguments are compared as workers do it, also those that are not shown."""
     with closing(open_reader(settings, redacted=False)) as reader:
+        snapshot = reader.snapshot(rates=False, jobs=False)
         matching = {
-            str(location): sum(_matching(reader, hold, location))
+            str(location): sum(_matching(reader, snapshot, hold, location))
             for location in (Location.PENDING, Location.DELAYED)
         }
     if args.json:
@@ -168,8 +149,7 @@ def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:
     return 0
 
 
-def _matching(reader: Reader, hold: Hold, location: Location) -> Iterator[int]:
-    snapshot = reader.snapshot(rates=False, jobs=False)
+def _matching(reader: Reader, snapshot: Snapshot, hold: Hold, location: Location) -> Iterator[int]:
     # Which release would run a job is not known before.
     rule = hold._replace(release="")
     names: list[str | None] = [None]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 
-from asok_console.commands.support import direct
+from asok_console.commands.support import direct, options
 from asok_console.commands.support.documents import say
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.local_time import clock, zone_in_words
 from asok_core.errors import UsageError
-from asok_core.inspection.moments import read_moment_to_come
 from asok_core.inspection.pauses import LONGEST_REASON, cleaned_reason, length_problem
 from asok_core.operations.catalog.switches import PauseQueue
 from asok_core.operations.inspector import open_reader
-from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (PauseQueue,)
@@ -50,35 +48,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Pause it, or change its pause. Running jobs finish."""
     if args.lasts is not None and args.until is not None:
         raise UsageError("specify at most one of --for, --until")
-    lasts = None if args.lasts is None else _length("--for", args.lasts)
+    lasts = None if args.lasts is None else options.length("--for", args.lasts, length_problem)
     reason = cleaned_reason(args.reason)
     with closing(open_reader(settings, args.url)) as reader:
         queue = known(reader, args.queue)
         ends = None
         if args.until is not None:
-            ends = _end(args.until, reader.snapshot(rates=False, jobs=False).taken_at)
+            now = reader.snapshot(rates=False, jobs=False).taken_at
+            ends = options.end(args.until, now, length_problem, "; for a length of time use --for")
     code = direct.switch_queue(args, settings, PauseQueue(reason, lasts, ends), queue)
     # It was typed in the time of this machine's zone, unless it names another, and is shown in UTC.
     if ends is not None and (zone := zone_in_words(ends)) != "UTC":
         say(f"until {clock(ends)} {zone} on this machine")
     return code
-
-
-def _length(option: str, text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
-    if problem := length_problem(seconds):
-        raise UsageError(f"{option} {text!r}: {problem}")
-    return seconds
-
-
-def _end(text: str, now: float) -> float:
-    try:
-        ends = read_moment_to_come(text, now)
-    except ValueError as error:
-        raise UsageError(f"--until: {error}; for a length of time use --for") from None
-    if problem := length_problem(ends - now):
-        raise UsageError(f"--until {text!r}: {problem}")
-    return ends

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from asok_core.errors import UsageError
+from asok_core.inspection.moments import read_moment_to_come
 from asok_core.settings import kinds
 from asok_core.settings.declaration import shown
+from asok_core.settings.durations import parse_duration
 
 
 def whole_number(option: str, text: str, least: int, most: int) -> int:
@@ -27,3 +31,28 @@ def positive(option: str, text: str | None) -> float | None:
     if not 0 < number <= 1_000_000:
         raise UsageError(f"{option} {text!r} is not a number above 0")
     return number
+
+
+def length(option: str, text: str, problem_of: Callable[[float], str]) -> float:
+    """A length of time, in seconds, of which ``problem_of`` says why it cannot be. Raises UsageError."""
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    if problem := problem_of(seconds):
+        raise UsageError(f"{option} {text!r}: {problem}")
+    return seconds
+
+
+def end(text: str, now: float, problem_of: Callable[[float], str], otherwise: str) -> float:
+    """The moment of ``--until``, epoch seconds. ``problem_of`` says why it cannot be so far away.
+
+    ``otherwise`` ends the error: what a length of time is written as. Raises UsageError.
+    """
+    try:
+        ends = read_moment_to_come(text, now)
+    except ValueError as error:
+        raise UsageError(f"--until: {error}{otherwise}") from None
+    if problem := problem_of(ends - now):
+        raise UsageError(f"--until {text!r}: {problem}")
+    return ends
