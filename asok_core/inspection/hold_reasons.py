@@ -41,10 +41,9 @@ def _of_hold(found: HoldState, case: JobCase) -> Reason:
     evidence = _evidence(found) | ({} if ahead is None else {"held_before_it": ahead})
     hold = found.hold
     if hold is None:
-        text, remedy = f"hold {found.id} keeps it, of which nothing else is known", ""
-        return Reason(
-            "held", text, None, evidence, _release(found) if found.id else remedy, blocking=True
-        )
+        text = f"hold {found.id} keeps it, of which nothing else is known"
+        remedy = _release(found) if found.id else ""
+        return Reason("held", text, None, evidence, remedy, blocking=True)
     if found.ended:
         text = f"hold {found.id} has ended{hold.about(case.now)}, and has not returned it yet"
         return Reason("held", text, None, evidence, _release(found), blocking=True)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 
 from asok_console.presentation.events import WARNINGS, sentence
 from asok_console.presentation.prose import ago, plural
 from asok_console.presentation.text import plain_json, safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.activities import ActivityEntry
+from asok_console.tui.screens.scrolled_page import ScrolledPage
 from asok_console.tui.views.activity import is_of_jobs, state_of
-from asok_console.tui.views.host import Host
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.key_bar import KeyBar
@@ -42,7 +41,7 @@ class Fact(NamedTuple):
     tone: str = ""
 
 
-class EntryScreen(Screen[None]):
+class EntryScreen(ScrolledPage):
     """Its facts, one below the other. ``y`` copies it as JSON."""
 
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
@@ -59,11 +58,6 @@ class EntryScreen(Screen[None]):
     def __init__(self, entry: ActivityEntry) -> None:
         super().__init__()
         self._entry = entry
-
-    @property
-    def console(self) -> Host:
-        """The application, as far as views and screens use it."""
-        return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
         """What happened, then the facts."""
@@ -104,15 +98,6 @@ class EntryScreen(Screen[None]):
     def action_copy_entry(self) -> None:
         """Copy all that is known as JSON."""
         self.console.copy(plain_json(self._entry.document, indent=2), "JSON")
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
-
-    def action_ends(self, top: bool) -> None:
-        """Go to the top or the end."""
-        page = self.query_one(VerticalScroll)
-        page.scroll_to(y=0 if top else page.max_scroll_y, animate=False)
 
 
 def facts(entry: ActivityEntry, now: float) -> Iterator[Fact]:

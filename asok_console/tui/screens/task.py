@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from textual import on
@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 
 from asok_console.presentation.fitting import fit
 from asok_console.presentation.task_pages import (
@@ -27,7 +26,7 @@ from asok_console.presentation.task_pages import (
 )
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
-from asok_console.tui.views.host import Host
+from asok_console.tui.screens.scrolled_page import ScrolledPage
 from asok_console.tui.views.shared.plots import marks_of
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
@@ -62,7 +61,7 @@ class TaskPage(NamedTuple):
     release: TaskRelease | None = None
 
 
-class TaskScreen(Screen[None]):
+class TaskScreen(ScrolledPage):
     """Figures are read with each snapshot, its jobs now and then."""
 
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
@@ -89,11 +88,6 @@ class TaskScreen(Screen[None]):
         self._found: TaskPage | None = None
         self._jobs: TaskJobs | None = None
         self._jobs_due = 0.0
-
-    @property
-    def console(self) -> Host:
-        """The application, as far as views and screens use it."""
-        return cast("Host", self.app)
 
     @property
     def span(self) -> TaskRange:
@@ -270,15 +264,6 @@ class TaskScreen(Screen[None]):
         queue = self._pending_queue
         if queue is not None:
             self.console.visit("pending", word("task", f"={self.task_name}"), queue)
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
-
-    def action_ends(self, top: bool) -> None:
-        """Go to the top or the end."""
-        page = self.query_one(VerticalScroll)
-        page.scroll_to(y=0 if top else page.max_scroll_y, animate=False)
 
 
 def fit_name(name: str, room: int) -> str:

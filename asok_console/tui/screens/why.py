@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 
 from asok_console.presentation.explanation import command_of, lines_of, title_of
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions
 from asok_console.tui.data.why import ExplainedSubject
-from asok_console.tui.views.host import Host
+from asok_console.tui.screens.scrolled_page import ScrolledPage
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.key_bar import KeyBar
@@ -26,7 +25,7 @@ from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.explain import DatedExplanation
 
 
-class WhyScreen(Screen[None]):
+class WhyScreen(ScrolledPage):
     """The reasons in the order in which they count. One is chosen: its command is what is copied."""
 
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
@@ -45,11 +44,6 @@ class WhyScreen(Screen[None]):
         self.subject = subject
         self._found: DatedExplanation | None = None
         self._chosen = 1
-
-    @property
-    def console(self) -> Host:
-        """The application, as far as views and screens use it."""
-        return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
         """What is explained and how it is, then the reasons."""
@@ -158,15 +152,6 @@ class WhyScreen(Screen[None]):
         """Copy the command that the chosen reason advises."""
         if self.reason is not None and (command := command_of(self.reason)):
             self.console.copy(command, "command")
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
-
-    def action_ends(self, top: bool) -> None:
-        """Go to the top or the end."""
-        page = self.query_one(VerticalScroll)
-        page.scroll_to(y=0 if top else page.max_scroll_y, animate=False)
 
 
 def _wrapped(text: str, width: int, hanging: str = "", lead: str = "") -> str:
