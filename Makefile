@@ -13,7 +13,7 @@ PIP_HASHED := $(PIP_INSTALL) --require-hashes
 PIP_OURS := $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 
 # Tests mostly wait for processes, so a few more of them than cores are faster.
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 5
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test compile-tests check docs lock build readme screenshots bench bench-console chaos fuzz coverage measured mutants clean

@@ -64,6 +64,8 @@ for _variable in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", 
 # Tests start thousands of programs, and without it each would compile every module that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# What tests install is used for a few commands: Python compiles the modules that those import.
+os.environ["PIP_NO_COMPILE"] = "1"
 
 # A shell ignores SIGINT for background programs. Programs that tests start must receive it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -29,7 +29,7 @@ class Environment:
         self.folder = folder / "venv"
         self.home = folder / "home"
         self.home.mkdir()
-        do(sys.executable, "-m", "venv", self.folder, cwd=folder, seconds=INSTALL)
+        do(sys.executable, "-m", "venv", "--without-pip", self.folder, cwd=folder, seconds=INSTALL)
         self._borrow_dependencies(folder / "borrowed")
 
     def _borrow_dependencies(self, borrowed: Path) -> None:
@@ -43,7 +43,8 @@ class Environment:
         (packages / "borrowed.pth").write_text(f"{borrowed}\n")
 
     def pip(self, *words: str | Path) -> None:
-        pip = (self.folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
+        python = self.folder / "bin" / "python"
+        pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
         do(*pip, *words, "--quiet", cwd=self.home, env=self.env, seconds=INSTALL)
 
     @property

@@ -64,8 +64,8 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path, redis_url: str)
     has_the_expected_files(wheel, sdist, expected, readme)
 
     venv = tmp_path / "venv"
-    do(sys.executable, "-m", "venv", venv, cwd=tmp_path, seconds=INSTALL)
-    pip = (venv / "bin" / "python", "-m", "pip", "install", "--quiet")
+    do(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path, seconds=INSTALL)
+    pip = (sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "install", "--quiet")
     do(*pip, f"{wheel}[demo]", cwd=tmp_path, seconds=INSTALL)
     home = tmp_path / "home"
     home.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -160,7 +161,11 @@ def real(words: list[bytes], env: dict[bytes, bytes], cwd: Path) -> Ran:
 
 
 def test_a_real_program_writes_utf_8_and_nothing_else(redis_url: str, tmp_path: Path) -> None:
-    """With the bytes that an operating system passes, also as a setting and as a folder's name."""
+    """With the bytes that an operating system passes, also as a setting and as a folder's name.
+
+    Each text is the name of the environment file and the value of another setting, in turn.
+    """
+    names = itertools.cycle([b"ASOK_WORKER_QUEUES", b"ASOK_REDIS_URL", b"ASOK_NAMESPACE"])
     settings = {
         "ASOK_QUEUE_BACKEND": "redis",
         "ASOK_REDIS_URL": redis_url,
@@ -170,7 +175,7 @@ def test_a_real_program_writes_utf_8_and_nothing_else(redis_url: str, tmp_path: 
     for text in (*SEQUENCES[:12:6], *SEQUENCES[39:43], "A" * 5000, "\x1b]0;\udcff\u202e\x07"):
         raw = text.encode("utf-8", "surrogateescape")
         harmless(real([b"dlq", b"list", b"--filter", raw], env, tmp_path), raw)
-        for name in (b"ASOK_WORKER_QUEUES", b"ASOK_REDIS_URL", b"ASOK_NAMESPACE", b"ASOK_ENV_FILE"):
+        for name in (next(names), b"ASOK_ENV_FILE"):
             harmless(real([b"queue", b"list"], env | {name: raw}, tmp_path), (name, raw))
         folder = tmp_path / os.fsdecode(raw.replace(b"/", b"_")[:200] + b"x")
         folder.mkdir()
