@@ -21,9 +21,15 @@ from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.claim_cycle import ClaimCycle
+from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.state_report import StateReport
+from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
+from asok_core.worker.wakeup import Alarm
 from tests.model.crash_points import (
     KEYRING,
     CrashBench,
@@ -104,14 +110,27 @@ def test_however_its_attempt_ends_it_is_cancelled(
 
 
 @contextmanager
-def _unsettled(cutter: Cutter) -> Iterator[UnsettledOutcomes]:
-    """The outcomes of a process, through the proxy."""
-    consumer = Consumer(
-        Endpoint(cutter.url), Keys(), worker="w", process=PROCESS, queues=["default"], dlq_max=100
-    )
+def _cycle(cutter: Cutter) -> Iterator[tuple[ClaimCycle, UnsettledOutcomes]]:
+    """The round trip of a process, through the proxy, and the outcomes that it settles."""
+    endpoint, queues = Endpoint(cutter.url), ["default"]
+    consumer = Consumer(endpoint, Keys(), worker="w", process=PROCESS, queues=queues, dlq_max=100)
     with closing(consumer), tempfile.TemporaryFile() as file:
-        runner = AttemptRunner(Settings(), KEYRING)
-        yield UnsettledOutcomes(consumer, runner.outcomes, SharedState(file, 1), runner.reports)
+        runner, shared = AttemptRunner(Settings(), KEYRING), SharedState(file, 1)
+        unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
+        threads = Threads(1, runner, shared, Alarm())
+        try:
+            cycle = ClaimCycle(
+                consumer,
+                runner,
+                jobs=ClaimedJobs(threads, unsettled, runner.outcomes),
+                notices=FailureNotices(
+                    endpoint, Keys(), KEYRING, process=PROCESS, queues=queues, shared=shared
+                ),
+                report=StateReport(shared, runner.breaker, lambda: None),
+            )
+            yield cycle, unsettled
+        finally:
+            threads.end()
 
 
 @pytest.mark.parametrize("way", ["claimed ahead", "idle wait", "idle wait without a lease"])
@@ -131,14 +150,14 @@ def test_one_that_has_not_begun_is_not_returned(bench: CrashBench, way: str) -> 
         (envelope,) = envelopes
         _cancel(cutter, job, envelope)
         held = HeldJob(Claim("default", envelope))
-        with _unsettled(cutter) as unsettled:
+        with _cycle(cutter) as (cycle, unsettled):
             if way == "claimed ahead":
                 unsettled.add(held, Outcome("return", held.claim))
             else:
-                until_done(lambda: unsettled.cycle(0, (), [held]), cutter)
+                until_done(lambda: cycle.run(0, (), [held]), cutter)
                 assert held.gone
-            until_done(lambda: unsettled.cycle(0), cutter)
-            until_done(lambda: unsettled.cycle(0), cutter)
+            until_done(lambda: cycle.run(0), cutter)
+            until_done(lambda: cycle.run(0), cutter)
             assert len(unsettled) == 0
         bench.client.delete("asok:paused")
         _ended(bench, job)
@@ -152,11 +171,11 @@ def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: CrashBench)
     bench.client.lpush(f"asok:active:{PROCESS}:default", forged)
     bench.client.hset(f"asok:job:{job.id}", "cancel_asked", "1.0")
     bench.client.expire(f"asok:job:{job.id}", 3_600)
-    with bench.cutter(None, Cut.REQUEST_LOST) as cutter, _unsettled(cutter) as unsettled:
+    with bench.cutter(None, Cut.REQUEST_LOST) as cutter, _cycle(cutter) as (cycle, unsettled):
         held = HeldJob(Claim("default", forged))
         unsettled.add(held, Outcome("return", held.claim))
-        unsettled.cycle(0)
-        unsettled.cycle(0)
+        cycle.run(0)
+        cycle.run(0)
         assert len(unsettled) == 0
     assert bench.client.llen("asok:dlq") == 1
     assert bench.status(job) != "cancelled"
@@ -177,10 +196,10 @@ def test_a_copy_of_one_that_completed_nevertheless_ends_nothing(
             with closing(Registry(Endpoint(cutter.url), Keys())) as registry:
                 HeldJobs(registry, crash_limit=3, dlq_max=9).recover(PROCESS, "default", charged=[])
         else:
-            with _unsettled(cutter) as unsettled:
+            with _cycle(cutter) as (cycle, unsettled):
                 outcome = Outcome("return", Claim("default", envelope), job.id, job.task)
                 unsettled.add(HeldJob(outcome.claim), outcome)
-                unsettled.cycle(0)
+                cycle.run(0)
     assert bench.status(job) == "completed"
     assert bench.locations() == {"queue": [job.id]}, "what claims it finds that it is a copy"
 

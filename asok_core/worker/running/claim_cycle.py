@@ -1,4 +1,4 @@
-"""The round trip of a process, which settles and claims, and the start of what was claimed."""
+"""The round trip of a process: it settles outcomes, notes what runs, and claims jobs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import time
 from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
-from asok_core.jobs.envelope import peek
+from asok_core.backends.redis.consuming.outcomes import JobStart
+from asok_core.clock import steady
+from asok_core.runtime.logs import safe_logger
+from asok_core.worker.log import log_set_aside, warn_of_dropped
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claimed_jobs import ClaimedJobs
 from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.held_job import HeldJob
-from asok_core.worker.running.idle_wait import IdleWait
 from asok_core.worker.running.state_report import StateReport
+
+logger = safe_logger("asok.worker")
+
+MAY_START = {1: 0, 3: 1, 4: 2, 5: 3}
+"""Flags of ``cycle.lua`` for a job that may start, each with what ``Claim.spent`` is then."""
+CANCELLED = 6
+"""Flag of ``cycle.lua`` for a start: the job is cancelled, and is to be named."""
+NEARLY_FULL = 0.9
+"""Part of ASOK_DLQ_MAX from which the log warns."""
 
 
 class ClaimCycle:
-    """Claims jobs by a cycle and by the idle wait, and starts both. Raises Unreachable or Refused.
+    """Sends one request for all that a process has to report and to ask, and applies the reply.
 
-    ``claimed_at`` is the monotonic time of the last start. A job is dubious if one more death of its
-    process reaches ``ASOK_CRASH_LIMIT``.
+    ``leased_until`` is the monotonic time at which the lease may be over, by the reply to the last cycle.
     """
 
     def __init__(
@@ -30,105 +38,112 @@ class ClaimCycle:
         runner: AttemptRunner,
         *,
         jobs: ClaimedJobs,
-        capacity: Capacity,
-        idle_wait: IdleWait,
         notices: FailureNotices,
         report: StateReport,
     ) -> None:
-        self.claimed_at = 0.0
+        self.leased_until = 0.0
         self._consumer = consumer
-        self._runner = runner
+        self._holding = runner.holding
         self._breaker = runner.breaker
+        self._outcomes = runner.outcomes
+        self._reports = runner.reports
         self._jobs = jobs
-        self._capacity = capacity
-        self._idle_wait = idle_wait
+        self._unsettled = jobs.unsettled
         self._notices = notices
         self._report = report
-        self._last_chance = max(1, runner.settings.crash_limit - 1)
+        self._broken: frozenset[str] = frozenset()
+        self._warned_of_full = False
 
     def run(
         self,
         slots: int,
-        noting: Sequence[HeldJob],
+        noting: Sequence[HeldJob] = (),
         arrived: Sequence[HeldJob] = (),
         during: Callable[[], object] | None = None,
     ) -> CycleResult:
-        """Settle every outcome, and claim up to ``slots`` jobs; see ``UnsettledOutcomes.cycle``."""
-        breaker, unsettled = self._breaker, self._jobs.unsettled
-        probe = 0 if breaker.closed else breaker.probe
-        reply = unsettled.cycle(slots, noting, arrived, during, probe=probe)
-        confirmed = (held.claim for held in arrived if not held.gone)
-        self._consumer.look_up((*reply.claims, *confirmed))
-        holding = self._runner.holding
-        if holding.is_due(reply.holds):
-            # Before anything of this reply starts.
-            holding.read(self._consumer)
-        # After that, as jobs that were claimed before may wait: a process without a lease is not asked
-        # whether it enforces a hold.
-        self._jobs.threads.runs_until = unsettled.leased_until
+        """Settle every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
+
+        What jobs reported of their progress is written with it; see ``ProgressReports``.
+
+        ``arrived`` are jobs that an idle wait has brought: those that may not start are ``gone`` after
+        it. ``during`` is called while Redis works. Raises Unreachable or Refused, and keeps every outcome
+        then.
+        """
+        starts = [self._outcomes.start(held) for held in noting]
+        starts += [JobStart(held.claim, returnable=True) for held in arrived]
+        sent_at, asked_at = time.monotonic(), steady()
+        sent = self._unsettled.send()
+        reported = self._reports.take(held for held, _ in sent.pairs)
+        try:
+            reply = self._consumer.cycle(
+                *(sent.outcomes, starts, slots, during),
+                probe=0 if self._breaker.closed else self._breaker.probe,
+                progress=self._reports.rows(reported),
+            )
+        except BaseException:
+            self._reports.keep(reported)
+            raise
+        self._outcomes.clock.learn(reply.server_time, asked_at)
+        # Counted from before the request was sent: never later than the server's own end of it.
+        # And never later than it can be: the server's clock may have been set back.
+        lease = self._outcomes.settings.worker_lease
+        self.leased_until = sent_at + min(reply.lease_left, lease)
+        self._unsettled.settle(sent, reply.settled)
+        self._note_started(noting)
+        self._confirm(arrived, reply.started[len(noting) :])
+        self._log(reply)
+        self._prepare_starts(reply, arrived)
         if slots > 0 and reply.lease_left > 0:
             self._report.claims()
         if reply.notices:
             self._notices.exist()
         return reply
 
-    def start(self, reply: CycleResult, opened: Sequence[HeldJob] = ()) -> bool:
-        """Start ``opened`` jobs and what a cycle has claimed. Returns whether dubious ones must wait."""
-        batch = [*opened, *map(HeldJob, reply.claims)]
-        if not batch:
-            return False
-        self._breaker.claimed()
-        self.claimed_at = time.monotonic()
-        if reply.dubious:
-            ids = [peek(held.claim.envelope).id for held in batch]
-            for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
-                held.dubious = crashes >= self._last_chance
-        return self._jobs.start(batch, few=self._capacity.prefetch.few)
+    def _note_started(self, noted: Sequence[HeldJob]) -> None:
+        for held in noted:
+            held.noted = True
+            if held.job is not None:
+                self._unsettled.counts.began(held.job.task)
 
-    def start_arrived(self, claims: list[Claim], *, wait_again: bool = True) -> None:
-        """Start jobs that an idle wait has brought, once a cycle has confirmed that they may start.
+    def _confirm(self, arrived: Sequence[HeldJob], flags: Sequence[int]) -> None:
+        for held, flag in zip(arrived, flags, strict=True):
+            held.gone = flag not in MAY_START
+            held.claim.spent = MAY_START.get(flag, 0)
+            if flag == CANCELLED:
+                self._unsettled.add(held, self._outcomes.returned_by_name(held))
 
-        The lease may be over by now, or a queue paused. The same cycle settles, and claims more jobs.
-        """
-        if not claims:
-            return
-        claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
-        arrived = self._with_room([HeldJob(claim) for claim in claims])
-        rejected: dict[HeldJob, Outcome] = {}
+    def _prepare_starts(self, reply: CycleResult, arrived: Sequence[HeldJob]) -> None:
+        """Read what must be known before a job of this reply starts, then let the threads start jobs."""
+        confirmed = (held.claim for held in arrived if not held.gone)
+        self._consumer.look_up((*reply.claims, *confirmed))
+        if self._holding.is_due(reply.holds):
+            self._holding.read(self._consumer)
+        # After that, as jobs that were claimed before may wait: a process without a lease is not asked
+        # whether it enforces a hold.
+        self._jobs.threads.runs_until = self.leased_until
 
-        def open_all() -> None:
-            for held in arrived:
-                outcome = self._runner.open(held)
-                if outcome is not None:
-                    rejected[held] = outcome
+    def _log(self, reply: CycleResult) -> None:
+        self._warn_of_full_dlq(reply.dead)
+        warn_of_dropped(reply.dropped)
+        log_set_aside(reply.aside)
+        self._log_broken(reply)
 
-        slots = min(self._capacity.free, self._capacity.to_claim) - len(arrived)
-        reply = self.run(slots, self._jobs.to_note(), arrived, open_all)
-        sound: list[HeldJob] = []
-        for held in arrived:
-            if held.gone:
-                continue
-            refused = rejected.get(held) or self._runner.refuse_spent(held)
-            if refused is None:
-                sound.append(held)
-            else:
-                self._jobs.unsettled.add(held, refused)
-                self._runner.log_rejected(held, refused)
-        self.start(reply, sound)
-        if wait_again:
-            self.wait_for_more(reply, slots)
+    def _warn_of_full_dlq(self, dead: int) -> None:
+        most = self._outcomes.settings.dlq_max
+        if dead < NEARLY_FULL * most:
+            # None was added, or there is room again.
+            self._warned_of_full = self._warned_of_full and not dead
+        elif not self._warned_of_full:
+            self._warned_of_full = True
+            logger.warning(
+                "Dead-letter queue holds %d of %d jobs (ASOK_DLQ_MAX); when it is full, each job that "
+                "fails drops the oldest one for good: requeue, export or purge some",
+                dead,
+                most,
+            )
 
-    def _with_room(self, arrived: list[HeldJob]) -> list[HeldJob]:
-        """Those that may run here now; the others are returned to their queues."""
-        room = self._capacity.of_arrivals(len(arrived))
-        for held in reversed(arrived[room:]):
-            self._jobs.return_to_queue(held)
-        return arrived[:room]
-
-    def wait_for_more(self, reply: CycleResult, slots: int) -> None:
-        """Begin the idle wait where there was room for more jobs than came, and there still is."""
-        if slots > 0 and not reply.claims and self._capacity.free > 0 and reply.lease_left > 0:
-            if self._breaker.may_wait:
-                self._idle_wait.begin(reply)
-            else:
-                self._breaker.found_nothing()
+    def _log_broken(self, reply: CycleResult) -> None:
+        for queue in set(reply.broken) - self._broken:
+            logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
+        # Logged once, until jobs come from it again: not every cycle gets as far as to each queue.
+        self._broken = (self._broken | set(reply.broken)) - {claim.queue for claim in reply.claims}

@@ -20,6 +20,7 @@ from asok_core.worker.running.claimed_jobs import NOTE_AFTER, ClaimedJobs
 from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.figures import TaskFigures
 from asok_core.worker.running.idle_wait import IDLE, IdleWait
+from asok_core.worker.running.job_starter import JobStarter
 from asok_core.worker.running.mode import ProcessMode
 from asok_core.worker.running.prefetch import PATIENCE
 from asok_core.worker.running.state_report import StateReport
@@ -67,7 +68,7 @@ class Dispatcher:
         self._threads = Threads(config.concurrency, runner, shared, alarm)
         self._reports = runner.reports
         self._reports.ring = alarm.ring
-        self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports)
+        self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
         self._jobs = ClaimedJobs(self._threads, self._unsettled, runner.outcomes)
         self.figures = TaskFigures(consumer, self._unsettled.counts)
         self._capacity = Capacity(
@@ -82,13 +83,15 @@ class Dispatcher:
         self._idle_wait = IdleWait(blocked, consumer, alarm, self._threads, self._prefetch)
         self._report = StateReport(shared, self._breaker, notify_supervisor)
         self._cycle = ClaimCycle(
+            consumer, runner, jobs=self._jobs, notices=notices, report=self._report
+        )
+        self._starter = JobStarter(
             consumer,
             runner,
+            cycle=self._cycle,
             jobs=self._jobs,
             capacity=self._capacity,
             idle_wait=self._idle_wait,
-            notices=notices,
-            report=self._report,
         )
         self._lease = config.settings.worker_lease
         self._reconcile_at = 0.0
@@ -117,7 +120,7 @@ class Dispatcher:
     @property
     def leased_until(self) -> float:
         """Monotonic time at which the lease may end, as the last cycle or the last heartbeat found."""
-        return max(self._unsettled.leased_until, self._shared.leased_until)
+        return max(self._cycle.leased_until, self._shared.leased_until)
 
     # One turn
 
@@ -187,10 +190,10 @@ class Dispatcher:
 
     def _start(self, reply: CycleResult, slots: int) -> bool:
         """Start what a cycle has claimed. Returns whether others may be claimed in place of some."""
-        some_wait = self._cycle.start(reply)
+        some_wait = self._starter.start(reply)
         if self._jobs.uncertain:
             self.reconcile()
-        self._cycle.wait_for_more(reply, slots)
+        self._starter.wait_for_more(reply, slots)
         self._start_next_dubious()
         return some_wait
 
@@ -204,7 +207,7 @@ class Dispatcher:
         """End the idle wait where no job may be claimed. Returns whether there is more to settle now."""
         if not self._blocked.armed or (self._capacity.claiming and self._capacity.free > 0):
             return False
-        self._cycle.start_arrived(self._idle_wait.end())
+        self._starter.start_arrived(self._idle_wait.end())
         return bool(self._unsettled)
 
     def _wait(self, seconds: float) -> None:
@@ -215,7 +218,7 @@ class Dispatcher:
         claims = self._idle_wait.arrivals()
         if claims and self._capacity.free - len(claims) <= 0:
             claims += self._idle_wait.end()
-        self._cycle.start_arrived(claims)
+        self._starter.start_arrived(claims)
         if waiting:
             self._adjust_prefetch(waiting)
 
@@ -237,7 +240,7 @@ class Dispatcher:
             self._prefetch.stalled()
             self._jobs.return_late()
         elif left <= self._threads.notify_at:
-            self._prefetch.flowed(time.monotonic() - self._cycle.claimed_at)
+            self._prefetch.flowed(time.monotonic() - self._starter.started_at)
 
     # Retirement, and the breaker
 
@@ -278,7 +281,7 @@ class Dispatcher:
         What an idle wait has brought and was too large to be read is set aside.
         """
         # A wait that has just taken a job would make it look like one that is not known.
-        self._cycle.start_arrived(self._idle_wait.end(), wait_again=False)
+        self._starter.start_arrived(self._idle_wait.end(), wait_again=False)
         # No dubious job starts before the comparison: another worker may have it by now.
         self._collect()
         self._blocked.end_former(self._consumer.connection)
@@ -314,7 +317,7 @@ class Dispatcher:
             if verb == "slots":
                 self._capacity.resize(int(value))
             elif verb == "wake" and self._blocked.armed:
-                self._cycle.start_arrived(self._idle_wait.end())
+                self._starter.start_arrived(self._idle_wait.end())
             elif verb == "holds":
                 self._runner.holding.changed = True
             elif verb == "avoid":

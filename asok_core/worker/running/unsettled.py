@@ -1,61 +1,54 @@
-"""Outcomes that Redis does not have yet, and the round trips that settle them."""
+"""Outcomes that Redis does not have yet, and what a reply says of those that were sent."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
+from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import (
     CANCELLED_INSTEAD,
     Claim,
-    JobStart,
     Outcome,
     is_settled,
 )
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
-from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.log import NOT_BEGUN, log_cancelled, log_set_aside, warn_of_dropped
+from asok_core.worker.log import NOT_BEGUN, log_cancelled
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
-from asok_core.worker.running.progress_reports import ProgressReports
 from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
 
-MAY_START = {1: 0, 3: 1, 4: 2, 5: 3}
-"""Flags of ``cycle.lua`` for a job that may start, each with what ``Claim.spent`` is then."""
-CANCELLED, CANCELLED_UNOPENED = 6, 4
-"""Flags of ``cycle.lua`` for a start, and of ``settle.lua``: the job is cancelled, and is to be named."""
-NEARLY_FULL = 0.9
-"""Part of ASOK_DLQ_MAX from which the log warns."""
+CANCELLED_UNOPENED = 4
+"""Flag of ``settle.lua``: the job is cancelled, and is to be named."""
+
+
+class SentOutcomes(NamedTuple):
+    """Outcomes that a round trip settles. ``sent_before`` is which of them were sent without a reply."""
+
+    pairs: list[tuple[HeldJob, Outcome]]
+    sent_before: list[bool]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes alone."""
+        return [outcome for _, outcome in self.pairs]
 
 
 class UnsettledOutcomes:
-    """Outcomes in order, until a cycle has settled each. ``len`` is how many there are.
+    """Outcomes in order, until a round trip has settled each. ``len`` is how many there are.
 
-    ``leased_until`` is the monotonic time at which the lease may be over, by the reply to the last cycle.
     ``counts`` is what was settled, by task.
     """
 
-    def __init__(
-        self,
-        consumer: Consumer,
-        outcomes: OutcomeBuilder,
-        shared: SharedState,
-        reports: ProgressReports,
-    ) -> None:
-        self.leased_until = 0.0
+    def __init__(self, consumer: Consumer, outcomes: OutcomeBuilder, shared: SharedState) -> None:
         self.counts = TaskCounts()
         self._shared = shared
-        self._consumer = consumer
         self._outcomes = outcomes
-        self._reports = reports
         self._open: list[tuple[HeldJob, Outcome]] = []
-        self._broken: frozenset[str] = frozenset()
-        self._warned_of_full = False
         self._dropped = DroppedOutcomes(consumer, self.counts)
 
     def __len__(self) -> int:
@@ -67,7 +60,7 @@ class UnsettledOutcomes:
         return any(held.dubious for held, _ in self._open)
 
     def add(self, held: HeldJob, outcome: Outcome) -> None:
-        """Take an outcome that the next cycle settles."""
+        """Take an outcome that the next round trip settles."""
         self._open.append((held, outcome))
 
     def close(self, held: HeldJob) -> None:
@@ -91,71 +84,18 @@ class UnsettledOutcomes:
                 self._dropped.add(held, outcome)
         self._dropped.account()
 
-    def cycle(
-        self,
-        slots: int,
-        noting: Sequence[HeldJob] = (),
-        arrived: Sequence[HeldJob] = (),
-        during: Callable[[], object] | None = None,
-        *,
-        probe: int = 0,
-    ) -> CycleResult:
-        """Settle every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
-
-        What jobs reported of their progress is written with it; see ``ProgressReports``.
-
-        ``arrived`` are jobs that an idle wait has brought: those that may not start are ``gone`` after
-        it. ``during`` is called while Redis works. Raises Unreachable or Refused, and keeps every outcome
-        then.
-        """
-        settling = list(self._open)
-        starts = [self._outcomes.start(held) for held in noting]
-        starts += [JobStart(held.claim, returnable=True) for held in arrived]
-        sent, asked_at = time.monotonic(), steady()
-        outcomes = [outcome for _, outcome in settling]
-        sent_before = [outcome.in_doubt for outcome in outcomes]
-        for outcome in outcomes:
+    def send(self) -> SentOutcomes:
+        """Every outcome, to be settled by a round trip. Each is kept, and ``in_doubt`` until the reply."""
+        pairs = list(self._open)
+        sent_before = [outcome.in_doubt for _, outcome in pairs]
+        for _, outcome in pairs:
             outcome.in_doubt = True
-        reported = self._reports.take(held for held, _ in settling)
-        try:
-            turn = self._consumer.cycle(
-                *(outcomes, starts, slots, during),
-                probe=probe,
-                progress=self._reports.rows(reported),
-            )
-        except BaseException:
-            self._reports.keep(reported)
-            raise
-        self._outcomes.clock.learn(turn.server_time, asked_at)
-        # Counted from before the request was sent: never later than the server's own end of it.
-        # And never later than it can be: the server's clock may have been set back.
-        lease = self._outcomes.settings.worker_lease
-        self.leased_until = sent + min(turn.lease_left, lease)
-        self._close_settled(settling, turn.settled, sent_before)
-        for held in noting:
-            held.noted = True
-            if held.job is not None:
-                self.counts.began(held.job.task)
-        for held, flag in zip(arrived, turn.started[len(noting) :], strict=True):
-            held.gone = flag not in MAY_START
-            held.claim.spent = MAY_START.get(flag, 0)
-            if flag == CANCELLED:
-                self.add(held, self._outcomes.returned_by_name(held))
-        self._warn_of_full_dlq(turn.dead)
-        warn_of_dropped(turn.dropped)
-        log_set_aside(turn.aside)
-        self._log_broken(turn)
-        self._dropped.account()
-        return turn
+        return SentOutcomes(pairs, sent_before)
 
-    def _close_settled(
-        self,
-        sent: Sequence[tuple[HeldJob, Outcome]],
-        flags: Sequence[int],
-        sent_before: Sequence[bool],
-    ) -> None:
+    def settle(self, sent: SentOutcomes, flags: Sequence[int]) -> None:
+        """Close what is settled by the reply to the round trip. ``flags`` are those of ``settle.lua``."""
         unmoved, settled = [], []
-        for pair, flag, before in zip(sent, flags, sent_before, strict=True):
+        for pair, flag, before in zip(sent.pairs, flags, sent.sent_before, strict=True):
             held, outcome = pair
             if is_settled(outcome, flag):
                 if flag == CANCELLED_INSTEAD and held.job is not None:
@@ -181,25 +121,6 @@ class UnsettledOutcomes:
                     "Job %s stays active: its destination in Redis is not a list", outcome.id
                 )
         self.counts.settled(settled)
-        # Outcomes that were added during the cycle are behind those that were sent.
-        self._open[: len(sent)] = unmoved
-
-    def _warn_of_full_dlq(self, dead: int) -> None:
-        most = self._outcomes.settings.dlq_max
-        if dead < NEARLY_FULL * most:
-            # None was added, or there is room again.
-            self._warned_of_full = self._warned_of_full and not dead
-        elif not self._warned_of_full:
-            self._warned_of_full = True
-            logger.warning(
-                "Dead-letter queue holds %d of %d jobs (ASOK_DLQ_MAX); when it is full, each job that "
-                "fails drops the oldest one for good: requeue, export or purge some",
-                dead,
-                most,
-            )
-
-    def _log_broken(self, turn: CycleResult) -> None:
-        for queue in set(turn.broken) - self._broken:
-            logger.error("Queue %s is skipped: its key in Redis is not a list", queue)
-        # Logged once, until jobs come from it again: not every cycle gets as far as to each queue.
-        self._broken = (self._broken | set(turn.broken)) - {claim.queue for claim in turn.claims}
+        # Outcomes that were added during the round trip are behind those that were sent.
+        self._open[: len(sent.pairs)] = unmoved
+        self._dropped.account()

@@ -40,7 +40,7 @@ def claimed_jobs(redis_url: str) -> Iterator[ClaimedJobs]:
         threads = Threads(1, runner, shared, Alarm())
         yield ClaimedJobs(
             threads,
-            UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports),
+            UnsettledOutcomes(consumer, runner.outcomes, shared),
             runner.outcomes,
         )
         threads.end()

@@ -83,7 +83,7 @@ def jobs(consumer: Consumer) -> Iterator[tuple[ClaimedJobs, SlowRunner]]:
         shared = SharedState(file, 1)
         threads = Threads(1, runner, shared, Alarm())
         threads.runs_until = float("inf")
-        unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared, runner.reports)
+        unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
         yield ClaimedJobs(threads, unsettled, runner.outcomes), runner
         runner.opened.set()
         threads.end()

@@ -1,0 +1,105 @@
+"""The start of jobs: of those that a cycle has claimed, and of those that the idle wait has brought."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
+from asok_core.jobs.envelope import peek
+from asok_core.worker.running.attempts import AttemptRunner
+from asok_core.worker.running.capacity import Capacity
+from asok_core.worker.running.claim_cycle import ClaimCycle
+from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.idle_wait import IdleWait
+
+
+class JobStarter:
+    """Starts claimed jobs, and begins the idle wait where there is room for more.
+
+    ``started_at`` is the monotonic time of the last start. A job is dubious if one more death of its
+    process reaches ``ASOK_CRASH_LIMIT``. Raises Unreachable or Refused.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        runner: AttemptRunner,
+        *,
+        cycle: ClaimCycle,
+        jobs: ClaimedJobs,
+        capacity: Capacity,
+        idle_wait: IdleWait,
+    ) -> None:
+        self.started_at = 0.0
+        self._consumer = consumer
+        self._runner = runner
+        self._breaker = runner.breaker
+        self._cycle = cycle
+        self._jobs = jobs
+        self._capacity = capacity
+        self._idle_wait = idle_wait
+        self._last_chance = max(1, runner.settings.crash_limit - 1)
+
+    def start(self, reply: CycleResult, opened: Sequence[HeldJob] = ()) -> bool:
+        """Start ``opened`` jobs and what a cycle has claimed. Returns whether dubious ones must wait."""
+        batch = [*opened, *map(HeldJob, reply.claims)]
+        if not batch:
+            return False
+        self._breaker.claimed()
+        self.started_at = time.monotonic()
+        if reply.dubious:
+            ids = [peek(held.claim.envelope).id for held in batch]
+            for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
+                held.dubious = crashes >= self._last_chance
+        return self._jobs.start(batch, few=self._capacity.prefetch.few)
+
+    def start_arrived(self, claims: list[Claim], *, wait_again: bool = True) -> None:
+        """Start jobs that an idle wait has brought, once a cycle has confirmed that they may start.
+
+        The lease may be over by now, or a queue paused. The same cycle settles, and claims more jobs.
+        """
+        if not claims:
+            return
+        claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
+        arrived = self._with_room([HeldJob(claim) for claim in claims])
+        rejected: dict[HeldJob, Outcome] = {}
+
+        def open_all() -> None:
+            for held in arrived:
+                outcome = self._runner.open(held)
+                if outcome is not None:
+                    rejected[held] = outcome
+
+        slots = min(self._capacity.free, self._capacity.to_claim) - len(arrived)
+        reply = self._cycle.run(slots, self._jobs.to_note(), arrived, open_all)
+        sound: list[HeldJob] = []
+        for held in arrived:
+            if held.gone:
+                continue
+            refused = rejected.get(held) or self._runner.refuse_spent(held)
+            if refused is None:
+                sound.append(held)
+            else:
+                self._jobs.unsettled.add(held, refused)
+                self._runner.log_rejected(held, refused)
+        self.start(reply, sound)
+        if wait_again:
+            self.wait_for_more(reply, slots)
+
+    def _with_room(self, arrived: list[HeldJob]) -> list[HeldJob]:
+        """Those that may run here now; the others are returned to their queues."""
+        room = self._capacity.of_arrivals(len(arrived))
+        for held in reversed(arrived[room:]):
+            self._jobs.return_to_queue(held)
+        return arrived[:room]
+
+    def wait_for_more(self, reply: CycleResult, slots: int) -> None:
+        """Begin the idle wait where there was room for more jobs than came, and there still is."""
+        if slots > 0 and not reply.claims and self._capacity.free > 0 and reply.lease_left > 0:
+            if self._breaker.may_wait:
+                self._idle_wait.begin(reply)
+            else:
+                self._breaker.found_nothing()
