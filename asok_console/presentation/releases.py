@@ -21,7 +21,7 @@ def marked_since(change: ReleaseChange, snapshot: Snapshot | None, now: float) -
 
     Figures are divided by time: while workers run several releases they are of all of these.
     """
-    mixed = release_comparison.mixture(snapshot.workers, change, now) if snapshot else ""
+    mixed = release_comparison.mixture(snapshot.live_workers, change) if snapshot else ""
     return ", ".join(filter(None, (since(change, now), mixed)))
 
 

@@ -243,9 +243,9 @@ def _since_release(
             "longer than 95 % of the attempts of its task before release "
             f"{change.release}, since which it is slower"
         )
-        serving = [each for each in case.snapshot.workers if case.queue in each.queues]
+        serving = [each for each in case.snapshot.live_workers if case.queue in each.queues]
         # The figures are divided by time: while others run, they are not of this release alone.
-        if mixed := mixture(serving, change, case.now):
+        if mixed := mixture(serving, change):
             longer += f" ({mixed})"
     elif longer and of_release and case.now - change.at < HOUR:
         before = f" (before: {change.former})" if change.former else ""

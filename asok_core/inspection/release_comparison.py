@@ -8,7 +8,7 @@ While live workers run different releases, attempts of all of them are counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -143,15 +143,14 @@ def compared(history: TaskHistory, change: ReleaseChange) -> Comparison | None:
     return Comparison(change, history.taken_at, before, total(part(change.minute + MINUTE, end)))
 
 
-def on_others(workers: Iterable[WorkerInfo], change: ReleaseChange, now: float) -> tuple[int, int]:
+def on_others(live: Collection[WorkerInfo], change: ReleaseChange) -> tuple[int, int]:
     """How many live workers run another release, or one that is not known; and how many live."""
-    live = [worker for worker in workers if worker.is_alive(now)]
     return sum(worker.release != change.release for worker in live), len(live)
 
 
-def mixture(workers: Iterable[WorkerInfo], change: ReleaseChange, now: float) -> str:
+def mixture(live: Iterable[WorkerInfo], change: ReleaseChange) -> str:
     """Whether figures since the release are of others as well, by what live workers run; '' if not."""
-    others = {each.release for each in workers if each.is_alive(now)} - {change.release}
+    others = {each.release for each in live} - {change.release}
     if others - {""}:
         return "a mixture of releases"
     return "maybe a mixture of releases" if others else ""

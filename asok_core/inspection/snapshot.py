@@ -184,9 +184,19 @@ class Snapshot:
     cost: SnapshotCost = field(default_factory=SnapshotCost)
 
     @property
-    def alive(self) -> int:
-        """Workers whose lease holds. The others are listed until their jobs are recovered."""
-        return sum(worker.is_alive(self.taken_at) for worker in self.workers)
+    def alive(self) -> int | None:
+        """Workers whose lease holds. The others are listed until their jobs are recovered.
+
+        None where that is not known.
+        """
+        return len(self.live_workers) if self.knows_workers else None
+
+    @property
+    def live_workers(self) -> tuple[WorkerInfo, ...]:
+        """These workers; all of them where it is not known which live."""
+        if not self.knows_workers:
+            return self.workers
+        return tuple(each for each in self.workers if each.is_alive(self.taken_at))
 
     @property
     def knows_workers(self) -> bool:
@@ -248,7 +258,6 @@ class Snapshot:
     @property
     def filling(self) -> FillRate | None:
         """How soon Redis is full, as live workers saw it grow; None: no trouble, or not known."""
-        live = (each for each in self.workers if each.is_alive(self.taken_at))
-        rates = [each.memory_rate for each in live if each.memory_rate is not None]
+        rates = [each.memory_rate for each in self.live_workers if each.memory_rate is not None]
         rate = median(rates) if rates else None
         return filling(rate, self.server.used_memory, self.server.max_memory)

@@ -94,7 +94,7 @@ def _releases(case: JobCase) -> Iterator[Reason]:
     # A worker that postpones a job for its signature has not run it, but still writes its release.
     ran = case.record is not None and case.record.started_at is not None
     last = case.record.release if case.record is not None and ran else None
-    found = releases(reasons.claiming(case.queue, case.snapshot), case.now)
+    found = releases(reasons.claiming(case.queue, case.snapshot))
     if last is None or len(found) < 2:
         return
     run = ", ".join(f"{name or 'not known'} ({number})" for name, number in found.items())
@@ -117,13 +117,12 @@ def _late(case: JobCase, due: float) -> Iterator[Reason]:
     else:
         yield Reason(
             "promotion_late", "it is due, and no worker has put it into its queue yet",
-            due, {**evidence, "live_workers": case.snapshot.alive},
+            due, {**evidence, "live_workers": len(case.snapshot.live_workers)},
             f"asok job promote {operands(case.detail.id)}", blocking=not case.snapshot.refuses_heartbeats,
         )  # fmt: skip
         # Any of them promotes it: while one sends heartbeats the others are not a reason.
         if live is None:
-            alive = [each for each in case.snapshot.workers if each.is_alive(case.now)]
-            yield from map(worker_reasons.no_heartbeat, alive)
+            yield from map(worker_reasons.no_heartbeat, case.snapshot.live_workers)
             if case.snapshot.workers_unread:
                 yield worker_reasons.worker_not_read("not all workers were read", case.snapshot)
 

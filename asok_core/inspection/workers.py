@@ -215,16 +215,16 @@ class WorkerInfo:
         return text
 
 
-def releases(workers: Iterable[WorkerInfo], now: float) -> dict[str, int]:
+def releases(live: Iterable[WorkerInfo]) -> dict[str, int]:
     """How many live workers run each release of the application; '' is not known. Most workers first."""
-    found = Counter(worker.release for worker in workers if worker.is_alive(now))
+    found = Counter(worker.release for worker in live)
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def release_sources(workers: Iterable[WorkerInfo], now: float) -> dict[str, str]:
+def release_sources(live: Iterable[WorkerInfo]) -> dict[str, str]:
     """Sources of the releases that live workers found, '' where not known; none of a stated release."""
     found: dict[str, set[str]] = {}
-    for worker in workers:
-        if worker.is_alive(now) and worker.release and worker.release_source != GIVEN_RELEASE:
+    for worker in live:
+        if worker.release and worker.release_source != GIVEN_RELEASE:
             found.setdefault(worker.release, set()).add(worker.release_source)
     return {release: ", ".join(sorted(sources - {""})) for release, sources in found.items()}

@@ -53,8 +53,7 @@ class Enforcement(NamedTuple):
 
 def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
     """Which workers enforce the holds of a generation, or of a later one."""
-    now = snapshot.taken_at
-    alive = [worker for worker in snapshot.workers if worker.is_alive(now)]
+    alive = snapshot.live_workers
     return Enforcement(
         tuple(each.id for each in alive if each.holds is not None and each.holds >= generation),
         tuple(each.id for each in alive if each.holds is not None and each.holds < generation),

@@ -31,4 +31,4 @@ def read_task_release(reader: Reader, name: str, snapshot: Snapshot) -> TaskRele
     comparison = compared(reader.task_history(name, FINE_RANGES["24h"]), change)
     if comparison is None:
         return None
-    return TaskRelease(comparison, *on_others(snapshot.workers, change, snapshot.taken_at))
+    return TaskRelease(comparison, *on_others(snapshot.live_workers, change))

@@ -16,6 +16,7 @@ from asok_core.inspection.release_comparison import (
     on_others,
     present_change,
 )
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.task_figures import NOTHING, Figures, TaskHistory
 from asok_core.inspection.workers import WorkerInfo
 
@@ -156,4 +157,5 @@ def test_workers_on_another_release_are_counted() -> None:
         WorkerInfo("3", lease_until=NOW + 9),
         WorkerInfo("4", release="a", lease_until=NOW - 9),
     ]
-    assert on_others(workers, change, NOW) == (2, 3)
+    live = Snapshot(NOW, ServerInfo("redis://x"), workers=tuple(workers)).live_workers
+    assert on_others(live, change) == (2, 3)

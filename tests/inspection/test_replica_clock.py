@@ -9,7 +9,9 @@ import pytest
 from asok_console.commands.support.status_checks import StatusChecks
 from asok_console.commands.support.status_page import to_lines
 from asok_console.commands.support.status_report import WorkerStatus
+from asok_console.presentation.workers import live_words
 from asok_console.tui.views.shared.worker_table import COLUMNS, WorkerLine
+from asok_console.tui.widgets.bars import amount_of
 from asok_core.inspection.rows import running_rows
 from asok_core.inspection.workers import RunningJob, WorkerInfo
 from asok_core.jobs.envelope import Payload, Trust
@@ -35,6 +37,17 @@ def test_a_replica_with_another_clock_does_not_know_how_workers_are(
     assert "by its clock, which may differ from that of its master" in page
     assert by_its_clock not in page
     assert by_its_clock in "\n".join(to_lines(WorkerStatus(snapshot(worker), {}), width=200))
+    signatures = "signatures: version 1 accepted by 1 of 1 worker"
+    assert f"{signatures} (state not known)" in page
+    assert WorkerStatus(whole, {}).versions["workers_accepting_v1"] is None
+    assert signatures not in "\n".join(to_lines(WorkerStatus(snapshot(EXPIRED), {}), width=200))
+
+    assert live_words(whole) == ("1 worker (state not known)", "warn")
+    assert live_words(snapshot(EXPIRED)) == ("0 workers", "bad")
+    assert amount_of(whole, "workers") is None
+    assert amount_of(snapshot(EXPIRED), "workers") == 0
+    released = snapshot(replace(worker, release="1.4"), server=REPLICA)
+    assert "release: 1.4 (1 worker)" in "\n".join(to_lines(WorkerStatus(released, {}), width=200))
     (failure,) = StatusChecks({}, {}, require_workers=1).failures(whole)
     assert failure.startswith(
         "workers that run jobs: not known, at least 1 required: this Redis is"

@@ -39,7 +39,7 @@ class StatusChecks(NamedTuple):
         yield from self._late(snapshot)
         if self.max_dead is not None and snapshot.dead > self.max_dead:
             yield f"dead jobs: {snapshot.dead}, at most {self.max_dead} allowed"
-        live = [each for each in snapshot.workers if each.is_alive(snapshot.taken_at)]
+        live = snapshot.live_workers
         able = sum(worker.runs_jobs for worker in live)
         if self.require_workers and not snapshot.knows_workers:
             yield (

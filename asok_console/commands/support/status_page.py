@@ -23,6 +23,7 @@ from asok_console.presentation.tables import (
     terminal_width,
 )
 from asok_console.presentation.text import safe
+from asok_console.presentation.workers import live_words
 from asok_core.clock import elapsed
 from asok_core.inspection.holds import forgotten_lines
 from asok_core.inspection.queues import QueueStats
@@ -51,7 +52,6 @@ def to_lines(status: WorkerStatus, width: int | None = None) -> Iterator[str]:
 def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
     version = f" (Redis {safe(snapshot.server.version, 20)})" if snapshot.server.version else ""
     yield fit(f"redis {safe(snapshot.server.url)}{version}", width)
-    live = snapshot.alive
     due = f" ({numbers.count(snapshot.due)} due)" if snapshot.due else ""
     claimed = f" ({numbers.count(snapshot.claimed)} more claimed)" if snapshot.claimed else ""
     facts = (
@@ -60,9 +60,7 @@ def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
         f"{numbers.count(snapshot.delayed)} delayed{due}",
         *((f"{numbers.count(snapshot.held)} held",) if snapshot.held else ()),
         prose.plural(snapshot.dead, "dead job"),
-        prose.plural(live, "worker")
-        if snapshot.knows_workers
-        else f"{prose.plural(len(snapshot.workers), 'worker')} (state {STATE_NOT_KNOWN})",
+        live_words(snapshot)[0],
     )
     yield styles.bold(fit(", ".join(facts), width))
     if not snapshot.knows_workers:
@@ -196,8 +194,8 @@ def _workers(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[s
 
 def _releases(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
     """Which releases of the application run, where any worker reports one."""
-    found = releases(status.snapshot.workers, status.snapshot.taken_at)
-    sources = release_sources(status.snapshot.workers, status.snapshot.taken_at)
+    found = releases(status.snapshot.live_workers)
+    sources = release_sources(status.snapshot.live_workers)
     if any(found):
         parts = [
             f"{safe(release or 'not known', 64)} ({prose.plural(number, 'worker')}"
@@ -217,16 +215,15 @@ def _envelopes(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator
     """Which workers run jobs of version 1, how many wait, and which workers cannot run version 2."""
     snapshot = status.snapshot
     found = status.versions
-    if accepting := found["workers_accepting_v1"]:
-        live = snapshot.alive
-        line = f"signatures: version 1 accepted by {accepting} of {prose.plural(live, 'worker')}"
+    if accepting := status.accepting_v1:
+        line = f"signatures: version 1 accepted by {accepting} of {live_words(snapshot)[0]}"
         if sampled := found["sampled"]:
             v1 = numbers.count(found["sampled_v1"])
             line += f", used by {v1} of {prose.plural(sampled, 'pending job')} looked at"
         # This holds permanently with the default settings, so it is not a warning.
         yield styles.dim(fit(line, width))
-    for worker in snapshot.workers:
-        if worker.is_alive(snapshot.taken_at) and worker.version and worker.accepts_v1 is None:
+    for worker in snapshot.live_workers:
+        if worker.version and worker.accepts_v1 is None:
             text = f"{worker.id} ({worker.version}) cannot run jobs signed in version 2"
             yield fit(f"{safe(text, 200)}; keep ASOK_ENVELOPE=v1 until it is replaced", width)
 

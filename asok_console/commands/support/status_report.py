@@ -23,12 +23,16 @@ class WorkerStatus(NamedTuple):
         return len(rows), sum(row.payload.version == 1 for row in rows)
 
     @property
-    def versions(self) -> dict[str, int]:
+    def accepting_v1(self) -> int:
+        """How many live workers run jobs of version 1; of all, where it is not known which live."""
+        return sum(worker.accepts_v1 is not False for worker in self.snapshot.live_workers)
+
+    @property
+    def versions(self) -> dict[str, int | None]:
         """How many live workers run jobs of version 1, and how many of the sampled jobs have it."""
         sampled, v1 = self.sample
-        live = [each for each in self.snapshot.workers if each.is_alive(self.snapshot.taken_at)]
         return {
-            "workers_accepting_v1": sum(worker.accepts_v1 is not False for worker in live),
+            "workers_accepting_v1": self.accepting_v1 if self.snapshot.knows_workers else None,
             "sampled": sampled,
             "sampled_v1": v1,
         }

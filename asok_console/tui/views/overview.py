@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from asok_console.presentation.text import safe
+from asok_console.presentation.workers import live_words
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
@@ -50,7 +51,6 @@ from asok_console.tui.widgets.row_list import RowList
 from asok_console.tui.widgets.status_line import warning_lines
 from asok_core.backends.roles import Reader
 from asok_core.clock import MINUTE
-from asok_core.inspection import phrases
 from asok_core.inspection.queue_history import EarlierMinute
 from asok_core.inspection.queues import ALL, Bucket
 from asok_core.inspection.snapshot import Snapshot
@@ -176,7 +176,7 @@ class OverviewView(NamedView, PlotView):
         snapshot = self.console.snapshot
         if snapshot is None:
             return (("Overview", "title"),)
-        alive, compared = snapshot.alive, self.compared
+        compared = self.compared
         delayed, dead = (
             compared.of_all(getattr(snapshot, name), name) if compared else ""
             for name in ("delayed", "dead")
@@ -192,7 +192,7 @@ class OverviewView(NamedView, PlotView):
             (f"◷ {snapshot.delayed:,} delayed{delayed}", "calm"),
             (f"‖ {snapshot.held:,} held" if snapshot.held else "", "warn"),
             (f"✗ {snapshot.dead:,} dead{dead}", "bad" if snapshot.dead else "dim"),
-            (phrases.counted(alive, "worker"), "" if alive else "bad"),
+            live_words(snapshot),
         )
         # The list has no difference of the others.
         narrow = compared and not self.has_room((*first, *listed, *others))

@@ -189,20 +189,19 @@ class WorkersView(NamedView):
 
     def _releases(self, snapshot: Snapshot) -> Sequence[tuple[str, str]]:
         """Which releases of the application run, where any worker says so."""
-        found = releases(snapshot.workers, snapshot.taken_at)
+        found = releases(snapshot.live_workers)
         if not any(found):
             return ()
         parts = [f"{number} on {name or 'not known'}" for name, number in found.items()]
         if len(found) == 1:
-            name, source = next(iter(found)), release_sources(snapshot.workers, snapshot.taken_at)
+            name, source = next(iter(found)), release_sources(snapshot.live_workers)
             read_from = f" ({source[name]})" if source.get(name) else ""
             return ((f"release {name}{read_from}", "dim"),)
         return ((f"{len(found)} releases: {', '.join(parts)}", "warn"),)
 
     def _refused_v1(self, snapshot: Snapshot) -> str:
         """How many pending jobs are signed in version 1, where live workers do not run such jobs."""
-        live = (each for each in snapshot.workers if each.is_alive(snapshot.taken_at))
-        refusing = [each.id for each in live if each.accepts_v1 is False]
+        refusing = [each.id for each in snapshot.live_workers if each.accepts_v1 is False]
         check = self.console.state.key_check
         if not (refusing and check.pending_v1):
             return ""

@@ -102,7 +102,7 @@ class Tabs(Caption):
         pieces: list[tuple[str, str] | str] = []
         self._spans, column = [], 0
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
-            amount = _amount(status.snapshot, name)
+            amount = amount_of(status.snapshot, name)
             # At 80 cells there is no room for a blank before each.
             text = f"{lead}{number} {title}"
             text += f" {count(amount)}" if wide and amount is not None else ""
@@ -126,7 +126,8 @@ class Tabs(Caption):
                 await self.app.run_action(f"show_view('{name}')")
 
 
-def _amount(snapshot: Snapshot | None, name: str) -> int | None:
+def amount_of(snapshot: Snapshot | None, name: str) -> int | None:
+    """The number beside the name of a view; None where it has none, or it is not known."""
     if snapshot is None:
         return None
     return {
