@@ -36,6 +36,17 @@ class ArgumentPath(NamedTuple):
     def __str__(self) -> str:
         return self.root + "".join(map(_written, self.steps))
 
+    @property
+    def short(self) -> str:
+        """The path as ``short_path`` reads it: ``0`` for ``args[0]``, ``name`` for ``kwargs.name``."""
+        first, *rest = self.steps
+        below = "".join(map(_written, rest))
+        if isinstance(first, int):
+            return f"{first}{below}"
+        # A name that is that of a root is one, where something follows.
+        plain = _PLAIN.fullmatch(first) and first.lower() not in ("args", "kwargs")
+        return f"{first}{below}" if plain else str(self)
+
     def values(self, job: Job) -> Iterator[Any]:
         """What is at the path: nothing, one value, or one for each key that differs only in its case."""
         found: list[Any] = [job.args if self.root == "args" else job.kwargs]

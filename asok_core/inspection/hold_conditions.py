@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from asok_core.errors import UsageError
@@ -40,6 +41,12 @@ class Condition(NamedTuple):
         """``args[0] == 7``; the text may come from Redis."""
         return f"{self.path} {self.operator} {json.dumps(self.value, ensure_ascii=False)}"
 
+    @property
+    def typed(self) -> str:
+        """``0=7``: what ``parse_condition`` reads as this condition."""
+        operator = {"==": "=", "in": " in "}.get(self.operator, self.operator)
+        return f"{self.path.short}{operator}{_typed(self.value)}"
+
 
 def parse_condition(text: str) -> Condition:
     """Read ``0=7``, ``account.id==17``, ``amount>100`` or ``tenant in [1, 2]``. Raises UsageError.
@@ -66,6 +73,39 @@ def parse_condition(text: str) -> Condition:
     return Condition(found[0], operator, value)
 
 
+def parse_conditions(text: str) -> tuple[Condition, ...]:
+    """Read conditions with commas between them: ``0=7, tenant in [1, 2]``. Raises UsageError.
+
+    A comma in brackets or in double quotes is part of a value.
+    """
+    return tuple(parse_condition(each) for part in _parts(text) if (each := part.strip()))
+
+
+def typed_conditions(conditions: Iterable[Condition]) -> str:
+    """What ``parse_conditions`` reads as these conditions."""
+    return ", ".join(each.typed for each in conditions)
+
+
+def _parts(text: str) -> Iterator[str]:
+    begin = depth = 0
+    quoted = escaped = False
+    for at, char in enumerate(text):
+        if quoted:
+            quoted = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            quoted = True
+        elif char in "[]":
+            depth = max(depth + (1 if char == "[" else -1), 0)
+        elif char == "," and not depth:
+            yield text[begin:at]
+            begin = at + 1
+    if quoted or depth:
+        missing = "'\"'" if quoted else "']'"
+        raise UsageError(f"condition {text[begin:].strip()!r} is invalid: {missing} is missing")
+    yield text[begin:]
+
+
 def conditions_in(value: object) -> tuple[Condition, ...] | None:
     """The conditions in a rule; None where they cannot be read whole."""
     if not isinstance(value, list) or len(value) > MOST_CONDITIONS:
@@ -82,6 +122,15 @@ def conditions_in(value: object) -> tuple[Condition, ...] | None:
             return None
         found.append(Condition(path, each[1], each[2]))
     return tuple(found)
+
+
+def _typed(value: Any) -> str:
+    # A text needs quotes where it is read as something else without them.
+    if isinstance(value, str) and value.isprintable() and value == value.strip() != "":
+        plain = not value.startswith(("=", "<", ">")) and not set(value) & set(',"[]')
+        if plain and _value(value) == value:
+            return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _value(text: str) -> Any:

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from asok_core.errors import UsageError
-from asok_core.inspection.hold_conditions import parse_condition
+from asok_core.inspection.argument_paths import parse
+from asok_core.inspection.hold_conditions import (
+    Condition,
+    parse_condition,
+    parse_conditions,
+    typed_conditions,
+)
 from asok_core.inspection.holds import (
     FORGOTTEN,
     Hold,
@@ -59,6 +65,7 @@ def test_a_condition_is_about_the_argument_as_it_was_enqueued(text: str, matches
     again = hold_of("x", rule_text(Hold("x", conditions=(condition,))).encode())
     assert again is not None
     assert again.conditions == (condition,)
+    assert parse_condition(condition.typed) == condition
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,47 @@ def test_a_condition_is_about_the_argument_as_it_was_enqueued(text: str, matches
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^condition '"):
         parse_condition(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x",
+        "x y",
+        "",
+        " x",
+        "7",
+        "true",
+        "null",
+        '"',
+        "a, b",
+        "[x",
+        "=x",
+        ">",
+        "ü",
+        "a\nb",
+        7,
+        0.5,
+        None,
+        True,
+    ],
+)
+@pytest.mark.parametrize("path", ["args[0]", "args[0].a[1]", "kwargs.args.x", 'kwargs["a, b"]'])
+def test_conditions_are_read_back_as_they_are_typed(path: str, value: Any) -> None:
+    conditions = (
+        Condition(parse(path), "==", value),
+        Condition(parse("kwargs.tenant"), "in", [1, "a, b"]),
+    )
+    assert parse_conditions(typed_conditions(conditions)) == conditions
+
+
+def test_commas_separate_conditions() -> None:
+    read = parse_conditions(' 0=7 , tenant in [1, 2],name="Smith, \\"J\\"", city=Ulm,')
+    assert typed_conditions(read) == '0=7, tenant in [1, 2], name="Smith, \\"J\\"", city=Ulm'
+    assert parse_conditions("  ") == ()
+    for text, missing in (("0=7, tenant in [1, 2", "']'"), ('0="7', "'\"'"), ("0=7, x", "form")):
+        with pytest.raises(UsageError, match=missing):
+            parse_conditions(text)
 
 
 @pytest.mark.parametrize(

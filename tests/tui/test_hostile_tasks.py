@@ -9,7 +9,7 @@ from textual.message import Message
 
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.screens.task import TaskScreen
-from asok_console.tui.views.tasks import TaskList
+from asok_console.tui.views.shared.task_table import TaskList
 from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.console import Hand, Open
 from tests.hidden import hidden_in

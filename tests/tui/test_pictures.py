@@ -51,6 +51,7 @@ OVER: dict[str, tuple[tuple[str, ...], str]] = {
     "purge": (("escape", "space", "space", "space", "d"), "Type purge to confirm:"),
     "help": (("escape", "question_mark"), "Keys in Dead"),
     "note": (("escape", "n", "a"), "Same as"),
+    "hold": (("escape", "escape", "2", "H"), "Would hold"),
 }
 
 

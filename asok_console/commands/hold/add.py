@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from contextlib import closing
 
 from asok_console.commands.support import bulk, options
@@ -20,12 +19,10 @@ from asok_core.inspection.holds import (
     length_problem,
     problem_of,
 )
-from asok_core.inspection.phrases import counted
-from asok_core.inspection.snapshot import Snapshot
-from asok_core.jobs.states import Location
 from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.results import total_of
 from asok_core.operations.enforcement import wait_until_enforced
+from asok_core.operations.hold_matches import waiting_matches
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
@@ -136,27 +133,10 @@ def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float 
 def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:
     """Count what waits now. Arguments are compared as workers do it, also those that are not shown."""
     with closing(open_reader(settings, redacted=False)) as reader:
-        snapshot = reader.snapshot(rates=False, jobs=False)
-        matching = {
-            str(location): sum(_matching(reader, snapshot, hold, location))
-            for location in (Location.PENDING, Location.DELAYED)
-        }
+        found = waiting_matches(reader, hold)
     if args.json:
-        write_json({"action": "hold", "dry_run": True, **matching})
+        write_json({"action": "hold", "dry_run": True, **found._asdict()})
     else:
-        parts = (counted(n, f"{name} job") for name, n in matching.items())
-        write_lines([safe(f"Would hold {' and '.join(parts)} of {hold.words}", bulk.LONGEST_LINE)])
+        line = f"{HoldJobs(hold).estimate_line(found)} of {hold.words}"
+        write_lines([safe(line, bulk.LONGEST_LINE)])
     return 0
-
-
-def _matching(reader: Reader, snapshot: Snapshot, hold: Hold, location: Location) -> Iterator[int]:
-    # Which release would run a job is not known before.
-    rule = hold._replace(release="")
-    names: list[str | None] = [None]
-    if location is Location.PENDING:
-        names = [each.name for each in snapshot.queues if hold.queue in ("", each.name)]
-    for name in names:
-        for page in reader.scan(location, name, whole=True):
-            for row in page.readable().rows:
-                job = row.payload.job
-                yield int(job is not None and rule.matches(job, "", snapshot.taken_at))

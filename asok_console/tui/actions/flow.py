@@ -22,6 +22,7 @@ from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.quit import QuitDialog
 from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.views.host import Host
+from asok_console.tui.views.shared.hold_rules import plan_for_hold
 from asok_console.tui.views.shared.notes import note_sentence, plan_for_note
 from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.widgets.status_line import StatusLine
@@ -42,6 +43,7 @@ MISSING = {
     KeyScope.QUEUE: "choose a queue with jobs",
     KeyScope.WORKER: "choose a worker that is not stopping",
     KeyScope.SUBJECT: "choose a job, a queue or an error group",
+    KeyScope.RULE: "choose a job whose task is known, an error group, a task or a queue",
     KeyScope.OPERATION: "choose an operation in Activity whose jobs are in the trash",
     KeyScope.TRASH: "choose an operation whose jobs are in the trash",
     KeyScope.LISTED_TRASH: "no listed operation has jobs in the trash",
@@ -115,7 +117,8 @@ class OperationFlow:
         if plan.operation.reviews:
             self._app.push_screen(ReviewDialog(plan, self._host.session.reader), self._answered)
         elif fields_of(plan.operation):
-            self._app.push_screen(AnswersDialog(plan), self._answered)
+            reader = self._host.session.unmasked or self._host.session.reader
+            self._app.push_screen(AnswersDialog(plan, reader), self._answered)
         else:
             self._confirm(plan)
 
@@ -123,6 +126,8 @@ class OperationFlow:
         action, here = operations.BY_NAME[name], self._here()
         if action.key_scope is KeyScope.SUBJECT:
             return plan_for_note(self._host, here.noted())
+        if action.key_scope is KeyScope.RULE:
+            return plan_for_hold(self._host, here.ruled())
         if action.key_scope is not KeyScope.OPERATION:
             return here.plan(action)
         activity, snapshot = here.undo(self.last_undoable), self._host.snapshot

@@ -57,6 +57,9 @@ class OperationRun(ReportingThread):
         plan = self.plan
         result = plan.operation.perform(self._access, plan.scope, self._watch)
         line, tone = outcome_line(plan, result)
+        further = plan.operation.follow_up(self._access, total_of(result))
+        if further.words:
+            line, tone = f"{line}; {further.words}", tone if further.whole else "warn"
         return OperationFinished(self.number, plan, total_of(result), line, tone)
 
     def _watch(self, progress: Progress) -> bool:

@@ -38,6 +38,8 @@ class KeyScope(Enum):
     """What an earlier operation moved to the trash."""
     SUBJECT = "subject"
     """The job, queue or error group under the cursor, or the job of the page: what a note is on."""
+    RULE = "rule"
+    """The task of the job or error group under the cursor, or the task or queue: what a hold names."""
     TRASH = "trash"
     """The trash of the operation under the cursor."""
     LISTED_TRASH = "listed trash"

@@ -19,6 +19,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -119,11 +120,19 @@ def _(_: MoveToFront, scope: Scope) -> str:
 
 @command_line.register
 def _(operation: PauseQueue, scope: Scope) -> str:
-    length = f" --for {_duration(operation.lasts)}" if operation.lasts is not None else ""
-    until = f" {option('--until', iso(operation.ends) or '')}" if operation.ends is not None else ""
-    why = f" {option('--reason', operation.reason)}" if operation.reason else ""
+    end = _end(operation.lasts, operation.ends, operation.reason)
     # Options come first: a name may begin with a dash.
-    return f"asok queue pause{length}{until}{why} {operands(scope.queue or 'default')}"
+    return f"asok queue pause{end} {operands(scope.queue or 'default')}"
+
+
+@command_line.register
+def _(operation: HoldJobs, _scope: Scope) -> str:
+    hold = operation.hold
+    rule = {"--task": hold.task, "--queue": hold.queue, "--release": hold.release}
+    words = [option(name, value) for name, value in rule.items() if value]
+    words += [option("--arg", each.typed) for each in hold.conditions]
+    end = _end(operation.lasts, operation.ends, hold.reason)
+    return f"asok hold add {' '.join(words)}{end}"
 
 
 @command_line.register(ResumeQueue)
@@ -155,8 +164,16 @@ def _(operation: EditNote, _scope: Scope) -> str:
     return f"asok note write {about} {operands(operation.text)}"
 
 
+def _end(lasts: float | None, ends: float | None, reason: str) -> str:
+    """The options of a length, an end and a reason."""
+    length = f" --for {_duration(lasts)}" if lasts is not None else ""
+    until = f" {option('--until', iso(ends) or '')}" if ends is not None else ""
+    why = f" {option('--reason', reason)}" if reason else ""
+    return f"{length}{until}{why}"
+
+
 def _duration(seconds: float) -> str:
-    """The length of a pause as it can be typed."""
+    """The length of a pause or a hold as it can be typed."""
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
         if seconds % unit == 0:
             return f"{seconds / unit:.0f}{name}"

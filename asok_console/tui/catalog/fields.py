@@ -11,11 +11,18 @@ from typing import Any
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.errors import UsageError
+from asok_core.inspection.hold_conditions import parse_conditions, typed_conditions
+from asok_core.inspection.holds import Hold
+from asok_core.inspection.holds import cleaned_reason as hold_reason
+from asok_core.inspection.holds import length_problem as hold_length_problem
+from asok_core.inspection.holds import problem_of as hold_problem
+from asok_core.inspection.moments import read_moment_to_come
 from asok_core.inspection.notes import cleaned
 from asok_core.inspection.pauses import cleaned_reason, length_problem
 from asok_core.operations.canary import FIRST, RATE
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import PauseQueue
 from asok_core.operations.catalog.waiting_jobs import MovePending
@@ -38,6 +45,8 @@ class Field:
     """Why an answer is not valid, or an empty string."""
     parse: Callable[[str], Any] = str
     default: Callable[[OperationPlan], str] = lambda _plan: ""
+    hint: str = ""
+    """What no answer means, shown in its place."""
 
 
 def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
@@ -51,18 +60,39 @@ def problem_of(plan: OperationPlan, answers: Mapping[str, str]) -> str:
 
 
 def first_problem(plan: OperationPlan, answers: Mapping[str, str]) -> tuple[str, str]:
-    """The name of the first answer that is not valid, and why; empty strings if all are."""
+    """The name of the first answer that is not valid, and why; empty strings if all are.
+
+    Without a name, what is wrong is not one answer but all of them together.
+    """
     checked = (
         (each.name, each.check(answers[each.name], plan)) for each in fields_of(plan.operation)
     )
-    return next((found for found in checked if found[1]), ("", ""))
+    found = next((found for found in checked if found[1]), ("", ""))
+    if not found[1] and isinstance(plan.operation, HoldJobs):
+        # Each may be empty, and not all of them.
+        return "", hold_problem(_held(plan, answers).hold)
+    return found
 
 
 def answered(plan: OperationPlan, answers: Mapping[str, str]) -> OperationPlan:
     """The plan with valid answers."""
+    if isinstance(plan.operation, HoldJobs):
+        return replace(plan, operation=_held(plan, answers))
     values = {each.name: each.parse(answers[each.name]) for each in fields_of(plan.operation)}
     # The operations that ask are dataclasses, by the names of whose fields the answers go.
     return replace(plan, operation=replace(plan.operation, **values))  # type: ignore[type-var]
+
+
+def _held(plan: OperationPlan, answers: Mapping[str, str]) -> HoldJobs:
+    lasts, ends = _end_of(answers["until"], plan)
+    hold = Hold(
+        "",
+        task=answers["task"].replace(":", "."),
+        queue=answers["queue"],
+        conditions=parse_conditions(answers["arguments"]),
+        reason=hold_reason(answers["reason"]),
+    )
+    return HoldJobs(hold, lasts, ends)
 
 
 def _number(answer: str, most: float, *, whole: bool) -> str:
@@ -140,6 +170,50 @@ def _length(answer: str, _plan: OperationPlan) -> str:
         return str(error)
 
 
+def _any(_answer: str, _plan: OperationPlan) -> str:
+    return ""
+
+
+def _conditions(answer: str, _plan: OperationPlan) -> str:
+    return _error(parse_conditions, answer)
+
+
+def _hold_reason(answer: str, _plan: OperationPlan) -> str:
+    return _error(hold_reason, answer)
+
+
+def _error(read: Callable[[str], object], answer: str) -> str:
+    try:
+        read(answer)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _end_of(answer: str, plan: OperationPlan) -> tuple[float | None, float | None]:
+    """The length or the end of a hold. Raises ValueError."""
+    if not answer:
+        return None, None
+    try:
+        return parse_duration(answer), None
+    except ValueError:
+        return None, read_moment_to_come(answer, plan.scope.before or 0.0)
+
+
+def _until(answer: str, plan: OperationPlan) -> str:
+    try:
+        lasts, ends = _end_of(answer, plan)
+    except ValueError as error:
+        return f"{error}, or a length of time as in 2h"
+    if ends is not None:
+        lasts = ends - (plan.scope.before or 0.0)
+    return "" if lasts is None else hold_length_problem(lasts)
+
+
+def _rule(plan: OperationPlan) -> Hold:
+    return plan.operation.hold if isinstance(plan.operation, HoldJobs) else Hold("")
+
+
 _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
     CanaryRequeue: (
         Field("first", "Requeue first", _first, int, lambda _plan: f"{FIRST}"),
@@ -155,6 +229,19 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
             _length,
             lambda text: parse_duration(text) if text else None,
         ),
+    ),
+    HoldJobs: (
+        Field("task", "Task", _any, default=lambda plan: _rule(plan).task, hint="any"),
+        Field("queue", "Queue", _any, default=lambda plan: _rule(plan).queue, hint="any"),
+        Field(
+            "arguments",
+            "Arguments",
+            _conditions,
+            default=lambda plan: typed_conditions(_rule(plan).conditions),
+            hint="any",
+        ),
+        Field("until", "Until, or for", _until, hint="no end; as in 18:00 or 2h"),
+        Field("reason", "Reason", _hold_reason, hint="none"),
     ),
     EditNote: (Field("text", "Note", _note, default=_note_so_far),),
 }

@@ -48,6 +48,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -71,6 +72,7 @@ DEAD, PENDING, DELAYED = frozenset({"dead"}), frozenset({"pending"}), frozenset(
 RUNNING, QUEUES = frozenset({"jobs", "workers"}), frozenset({"overview", "pending"})
 WORKERS, ACTIVITY = frozenset({"workers"}), frozenset({"activity"})
 NOTED = QUEUES | DEAD | DELAYED | {"jobs"}
+HOLDABLE = NOTED | {"tasks"}
 
 
 OPERATE = "operate"
@@ -126,7 +128,7 @@ def _action(
         text = summary.in_general(f"all {summary.noun}s that are shown{of_group}")
     elif key_scope is KeyScope.LISTED_TRASH:
         text = summary.in_general(f"all {summary.noun}s that are listed")
-    elif key_scope in (KeyScope.SHOWN, KeyScope.OPERATION):
+    elif key_scope in (KeyScope.SHOWN, KeyScope.OPERATION, KeyScope.RULE):
         text = summary.in_general()
     else:
         text = summary.of_one()
@@ -145,6 +147,7 @@ def _action(
 
 
 REQUEUE_ALL = _action("requeue_all", "R", "requeue all", RequeueDead, KeyScope.MATCHING, views=DEAD)
+HOLD = _action("hold", "H", "hold", HoldJobs, KeyScope.RULE, views=HOLDABLE)
 PURGE_ALL = _action("purge_all", "D", "purge all", PurgeDead, KeyScope.MATCHING, views=DEAD)
 
 OPERATIONS = (
@@ -174,6 +177,7 @@ OPERATIONS = (
     _action("quiet", "P", "quiet", QuietWorker, KeyScope.WORKER, views=WORKERS),
     _action("resume_worker", "P", "resume", ResumeWorker, KeyScope.WORKER, views=WORKERS),
     _action("stop", "S", "stop", StopWorker, KeyScope.WORKER, views=WORKERS),
+    HOLD,
     _action("note", "n", "note", EditNote, KeyScope.SUBJECT, views=NOTED, footer=False),
     _action("restore", "z", "undo", RestoreTrash, KeyScope.OPERATION, views=LISTS),
     _action("empty", "d,delete", "delete trash", EmptyTrash, KeyScope.TRASH, views=ACTIVITY),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from asok_console.tui.catalog import equivalents
 from asok_core.backends.roles import Scope
@@ -34,6 +34,8 @@ class OperationPlan:
     """Of an edit: the lines that differ, after ``-`` and ``+``, and some around them."""
     choices: tuple[str, ...] = ()
     """The possible answers to what it asks for, where there are only some."""
+    offers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What may be answered, by the name of what it asks for: shown while there is no answer."""
     queues: Mapping[str, int] | None = None
     """How many of its jobs belong to which queue; None where that is not known."""
 

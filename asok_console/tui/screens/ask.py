@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -13,9 +14,11 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.fields import answered, fields_of, first_problem, problem_of
+from asok_console.tui.catalog.fields import Field, answered, fields_of, first_problem, problem_of
 from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.data.job_count import JobCount, JobsCounted
 from asok_console.tui.screens.dialog import QuestionDialog
+from asok_core.backends.roles import Reader
 
 WIDEST_LINE = 300
 MOST_CHOICES = 12
@@ -28,33 +31,54 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         Binding("escape", "dismiss(None)", "back"),
     ]
 
-    def __init__(self, plan: OperationPlan) -> None:
+    def __init__(self, plan: OperationPlan, reader: Reader) -> None:
+        """``reader`` counts what an operation would be about that depends on the answers."""
         super().__init__()
         self._plan = plan
+        self._reader = reader
+        self._job_count: JobCount | None = None
 
     def compose(self) -> ComposeResult:
         """Title, a line for each field, the problem, and the buttons."""
         plan = self._plan
         # No confirmation follows: the answer is a line of text, which needs room.
         last = plan.operation.changes and not plan.operation.confirms
-        with Vertical(id="question", classes="line" if last else ""):
+        kind = "estimating" if plan.operation.estimates else "line" if last else ""
+        with Vertical(id="question", classes=kind):
             yield Static(Content(safe(plan.phrase, WIDEST_LINE)), id="title")
             for line in (*plan.examples, *([f"! {plan.warning}"] if plan.warning else [])):
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
-            suggester = SuggestFromList(plan.choices) if plan.choices else None
             for field in fields_of(plan.operation):
                 with Horizontal(classes="field"):
                     yield Static(Content(field.label), classes="label")
-                    yield Input(
-                        field.default(plan), id=field.name, compact=True, suggester=suggester
-                    )
+                    yield self._input(field)
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
+            if plan.operation.estimates:
+                yield Static(id="estimate")
             yield Static(id="verdict")
             yield Static(id="equivalent")
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
                 yield Button("Save" if last else "Continue", id="yes", compact=True)
+
+    def _input(self, field: Field) -> Input:
+        offered = self._plan.offers.get(field.name, ())
+        choices = offered or self._plan.choices
+        # The last one offered has all of them.
+        hint = f"{field.hint}; as in {offered[-1]}" if offered else field.hint
+        return Input(
+            field.default(self._plan),
+            id=field.name,
+            compact=True,
+            placeholder=safe(hint, WIDEST_LINE),
+            suggester=SuggestFromList(choices) if choices else None,
+        )
+
+    def on_unmount(self) -> None:
+        """Stop counting."""
+        if self._job_count is not None:
+            self._job_count.give_up()
 
     def on_mount(self) -> None:
         """Begin with the first field."""
@@ -80,8 +104,12 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
 
     def _continue(self) -> None:
         answers = self._answers()
-        if not problem_of(self._plan, answers):
-            self.dismiss(answered(self._plan, answers))
+        if problem_of(self._plan, answers):
+            return
+        plan = answered(self._plan, answers)
+        if self._job_count is not None and self._job_count.line:
+            plan = replace(plan, examples=(*plan.examples, self._job_count.line))
+        self.dismiss(plan)
 
     def _answers(self) -> dict[str, str]:
         return {
@@ -93,17 +121,41 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         answers = self._answers()
         name, problem = first_problem(self._plan, answers)
         # An answer is not wrong yet where none was typed yet.
-        reported = problem and answers[name]
+        reported = problem and (not name or answers[name])
         self.query_one("#verdict", Static).update(
             Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if reported else ""
         )
         equivalent = self.query_one("#equivalent", Static)
         if not problem:
-            line = f"Same as  {answered(self._plan, answers).abridged()}"
+            plan = answered(self._plan, answers)
+            line = f"Same as  {plan.abridged()}"
             equivalent.update(Content.styled(safe(line), "$tone-dim"))
+            self._count(plan)
         # It keeps its lines, so that nothing jumps while an answer is typed.
         equivalent.visible = not problem
         self.query_one("#yes", Button).disabled = bool(problem)
+
+    def _count(self, plan: OperationPlan) -> None:
+        """Count what the operation would be about with these answers."""
+        if not plan.operation.estimates:
+            return
+        counted = self._job_count
+        if counted is not None and counted.plan.operation == plan.operation:
+            return
+        if counted is not None:
+            counted.give_up()
+        self.query_one("#title", Static).update(Content(safe(plan.phrase, WIDEST_LINE)))
+        self.query_one("#estimate", Static).update(Content.styled("counting …", "$tone-dim"))
+        self._job_count = JobCount(plan, self._reader, self.post_message)
+        self._job_count.start()
+
+    @on(JobsCounted)
+    def _counted(self, event: JobsCounted) -> None:
+        event.stop()
+        if event.count is self._job_count:
+            tone = "" if event.done else "$tone-dim"
+            line = Content.styled(safe(event.line, WIDEST_LINE), tone)
+            self.query_one("#estimate", Static).update(line)
 
 
 def _choices(plan: OperationPlan) -> str:

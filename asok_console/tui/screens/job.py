@@ -175,6 +175,8 @@ class JobScreen(KeySubject, Screen[None]):
     def _possible(self, action: OperatorAction) -> bool:
         if action is operations.EDIT:
             return self.editable() is not None
+        if action.key_scope is KeyScope.RULE:
+            return self.ruled() is not None
         about = self.noted() if action.key_scope is KeyScope.SUBJECT else self.plan(action)
         return about is not None
 

@@ -21,6 +21,7 @@ from asok_console.tui.data.search import SearchQuery
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, RUNS, Grouping
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan
+from asok_console.tui.views.shared.hold_rules import RuleSubject, rule_of_group
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,
     ID_COLUMN,
@@ -269,6 +270,10 @@ class DeadView(ComposedView):
             return super().noted()
         group = self.groups.row
         return None if group is None or group.is_rest else on_error(group.error)
+
+    def ruled(self) -> RuleSubject | None:
+        """The most frequent task of the error group under the cursor, or that of the job."""
+        return rule_of_group(self.groups.row) if self.shows_errors else super().ruled()
 
     def _plan_for_group(self, action: OperatorAction) -> OperationPlan | None:
         scan, group, snapshot = self._counting, self.groups.row, self.console.snapshot

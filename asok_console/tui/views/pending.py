@@ -16,6 +16,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.trend import trend
 from asok_console.tui.views.shared.composed import ComposedView
+from asok_console.tui.views.shared.hold_rules import RuleSubject
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
     arguments_cell,
@@ -151,6 +152,11 @@ class PendingView(ComposedView):
     def shown_notes(self) -> Sequence[NoteSubject | None]:
         """The queue, and the job under the cursor."""
         return (on_queue(self.queue) if self.queue else None, self.noted())
+
+    def ruled(self) -> RuleSubject | None:
+        """The task of the job under the cursor; where no job is listed, the queue."""
+        queue = RuleSubject(queue=self.queue) if self.queue else None
+        return super().ruled() or queue
 
     def scope_queue(self) -> str | None:
         """The queue that is shown."""

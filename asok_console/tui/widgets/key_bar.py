@@ -144,8 +144,14 @@ class KeyBar(Widget):
                 self.app.simulate_key(key)
 
 
-_ORDER = (*(action for action in operations.OPERATIONS if action.changes), *operations.ALL)
-"""From the left: what changes something comes first, since it is what one looks for in a hurry."""
+_ORDER = (
+    *(each for each in operations.OPERATIONS if each.changes and each is not operations.HOLD),
+    *operations.ALL,
+)
+"""From the left: what changes something comes first, since it is what one looks for in a hurry.
+
+A hold is for any row of almost every view: it has the room that the others leave.
+"""
 
 
 def _key_width(action: actions.Action, label: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
 from asok_core.errors import Refused
@@ -56,6 +56,13 @@ class UndoWindow:
 
 
 TO_TRASH = UndoWindow(f"restore from the trash within {TRASH_KEPT}", to_trash=True)
+
+
+class FollowUp(NamedTuple):
+    """The effect of an operation: a clause after its result, and whether all of it is there."""
+
+    words: str = ""
+    whole: bool = True
 
 
 class Access:
@@ -112,6 +119,8 @@ class CatalogOperation:
     """Whether the console asks for a confirmation. What asks for its text needs no other."""
     counts_jobs: ClassVar[bool] = True
     """Whether its result counts jobs. One that does not changes a queue, a worker or a note as a whole."""
+    estimates: ClassVar[bool] = False
+    """Whether how many jobs it is about depends on what it is performed with: see ``estimate``."""
     ends_lost: ClassVar[bool] = False
     """Whether it ends a job that has a record and is in no location."""
 
@@ -132,6 +141,18 @@ class CatalogOperation:
     def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult | CanaryResult:
         """Perform it. Raises Refused in a read-only session, unless it changes nothing."""
         raise NotImplementedError
+
+    def estimate(
+        self,
+        reader: Reader,  # noqa: ARG002 - for those that estimate
+        watch: Watch | None = None,  # noqa: ARG002
+    ) -> str:
+        """How many jobs it would be about now, as a line. It reads all of them; ``watch`` may end that."""
+        return ""
+
+    def follow_up(self, access: Access, result: CommandResult) -> FollowUp:  # noqa: ARG002
+        """What is known only some time after it was performed, for which this waits."""
+        return FollowUp()
 
     def subject(self, scope: Scope) -> str:
         """The queue or the worker that it is about as a whole."""

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import CommandResult, Reader, Scope, Watch
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.phrases import duration
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
-from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind, UndoWindow
+from asok_core.operations.catalog.entry import (
+    Access,
+    CatalogOperation,
+    FollowUp,
+    ScopeKind,
+    UndoWindow,
+)
+from asok_core.operations.enforcement import wait_until_enforced
+from asok_core.operations.hold_matches import Matches, waiting_matches
 
 _NOTHING = Hold("")
 
@@ -34,7 +42,7 @@ class HoldJobs(HoldOperation):
 
     summary = summaries.HOLD_JOBS
     verb, done = "hold", "held"
-    guarded = True
+    guarded = estimates = True
     how = "workers put jobs that match aside when they would start; running jobs finish"
     undo = UndoWindow("release the hold, at any time")
 
@@ -49,6 +57,21 @@ class HoldJobs(HoldOperation):
                 f"{self.how}; after {duration(self.lasts)} a worker returns them, if one runs then"
             )
         return self.how
+
+    def estimate(self, reader: Reader, watch: Watch | None = None) -> str:
+        """How many of the waiting jobs match now."""
+        return self.estimate_line(waiting_matches(reader, self.hold, watch))
+
+    def estimate_line(self, found: Matches) -> str:
+        """``Would hold 40 pending jobs and 2 delayed jobs``."""
+        return f"Would {self.verb} {found.words}"
+
+    def follow_up(self, access: Access, result: CommandResult) -> FollowUp:
+        """On which workers it is in force, once all have confirmed it that can."""
+        if result.hold is None:
+            return FollowUp()
+        found = wait_until_enforced(access.reader, result.generation)
+        return FollowUp(found.words, found.whole)
 
     def subject(self, scope: Scope) -> str:  # noqa: ARG002
         """The jobs that match."""

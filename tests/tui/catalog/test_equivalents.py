@@ -18,9 +18,11 @@ from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS, Opera
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
+from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import on_error, on_job
 from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import PauseQueue, StopWorker, WorkerOperation
 from asok_core.operations.catalog.trash import RestoreTrash
@@ -30,6 +32,7 @@ ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`
 ANSWERS = {
     "first": "10", "rate": "50", "to": "low", "path": "dead jobs.jsonl", "text": "it's known",
     "reason": "it's down", "lasts": "90m",
+    "task": "m:f", "queue": "low", "arguments": "0=7, name=\"a, b\"", "until": "2h",
 }  # fmt: skip
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
 
@@ -37,6 +40,7 @@ ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k"
 NAMED = (
     KeyScope.QUEUE,
     KeyScope.SUBJECT,
+    KeyScope.RULE,
     KeyScope.WORKER,
     KeyScope.OPERATION,
     KeyScope.TRASH,
@@ -117,6 +121,17 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
         ("quiet", "worker.quiet", {"worker": "web-1"}),
         ("resume_worker", "worker.resume", {"worker": "web-1"}),
         ("stop", "worker.stop", {"worker": "web-1"}),
+        (
+            "hold",
+            "hold.add",
+            {
+                "task": "m.f",
+                "queue": "low",
+                "arg": ["0=7", 'name="a, b"'],
+                "lasts": "2h",
+                "reason": "it's down",
+            },
+        ),
         ("note", "note.write", {"queue": "default", "text": "it's known", "job": None}),
         ("restore", "trash.restore", {"operation": "4f2a"}),
         ("empty", "trash.empty", {"operation": ["a", "b"], "all": False}),
@@ -147,6 +162,9 @@ def test_odd_names_ids_and_words_come_through(odd: str) -> None:
     assert (
         parsed(replace(plan(BY_NAME["stop"]), operation=StopWorker(odd)).equivalent).worker == odd
     )
+    hold = replace(pause, operation=HoldJobs(Hold("", odd, odd, release=odd, reason=odd)))
+    args = parsed(hold.equivalent)
+    assert {args.task, args.queue, args.release, args.reason} == {odd}
     note = replace(plan(BY_NAME["note"]), operation=EditNote(on_job(odd), odd))
     assert (parsed(note.equivalent).job, parsed(note.equivalent).text) == (odd, odd)
     removed = replace(note, operation=EditNote(on_error(odd), ""))

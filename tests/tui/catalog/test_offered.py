@@ -136,6 +136,11 @@ async def test_no_pace_beyond_the_limits_is_offered(open_console: Open) -> None:
     ("view", "key", "line"),
     [
         ("overview", "P", "Can't pause or resume: choose a queue with jobs."),
+        (
+            "overview",
+            "H",
+            "Can't hold: choose a job whose task is known, an error group, a task or a queue.",
+        ),
         ("overview", "n", "Can't note: choose a job, a queue or an error group."),
         ("workers", "d", "Can't cancel: choose a job that is running."),
         ("jobs", "r", "Can't requeue: choose a job that is dead."),

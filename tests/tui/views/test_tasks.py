@@ -10,7 +10,8 @@ import redis
 
 from asok_console.tui.screens.task import TaskScreen
 from asok_console.tui.views import tasks as tasks_view
-from asok_console.tui.views.tasks import TaskList, TasksView
+from asok_console.tui.views.shared.task_table import TaskList
+from asok_console.tui.views.tasks import TasksView
 from asok_core.backends.redis.reading import tasks as task_reader
 from tests.backends.redis.reading.seed import work
 from tests.backends.redis.reading.test_tasks import Tasks

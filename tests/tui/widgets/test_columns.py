@@ -14,8 +14,7 @@ from rich.cells import cell_len
 from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.names import NARROWEST, shortened
 from asok_console.presentation.text import safe
-from asok_console.tui.views import tasks
-from asok_console.tui.views.shared import comparison, queue_table, worker_table
+from asok_console.tui.views.shared import comparison, queue_table, task_table, worker_table
 from asok_console.tui.widgets.columns import GAP, Column, PlacedColumn, lay_out
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job
@@ -166,7 +165,7 @@ LISTS: dict[str, Sequence[Column[Any]]] = {
     "compared": comparison.ComparedMoment(
         comparison.MOMENTS[1] or comparison.EarlierMoment("", 0)
     ).columns,
-    "tasks": tasks.COLUMNS,
+    "tasks": task_table.COLUMNS,
     "workers": worker_table.COLUMNS,
 }
 

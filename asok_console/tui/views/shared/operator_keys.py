@@ -12,6 +12,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.host import Host
+from asok_console.tui.views.shared.hold_rules import RuleSubject, rule_subject
 from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.notes import NoteSubject, on_job, on_queue
@@ -60,6 +61,17 @@ class KeySubject:
         if subject.kind == "queue":
             return on_queue(subject.name)
         return on_job(subject.name, known_task(subject.near) if subject.near else "")
+
+    def ruled(self) -> RuleSubject | None:
+        """What a hold would be made for: what can be explained, if it is a job or a single queue."""
+        subject = self.subject()
+        if subject is None or subject.kind not in ("job", "queue"):
+            return None
+        return (
+            RuleSubject(queue=subject.name)
+            if subject.kind == "queue"
+            else rule_subject(subject.near)
+        )
 
     def undo(self, last: Activity | None) -> Activity | None:
         """The operation that an undo would take back; ``last`` is the last one of this session."""
