@@ -20,7 +20,7 @@ from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, unseal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
 from asok_core.jobs.keyring import Keyring
-from asok_core.worker.running.claim_checks import opened
+from asok_core.worker.running.claim_checks import verified
 
 KEYRING = Keyring(b"the key of the workers, long enough")
 STRICT = Keyring(b"the key of the workers, long enough", writes=2, accepts_v1=False)
@@ -246,7 +246,7 @@ def test_no_spelling_of_the_envelope_of_a_job_that_has_ended_runs(
     def check(raw: bytes) -> None:
         claim = claimed(raw)
         with pytest.raises(EnvelopeError) as refused:
-            opened(claim, KEYRING, None, lambda: 0.0)
+            verified(claim, KEYRING, None, lambda: 0.0)
         if opened_or_none(raw, KEYRING) is not None:
             assert refused.type is Replayed
 

@@ -34,6 +34,7 @@ from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
+from asok_core.backends.redis.flags import EndedFlag, StartFlag
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
@@ -265,7 +266,7 @@ class Conservation(RuleBasedStateMachine):
         expected = [each for each in found if each not in self.oversized]
         turn = self._cycle(process, [], [], slots)
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
-        assert not any(claim.spent for claim in turn.claims), "none of them is a copy"
+        assert not any(claim.ended_before for claim in turn.claims), "none of them is a copy"
         assert len(turn.aside) == len(found) - len(expected)
         self._moved("claim", len(expected) + self._set_aside(len(turn.aside)))
 
@@ -306,7 +307,7 @@ class Conservation(RuleBasedStateMachine):
         self.memories[process].claims += turn.claims
         assert [peek(claim.envelope).id for claim in turn.claims] == expected
         assert all(claim.queue == self._queue_of(claim) for claim in turn.claims)
-        assert not any(claim.spent for claim in turn.claims)
+        assert not any(claim.ended_before for claim in turn.claims)
         aside = self._set_aside(len(found) - len(expected))
         self._moved("claim", len(expected) + aside)
 
@@ -957,9 +958,9 @@ class Conservation(RuleBasedStateMachine):
             self.client.lpush(Keys().queue("copies"), copy)
             self.client.zadd("asok:workers", {"w": 9e15})
         (claim,) = consumer.cycle([], [], 1).claims
-        assert claim.spent == 1
+        assert claim.ended_before == EndedFlag.ENDED
         turn = consumer.cycle([], [JobStart(claim, returnable=True)], 0)
-        assert turn.started == [3], "it is known after an idle wait as well"
+        assert turn.started == [StartFlag.ENDED], "it is known after an idle wait as well"
         moved = dead_entry(copy, failed_at=1.0, error="Replayed", rejected=True)
         assert consumer.cycle([Outcome("reject", claim, moved=moved)], [], 0).settled == [1]
         consumer.close()

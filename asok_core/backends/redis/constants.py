@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from asok_core.backends.redis.flags import FLAGS
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.holds import END_OF_HOLD, LONGEST_HOLD, MOST_HOLDS
@@ -74,6 +75,7 @@ HOLD_OVER = "its end has passed by the clock of Redis"
 Constant = int | str | Mapping[int, str]
 
 CONSTANTS: Mapping[str, Constant] = {
+    **FLAGS,
     "AUDIT_LENGTH": AUDIT_LENGTH,
     "CANCELS_TTL": CANCELS_TTL,
     "COARSE": COARSE,

@@ -36,7 +36,7 @@ from asok_core.worker.import_crashes import AvoidedModules
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import is_logged, log_job, log_rejected
 from asok_core.worker.running.circuit_breaker import CircuitBreaker, JobCheck
-from asok_core.worker.running.claim_checks import expect_unspent, opened
+from asok_core.worker.running.claim_checks import expect_not_ended, verified
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.held_job import EnterPhase, HeldJob, SubmitOutcome, submit_and_wait
 from asok_core.worker.running.holding import Holding
@@ -86,7 +86,7 @@ class AttemptRunner:
         """Verify and read the envelope; an outcome at once when it must not run."""
         max_age, now = self.settings.max_job_age, self.outcomes.now
         try:
-            held.job = opened(held.claim, self.keyring, max_age, now)
+            held.job = verified(held.claim, self.keyring, max_age, now)
         except BadSignature as error:
             held.rejected = error
             return self.failed.bad_signature(held, error)
@@ -95,10 +95,10 @@ class AttemptRunner:
             return self.outcomes.rejected(held, error)
         return None
 
-    def refuse_spent(self, held: HeldJob) -> Outcome | None:
+    def refuse_ended(self, held: HeldJob) -> Outcome | None:
         """The outcome of an opened job if Redis reported afterwards that it had ended before."""
         try:
-            expect_unspent(held.claim)
+            expect_not_ended(held.claim)
         except EnvelopeError as error:
             held.job, held.rejected = None, error
             return self.outcomes.rejected(held, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import JobStart
+from asok_core.backends.redis.flags import MAY_START, EndedFlag, StartFlag
 from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import log_set_aside, warn_of_dropped
@@ -18,10 +19,6 @@ from asok_core.worker.running.state_report import StateReport
 
 logger = safe_logger("asok.worker")
 
-MAY_START = {1: 0, 3: 1, 4: 2, 5: 3}
-"""Flags of ``cycle.lua`` for a job that may start, each with what ``Claim.spent`` is then."""
-CANCELLED = 6
-"""Flag of ``cycle.lua`` for a start: the job is cancelled, and is to be named."""
 NEARLY_FULL = 0.9
 """Part of ASOK_DLQ_MAX from which the log warns."""
 
@@ -108,8 +105,8 @@ class ClaimCycle:
     def _confirm(self, arrived: Sequence[HeldJob], flags: Sequence[int]) -> None:
         for held, flag in zip(arrived, flags, strict=True):
             held.gone = flag not in MAY_START
-            held.claim.spent = MAY_START.get(flag, 0)
-            if flag == CANCELLED:
+            held.claim.ended_before = MAY_START.get(flag, EndedFlag.NO)
+            if flag == StartFlag.CANCELLED:
                 self._unsettled.add(held, self._outcomes.returned_by_name(held))
 
     def _prepare_starts(self, reply: CycleResult, arrived: Sequence[HeldJob]) -> None:

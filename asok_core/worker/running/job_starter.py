@@ -79,7 +79,7 @@ class JobStarter:
         for held in arrived:
             if held.gone:
                 continue
-            refused = rejected.get(held) or self._runner.refuse_spent(held)
+            refused = rejected.get(held) or self._runner.refuse_ended(held)
             if refused is None:
                 sound.append(held)
             else:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import (
-    CANCELLED_INSTEAD,
     Claim,
     Outcome,
     is_settled,
 )
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
+from asok_core.backends.redis.flags import OutcomeFlag
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import NOT_BEGUN, log_cancelled
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
@@ -21,9 +21,6 @@ from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.shared_state import SharedState
 
 logger = safe_logger("asok.worker")
-
-CANCELLED_UNOPENED = 4
-"""Flag of ``settle.lua``: the job is cancelled, and is to be named."""
 
 
 class SentOutcomes(NamedTuple):
@@ -93,12 +90,12 @@ class UnsettledOutcomes:
         return SentOutcomes(pairs, sent_before)
 
     def settle(self, sent: SentOutcomes, flags: Sequence[int]) -> None:
-        """Close what is settled by the reply to the round trip. ``flags`` are those of ``settle.lua``."""
+        """Close what is settled by the reply to the round trip. ``flags``: one for each."""
         unmoved, settled = [], []
         for pair, flag, before in zip(sent.pairs, flags, sent.sent_before, strict=True):
             held, outcome = pair
             if is_settled(outcome, flag):
-                if flag == CANCELLED_INSTEAD and held.job is not None:
+                if flag == OutcomeFlag.CANCELLED and held.job is not None:
                     if outcome.started_at:
                         error = outcome.error_line or "its worker stopped"
                         log_cancelled(held.job, error, duration=outcome.run_us / 1e6)
@@ -110,10 +107,10 @@ class UnsettledOutcomes:
                     settled.append((outcome, held.noted))
                 continue
             outcome.in_doubt = before
-            if flag == 0:
+            if flag == OutcomeFlag.NOT_ACTIVE:
                 self.close(held)
                 self._dropped.add(held, outcome)
-            elif flag == CANCELLED_UNOPENED:
+            elif flag == OutcomeFlag.UNNAMED:
                 unmoved.append((held, self._outcomes.returned_by_name(held)))
             else:
                 unmoved.append(pair)

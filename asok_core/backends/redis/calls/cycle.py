@@ -101,7 +101,9 @@ class CycleReply(NamedTuple):
     server_time: int
     """Milliseconds."""
     settled: list[int]
+    """An ``OutcomeFlag`` for each outcome."""
     started: list[int]
+    """A ``StartFlag`` for each start."""
     claimed: list[int | bytes]
     """Queue, envelope, ..."""
     paused: list[int]
@@ -118,7 +120,7 @@ class CycleReply(NamedTuple):
     aside: list[int | bytes]
     """What was set aside: queue, size, SHA-1, ..."""
     doubtful: list[int]
-    """Claimed jobs that may have ended: which, from 1, and the flag of ``already_ended.lua``, ..."""
+    """Claimed jobs that may have ended: which, from 1, and its ``EndedFlag``, ..."""
     holds: bytes
     """The generation of holds; '' where there are none."""
 

@@ -30,6 +30,7 @@ from asok_core.backends.redis.consuming.outcomes import (
 )
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
+from asok_core.backends.redis.flags import EndedFlag
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection
 from asok_core.inspection.holds import Holds, generation_of
@@ -43,13 +44,15 @@ from asok_core.settings.settings import LARGEST_ENVELOPE
 
 @dataclass(slots=True)
 class CycleResult:
-    """What a cycle replied. Flags are those of ``cycle.lua``, in the order of what was sent."""
+    """What a cycle replied. Flags are in the order of what was sent."""
 
     lease_left: float
     """Seconds until the lease ends; 0 or less when it is lost, and then nothing was claimed."""
     server_time: float
     settled: list[int] = field(default_factory=list)
+    """An ``OutcomeFlag`` for each outcome."""
     started: list[int] = field(default_factory=list)
+    """A ``StartFlag`` for each start."""
     claims: list[Claim] = field(default_factory=list)
     paused: frozenset[str] = frozenset()
     dubious: bool = False
@@ -166,7 +169,7 @@ class Consumer:
         reply = self._reconnecting.run(call, while_waiting)
         claims = _claims(reply.claimed, names)
         for at, flag in zip(reply.doubtful[::2], reply.doubtful[1::2], strict=True):
-            claims[at - 1].spent = flag
+            claims[at - 1].ended_before = EndedFlag(flag)
         return CycleResult(
             lease_left=reply.lease_left / 1000,
             server_time=reply.server_time / 1000,
@@ -245,9 +248,9 @@ class Consumer:
         """Read the records of jobs of which Redis does not know whether they have ended.
 
         It decodes neither half of a surrogate pair nor more than 1,000 levels, and the framework writes
-        both. ``spent`` becomes 1 where the job has ended. Raises Unreachable or Refused.
+        both. ``ended_before`` becomes ``ENDED`` where the job has. Raises Unreachable or Refused.
         """
-        doubtful = [claim for claim in claims if claim.spent > 1]
+        doubtful = [claim for claim in claims if claim.ended_before > EndedFlag.ENDED]
         if not doubtful:
             return
         payloads = [peek(claim.envelope) for claim in doubtful]
@@ -263,7 +266,7 @@ class Consumer:
                 and record.finished
                 and (record.status != Status.FAILED or payload.version != V1)
             ):
-                claim.spent = 1
+                claim.ended_before = EndedFlag.ENDED
 
     def count_dropped(self, outcomes: Mapping[str, int]) -> None:
         """Count outcomes that were dropped, by queue."""

@@ -13,25 +13,22 @@ from asok_core.backends.redis.calls.cycle import (
     CompletedJob,
     Settlement,
 )
+from asok_core.backends.redis.flags import EndedFlag, OutcomeFlag
 from asok_core.jobs.job import RECORD_TTL
 
 Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postpone", "hold"]
-
-SETTLED, CANCELLED_INSTEAD = 1, 5
-"""Flags of ``settle.lua``: an outcome is settled; it is, as ``cancel``: an operator asked for that."""
 
 
 @dataclass(slots=True)
 class Claim:
     """An envelope that this process holds. ``queue`` is the one it was taken from.
 
-    ``spent`` is the reply of ``already_ended.lua``: 1 where the record says that the job has ended, 2
-    where Redis could not read the job's id, 3 where it could not read the record: see ``look_up``.
+    ``ended_before`` is whether its job has ended before: see ``Consumer.look_up``.
     """
 
     queue: str
     envelope: bytes
-    spent: int = field(default=0, compare=False)
+    ended_before: EndedFlag = field(default=EndedFlag.NO, compare=False)
 
 
 DEAD_JOB = b"="
@@ -102,10 +99,10 @@ class JobStart:
 
 def is_settled(outcome: Outcome, flag: int) -> bool:
     """Whether the reply to an outcome is that it is settled. It then has the verb that Redis settled."""
-    if flag == CANCELLED_INSTEAD:
+    if flag == OutcomeFlag.CANCELLED:
         outcome.verb = "cancel"
         return True
-    return flag == SETTLED
+    return flag == OutcomeFlag.SETTLED
 
 
 def stamp(moment: float) -> str:

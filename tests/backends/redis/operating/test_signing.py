@@ -18,7 +18,7 @@ from asok_core.jobs.envelope import dead_entry, peek, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.keyring import Keyring
 from asok_core.jobs.states import Location
-from asok_core.worker.running.claim_checks import opened
+from asok_core.worker.running.claim_checks import verified
 from tests.conftest import SECRET_KEY
 from tests.fixtures.bench import Bench
 
@@ -109,13 +109,13 @@ def test_what_an_operation_puts_into_a_queue_runs_from_there_in_the_version_that
     job = bench.job(queue="low")
     queue = way(bench, job, version)
     (raw,) = bench.pending(queue)
-    found = opened(Claim(queue, raw), BOTH, None, lambda: 0.0)
+    found = verified(Claim(queue, raw), BOTH, None, lambda: 0.0)
     assert (found.id, found.queue) == (job.id, queue)
     assert json.loads(raw)["v"] == version == peek(raw).version
     if queue != "low":
         bench.client.rename(bench.keys.queue(queue), bench.keys.queue("low"))
         with pytest.raises(WrongQueue):
-            opened(Claim("low", raw), BOTH, None, lambda: 0.0)
+            verified(Claim("low", raw), BOTH, None, lambda: 0.0)
 
 
 @pytest.mark.parametrize("act", ["move", "requeue", "edit"])

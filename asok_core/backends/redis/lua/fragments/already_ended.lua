@@ -1,9 +1,7 @@
 -- needs: head_id status
 -- Whether a job has ended before it begins.
 -- id_in(envelope): the id of the job, its version, and whether we wrote the text; nil where Redis cannot read it.
--- ended_before(envelope): 1 its record says that the job has ended, so this is a copy of its envelope; 2 Redis
---   cannot read the job's id; 3 Redis cannot read the record, which is a JSON string; nil otherwise, also where
---   there is no record now. The caller of 2 or 3 reads the record itself.
+-- ended_before(envelope): a flag ENDED_...; nil where the job has not ended, also where there is no record now.
 -- Retries, recovery, requeue, restore and undo write a record that has not ended, in the step that moves the
 -- job. The framework moves a job before it writes the record, both when it requeues a dead job and when a job
 -- fails: so in version 1 `failed` counts only for a text that we wrote whose record is ours.
@@ -20,10 +18,10 @@ end
 
 local function ended_before(envelope)
   local id, version, ours = id_in(envelope)
-  if not id then return 2 end
+  if not id then return ENDED_NO_ID end
   local status, is_text = status_of(id)
   if status == 'pending' then return end
-  if is_text and not status then return 3 end
+  if is_text and not status then return ENDED_NO_RECORD end
   local failed = status == 'failed' and (version ~= 1 or ours and not is_text)
-  if failed or status == 'completed' or status == 'cancelled' then return 1 end
+  if failed or status == 'completed' or status == 'cancelled' then return ENDED_ENDED end
 end

@@ -1,7 +1,7 @@
 -- needs: record stats locations attempts
 -- Settle jobs that completed, as most jobs do: active -> finished.
 -- complete(process, release, dubious, at, flags): settle the group (CompletedGroup) that begins at `at` in ARGV; `flags`
---   gets one more for each job: 1 done; 0 the envelope was not in the active list, its lease was lost and nothing is written.
+--   gets one more for each job, OUTCOME_SETTLED or OUTCOME_NOT_ACTIVE.
 --   Reply: where in ARGV the next outcome is.
 -- What the jobs of a group have in common is sent and checked once.
 
@@ -90,9 +90,9 @@ local function complete(process, release, dubious, at, flags)
     local removed = pcall('LREM', active, -1, ARGV[i + COMPLETED_JOB.envelope])
     flag = flag + 1
     if removed == 0 or wrong_type(removed) then
-      flags[flag] = 0
+      flags[flag] = OUTCOME_NOT_ACTIVE
     else
-      flags[flag], settled = 1, settled + 1
+      flags[flag], settled = OUTCOME_SETTLED, settled + 1
       -- Of a job that completes at its first attempt, the record has everything.
       local attempts = started_at ~= ''
         and attempts_with(id, started_at, string.format('%.3f', run), 'complete', process, '')

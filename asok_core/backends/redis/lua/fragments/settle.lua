@@ -9,9 +9,7 @@
 --             and counts in no figure of its queue
 -- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 --   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
--- Reply: 1 done; 5 done, as `cancel`; 0 the envelope was not in the active list, its lease was lost and nothing is written;
---   3 the key of its next location is of another type, so it stays active; 4 it was returned unopened, without its
---   id, and is cancelled: it stays active until its process sends that with what else ends it. Then: dropped dead jobs.
+-- Reply: a flag OUTCOME_..., and how many dead jobs were dropped. flags.py says what each means.
 local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
                  ['return'] = 'pending', postpone = 'retrying' }
 local COUNTED = { retry = 'failed', fail = 'failed', reject = 'failed', cancel = 'cancelled' }
@@ -27,33 +25,33 @@ local function settle(process, release, now, dubious, dlq_max, at)
   local id, moved, unique = ARGV[at + SETTLEMENT.id], ARGV[at + SETTLEMENT.moved], ARGV[at + SETTLEMENT.unique]
   local active, dropped, wait = active_key(process, queue), 0, nil
   local finished_at = ARGV[at + SETTLEMENT.finished_at]
-  local retry_count, done = ARGV[at + SETTLEMENT.retry_count], 1
+  local retry_count, done = ARGV[at + SETTLEMENT.retry_count], OUTCOME_SETTLED
   local unfinished = verb == 'retry' or verb == 'return' or verb == 'postpone'
   if unfinished and is_cancelled(id ~= '' and id or id_in(envelope) or '') then
-    if id == '' then return 4, 0 end
+    if id == '' then return OUTCOME_UNNAMED, 0 end
     -- That of the attempt that there is, not of the one that there will not be.
     if verb == 'retry' then retry_count = string.format('%d', math.max(tonumber(retry_count) - 1, 0)) end
-    verb, done, finished_at = 'cancel', 5, string.format('%.6f', now)
+    verb, done, finished_at = 'cancel', OUTCOME_CANCELLED, string.format('%.6f', now)
   end
   local moves = verb ~= 'cancel'
   if not moves then
     local removed = redis.pcall('LREM', active, -1, envelope)
-    if wrong_type(removed) or removed == 0 then return 0, 0 end
+    if wrong_type(removed) or removed == 0 then return OUTCOME_NOT_ACTIVE, 0 end
   elseif not holds(active, envelope) then
-    return 0, 0
+    return OUTCOME_NOT_ACTIVE, 0
   elseif verb == 'return' then
-    if not pushed('RPUSH', queue_key(queue), envelope) then return 3, 0 end
+    if not pushed('RPUSH', queue_key(queue), envelope) then return OUTCOME_WRONG_TYPE, 0 end
   elseif verb == 'retry' or verb == 'postpone' then
     wait = tonumber(ARGV[at + SETTLEMENT.delay])
     local due = string.format('%.6f', now + wait)
-    if not pushed('ZADD', delayed_key, due, moved) then return 3, 0 end
+    if not pushed('ZADD', delayed_key, due, moved) then return OUTCOME_WRONG_TYPE, 0 end
     -- Workers look for what is due once a second.
     if wait < 1 then redis.pcall('PUBLISH', wake_key, 'due ' .. due) end
     if unique ~= '' and (holder(unique) or id) == id then hold_unique(unique, id, wait) end
     if verb == 'retry' then tally(queue, 'retried', 1) end
   elseif verb == 'fail' or verb == 'reject' then
     dropped = push_dead(moved, verb == 'fail' and dlq_max)
-    if not dropped then return 3, 0 end
+    if not dropped then return OUTCOME_WRONG_TYPE, 0 end
     tally(queue, 'dead', 1)
     tally(queue, 'dropped', dropped)
   end
@@ -90,7 +88,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
     write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
   end
   if unfinished and moves then drop_request(id, process) end
-  if verb == 'return' or verb == 'postpone' then return 1, 0 end
+  if verb == 'return' or verb == 'postpone' then return OUTCOME_SETTLED, 0 end
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))
   tally(queue, 'wait_ms', math.floor(waited + 0.5))

@@ -1,17 +1,17 @@
 -- needs: full record already_ended stats locations set_aside progress settle complete
--- One round trip of a worker's process: note progress (progress.lua), settle what finished (see
--- settle.lua and complete.lua), note what started,
--- claim (pending -> active) from the queues in their strict order.
+-- One round trip of a worker's process: write progress (progress.lua), settle what finished (settle.lua, complete.lua),
+-- note what started, claim (pending -> active) from the queues in their strict order.
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
 -- it does not hold up its queue.
--- Flags of the started: 1 noted, or may begin; 0 not in the active list; 2 returned, for its queue is
---   paused or the lease is lost. The last only of a `returnable`: a job that came by the idle wait and has
---   not begun; nothing is written in its record, which says pending. One that may begin: 1, or 3, 4 or 5 where
---   already_ended.lua says 1, 2 or 3 of it. 6 it would be returned, and is cancelled: see settle.lua, 4.
+-- `settled` has a flag OUTCOME_... for each outcome, `started` a flag START_... for each start, `doubtful` the flags
+-- ENDED_... of what is claimed: flags.py says what each means. Only a `returnable`, a job that came by the idle wait and
+-- has not begun, has another flag than START_NOT_ACTIVE and START_MAY_START.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local queues, settled, started, claimed, paused, broken, aside, doubtful = {}, {}, {}, {}, {}, {}, {}, {}
 local dubious, notices, dropped = 0, 0, 0
+local MAY_START = { [ENDED_NO] = START_MAY_START, [ENDED_ENDED] = START_ENDED, [ENDED_NO_ID] = START_NO_ID,
+                    [ENDED_NO_RECORD] = START_NO_RECORD }
 
 local markers = { dubious_key }
 for i = queues_first, queues_last do
@@ -56,20 +56,19 @@ for i = starts_first, starts_last, STARTED_JOB.SIZE do
   local active, n = active_key(process, queue), #started + 1
   local index = redis.pcall('LPOS', active, envelope)
   if wrong_type(index) or not index then
-    started[n] = 0
+    started[n] = START_NOT_ACTIVE
   elseif ARGV[i + STARTED_JOB.returnable] == '1' then
     local closed = stopped[queue] or left <= 0
     if closed and is_cancelled(id_in(envelope) or '') then
-      started[n] = 6
+      started[n] = START_CANCELLED
     elseif closed and pushed('RPUSH', queue_key(queue), envelope) then
       redis.call('LREM', active, -1, envelope)
-      started[n] = 2
+      started[n] = START_RETURNED
     else
-      local flag = ended_before(envelope)
-      started[n] = flag and flag + 2 or 1
+      started[n] = MAY_START[ended_before(envelope) or ENDED_NO]
     end
   else
-    started[n] = 1
+    started[n] = START_MAY_START
     write_record(ARGV[i + STARTED_JOB.id], { 'status', 'running', 'ts', string.format('%.6f', now),
       'queue', queue, 'function', ARGV[i + STARTED_JOB.task], 'retries', ARGV[i + STARTED_JOB.retries],
       'retry_count', ARGV[i + STARTED_JOB.retry_count], 'started_at', ARGV[i + STARTED_JOB.started_at],

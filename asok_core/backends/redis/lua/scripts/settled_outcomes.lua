@@ -1,4 +1,5 @@
--- Which outcomes of a process were settled though it had no reply: 1; 5 as `cancel` (settle.lua); 0 not. Writes nothing.
+-- Which outcomes of a process were settled though it had no reply. Writes nothing.
+-- Reply, per outcome: OUTCOME_SETTLED, OUTCOME_CANCELLED or OUTCOME_NOT_ACTIVE.
 local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled' }
 
 local function fields_of(id)
@@ -27,8 +28,10 @@ local flags = {}
 for i = outcomes_first, outcomes_last, SENT_OUTCOME.SIZE do
   local id, verb = ARGV[i + SENT_OUTCOME.id], ARGV[i + SENT_OUTCOME.verb]
   local started_at, finished_at = ARGV[i + SENT_OUTCOME.started_at], ARGV[i + SENT_OUTCOME.finished_at]
-  local flag = settled(id, verb, started_at, finished_at) and 1 or 0
-  if flag == 0 and verb == 'retry' and settled(id, 'cancel', started_at, finished_at) then flag = 5 end
+  local flag = settled(id, verb, started_at, finished_at) and OUTCOME_SETTLED or OUTCOME_NOT_ACTIVE
+  if flag == OUTCOME_NOT_ACTIVE and verb == 'retry' and settled(id, 'cancel', started_at, finished_at) then
+    flag = OUTCOME_CANCELLED
+  end
   flags[#flags + 1] = flag
 end
 return flags
