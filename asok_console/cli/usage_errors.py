@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -39,10 +40,10 @@ def unknown(rest: Sequence[str], at: ParsedSoFar) -> str:
 
 
 def _choice(found: re.Match[str], at: ParsedSoFar) -> str:
-    name, value = _name(found), found[2].strip("'")
+    name, value = _name(found[1]), _value(found[2])
     if name == "COMMAND":
         group = at.program.partition(" ")[2]
-        wrong = f"{group} {value}".strip()
+        wrong = f"{group} {value or repr(value)}" if group else value
         near = _meant(value, at.commands, group) or f"; commands: {', '.join(at.commands)}"
         return f"there is no command {wrong!r}{near}"
     action = at.options.get(name)
@@ -54,34 +55,53 @@ def _choice(found: re.Match[str], at: ParsedSoFar) -> str:
 
 
 def _no_value(found: re.Match[str], at: ParsedSoFar) -> str:
-    option = _name(found)
+    option = _name(found[1])
     action = at.options.get(option)
-    line = f"{option} requires {action.metavar if action and action.metavar else 'a value'}"
+    line = f"{option} requires {_required(action)}"
     names = [
         each for each in (option, *(action.option_strings if action else ())) if each in at.words
     ]
     follows = at.words[at.words.index(names[0]) + 1 :][:1] if names else []
-    if follows and follows[0].startswith("-") and follows[0] not in at.options:
-        line += f"; one that begins with - is written {option}={follows[0]}"
+    if follows and follows[0].startswith("-") and follows[0] not in (*at.options, "--"):
+        # What is like an option is more likely that one, misspelt, than a value.
+        near = _meant(follows[0].partition("=")[0], at.options)
+        line += near or f"; one that begins with - is written {option}={follows[0]}"
     return line
 
 
+def _required(action: argparse.Action | None) -> str:
+    if action is not None and action.metavar:
+        return str(action.metavar)
+    if action is not None and action.choices:
+        return f"one of {', '.join(map(str, action.choices))}"
+    return "a value"
+
+
 def _no_flag(found: re.Match[str], at: ParsedSoFar) -> str:  # noqa: ARG001 - as the others
-    return f"{_name(found)} takes no value, and is given {found[2]}"
+    return f"{_name(found[1])} takes no value, and is given {found[2]}"
 
 
 def _missing(found: re.Match[str], at: ParsedSoFar) -> str:
     if found[1] == "COMMAND":
         return f"specify a command: {', '.join(at.commands)}"
-    return f"specify {found[1]}"
+    return f"specify {', '.join(map(_name, found[1].split(', ')))}"
 
 
 def _one_of(found: re.Match[str], at: ParsedSoFar) -> str:  # noqa: ARG001 - as the others
-    return f"specify one of {', '.join(found[1].split())}"
+    return f"specify exactly one of {', '.join(map(_name, found[1].split()))}"
 
 
 def _both(found: re.Match[str], at: ParsedSoFar) -> str:  # noqa: ARG001 - as the others
-    return f"specify only one of {found[2]}, {found[1]}"
+    return f"specify only one of {_name(found[2])}, {_name(found[1])}"
+
+
+def _no_number(found: re.Match[str], at: ParsedSoFar) -> str:  # noqa: ARG001 - as the others
+    kind = {"int": "a whole number", "float": "a number"}.get(found[2], f"a valid {found[2]}")
+    return f"{_name(found[1])} is {_value(found[3])!r}; it must be {kind}"
+
+
+def _other(found: re.Match[str], at: ParsedSoFar) -> str:  # noqa: ARG001 - as the others
+    return f"{_name(found[1])}: {found[2]}"
 
 
 _LINES: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], ParsedSoFar], str]]] = (
@@ -91,13 +111,23 @@ _LINES: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], ParsedSoFar], s
     (re.compile(r"the following arguments are required: (.+)"), _missing),
     (re.compile(r"one of the arguments (.+) is required"), _one_of),
     (re.compile(r"argument (\S+): not allowed with argument (\S+)"), _both),
+    (re.compile(r"argument (\S+): invalid (\S+) value: (.+)", re.DOTALL), _no_number),
+    (re.compile(r"argument (\S+): (.+)", re.DOTALL), _other),
 )
 """The messages of argparse, each with the line in its place."""
 
 
-def _name(found: re.Match[str]) -> str:
+def _name(names: str) -> str:
     # Of an option with two names, the long one is last.
-    return found[1].rpartition("/")[2]
+    return names.rpartition("/")[2]
+
+
+def _value(text: str) -> str:
+    """The word that argparse quotes as Python does."""
+    try:
+        return str(ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _meant(word: str, names: Collection[str], before: str = "") -> str:

@@ -146,7 +146,7 @@ def _need_terminal() -> None:
 def _view(word: str) -> str:
     name = OTHER_NAMES.get(word, word)
     if name not in VIEWS:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a view; take one of {', '.join(VIEWS)}")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a view; views: {', '.join(VIEWS)}")
     return name
 
 

@@ -22,6 +22,7 @@ ERRORS: dict[str, BaseException] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--return", type=int, default=0, dest="code")
     parser.add_argument("--raise", choices=ERRORS, dest="error")
+    parser.add_argument("--size", choices=("small", "large"))
     parser.add_argument("--lines", type=int, default=0)
 
 

@@ -134,7 +134,33 @@ class TestFrame:
             ),
             (
                 ["probe", "--return", "x"],
-                "asok: argument --return: invalid int value: 'x' (see asok probe --help)\n",
+                "asok: --return is 'x'; it must be a whole number (see asok probe --help)\n",
+            ),
+            (
+                ["probe", "--return", "--rais", "x"],
+                (
+                    "asok: --return requires a value; did you mean --raise? "
+                    "(see asok probe --help)\n"
+                ),
+            ),
+            (
+                ["probe", "--return", "--"],
+                "asok: --return requires a value (see asok probe --help)\n",
+            ),
+            (
+                ["probe", "--size"],
+                "asok: --size requires one of small, large (see asok probe --help)\n",
+            ),
+            (
+                ["probe", "--size", "it's"],
+                (
+                    'asok: --size is "it\'s"; it must be one of small, large '
+                    "(see asok probe --help)\n"
+                ),
+            ),
+            (
+                ["group", ""],
+                "asok: there is no command \"group ''\"; commands: run, show (see asok group --help)\n",
             ),
             (
                 ["probe", "--ret", "1"],

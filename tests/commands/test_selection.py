@@ -55,7 +55,7 @@ def test_cancel_and_promote_by_filter(bench: Bench, asok: Asok) -> None:
         (("job", "promote", "x"), "pass --yes"),
         (("job", "move", "--front", "x"), "pass --yes"),
         (("job", "promote", "x", "--dry-run"), "asok job show"),
-        (("job", "move", "x"), "specify one of --to, --front (see asok job move --help)"),
+        (("job", "move", "x"), "specify exactly one of --to, --front (see asok job move --help)"),
         (("job", "move", "x", "--to", "a", "--front"), "specify only one of --to, --front"),
         (("dlq", "requeue", "--all", "--args", "[]", "--yes"), "one --id"),
         (("dlq", "requeue", "--id", "x", "--args", "{}", "--yes"), "must be a list"),
