@@ -53,13 +53,13 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandResult:
-    """The result of an operator's action. ``refused`` and ``skipped`` count jobs by reason."""
+class OperationResult:
+    """The result of an operation. ``refused`` and ``skipped`` count jobs by reason."""
 
     action: str
     applied: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
-    """Jobs that changed before the action: no longer in the location, already requeued."""
+    """Jobs that changed before the operation: no longer in the location, already requeued."""
     refused: dict[str, int] = field(default_factory=dict)
     """Jobs for which it is not allowed: unsigned, bad signature, malformed."""
     operation: str | None = None
@@ -251,23 +251,23 @@ class Operator(Protocol):
         watch: Watch | None = None,
         rate: float | None = None,
         front: bool = False,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Requeue dead jobs with all their retries; ``front``: as the next to run.
 
         Jobs without a valid signature are refused, except those in ``trust``, which are signed as
         reviewed.
         """
 
-    def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> CommandResult:
+    def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> OperationResult:
         """Requeue a dead job (``raw`` is its element) with other arguments; the original is trashed.
 
         A job without a valid signature is refused.
         """
 
-    def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def purge(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Move dead jobs, or the pending jobs of a queue, to the trash."""
 
-    def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
+    def restore(self, operation: str, *, watch: Watch | None = None) -> OperationResult:
         """Undo a purge, a cancel or an edit: move jobs from the trash back to their location.
 
         To undo an edit, the edited job is removed from its queue in the same step; this is refused
@@ -276,19 +276,19 @@ class Operator(Protocol):
 
     def empty_trash(
         self, operations: Sequence[str], *, watch: Watch | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Delete permanently what some operations moved to the trash."""
 
-    def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def cancel(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Move pending or delayed jobs to the trash, with status ``cancelled`` in their records."""
 
-    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> CommandResult:
+    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> OperationResult:
         """Cancel running jobs: ask their tasks to stop, and end their processes after ``wait`` seconds."""
 
-    def cancel_lost(self, job_id: str) -> CommandResult:
+    def cancel_lost(self, job_id: str) -> OperationResult:
         """Cancel an unfinished job that is in no location, and release its unique key."""
 
-    def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def promote(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Move delayed jobs to their queues now."""
 
     def move(
@@ -298,12 +298,12 @@ class Operator(Protocol):
         to: str | None = None,
         front: bool = False,
         watch: Watch | None = None,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Move pending jobs to another queue, or to the front of theirs."""
 
     def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Import exported dead jobs into the dead-letter queue, byte for byte."""
 
     def pause(
@@ -313,7 +313,7 @@ class Operator(Protocol):
         reason: str = "",
         lasts: float | None = None,
         ends: float | None = None,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Pause a queue, or change its pause: no worker claims from it; running jobs continue.
 
         It lasts until the queue is resumed, or for ``lasts`` seconds, or until ``ends`` (epoch seconds by
@@ -321,12 +321,12 @@ class Operator(Protocol):
         an end that is not a moment or is too far away.
         """
 
-    def resume(self, queue: str) -> CommandResult:
+    def resume(self, queue: str) -> OperationResult:
         """Resume a queue."""
 
     def add_hold(
         self, hold: Hold, *, lasts: float | None = None, ends: float | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Keep matching jobs from starting: of ``hold`` the rule and the reason, with an id of its own.
 
         It is in force until it is released, or for ``lasts`` seconds, or until ``ends`` (epoch seconds by
@@ -335,25 +335,25 @@ class Operator(Protocol):
 
     def release_hold(
         self, hold: str, *, rate: float | None = None, watch: Watch | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """End a hold and return its jobs to their queues, as the next to run, in their order.
 
         Safe to repeat where it was interrupted. Raises UsageError for an unknown hold.
         """
 
-    def remove_hold(self, hold: str) -> CommandResult:
+    def remove_hold(self, hold: str) -> OperationResult:
         """Remove a hold that keeps no jobs. Raises UsageError for an unknown hold."""
 
-    def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
+    def write_note(self, subject: NoteSubject, text: str) -> OperationResult:
         """Write or replace the note on a job, a queue or an error group; without a text remove it."""
 
-    def quiet(self, worker: str) -> CommandResult:
+    def quiet(self, worker: str) -> OperationResult:
         """Quiet a worker: it claims no new jobs; running jobs continue."""
 
-    def resume_worker(self, worker: str) -> CommandResult:
+    def resume_worker(self, worker: str) -> OperationResult:
         """Resume a quiet worker."""
 
-    def stop(self, worker: str) -> CommandResult:
+    def stop(self, worker: str) -> OperationResult:
         """Stop a worker as SIGTERM does: it returns jobs that have not begun and finishes running ones."""
 
     def stack(self, job_id: str, process: str, *, samples: int, patience: float) -> JobStack | None:

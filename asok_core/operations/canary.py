@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from asok_core.backends.roles import (
     GONE,
-    CommandResult,
+    OperationResult,
     Operator,
     Progress,
     Reader,
@@ -71,7 +71,7 @@ class CanaryResult:
     """
 
     verdict: Verdict
-    results: tuple[CommandResult, ...] = ()
+    results: tuple[OperationResult, ...] = ()
     completed: int = 0
     failed: int = 0
     left: int = 0
@@ -79,7 +79,7 @@ class CanaryResult:
     missing: frozenset[str] = frozenset()
 
     @property
-    def total(self) -> CommandResult:
+    def total(self) -> OperationResult:
         """All that was requeued, as one result."""
         skipped, refused = Counter[str](), Counter[str]()
         if self.results:
@@ -92,7 +92,7 @@ class CanaryResult:
         else:
             # The first jobs were chosen without them.
             skipped[GONE] += len(self.missing)
-        return CommandResult(
+        return OperationResult(
             "requeue",
             sum(each.applied for each in self.results),
             {reason: n for reason, n in skipped.items() if n > 0},
@@ -123,7 +123,7 @@ class Canary:
         """Send the oldest few, wait for them, then send the rest. Raises as ``requeue`` does."""
         first, refused, missing = self._choose(scope)
         if not first:
-            nothing = CommandResult("requeue", refused=dict(refused))
+            nothing = OperationResult("requeue", refused=dict(refused))
             return CanaryResult(Verdict.NOTHING, (nothing,), missing=missing)
         watch = watch or _never_stop
         chosen = replace(
@@ -161,7 +161,7 @@ class Canary:
     def _remember(self, row: Row) -> None:
         self._groups_of_jobs[row.payload.id] = error_group_of(row)
 
-    def _await(self, first: Sequence[str], sent: CommandResult, watch: Watch) -> CanaryResult:
+    def _await(self, first: Sequence[str], sent: OperationResult, watch: Watch) -> CanaryResult:
         until = self.clock() + self.patience
         while True:
             records = self.reader.records(first)

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from asok_core.backends.roles import CommandResult, Progress, Reader, Scope, Watch
+from asok_core.backends.roles import OperationResult, Progress, Reader, Scope, Watch
 from asok_core.clock import iso
 from asok_core.inspection.notes import Notes, OperatorNote, on_job
 from asok_core.inspection.redaction import shown_raw
@@ -25,7 +25,7 @@ REDACTED = "redacted"
 _NOT_FOR_IMPORT = "written with hidden values, not for import"
 
 
-def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> CommandResult:
+def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> OperationResult:
     """Write what is in scope to a new file, oldest first. Redis is not changed.
 
     A file that was stopped half way is not kept. Raises what ``new_file`` raises.
@@ -34,17 +34,17 @@ def export_dead_jobs(reader: Reader, scope: Scope, path: Path, watch: Watch) -> 
         with new_file(path) as stream:
             return _write(stream, reader, scope, watch)
     except _StoppedError:
-        return CommandResult("export", cancelled=True)
+        return OperationResult("export", cancelled=True)
 
 
-def export_result(written: int, redacted: int, notes: Notes) -> CommandResult:
+def export_result(written: int, redacted: int, notes: Notes) -> OperationResult:
     """The result of an export of ``written`` jobs, ``redacted`` of them with hidden values."""
     skipped = {_NOT_FOR_IMPORT: redacted} if redacted else {}
     lacks = f"notes: {notes.problem}" if written and notes.problem else ""
-    return CommandResult("export", written - redacted, skipped, lacks=lacks)
+    return OperationResult("export", written - redacted, skipped, lacks=lacks)
 
 
-def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> CommandResult:
+def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> OperationResult:
     stopped = False
 
     def watched(progress: Progress) -> bool:

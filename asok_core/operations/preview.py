@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from asok_core.backends.roles import UNMET, CommandResult, Progress, Reader, Scope
+from asok_core.backends.roles import UNMET, OperationResult, Progress, Reader, Scope
 from asok_core.inspection.filters import Filter
 from asok_core.inspection.rows import Row, digest
 from asok_core.jobs.envelope import Trust
@@ -92,7 +92,7 @@ def preview(
     )
 
 
-def with_unmet(result: CommandResult, confirmed: int) -> CommandResult:
+def with_unmet(result: OperationResult, confirmed: int) -> OperationResult:
     """The result with what was confirmed and is nowhere in it counted as skipped."""
     met = result.applied + sum(result.skipped.values()) + sum(result.refused.values())
     if result.cancelled or confirmed <= met:

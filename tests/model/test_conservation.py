@@ -38,7 +38,7 @@ from asok_core.backends.redis.flags import EndedFlag, StartFlag
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.backends.roles import CommandResult, HeldByProcess, Scope
+from asok_core.backends.roles import HeldByProcess, OperationResult, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.holds import Hold
 from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, seal_again
@@ -628,7 +628,7 @@ class Conservation(RuleBasedStateMachine):
         for each in self._edited(result, job_id):
             del self.crashes[each]
 
-    def _edited(self, result: CommandResult, job_id: str) -> list[str]:
+    def _edited(self, result: OperationResult, job_id: str) -> list[str]:
         if result.applied and result.operation:
             self.edits[result.operation] = job_id
         return self._moved("edit", result.applied)
@@ -1217,7 +1217,7 @@ class Conservation(RuleBasedStateMachine):
         some = chosen.draw(st.sets(st.sampled_from(ids)) if ids else st.just(set()))
         return Scope(location, queue=queue, ids=frozenset(some))
 
-    def _operated(self, verb: str, result: CommandResult) -> None:
+    def _operated(self, verb: str, result: OperationResult) -> None:
         if result.operation:
             self.operations.append(result.operation)
         self._moved(verb, result.applied)

@@ -20,7 +20,7 @@ from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import EDIT, OPERATIONS
 from asok_console.tui.catalog.plan import OperationPlan
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import on_queue
@@ -258,7 +258,7 @@ def _code(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if '"""' not in line)
 
 
-RESULT = CommandResult("x", 40, {"already requeued": 2}, operation="op")
+RESULT = OperationResult("x", 40, {"already requeued": 2}, operation="op")
 
 
 @pytest.mark.parametrize("operation", DECLARED, ids=lambda each: each.__name__)
@@ -298,31 +298,31 @@ def test_questions_and_results_in_words() -> None:
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        (CommandResult("x", 0), "Purged 0 jobs (none found)"),
-        (CommandResult("x", 1), "Purged 1 job"),
-        (CommandResult("x", 5, cancelled=True), "Purged 5 jobs (stopped before the end)"),
+        (OperationResult("x", 0), "Purged 0 jobs (none found)"),
+        (OperationResult("x", 1), "Purged 1 job"),
+        (OperationResult("x", 5, cancelled=True), "Purged 5 jobs (stopped before the end)"),
         (
-            CommandResult("x", 5, {"gone": 1, "moved": 1200}, {"unsigned": 3}),
+            OperationResult("x", 5, {"gone": 1, "moved": 1200}, {"unsigned": 3}),
             "Purged 5 jobs (1,201 skipped: 1 gone, 1,200 moved; 3 refused: unsigned)",
         ),
     ],
 )
-def test_a_result_says_what_was_left_out_and_why(result: CommandResult, line: str) -> None:
+def test_a_result_says_what_was_left_out_and_why(result: OperationResult, line: str) -> None:
     assert result_line(PurgeDead(), Scope(Location.DEAD), result) == line
 
 
 def test_a_switch_that_changed_nothing_says_so() -> None:
-    same = CommandResult("pause", 0, {"it is paused already": 1})
+    same = OperationResult("pause", 0, {"it is paused already": 1})
     scope = Scope(Location.PENDING, "high")
     assert result_line(PauseQueue(), scope, same) == (
         "Queue 'high' is unchanged (it is paused already)"
     )
     pause = QueuePause("ann", NOW, NOW, "bank down", NOW + 60)
-    same = CommandResult("pause", 0, {"it is paused already": 1}, pause=pause)
+    same = OperationResult("pause", 0, {"it is paused already": 1}, pause=pause)
     assert result_line(PauseQueue(), scope, same) == (
         "Queue 'high' is unchanged (it is paused already until 2023-11-14 22:14:20 UTC by ann: bank down)"
     ), "it may be that of another day"
-    assert result_line(StopWorker("web-1"), scope, CommandResult("stop", 1)).startswith(
+    assert result_line(StopWorker("web-1"), scope, OperationResult("stop", 1)).startswith(
         "Requested the stop of 1 worker ("
     )
 
@@ -331,13 +331,13 @@ def test_a_change_of_a_pause_states_what_it_removed_and_of_which_day_the_former_
     scope = Scope(Location.PENDING, "high")
     former = QueuePause("ann", NOW - 86_400, NOW - 86_400, "bank down", NOW - 86_400 + 60)
     now = QueuePause("bob", NOW, NOW - 86_400, "still down")
-    changed = CommandResult("pause", 1, pause=now, replaced=former)
+    changed = OperationResult("pause", 1, pause=now, replaced=former)
     assert result_line(PauseQueue(), scope, changed) == (
         "Changed the pause of queue 'high': it is paused without an end: still down (before: until "
         "2023-11-13 22:14:20 UTC, which has passed, and no worker has resumed it, by ann: bank down)"
     )
     former = QueuePause("ann", NOW - 86_400, NOW - 86_400, "", NOW + 60)
-    changed = CommandResult("pause", 1, pause=now._replace(until=NOW + 120), replaced=former)
+    changed = OperationResult("pause", 1, pause=now._replace(until=NOW + 120), replaced=former)
     assert result_line(PauseQueue(), scope, changed) == (
         "Changed the pause of queue 'high': it is paused until 22:15:20 UTC: still down "
         "(before: until 22:14:20 UTC by ann)"
@@ -345,7 +345,7 @@ def test_a_change_of_a_pause_states_what_it_removed_and_of_which_day_the_former_
 
 
 def test_a_canary_reports_what_its_first_jobs_did() -> None:
-    first = CommandResult("requeue", 5)
+    first = OperationResult("requeue", 5)
     stopped = CanaryResult(Verdict.FAILED_AGAIN, (first,), 1, 1, 3, "ValueError: no")
     line = result_line(RequeueDead(), Scope(Location.DEAD), stopped, 46)
     assert line == (
@@ -365,14 +365,14 @@ def test_the_command_line_asks_and_reports_as_the_catalogue_does(
     bench.add_pending(bench.job(queue="high"))
     monkeypatch.setattr(sys, "stdin", TypedText("purge\n"))
     purged = asok("dlq", "purge", "--all")
-    scope, result = Scope(Location.DEAD), CommandResult("purge", 3)
+    scope, result = Scope(Location.DEAD), OperationResult("purge", 3)
     assert purged.err.splitlines()[0] == question(PurgeDead(), scope, 3)
     assert purged.out == result_line(PurgeDead(), scope, result) + "\n"
     for name, value in facts(PurgeDead(), scope):
         assert f"  {name:<8}{value}\n" in purged.err
     high = Scope(Location.PENDING, "high")
     assert asok("queue", "pause", "high").out == (
-        result_line(PauseQueue(), high, CommandResult("pause", 1)) + "\n"
+        result_line(PauseQueue(), high, OperationResult("pause", 1)) + "\n"
     )
 
 
@@ -424,7 +424,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
     for ending in (RemoveHold, ReleaseHold):
         rule = HoldJobs(Hold("", task="m.f"))
         made = rule.perform(access, Scope(Location.HELD), lambda _: True)
-        assert isinstance(made, CommandResult)
+        assert isinstance(made, OperationResult)
         assert made.hold is not None
         ended = ending(made.hold.id)
         ended.perform(access, Scope(Location.HELD), lambda _: True)

@@ -11,7 +11,7 @@ from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds
 from asok_console.commands.support.documents import result_document, say, write_json, write_lines
 from asok_console.commands.support.options import positive
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.phrases import counted
 from asok_core.operations.catalog.confirmation import preview_line
 from asok_core.operations.catalog.holds import ReleaseHold
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ]
         write_lines([safe(line, bulk.LONGEST_LINE) for line in lines] or ["no holds"])
         return 0
-    code, results = 0, list[CommandResult]()
+    code, results = 0, list[OperationResult]()
     for each in chosen:
         operation = ReleaseHold(each.id, rate)
         scope = Scope(operation.location)
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         # One document, as of one operation where there was one.
         total = sum(each.applied for each in results)
         first = results[0] if len(results) == 1 else None
-        merged = replace(first, applied=total) if first else CommandResult("release", total)
+        merged = replace(first, applied=total) if first else OperationResult("release", total)
         write_json({**result_document(merged), "holds": [each.id for each in chosen]})
     elif not chosen:
         write_lines([f"no holds: {counted(0, 'job')} released"])

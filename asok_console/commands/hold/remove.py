@@ -8,7 +8,7 @@ from contextlib import closing
 from asok_console.commands.support import bulk
 from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds
 from asok_console.commands.support.documents import result_document, write_json, write_lines
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import OperationResult, Scope
 from asok_core.operations.catalog.holds import RemoveHold
 from asok_core.operations.catalog.results import total_of
 from asok_core.operations.inspector import on_redis, open_reader
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if not args.json:
             bulk.report(args, operation, scope, result)
     if args.json:
-        merged = CommandResult("remove hold", removed, refused=refused)
+        merged = OperationResult("remove hold", removed, refused=refused)
         write_json({**result_document(merged), "holds": [each.id for each in chosen]})
     elif not chosen:
         write_lines(["no holds without jobs"])

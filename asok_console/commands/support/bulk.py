@@ -22,7 +22,7 @@ from asok_console.commands.support.documents import (
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import CommandResult, Progress, Reader, Scope
+from asok_core.backends.roles import OperationResult, Progress, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.jobs.states import Location
@@ -97,7 +97,7 @@ def act(
     operation: CatalogOperation,
     scope_from: Callable[[Reader], Scope] | None = None,
     *,
-    report_by: Callable[[Scope, CommandResult | CanaryResult, int | None], int] | None = None,
+    report_by: Callable[[Scope, OperationResult | CanaryResult, int | None], int] | None = None,
     notice: Callable[[Reader, Progress], None] | None = None,
 ) -> int:
     """Perform an operation on the scope that the words specify. Returns the exit code.
@@ -133,7 +133,7 @@ def act(
                 return 1
     scope = replace(scope, expected=count)
     result = perform(settings, operation, scope, notice)
-    if count is not None and isinstance(result, CommandResult):
+    if count is not None and isinstance(result, OperationResult):
         result = with_unmet(result, count)
     if report_by is not None:
         code = report_by(scope, result, count)
@@ -151,7 +151,7 @@ def perform(
     operation: CatalogOperation,
     scope: Scope,
     notice: Callable[[Reader, Progress], None] | None = None,
-) -> CommandResult | CanaryResult:
+) -> OperationResult | CanaryResult:
     """Perform an operation, with a progress bar. Ctrl+C stops it between two batches."""
     # Connections of its own: those from before the confirmation may have been idle for long.
     with (
@@ -220,7 +220,7 @@ def report(
     args: argparse.Namespace,
     operation: CatalogOperation,
     scope: Scope,
-    result: CommandResult | CanaryResult,
+    result: OperationResult | CanaryResult,
     count: int | None = None,
 ) -> int:
     """Report what was done. Returns the exit code: 1 where something was refused, 130 when stopped."""
@@ -236,7 +236,7 @@ def report(
     return exit_code(total)
 
 
-def exit_code(result: CommandResult) -> int:
+def exit_code(result: OperationResult) -> int:
     """1 where something was refused, 130 where the operator stopped it, else 0."""
     if result.cancelled:
         return INTERRUPTED

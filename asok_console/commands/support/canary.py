@@ -8,7 +8,7 @@ import math
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import result_document, say, write_json
 from asok_console.commands.support.options import whole_number
-from asok_core.backends.roles import CommandResult, Progress, Reader, Scope
+from asok_core.backends.roles import OperationResult, Progress, Reader, Scope
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import RATE, CanaryProgress, CanaryResult, Verdict
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue
@@ -21,7 +21,7 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
     """Requeue with a canary. Returns 1 where it stopped by itself."""
     operation = CanaryRequeue(whole_number("--canary", args.canary, 1, 1000), rate or RATE)
 
-    def report(scope: Scope, result: CommandResult | CanaryResult, count: int | None) -> int:
+    def report(scope: Scope, result: OperationResult | CanaryResult, count: int | None) -> int:
         assert isinstance(result, CanaryResult)
         if args.json:
             total = reported(result, count)

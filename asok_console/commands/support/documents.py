@@ -16,7 +16,7 @@ from asok_console.presentation.tables import (
     terminal_width,
 )
 from asok_console.presentation.text import json_text, safe
-from asok_core.backends.roles import CommandResult
+from asok_core.backends.roles import OperationResult
 from asok_core.clock import iso
 from asok_core.inspection.pauses import QueuePause, pause_words
 from asok_core.inspection.queues import QueueStats
@@ -186,7 +186,7 @@ def _status(row: Row) -> str | None:
     return str(row.record.status) if row.record else None
 
 
-def result_document(result: CommandResult) -> dict[str, Any]:
+def result_document(result: OperationResult) -> dict[str, Any]:
     """What an action did, for programs."""
     return {
         "action": result.action,
@@ -201,7 +201,7 @@ def result_document(result: CommandResult) -> dict[str, Any]:
     }
 
 
-def _is_pause(result: CommandResult) -> bool:
+def _is_pause(result: OperationResult) -> bool:
     # Most documents are of no operation.
     from asok_core.operations.catalog.switches import PauseQueue
 

@@ -13,7 +13,7 @@ from asok_console.commands.support.documents import say
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import GONE, CommandResult, Reader, Scope
+from asok_core.backends.roles import GONE, OperationResult, Reader, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import filters
 from asok_core.inspection.job_detail import JobDetail
@@ -130,7 +130,7 @@ def act_on_ids(
                 lost.append(job_id)
     undoable = operations[0] if len(operations) == 1 else None
     name = operation.audit_name()
-    result = CommandResult(
+    result = OperationResult(
         name,
         applied,
         dict(skipped),

@@ -12,7 +12,7 @@ from textual.message import Message
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
-from asok_core.backends.roles import CommandResult, Progress
+from asok_core.backends.roles import OperationResult, Progress
 from asok_core.operations.catalog.entry import Access
 from asok_core.operations.catalog.results import total_of
 
@@ -36,7 +36,7 @@ class OperationFinished(Message):
 
     run: int
     plan: OperationPlan
-    result: CommandResult | None
+    result: OperationResult | None
     line: str
     tone: str = "bad"
 

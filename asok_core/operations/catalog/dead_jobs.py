@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import OperationResult, Scope, Watch
 from asok_core.inspection.audit import EDIT, TRASH_KEPT
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.states import Location
@@ -34,7 +34,7 @@ class RequeueDead(CatalogOperation):
     verb, done, noun, location = "requeue", "requeued", "dead job", Location.DEAD
     enqueues = signs = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Requeue them."""
         return access.operator.requeue(scope, watch=watch, rate=self.rate)
 
@@ -51,7 +51,7 @@ class TrustDead(CatalogOperation):
     audited, word, danger = "requeue", "trust", Danger.GRAVE
     enqueues = signs = reviews = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Sign and requeue exactly those that were reviewed."""
         return access.operator.requeue(scope, trust=self.trust, watch=watch, rate=self.rate)
 
@@ -100,7 +100,7 @@ class EditDead(CatalogOperation):
     )
     enqueues = signs = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Requeue it by its bytes: another job may have its id by now."""
         return access.operator.edit(self.raw, self.args, self.kwargs)
 
@@ -120,7 +120,7 @@ class PurgeDead(CatalogOperation):
     verb, done, noun, location = "purge", "purged", "dead job", Location.DEAD
     danger, undo = Danger.GRAVE, TO_TRASH
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Purge them."""
         return access.operator.purge(scope, watch=watch)
 
@@ -136,7 +136,7 @@ class ExportDead(CatalogOperation):
     verb, done, noun, location = "export", "exported", "dead job", Location.DEAD
     changes = False
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Write the file. Redis is not changed."""
         path = (self.path or Path("-")).expanduser()
         return export_dead_jobs(access.reader, scope, path, watch)
@@ -157,6 +157,6 @@ class ImportDead(CatalogOperation):
     verb, done, noun, location = "import", "imported", "dead job", Location.DEAD
     scopes = frozenset({ScopeKind.FILE})
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Import them byte for byte."""
         return access.operator.import_dead(self.dead_jobs, trust=self.trust, watch=watch)

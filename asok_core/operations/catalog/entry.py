@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, NamedTuple
 
-from asok_core.backends.roles import CommandResult, Operator, Reader, Scope, Watch
+from asok_core.backends.roles import OperationResult, Operator, Reader, Scope, Watch
 from asok_core.errors import Refused
 from asok_core.inspection.audit import TRASH_KEPT
 from asok_core.jobs.states import Location
@@ -138,7 +138,7 @@ class CatalogOperation:
         """What a result says that it did."""
         return self.done
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult | CanaryResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult | CanaryResult:
         """Perform it. Raises Refused in a read-only session, unless it changes nothing."""
         raise NotImplementedError
 
@@ -150,7 +150,7 @@ class CatalogOperation:
         """How many jobs it would be about now, as a line. It reads all of them; ``watch`` may end that."""
         return ""
 
-    def follow_up(self, access: Access, result: CommandResult) -> FollowUp:  # noqa: ARG002
+    def follow_up(self, access: Access, result: OperationResult) -> FollowUp:  # noqa: ARG002
         """What is known only some time after it was performed, for which this waits."""
         return FollowUp()
 

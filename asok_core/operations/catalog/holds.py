@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Reader, Scope, Watch
+from asok_core.backends.roles import OperationResult, Reader, Scope, Watch
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.phrases import duration
 from asok_core.jobs.states import Location
@@ -46,7 +46,7 @@ class HoldJobs(HoldOperation):
     how = "workers put jobs that match aside when they would start; running jobs finish"
     undo = UndoWindow("release the hold, at any time")
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Make it."""
         return access.operator.add_hold(self.hold, lasts=self.lasts, ends=self.ends)
 
@@ -66,7 +66,7 @@ class HoldJobs(HoldOperation):
         """``Would hold 40 pending jobs and 2 delayed jobs``."""
         return f"Would {self.verb} {found.words}"
 
-    def follow_up(self, access: Access, result: CommandResult) -> FollowUp:
+    def follow_up(self, access: Access, result: OperationResult) -> FollowUp:
         """On which workers it is in force, once all have confirmed it that can."""
         if result.hold is None:
             return FollowUp()
@@ -90,7 +90,7 @@ class ReleaseHold(HoldOperation):
     counts_jobs, enqueues = True, True
     how = "the hold ends; its jobs are the next to run of their queues, in their order"
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Release it."""
         return access.operator.release_hold(self.hold, rate=self.rate, watch=watch)
 
@@ -108,7 +108,7 @@ class RemoveHold(HoldOperation):
     summary = summaries.REMOVE_HOLD
     verb, done, audited = "remove", "removed", "remove hold"
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Remove it, or refuse where it keeps jobs."""
         return access.operator.remove_hold(self.hold)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import OperationResult, Scope, Watch
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
@@ -25,7 +25,7 @@ class EditNote(CatalogOperation):
     scopes, audited, word = frozenset({ScopeKind.SUBJECT}), NOTED, "write"
     confirms = counts_jobs = False
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Write it."""
         return access.operator.write_note(self.about, self.text)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from asok_core.backends.roles import GONE, NOT_FOUND, CommandResult, Scope
+from asok_core.backends.roles import GONE, NOT_FOUND, OperationResult, Scope
 from asok_core.inspection.pauses import pause_words
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
@@ -18,7 +18,7 @@ from asok_core.operations.catalog.entry import CatalogOperation
 def result_line(
     operation: CatalogOperation,
     scope: Scope,
-    result: CommandResult | CanaryResult,
+    result: OperationResult | CanaryResult,
     count: int | None = None,
 ) -> str:
     """``Requeued 40 jobs (2 skipped: already requeued)``. ``count``: how many jobs were confirmed."""
@@ -36,12 +36,12 @@ def result_line(
     return f"{line}{_in_brackets(notes)}"
 
 
-def total_of(result: CommandResult | CanaryResult) -> CommandResult:
+def total_of(result: OperationResult | CanaryResult) -> OperationResult:
     """What was done, as one result."""
     return result.total if isinstance(result, CanaryResult) else result
 
 
-def reported(result: CommandResult | CanaryResult, count: int | None) -> CommandResult:
+def reported(result: OperationResult | CanaryResult, count: int | None) -> OperationResult:
     """What was done, as it is shown: ids that were not confirmed count as not found, not as gone."""
     total = total_of(result)
     if count or not total.missing:
@@ -52,7 +52,7 @@ def reported(result: CommandResult | CanaryResult, count: int | None) -> Command
     return replace(total, skipped={reason: n for reason, n in skipped.items() if n})
 
 
-def is_whole(result: CommandResult | CanaryResult) -> bool:
+def is_whole(result: OperationResult | CanaryResult) -> bool:
     """Whether all was done that was confirmed."""
     if isinstance(result, CanaryResult):
         return result.verdict is Verdict.ALL and not result.total.refused
@@ -60,19 +60,19 @@ def is_whole(result: CommandResult | CanaryResult) -> bool:
     return bool(result.applied) and not left_out
 
 
-def undo_line(operation: CatalogOperation, result: CommandResult) -> str:
+def undo_line(operation: CatalogOperation, result: OperationResult) -> str:
     """The command that undoes it; empty where there is nothing to undo."""
     if not (operation.undo.to_trash and result.applied and result.operation):
         return ""
     return f"asok trash restore {result.operation} ({operation.undo.words})"
 
 
-def _done(operation: CatalogOperation, result: CommandResult) -> str:
+def _done(operation: CatalogOperation, result: OperationResult) -> str:
     done = operation.done[:1].upper() + operation.done[1:]
     return f"{done} {counted(result.applied, 'job')}"
 
 
-def _change_line(operation: CatalogOperation, scope: Scope, result: CommandResult) -> str:
+def _change_line(operation: CatalogOperation, scope: Scope, result: OperationResult) -> str:
     subject = operation.subject(scope)
     # Times that are not of the day of the operation have a date.
     made = result.pause.at if result.pause else None
@@ -98,7 +98,7 @@ def _change_line(operation: CatalogOperation, scope: Scope, result: CommandResul
     return f"{done} {operation.changed(scope)}{pause_words(result.pause, made, by=False)}"
 
 
-def _notes(result: CommandResult) -> Iterator[str]:
+def _notes(result: OperationResult) -> Iterator[str]:
     yield from _left_out("skipped", result.skipped)
     yield from _left_out("refused", result.refused)
     if result.cancelled:
@@ -117,7 +117,7 @@ def _left_out(how: str, reasons: Mapping[str, int]) -> Iterator[str]:
         yield f"{sum(known.values()):,} {how}: {each}"
 
 
-def _canary_line(canary: CanaryResult, result: CommandResult, count: int) -> str:
+def _canary_line(canary: CanaryResult, result: OperationResult, count: int) -> str:
     first = canary.results[0].applied if canary.results else 0
     words = {
         Verdict.ALL: "Canary succeeded",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, HeldByProcess, Reader, Scope, Watch
+from asok_core.backends.roles import HeldByProcess, OperationResult, Reader, Scope, Watch
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
@@ -26,15 +26,17 @@ class StopRunningJobs(CatalogOperation):
     scopes = frozenset({ScopeKind.IDS})
     guarded = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Request it of their workers."""
         left_out = Counter[str]()
         jobs = list(_held(access.reader, scope.ids or (), left_out))
         if not jobs:
-            return CommandResult(self.verb, 0, dict(left_out))
+            return OperationResult(self.verb, 0, dict(left_out))
         result = access.operator.stop_running(jobs, self.wait)
         left_out.update(result.skipped)
-        return CommandResult(self.verb, result.applied, dict(left_out), operation=result.operation)
+        return OperationResult(
+            self.verb, result.applied, dict(left_out), operation=result.operation
+        )
 
     def explanation(self) -> str:
         """Say what happens to the job, its process and the others in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import OperationResult, Scope, Watch
 from asok_core.inspection.phrases import duration
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
@@ -41,7 +41,7 @@ class PauseQueue(QueueOperation):
     how = "workers claim no jobs from it; running jobs finish"
     undo = UndoWindow("resume the queue, at any time")
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Pause it, or change its pause."""
         return access.operator.pause(
             scope.queue or "", reason=self.reason, lasts=self.lasts, ends=self.ends
@@ -61,7 +61,7 @@ class ResumeQueue(QueueOperation):
     verb, done = "resume", "resumed"
     counts_jobs = False
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Resume it."""
         return access.operator.resume(scope.queue or "")
 
@@ -73,7 +73,7 @@ class PurgeQueue(QueueOperation):
     verb, done, noun = "purge", "purged", "pending job"
     danger, undo = Danger.GRAVE, TO_TRASH
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Purge it."""
         return access.operator.purge(scope, watch=watch)
 
@@ -109,7 +109,7 @@ class QuietWorker(WorkerOperation):
     guarded = True
     undo = UndoWindow("resume the worker, at any time")
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Quiet it."""
         return access.operator.quiet(self.worker)
 
@@ -121,7 +121,7 @@ class ResumeWorker(WorkerOperation):
     verb, done = "resume", "resumed"
     how = "takes new jobs again"
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Resume it."""
         return access.operator.resume_worker(self.worker)
 
@@ -136,6 +136,6 @@ class StopWorker(WorkerOperation):
     danger = Danger.GRAVE
     undo = UndoWindow("none: start the worker again where it ran, unless its supervisor does")
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Request it."""
         return access.operator.stop(self.worker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import OperationResult, Scope, Watch
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
@@ -27,7 +27,7 @@ class RestoreTrash(CatalogOperation):
     scopes = frozenset({ScopeKind.TRASH})
     enqueues = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:  # noqa: ARG002
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Restore it."""
         return access.operator.restore(self.operation, watch=watch)
 
@@ -42,7 +42,7 @@ class EmptyTrash(CatalogOperation):
     danger = Danger.GRAVE
     undo = UndoWindow("none: what is deleted from the trash cannot be restored")
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Delete it. What comes to the trash from now on stays there."""
         return access.operator.empty_trash(sorted(scope.ids or ()), watch=watch)
 

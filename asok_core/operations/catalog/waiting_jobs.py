@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from asok_core.backends.roles import CommandResult, Scope, Watch
+from asok_core.backends.roles import OperationResult, Scope, Watch
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
@@ -24,7 +24,7 @@ class CancelPending(CatalogOperation):
     verb, done, location = "cancel", "cancelled", Location.PENDING
     danger, undo, ends_lost = Danger.BROAD, TO_TRASH, True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Cancel them."""
         return access.operator.cancel(scope, watch=watch)
 
@@ -44,7 +44,7 @@ class PromoteDelayed(CatalogOperation):
     how = "to their queues now, without waiting until they are due"
     enqueues = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Promote them."""
         return access.operator.promote(scope, watch=watch)
 
@@ -59,7 +59,7 @@ class MovePending(CatalogOperation):
     verb, done, location = "move", "moved", Location.PENDING
     enqueues = signs = guarded = True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Move them."""
         return access.operator.move(scope, to=self.to, watch=watch)
 
@@ -79,7 +79,7 @@ class MoveToFront(CatalogOperation):
     verb, done, location = "move", "moved", Location.PENDING
     scopes, guarded = frozenset({ScopeKind.IDS}), True
 
-    def perform(self, access: Access, scope: Scope, watch: Watch) -> CommandResult:
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Move them to the front."""
         return access.operator.move(scope, front=True, watch=watch)
 

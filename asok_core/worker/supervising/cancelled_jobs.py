@@ -27,7 +27,7 @@ def settle_cancelled(
 ) -> None:
     """End the jobs in ``cancelled`` (id -> for how many seconds they had run) as cancelled."""
 
-    def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
+    def outcome_of(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
         job = held.job
         if job is None or job.id not in cancelled:
             return None
@@ -39,7 +39,7 @@ def settle_cancelled(
         )
         return outcome
 
-    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+    for held, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
         if held.job is not None:
             ran = outcome.run_us / 1e6
             log_cancelled(held.job, WHY, duration=ran)

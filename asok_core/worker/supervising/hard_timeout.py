@@ -67,7 +67,7 @@ def settle_overrun(
     """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process; ``stacks`` are theirs."""
     failed: dict[str, tuple[TimeoutError, Failure]] = {}
 
-    def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
+    def outcome_of(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
         job = held.job
         if job is None or job.id not in over or over[job.id].phase is Phase.IMPORTING:
             return None
@@ -82,7 +82,7 @@ def settle_overrun(
         failed[job.id] = error, failure
         return outcome
 
-    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+    for held, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
         if held.job is not None:
             error, failure = failed[held.job.id]
             ran = over[held.job.id].seconds

@@ -22,14 +22,14 @@ from asok_core.worker.running.outcomes import OutcomeBuilder
 
 logger = safe_logger("asok.worker")
 
-Judge = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
+OutcomeOf = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
 """The outcome of an opened job that the process held; None where there is none, and it is returned."""
 
 
 def settle_for_dead(
-    config: WorkerConfig, registry: Registry, process: str, queue: str, judge: Judge
+    config: WorkerConfig, registry: Registry, process: str, queue: str, outcome_of: OutcomeOf
 ) -> list[tuple[HeldJob, Outcome]]:
-    """Settle what ``judge`` decides for jobs of a dead process, in one step. Returns what was settled.
+    """Settle what ``outcome_of`` gives for jobs of a dead process, in one step. Returns what was settled.
 
     The verb of each is the one that Redis settled: a job that an operator cancelled ends as cancelled.
     """
@@ -46,7 +46,7 @@ def settle_for_dead(
         largest=config.settings.largest_envelope,
         release=SAME_RELEASE,
     )
-    judged: list[tuple[HeldJob, Outcome]] = []
+    found: list[tuple[HeldJob, Outcome]] = []
     try:
         holding = consumer.held()
         log_set_aside(holding.aside)
@@ -55,14 +55,14 @@ def settle_for_dead(
                 held = HeldJob(claim, unseal(claim.envelope, keyring))
             except EnvelopeError:
                 continue
-            outcome = judge(builder, held)
+            outcome = outcome_of(builder, held)
             if outcome is not None:
-                judged.append((held, outcome))
-        outcomes = [outcome for _, outcome in judged]
+                found.append((held, outcome))
+        outcomes = [outcome for _, outcome in found]
         settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
     finally:
         consumer.close()
-    done = [pair for pair, flag in zip(judged, settled, strict=True) if is_settled(pair[1], flag)]
+    done = [pair for pair, flag in zip(found, settled, strict=True) if is_settled(pair[1], flag)]
     counts = TaskCounts()
     # It ran for longer than it takes until the process has counted that it began.
     counts.settled((outcome, True) for _, outcome in done)
@@ -88,7 +88,7 @@ def postpone_imports(
 ) -> None:
     """Postpone the jobs in ``failed``, by their ids, on behalf of a process that died."""
 
-    def judge(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
+    def outcome_of(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
         job = held.job
         if job is None or job.id not in failed:
             return None
@@ -100,7 +100,7 @@ def postpone_imports(
             outcome.notice = DEAD_JOB
         return outcome
 
-    for held, outcome in settle_for_dead(config, registry, process, queue, judge):
+    for held, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
         if held.job is not None and outcome.verb == "cancel":
             log_cancelled(held.job, outcome.error_line)
         elif held.job is not None and outcome.verb == "reject":

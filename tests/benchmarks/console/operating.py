@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.roles import CommandResult
+from asok_core.backends.roles import OperationResult
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.operations.preview import resolved
@@ -50,7 +50,7 @@ def measure(settings: Settings, client: redis.Redis, amounts: Amounts) -> Figure
     return figures
 
 
-def _check(result: CommandResult, expected: int) -> None:
+def _check(result: OperationResult, expected: int) -> None:
     assert result.applied == expected, result
 
 

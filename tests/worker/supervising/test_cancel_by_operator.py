@@ -19,7 +19,7 @@ from asok_console.commands.job.cancel import how_far
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import worker_of
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import CommandResult, HeldByProcess
+from asok_core.backends.roles import HeldByProcess, OperationResult
 from asok_core.inspection.task_figures import RANGES
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_reader
@@ -216,7 +216,7 @@ def test_two_operators_cancel_one_job_once(desk: Desk, start: RunWorker) -> None
     process = desk.record(job).worker or ""
     held = HeldByProcess(job.id, process, "default", desk.active()[0])
     endpoint = Endpoint(desk.settings.redis_url)
-    results: list[CommandResult] = []
+    results: list[OperationResult] = []
 
     def ask(who: str) -> None:
         with closing(RedisOperator(endpoint, desk.keys, None, who=who)) as operator:

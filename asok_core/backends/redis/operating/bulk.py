@@ -16,9 +16,9 @@ from asok_core.backends.redis.calls.call import ScriptCall
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.operating.scopes import IdFilter, ResolvedScope, born_at
-from asok_core.backends.redis.operating.verdicts import J, Judge, SkipReason
+from asok_core.backends.redis.operating.verdicts import J, RowBuilder, SkipReason
 from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, batches
-from asok_core.backends.roles import GONE, UNMET, CommandResult, Progress, Scope, Watch
+from asok_core.backends.roles import GONE, UNMET, OperationResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.rows import Row
@@ -79,8 +79,8 @@ class BulkCounts:
 
 
 @dataclass(slots=True)
-class BulkAction:
-    """One bulk action from its first batch to its last."""
+class BulkOperation:
+    """One bulk operation from its first batch to its last."""
 
     connection: Connection
     operation: Operation
@@ -107,16 +107,16 @@ class BulkAction:
     def run(
         self,
         build: Build[J],
-        judge: Judge[J],
+        row_of: RowBuilder[J],
         unmoved: Callable[[Row], object] | None = None,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Move what is in scope. Raises Unreachable or Refused; the audit records what was done.
 
         ``unmoved`` is called with each row that the script did not move.
         """
         self._unmoved = unmoved
         with self.audited():
-            while self._step(build, judge):
+            while self._step(build, row_of):
                 pass
         return self.finish("cancelled" if self.cancelled else "done")
 
@@ -148,7 +148,7 @@ class BulkAction:
                 break
         return rows
 
-    def finish(self, state: str, skipped: dict[str, int] | None = None) -> CommandResult:
+    def finish(self, state: str, skipped: dict[str, int] | None = None) -> OperationResult:
         """Write the last word into the audit, and say what was done."""
         if skipped is None:
             passed_over = self.counts.passed_over
@@ -156,7 +156,7 @@ class BulkAction:
         reasons = {f"refused:{reason}": n for reason, n in self.counts.refused.items()}
         reasons |= {f"skipped:{reason}": n for reason, n in skipped.items()}
         self.operation.finish(self.connection, state, reasons)
-        return CommandResult(
+        return OperationResult(
             self.operation.action,
             self.counts.applied,
             skipped,
@@ -166,13 +166,13 @@ class BulkAction:
             missing=frozenset() if self.cancelled else self.counts.missing(self.scope),
         )
 
-    def _step(self, build: Build[J], judge: Judge[J]) -> bool:
+    def _step(self, build: Build[J], row_of: RowBuilder[J]) -> bool:
         started = time.monotonic()
         window = self._next()
         if window is None:
             return False
         rows, more = self._in_scope(window)
-        moved, gone = self._move(window, rows, build, judge)
+        moved, gone = self._move(window, rows, build, row_of)
         self.walk.leave([raw for at, raw in enumerate(window.elements) if at not in gone])
         if not self._watched():
             return False
@@ -185,14 +185,14 @@ class BulkAction:
         window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         build: Build[J],
-        judge: Judge[J],
+        row_of: RowBuilder[J],
     ) -> tuple[int, set[int]]:
         """Run the script for what is chosen of ``rows``.
 
         Returns how many those are, and the positions of the range that are left empty.
         """
         asked: list[list[tuple[int, Row]]] = []
-        calls = self._calls(asked, window, rows, build, judge)
+        calls = self._calls(asked, window, rows, build, row_of)
         gone: set[int] = set()
         for n, replies in enumerate(self.connection.run_each(calls)):
             left = self.counts.count([row.key for _, row in asked[n]], replies)
@@ -208,7 +208,7 @@ class BulkAction:
         window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         build: Build[J],
-        judge: Judge[J],
+        row_of: RowBuilder[J],
     ) -> Iterator[ScriptCall[list[int]]]:
         # Made while Redis works on the one before: that takes all it was asked to, as a rule, and
         # where it does not, the script looks around.
@@ -219,7 +219,7 @@ class BulkAction:
             chosen: list[tuple[int, Row]] = []
             jobs: list[J] = []
             for at, row in batch:
-                verdict = judge(row, self.walk.left + at - taken - len(chosen))
+                verdict = row_of(row, self.walk.left + at - taken - len(chosen))
                 if isinstance(verdict, str):
                     passed = isinstance(verdict, SkipReason)
                     (self.counts.passed_over if passed else self.counts.refused)[verdict] += 1

@@ -8,7 +8,7 @@ from asok_core.backends.redis.audit import VALID_ID, Operation, read_operation
 from asok_core.backends.redis.calls.trash import DeleteTrash
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.trash import retire
-from asok_core.backends.roles import CommandResult, Progress, Watch
+from asok_core.backends.roles import OperationResult, Progress, Watch
 from asok_core.errors import UsageError
 from asok_core.jobs.states import Location
 
@@ -17,7 +17,7 @@ NOTHING = "nothing of it was in the trash"
 
 def empty_trash(
     connection: Connection, emptying: Operation, operations: Sequence[str], watch: Watch | None
-) -> CommandResult:
+) -> OperationResult:
     """Delete the trash of ``operations``, one after the other, as the action ``emptying``.
 
     Raises UsageError for what cannot be the id of an operation.
@@ -43,4 +43,4 @@ def empty_trash(
     skipped = {NOTHING: absent} if absent else {}
     counts = {f"skipped:{reason}": n for reason, n in skipped.items()}
     emptying.finish(connection, "cancelled" if stopped else "done", counts)
-    return CommandResult("empty", applied, skipped, {}, emptying.id, stopped)
+    return OperationResult("empty", applied, skipped, {}, emptying.id, stopped)

@@ -18,7 +18,7 @@ from asok_core.backends.redis.consuming.holds import close_hold, queues_by_hold
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.roles import CommandResult, Progress, Watch
+from asok_core.backends.roles import OperationResult, Progress, Watch
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.holds import (
     LONGEST_HOLD,
@@ -50,7 +50,7 @@ def add_hold(
     *,
     lasts: float | None,
     ends: float | None,
-) -> CommandResult:
+) -> OperationResult:
     """Make a hold. Raises UsageError."""
     if problem := problem_of(hold):
         raise UsageError(problem)
@@ -76,12 +76,14 @@ def add_hold(
     if reply.state == TOO_LONG:
         raise UsageError(length_problem(LONGEST_HOLD + 1))
     if refusal := _REFUSALS.get(reply.state):
-        return CommandResult("hold", 0, refused={refusal: 1}, operation=operation.id)
+        return OperationResult("hold", 0, refused={refusal: 1}, operation=operation.id)
     made = hold_of(hold.id, reply.rule)
-    return CommandResult("hold", 1, operation=operation.id, hold=made, generation=reply.generation)
+    return OperationResult(
+        "hold", 1, operation=operation.id, hold=made, generation=reply.generation
+    )
 
 
-def remove_hold(connection: Connection, operation: Operation, hold: str) -> CommandResult:
+def remove_hold(connection: Connection, operation: Operation, hold: str) -> OperationResult:
     """Remove a hold that keeps no jobs. Raises UsageError for an unknown one."""
     keys, removed = operation.keys, False
     queues = queues_by_hold(connection, keys).get(hold, [])
@@ -94,7 +96,7 @@ def remove_hold(connection: Connection, operation: Operation, hold: str) -> Comm
         removed = close_hold(connection, keys, hold, queues)
     operation.finish(connection, "done", {})
     refused = {} if removed else {HAS_JOBS: 1}
-    return CommandResult("remove hold", int(removed), refused=refused, operation=operation.id)
+    return OperationResult("remove hold", int(removed), refused=refused, operation=operation.id)
 
 
 def release_hold(
@@ -104,7 +106,7 @@ def release_hold(
     *,
     rate: float | None,
     watch: Watch | None,
-) -> CommandResult:
+) -> OperationResult:
     """End a hold and return what it keeps. Raises UsageError for an unknown one."""
     keys = operation.keys
     state = _end(connection, operation, hold, (), only_empty=False)
@@ -123,7 +125,7 @@ def release_hold(
     operation.finish(connection, "cancelled" if stopped else "done", {})
     refused = {BROKEN: release.broken} if release.broken else {}
     left = 0 if closed else sum(_lengths(connection, keys, hold, queues).values())
-    return CommandResult(
+    return OperationResult(
         "release", release.given, {}, refused, operation.id, cancelled=stopped, left=left
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from asok_core.backends.redis.calls.operations import ImportDeadJobs, ImportedJob
-from asok_core.backends.redis.operating.bulk import BulkAction
+from asok_core.backends.redis.operating.bulk import BulkOperation
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha
 from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
-from asok_core.backends.roles import CommandResult, Progress
+from asok_core.backends.roles import OperationResult, Progress
 from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
@@ -16,7 +16,7 @@ from asok_core.jobs.states import Location
 THERE = "among the dead jobs already"
 
 
-def import_dead(bulk: BulkAction, dead_jobs: Iterable[bytes], *, trust: bool) -> CommandResult:
+def import_dead(bulk: BulkOperation, dead_jobs: Iterable[bytes], *, trust: bool) -> OperationResult:
     """Add ``dead_jobs``, the oldest first, to the dead jobs, and audit it as ``bulk``."""
     connection, counts = bulk.connection, bulk.counts
     known = {sha(row.payload.raw) for row in bulk.gather()}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from asok_core.backends.redis.calls.operations import FrontJob, MoveFront
-from asok_core.backends.redis.operating.bulk import BulkAction
+from asok_core.backends.redis.operating.bulk import BulkOperation
 from asok_core.backends.redis.operating.verdicts import as_bytes
-from asok_core.backends.roles import CommandResult
+from asok_core.backends.roles import OperationResult
 
 FRONT_AT_MOST = 200
 FRONT_BATCH = 10
 """Jobs of one script: each is looked for through the whole list."""
 
 
-def move_front(bulk: BulkAction, queue: bytes) -> CommandResult:
+def move_front(bulk: BulkOperation, queue: bytes) -> OperationResult:
     """Move what is in scope to where workers take from, in the order it has."""
     # Youngest first, each before all that were moved already: so they keep their order.
     rows = bulk.gather()[::-1]

@@ -10,7 +10,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import NOTES_FULL
 from asok_core.backends.redis.keys import LONGEST_NAME
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.roles import CommandResult
+from asok_core.backends.roles import OperationResult
 from asok_core.errors import UsageError
 from asok_core.inspection.notes import LONGEST_ERROR, NOTED, NoteKind, NoteSubject, cleaned
 
@@ -19,7 +19,7 @@ NO_NOTE = "it has no note"
 
 def write_note(
     connection: Connection, operation: Operation, subject: NoteSubject, text: str
-) -> CommandResult:
+) -> OperationResult:
     """Write or replace the note on ``subject``; without a text remove it. Raises UsageError."""
     name = name_bytes(subject.name)
     is_error = subject.kind is NoteKind.ERROR
@@ -37,7 +37,7 @@ def write_note(
         )
     )
     if reply == 1:
-        return CommandResult(NOTED, 1, operation=operation.id)
+        return OperationResult(NOTED, 1, operation=operation.id)
     if reply == 0:
-        return CommandResult(NOTED, 0, {NO_NOTE: 1}, operation=operation.id)
-    return CommandResult(NOTED, 0, refused={NOTES_FULL: 1}, operation=operation.id)
+        return OperationResult(NOTED, 0, {NO_NOTE: 1}, operation=operation.id)
+    return OperationResult(NOTED, 0, refused={NOTES_FULL: 1}, operation=operation.id)

@@ -40,7 +40,7 @@ from asok_core.backends.redis.operating.session import OperatorSession
 from asok_core.backends.redis.operating.stacks import ask_stack
 from asok_core.backends.redis.operating.trash import purge_whole, restore
 from asok_core.backends.redis.operating.verdicts import (
-    Judge,
+    RowBuilder,
     cancel_delayed_verdict,
     cancel_verdict,
     move_verdict,
@@ -53,7 +53,7 @@ from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.server_clock import epoch_seconds
-from asok_core.backends.roles import CommandResult, HeldByProcess, Scope, Watch
+from asok_core.backends.roles import HeldByProcess, OperationResult, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.audit import EDIT
 from asok_core.inspection.holds import Hold
@@ -91,7 +91,7 @@ class RedisOperator(OperatorSession):
         watch: Watch | None = None,
         rate: float | None = None,
         front: bool = False,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Dead jobs back to their queues with all retries, signed again; ``front``: as the next to run.
 
         Of those that are unsigned or whose signature is bad only the reviewed ones of ``trust`` are
@@ -102,7 +102,7 @@ class RedisOperator(OperatorSession):
         mode = "front" if front else ""
         return self._requeue("requeue", scope, {}, mode, trust=trust, watch=watch, rate=rate)
 
-    def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> CommandResult:
+    def edit(self, raw: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> OperationResult:
         """Requeue a dead job with other arguments; its original goes to the trash.
 
         ``raw`` are the bytes of its element as the operator saw it. One that has changed since is skipped,
@@ -126,14 +126,14 @@ class RedisOperator(OperatorSession):
         raw: bytes | None = None,
         watch: Watch | None = None,
         rate: float | None = None,
-    ) -> CommandResult:
+    ) -> OperationResult:
         keyring = self._keyring_for(action)
         if trust is not None:
             self._expect_fitting_key(keyring)
         with self._connection() as connection:
             now = epoch_seconds(connection.call("TIME"))
             note = "to the front" if mode == "front" else ""
-            judge = requeue_verdict(
+            row_of = requeue_verdict(
                 keyring,
                 now,
                 changes,
@@ -143,7 +143,7 @@ class RedisOperator(OperatorSession):
                 largest=self._largest,
             )
             if raw is not None:
-                judge = only(raw, judge)
+                row_of = only(raw, row_of)
             thorough = trust is not None
             bulk = self._prepared(
                 connection, action, scope, watch, rate, raw=raw, thorough=thorough
@@ -163,9 +163,9 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return bulk.run(build, judge, unmoved)
+            return bulk.run(build, row_of, unmoved)
 
-    def purge(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def purge(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Dead jobs, or the pending jobs of a queue, to the trash.
 
         Everything in one go is a single RENAME, however long the list.
@@ -191,7 +191,7 @@ class RedisOperator(OperatorSession):
 
             return bulk.run(build, purge_verdict)
 
-    def cancel(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def cancel(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Pending, held or delayed jobs to the trash, their records ``cancelled``."""
         if scope.location is Location.HELD:
             expect_name(scope.queue or "")
@@ -199,7 +199,7 @@ class RedisOperator(OperatorSession):
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
 
-    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> CommandResult:
+    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> OperationResult:
         """Cancel running jobs: their tasks are asked to stop; after ``wait`` seconds their processes end.
 
         A job that its process no longer holds is skipped. One operation, in a step for each job.
@@ -222,9 +222,9 @@ class RedisOperator(OperatorSession):
                 done += reply == 1
                 if reply != 1:
                     skipped[NOT_STOPPED[reply]] += 1
-        return CommandResult("cancel", done, dict(skipped), operation=operation.id)
+        return OperationResult("cancel", done, dict(skipped), operation=operation.id)
 
-    def cancel_lost(self, job_id: str) -> CommandResult:
+    def cancel_lost(self, job_id: str) -> OperationResult:
         """Close the record of an unfinished job that is in no location, and free its unique key.
 
         Skipped, with the reason, where that is not certain. There is no undo.
@@ -240,12 +240,12 @@ class RedisOperator(OperatorSession):
                 words=f"id:{job_id} (lost)",
             )
             why = end_lost(connection, operation, job_id)
-        return CommandResult("cancel", 0 if why else 1, {why: 1} if why else {})
+        return OperationResult("cancel", 0 if why else 1, {why: 1} if why else {})
 
-    def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> CommandResult:
+    def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> OperationResult:
         delayed = scope.location is Location.DELAYED
         queue = b"" if delayed else name_bytes(scope.queue or "")
-        judge: Judge[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
+        row_of: RowBuilder[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
         with self._connection() as connection:
             bulk = self._prepared(connection, action, scope, watch)
 
@@ -259,9 +259,9 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return bulk.run(build, judge)
+            return bulk.run(build, row_of)
 
-    def promote(self, scope: Scope, *, watch: Watch | None = None) -> CommandResult:
+    def promote(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
         expect_location(scope, Location.DELAYED)
         with self._connection() as connection:
@@ -279,7 +279,7 @@ class RedisOperator(OperatorSession):
         to: str | None = None,
         front: bool = False,
         watch: Watch | None = None,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Pending jobs to queue ``to``, signed again, or with ``front`` to where workers take from.
 
         Raises UsageError when neither would change anything, no worker can serve such a queue, or too many
@@ -291,7 +291,7 @@ class RedisOperator(OperatorSession):
         if not to or to == scope.queue:
             raise UsageError("name another queue to move the jobs to, or the front")
         expect_name(to)
-        judge = move_verdict(self._keyring_for("move"), to)
+        row_of = move_verdict(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._connection() as connection:
             bulk = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)
@@ -306,9 +306,9 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return bulk.run(build, judge)
+            return bulk.run(build, row_of)
 
-    def _move_front(self, scope: Scope) -> CommandResult:
+    def _move_front(self, scope: Scope) -> OperationResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:
             raise UsageError(f"name the jobs that go to the front, at most {FRONT_AT_MOST}")
         with self._connection() as connection:
@@ -317,7 +317,7 @@ class RedisOperator(OperatorSession):
                 name_bytes(scope.queue or ""),
             )
 
-    def restore(self, operation: str, *, watch: Watch | None = None) -> CommandResult:
+    def restore(self, operation: str, *, watch: Watch | None = None) -> OperationResult:
         """Undo a purge, a cancel or an edit: the same bytes back to where they were.
 
         Raises UsageError when there is no such trash.
@@ -328,7 +328,7 @@ class RedisOperator(OperatorSession):
 
     def empty_trash(
         self, operations: Sequence[str], *, watch: Watch | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Delete for good what some operations moved to the trash, one operation in one step.
 
         This works on a full Redis and frees memory. Raises UsageError for what is not an id of one.
@@ -342,7 +342,7 @@ class RedisOperator(OperatorSession):
 
     def import_dead(
         self, dead_jobs: Iterable[bytes], *, trust: bool = False, watch: Watch | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Make the dead jobs of an export dead jobs again, byte for byte.
 
         Those that are dead jobs already are skipped. A bad signature is refused unless ``trust``, and a
@@ -360,7 +360,7 @@ class RedisOperator(OperatorSession):
         reason: str = "",
         lasts: float | None = None,
         ends: float | None = None,
-    ) -> CommandResult:
+    ) -> OperationResult:
         """No worker claims from the queue until it is resumed, or until its pause ends.
 
         Raises UsageError for a reason that is too long, and for a length that no pause may have.
@@ -370,7 +370,7 @@ class RedisOperator(OperatorSession):
             operation = self._operation(connection, "pause", scope)
             return pause(connection, operation, queue, reason=reason, lasts=lasts, ends=ends)
 
-    def resume(self, queue: str) -> CommandResult:
+    def resume(self, queue: str) -> OperationResult:
         """Workers claim from the queue again, also before its pause ends."""
         scope = _queue_scope(queue)
         with self._connection() as connection:
@@ -379,7 +379,7 @@ class RedisOperator(OperatorSession):
 
     def add_hold(
         self, hold: Hold, *, lasts: float | None = None, ends: float | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """Keep matching jobs from starting. Raises UsageError for a rule or a length that cannot be."""
         with self._connection() as connection:
             operation = self._hold_operation(connection, "hold", hold.words)
@@ -387,7 +387,7 @@ class RedisOperator(OperatorSession):
 
     def release_hold(
         self, hold: str, *, rate: float | None = None, watch: Watch | None = None
-    ) -> CommandResult:
+    ) -> OperationResult:
         """End a hold and return its jobs in their order, in atomic batches.
 
         With a ``rate`` the oldest are returned first, else the oldest are the last and the next to run.
@@ -396,7 +396,7 @@ class RedisOperator(OperatorSession):
             operation = self._hold_operation(connection, "release", f"hold:{hold}")
             return release_hold(connection, operation, hold, rate=rate, watch=watch)
 
-    def remove_hold(self, hold: str) -> CommandResult:
+    def remove_hold(self, hold: str) -> OperationResult:
         """Remove a hold that keeps no jobs. Raises UsageError for an unknown hold."""
         with self._connection() as connection:
             operation = self._hold_operation(connection, "remove hold", f"hold:{hold}")
@@ -406,7 +406,7 @@ class RedisOperator(OperatorSession):
         scope = Scope(Location.HELD, words=words)
         return self._operation(connection, action, scope, of_jobs=False)
 
-    def write_note(self, subject: NoteSubject, text: str) -> CommandResult:
+    def write_note(self, subject: NoteSubject, text: str) -> OperationResult:
         """Write or replace a note; without a text remove it.
 
         Raises UsageError for a text that is too long, and for what has no name that a note can be on.
@@ -428,15 +428,15 @@ class RedisOperator(OperatorSession):
                 text,
             )
 
-    def quiet(self, worker: str) -> CommandResult:
+    def quiet(self, worker: str) -> OperationResult:
         """A worker takes no new jobs; running jobs continue. Raises UsageError for an unknown worker."""
         return self._order("quiet", worker, "quiet")
 
-    def resume_worker(self, worker: str) -> CommandResult:
+    def resume_worker(self, worker: str) -> OperationResult:
         """A quiet worker claims again. Raises UsageError for an unknown worker."""
         return self._order("resume", worker, "")
 
-    def stop(self, worker: str) -> CommandResult:
+    def stop(self, worker: str) -> OperationResult:
         """A worker ends as by SIGTERM: it returns what has not begun and finishes what runs.
 
         Raises UsageError for an unknown worker.
@@ -450,7 +450,7 @@ class RedisOperator(OperatorSession):
                 connection, self.keys, job_id, process, samples=samples, patience=patience
             )
 
-    def _order(self, verb: str, worker: str, requested: str) -> CommandResult:
+    def _order(self, verb: str, worker: str, requested: str) -> OperationResult:
         scope = Scope(Location.ACTIVE, words=f"worker:{worker}")
         with self._connection() as connection:
             operation = self._operation(connection, verb, scope, of_jobs=False)
@@ -462,7 +462,7 @@ class RedisOperator(OperatorSession):
             if changed < 0:
                 raise UsageError(self._no_worker(connection, worker))
         skipped = {} if changed else {"already ordered": 1}
-        return CommandResult(verb, changed, skipped, operation=operation.id)
+        return OperationResult(verb, changed, skipped, operation=operation.id)
 
     def _no_worker(self, connection: Connection, worker: str) -> str:
         ids = map(text, connection.call("ZRANGE", self.keys.workers, 0, WORKERS_READ))

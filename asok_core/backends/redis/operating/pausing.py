@@ -9,7 +9,7 @@ from asok_core.backends.redis.calls.operations import Pause, Resume
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import PAUSE_OVER, PAUSES_FULL
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.roles import CommandResult
+from asok_core.backends.roles import OperationResult
 from asok_core.errors import UsageError
 from asok_core.inspection.pauses import (
     LONGEST_PAUSE,
@@ -36,7 +36,7 @@ def pause(
     reason: str,
     lasts: float | None,
     ends: float | None,
-) -> CommandResult:
+) -> OperationResult:
     """Pause a queue, or change its pause. Raises UsageError."""
     if lasts is not None and ends is not None:
         raise UsageError("a pause has a length or an end, not both")
@@ -58,15 +58,15 @@ def pause(
         raise UsageError(length_problem(LONGEST_PAUSE + 1))
     now = pause_of(reply.now)
     if refusal := _REFUSALS.get(reply.state):
-        return CommandResult("pause", 0, refused={refusal: 1}, operation=operation.id, pause=now)
+        return OperationResult("pause", 0, refused={refusal: 1}, operation=operation.id, pause=now)
     if reply.state == UNCHANGED:
-        return CommandResult("pause", 0, {PAUSED_ALREADY: 1}, operation=operation.id, pause=now)
+        return OperationResult("pause", 0, {PAUSED_ALREADY: 1}, operation=operation.id, pause=now)
     replaced = (pause_of(reply.before) or QueuePause()) if reply.state == CHANGED else None
-    return CommandResult("pause", 1, operation=operation.id, pause=now, replaced=replaced)
+    return OperationResult("pause", 1, operation=operation.id, pause=now, replaced=replaced)
 
 
-def resume(connection: Connection, operation: Operation, queue: str) -> CommandResult:
+def resume(connection: Connection, operation: Operation, queue: str) -> OperationResult:
     """Resume a queue."""
     changed = connection.run(Resume(**operation.arguments(), queue=name_bytes(queue)))
     skipped = {} if changed else {NOT_PAUSED: 1}
-    return CommandResult("resume", changed, skipped, operation=operation.id)
+    return OperationResult("resume", changed, skipped, operation=operation.id)

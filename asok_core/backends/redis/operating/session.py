@@ -13,7 +13,7 @@ from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.connection_pool import ConnectionPool
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
-from asok_core.backends.redis.operating.bulk import BulkAction
+from asok_core.backends.redis.operating.bulk import BulkOperation
 from asok_core.backends.redis.operating.scopes import among_newest, resolve, spelled
 from asok_core.backends.redis.operating.walks import ListWalk, ScoreWalk, Walk
 from asok_core.backends.redis.parsing import raw as name_bytes
@@ -77,7 +77,7 @@ class OperatorSession:
         *,
         raw: bytes | None = None,
         thorough: bool = False,
-    ) -> BulkAction:
+    ) -> BulkOperation:
         """A bulk action over the scope. It ends when all of its ids were found, at once if those are new.
 
         ``thorough``: it looks for further elements with these ids, too. ``raw``: it is about this element,
@@ -92,7 +92,7 @@ class OperatorSession:
                 newest, length = among_newest(connection, scope.ids, key)
                 if raw is None or raw in newest[:-1]:
                     walk.begin_near(newest, length)
-        return BulkAction(
+        return BulkOperation(
             connection=connection,
             operation=self._operation(connection, action, scope),
             scope=scope,

@@ -9,7 +9,7 @@ from asok_core.backends.redis.calls.trash import Restore, RestoreAll, RestoredJo
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys
-from asok_core.backends.redis.operating.bulk import BulkAction
+from asok_core.backends.redis.operating.bulk import BulkOperation
 from asok_core.backends.redis.operating.scopes import resolve
 from asok_core.backends.redis.operating.verdicts import as_bytes, sha, waiting_job
 from asok_core.backends.redis.operating.walks import (
@@ -20,7 +20,7 @@ from asok_core.backends.redis.operating.walks import (
     batches,
 )
 from asok_core.backends.redis.parsing import raw as name_bytes
-from asok_core.backends.roles import CommandResult, Progress, Watch
+from asok_core.backends.roles import OperationResult, Progress, Watch
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import EDIT, not_in_trash
 from asok_core.inspection.rows import Row
@@ -38,7 +38,7 @@ _EDITED = "edited"
 """In place of a location: the original returns to the dead jobs, and the edited job is removed."""
 
 
-def purge_whole(bulk: BulkAction, key: bytes) -> CommandResult | None:
+def purge_whole(bulk: BulkOperation, key: bytes) -> OperationResult | None:
     """Purge all of a list at once. None where its end of scope is not to be found: nothing is done.
 
     A queue's jobs are out of reach of workers from that moment; their records follow in batches.
@@ -93,7 +93,7 @@ def retire(connection: Connection, keys: Keys, operation: str, queue: str) -> No
 
 def restore(
     connection: Connection, undoing: Operation, operation: str, watch: Watch | None
-) -> CommandResult:
+) -> OperationResult:
     """Restore the trash of ``operation``, as the action ``undoing``.
 
     Raises UsageError when there is none, and Refused when it cannot be read.
@@ -126,7 +126,7 @@ def _locations_known(connection: Connection, keys: Keys, operation: str, total: 
 
 def _restore_whole(
     connection: Connection, undoing: Operation, operation: str, total: int, watch: Watch | None
-) -> CommandResult:
+) -> OperationResult:
     applied, left, stopped = 0, total, False
     while left and not stopped:
         restored, left = connection.run(
@@ -135,7 +135,7 @@ def _restore_whole(
         applied += restored
         stopped = watch is not None and not watch(Progress(applied, total, applied))
     undoing.finish(connection, "cancelled" if stopped else "done", {})
-    return CommandResult("restore", applied, {}, {}, undoing.id, stopped)
+    return OperationResult("restore", applied, {}, {}, undoing.id, stopped)
 
 
 def _restore_each(
@@ -146,7 +146,7 @@ def _restore_each(
     watch: Watch | None,
     *,
     location: str = "",
-) -> CommandResult:
+) -> OperationResult:
     location = location or undoing.location
     trash = undoing.keys.trash(operation)
     applied, seen, stopped = 0, 0, False
@@ -178,7 +178,7 @@ def _restore_each(
     skipped = {"restored by someone else": total - seen} if seen < total and not stopped else {}
     counts = {f"skipped:{reason}": n for reason, n in skipped.items()}
     undoing.finish(connection, "cancelled" if stopped else "done", counts)
-    return CommandResult("restore", applied, skipped, refused, undoing.id, stopped)
+    return OperationResult("restore", applied, skipped, refused, undoing.id, stopped)
 
 
 def _restored_job(row: Row, *, with_error: bool) -> RestoredJob:

@@ -37,7 +37,7 @@ class SkipReason(str):
 
 J = TypeVar("J", RequeuedJob, PurgedJob, WaitingJob, MovedJob, PromotedJob)
 """What a script needs to know of a job that it moves."""
-Judge = Callable[[Row, int], J | str]
+RowBuilder = Callable[[Row, int], J | str]
 """Of a row, and how many older elements stay behind: what its script gets, or the refusal."""
 
 
@@ -50,7 +50,7 @@ def requeue_verdict(
     note: str = "",
     redaction: Redaction | None = None,
     largest: int = LARGEST_ENVELOPE,
-) -> Judge[RequeuedJob]:
+) -> RowBuilder[RequeuedJob]:
     """For ``requeue.lua``: the same job, signed again, with all its retries.
 
     One that would have more than ``largest`` bytes is refused: a worker would set it aside.
@@ -63,7 +63,7 @@ def requeue_verdict(
     fresh |= {"postponements": None, POSTPONED_SINCE: None}
     shown_by = redaction or Redaction()
 
-    def judge(row: Row, _older: int) -> RequeuedJob | str:
+    def row_of(row: Row, _older: int) -> RequeuedJob | str:
         job = row.payload.job
         if job is None or (trust is None and not _signed(row)):
             return row.payload.trust.value
@@ -97,7 +97,7 @@ def requeue_verdict(
             detail=as_bytes(_noted(row.payload, filled, note, shown_by)),
         )
 
-    return judge
+    return row_of
 
 
 def _expect_readable(text: str, largest: int) -> None:
@@ -105,13 +105,13 @@ def _expect_readable(text: str, largest: int) -> None:
         raise UsageError(f"larger than ASOK_MAX_ENVELOPE ({largest:,} bytes)")
 
 
-def only(raw: bytes, judge: Judge[J]) -> Judge[J]:
-    """The verdicts of ``judge`` on this very element; every other one is skipped."""
+def only(raw: bytes, row_of: RowBuilder[J]) -> RowBuilder[J]:
+    """The verdicts of ``row_of`` on this very element; every other one is skipped."""
 
-    def judged(row: Row, older: int) -> J | str:
-        return judge(row, older) if row.payload.raw == raw else SkipReason(NOT_REVIEWED)
+    def row_of_this(row: Row, older: int) -> J | str:
+        return row_of(row, older) if row.payload.raw == raw else SkipReason(NOT_REVIEWED)
 
-    return judged
+    return row_of_this
 
 
 def _noted(payload: Payload, changes: Mapping[str, Any], note: str, redaction: Redaction) -> str:
@@ -169,10 +169,10 @@ def promote_verdict(row: Row, _older: int) -> PromotedJob | str:
     )
 
 
-def move_verdict(keyring: Keyring, queue: str) -> Judge[MovedJob]:
+def move_verdict(keyring: Keyring, queue: str) -> RowBuilder[MovedJob]:
     """For ``move_jobs.lua``: the same job, naming its new queue and signed again."""
 
-    def judge(row: Row, _older: int) -> MovedJob | str:
+    def row_of(row: Row, _older: int) -> MovedJob | str:
         job = row.payload.job
         if job is None or not _signed(row):
             return row.payload.trust.value
@@ -183,7 +183,7 @@ def move_verdict(keyring: Keyring, queue: str) -> Judge[MovedJob]:
             return Trust.MALFORMED.value
         return MovedJob(sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task))
 
-    return judge
+    return row_of
 
 
 def waiting_job(row: Row, mark: str | bytes) -> WaitingJob:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import CommandResult, Scope
+from asok_core.backends.roles import OperationResult, Scope
 from asok_core.errors import UsageError
 from asok_core.inspection import review as reviews
 from asok_core.inspection.review import (
@@ -444,7 +444,7 @@ def test_two_operators_who_trust_the_same_sign_each_entry_once(bench: Bench) -> 
     others = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
     start = threading.Barrier(2)
 
-    def act(number: int) -> CommandResult:
+    def act(number: int) -> OperationResult:
         start.wait()
         return (bench.operator, others)[number].requeue(DEAD, trust=reviewed[number])
 

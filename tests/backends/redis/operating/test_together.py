@@ -17,7 +17,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import CommandResult, Progress, Scope
+from asok_core.backends.roles import OperationResult, Progress, Scope
 from asok_core.errors import Unreachable, UsageError
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
@@ -29,12 +29,12 @@ from tests.programs import PATIENCE, ROOT
 ALL = Scope(Location.DEAD)
 
 
-def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[CommandResult]:
+def race(bench: Bench, *verbs: tuple[str, Scope]) -> list[OperationResult]:
     """Run each verb in a separate thread, all at the same time."""
 
-    def act(verb: str, scope: Scope) -> CommandResult:
+    def act(verb: str, scope: Scope) -> OperationResult:
         operator = RedisOperator(Endpoint(bench.url), bench.keys, KEYRING)
-        result: CommandResult = getattr(operator, verb)(scope)
+        result: OperationResult = getattr(operator, verb)(scope)
         operator.close()
         return result
 
