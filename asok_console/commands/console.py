@@ -12,7 +12,7 @@ from asok_core.errors import SettingsError, UsageError
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
-VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks")
+VIEWS = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks", "held")
 FILTERED = ("pending", "delayed", "jobs", "dead")
 OTHER_NAMES = {"dlq": "dead"}
 PICTURES = "240"

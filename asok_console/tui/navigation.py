@@ -23,6 +23,7 @@ from asok_console.tui.screens.why import WhyScreen
 from asok_console.tui.views.activity import ActivityView
 from asok_console.tui.views.dead import DeadView
 from asok_console.tui.views.delayed import DelayedView
+from asok_console.tui.views.held import HeldView
 from asok_console.tui.views.jobs import JobsView
 from asok_console.tui.views.overview import OverviewView
 from asok_console.tui.views.pending import PendingView
@@ -43,6 +44,7 @@ VIEWS: tuple[type[View], ...] = (
     DeadView,
     ActivityView,
     TasksView,
+    HeldView,
 )
 
 

@@ -179,6 +179,8 @@ class Snapshot:
     """The notes of operators on jobs, queues and error groups."""
     holds: tuple[HoldState, ...] = ()
     """The holds, oldest first, and how many jobs each keeps."""
+    holds_generation: int = 0
+    """The newest generation of the rules: workers that publish it enforce all of the holds."""
     unread_holds: tuple[str, ...] = ()
     """Holds whose rules this release cannot read."""
     cost: SnapshotCost = field(default_factory=SnapshotCost)

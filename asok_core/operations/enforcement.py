@@ -34,6 +34,14 @@ class Enforcement(NamedTuple):
         return self.known and not (self.late or self.unable or self.unread)
 
     @property
+    def brief(self) -> str:
+        """``3 of 3``, for a column."""
+        total = len(self.confirmed) + len(self.late) + len(self.unable)
+        if not self.known or self.unread:
+            return "not known"
+        return f"{len(self.confirmed)} of {total}" if total else "no worker"
+
+    @property
     def words(self) -> str:
         """``in force on 3 of 3 workers``, and which others have not confirmed it."""
         if not self.known:

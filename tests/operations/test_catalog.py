@@ -76,8 +76,6 @@ NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
 NO_KEY = {
     ImportDead: "an export is a file of the machine on which the command runs",
-    ReleaseHold: "a hold is named by its id",
-    RemoveHold: "a hold is named by its id",
 }
 """Operations without a key in the console, and why."""
 

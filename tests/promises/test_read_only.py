@@ -68,7 +68,7 @@ async def press_everything(hand: Hand, views: str) -> None:
 @pytest.mark.timeout(400)
 @pytest.mark.keeps_keys(r"(?s)asok:.*")
 @pytest.mark.parametrize(
-    ("read_only", "views"), [(True, "12345678"), (False, "26")], ids=["read-only", "control"]
+    ("read_only", "views"), [(True, "123456789"), (False, "26")], ids=["read-only", "control"]
 )
 async def test_no_key_of_a_read_only_console_writes(
     read_only: bool, views: str, redis_client: redis.Redis, witness: Witness, open_console: Open

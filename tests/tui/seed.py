@@ -12,6 +12,8 @@ import redis
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
 from asok_core.inspection.histograms import histogram_of
+from asok_core.inspection.hold_conditions import parse_conditions
+from asok_core.inspection.holds import Hold, rule_text
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.job_text import to_text
@@ -337,6 +339,28 @@ def events(client: redis.Redis) -> None:
         entry: Any = {"kind": fields["kind"], "at": f"{at:.3f}", **fields}
         client.xadd(KEYS.events, entry, id=f"{int(at * 1000)}-0")
     client.expire(KEYS.events, 86_400)
+
+
+def holds(client: redis.Redis) -> None:
+    """A hold with jobs in two queues, one without jobs that ends, and workers that enforce them or not."""
+    now = server_time(client)
+    rules = (
+        Hold("4f2a1c", "shop.billing.charge", conditions=parse_conditions("0=17"),
+             reason="bank is down, see ticket 4711"),
+        Hold("77aa00", queue="reports", reason="disk of the report server is full"),
+    )  # fmt: skip
+    times = ({"at": now - 5400}, {"at": now - 240, "until": now + 1560})
+    for rule, when in zip(rules, times, strict=True):
+        text = json.loads(rule_text(rule)) | {"by": "ada@ops-1"} | when
+        client.hset(KEYS.holds, rule.id, json.dumps(text))
+    client.hset(KEYS.holds, "generation", 7)
+    if client.exists(KEYS.worker("web-1")):
+        client.hset(KEYS.worker("web-1"), "holds", 7)
+    for queue, count in (("high", 31), ("low", 4)):
+        for n in range(count):
+            kept = replace(job(1 + 5 * n, queue, enqueued_at=now - 5000 + n), args=(17,))
+            client.lpush(KEYS.held("4f2a1c", queue), seal(kept, KEYRING))
+        client.sadd(KEYS.held_lists, f"4f2a1c:{queue}")
 
 
 def shop(client: redis.Redis) -> None:

@@ -86,6 +86,12 @@ def counted(shop: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
+def held(shop: None, redis_client: redis.Redis) -> None:
+    """The shop, with two holds."""
+    seed.holds(redis_client)
+
+
+@pytest.fixture
 def unsigned(fixed_time: None, redis_client: redis.Redis) -> None:
     """Dead jobs that no key of ours has signed."""
     seed.unsigned(redis_client)
@@ -153,6 +159,20 @@ async def test_the_tasks(
     pictures = snapshot.use_extension(SVGImageExtension)
     async with open_console(size=size, reading=Steady, interval=1.0) as hand:
         await draw(hand, {"tasks": (("8",), "attempts ended")}, pictures, tmp_path)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda s: f"{s[0]}x{s[1]}")
+async def test_the_holds(
+    held: None, open_console: Open, snapshot: SnapshotAssertion, size: tuple[int, int],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    pictures = snapshot.use_extension(SVGImageExtension)
+    scenes: dict[str, tuple[tuple[str, ...], str]] = {
+        "holds": (("9",), "1 of 2"),
+        "held jobs": (("enter", "j"), "job 2 of 31"),
+    }
+    async with open_console(size=size, reading=Steady, interval=1.0) as hand:
+        await draw(hand, scenes, pictures, tmp_path)
 
 
 @pytest.mark.parametrize("theme", ["asok-light", "asok-contrast"])

@@ -43,6 +43,7 @@ MISSING = {
     KeyScope.QUEUE: "choose a queue with jobs",
     KeyScope.WORKER: "choose a worker that is not stopping",
     KeyScope.SUBJECT: "choose a job, a queue or an error group",
+    KeyScope.HOLD: "choose a hold with jobs to release, or one without to remove",
     KeyScope.RULE: "choose a job whose task is known, an error group, a task or a queue",
     KeyScope.OPERATION: "choose an operation in Activity whose jobs are in the trash",
     KeyScope.TRASH: "choose an operation whose jobs are in the trash",

@@ -16,9 +16,9 @@ from textual.binding import Binding
 from asok_core.operations.catalog.summaries import EDIT_DEAD
 
 LISTS = frozenset(
-    {"overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks"}
+    {"overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks", "held"}
 )
-JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead"})
+JOB_LISTS = frozenset({"pending", "delayed", "jobs", "dead", "held"})
 
 
 class KeyScope(Enum):
@@ -38,6 +38,8 @@ class KeyScope(Enum):
     """What an earlier operation moved to the trash."""
     SUBJECT = "subject"
     """The job, queue or error group under the cursor, or the job of the page: what a note is on."""
+    HOLD = "hold"
+    """The hold under the cursor."""
     RULE = "rule"
     """The task of the job or error group under the cursor, or the task or queue: what a hold names."""
     TRASH = "trash"
@@ -122,7 +124,7 @@ _PRINTED = {
     "tab": "Tab",
     "shift+tab": "Shift+Tab",
     "vertical_line": "|",
-    "": "1-8",
+    "": "1-9",
 }
 
 
@@ -150,21 +152,21 @@ MOVES = (
 
 MARK = Action(
     "mark", "space", "mark", "mark or unmark the row, then move down", "Mark",
-    frozenset({"pending", "delayed", "dead"}), footer=True,
+    frozenset({"pending", "delayed", "dead", "held"}), footer=True,
 )  # fmt: skip
 MARK_VISIBLE = Action(
     "mark_visible", "a", "mark visible", "mark the rows on the screen, or unmark them",
-    "Mark", frozenset({"pending", "delayed", "dead"}),
+    "Mark", frozenset({"pending", "delayed", "dead", "held"}),
 )  # fmt: skip
 MARKS = (MARK, MARK_VISIBLE)
 
 FILTER = Action(
     "filter", "slash", "filter", "show only what matches: words, queue:high, error:Timeout, "
-    "age:>1h, !x", "Show", frozenset({"pending", "delayed", "jobs", "dead"}), footer=True,
+    "age:>1h, !x", "Show", JOB_LISTS, footer=True,
 )  # fmt: skip
 MARK_ALL = Action(
     "mark_all", "A", "mark all", "mark all that the filter found", "Mark",
-    frozenset({"pending", "delayed", "dead"}),
+    frozenset({"pending", "delayed", "dead", "held"}),
 )  # fmt: skip
 NARROWING = (FILTER, MARK_ALL)
 
@@ -305,15 +307,14 @@ COMPARING = (
 
 NEXT_QUEUE = Action(
     "turn_on", "right_square_bracket,right,l", "next queue", "show the next queue",
-    "Show", frozenset({"pending"}), footer=True, call="turn(1)",
+    "Show", frozenset({"pending", "held"}), footer=True, call="turn(1)",
 )  # fmt: skip
 QUEUE_TURNS = (
     NEXT_QUEUE,
     Action("turn_back", "left_square_bracket,left,h", "previous queue", "show the queue before",
-           "Show", frozenset({"pending"}), call="turn(-1)"),
+           "Show", frozenset({"pending", "held"}), call="turn(-1)"),
 )  # fmt: skip
 
-VIEW_NAMES = ("overview", "pending", "delayed", "jobs", "workers", "dead", "activity", "tasks")
 VIEW_TITLES = {
     "overview": "Overview",
     "pending": "Pending",
@@ -323,7 +324,9 @@ VIEW_TITLES = {
     "dead": "Dead",
     "activity": "Activity",
     "tasks": "Tasks",
+    "held": "Held",
 }
+VIEW_NAMES = tuple(VIEW_TITLES)
 
 HELP = Action("help", "question_mark,f1", "help", "show every key", "Get around", footer=True)
 LEAVE = Action("leave", "q", "quit", "go back, or quit at the top", "Get around", footer=True)

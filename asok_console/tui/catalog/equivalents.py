@@ -19,7 +19,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
-from asok_core.operations.catalog.holds import HoldJobs
+from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -162,6 +162,17 @@ def _(_: EmptyTrash, scope: Scope) -> str:
 def _(operation: EditNote, _scope: Scope) -> str:
     about = option(f"--{operation.about.kind}", operation.about.name)
     return f"asok note write {about} {operands(operation.text)}"
+
+
+@command_line.register
+def _(operation: ReleaseHold, _scope: Scope) -> str:
+    rate = f" --rate {operation.rate:g}" if operation.rate is not None else ""
+    return f"asok hold release{rate} {operands(operation.hold)}"
+
+
+@command_line.register
+def _(operation: RemoveHold, _scope: Scope) -> str:
+    return f"asok hold remove {operands(operation.hold)}"
 
 
 def _end(lasts: float | None, ends: float | None, reason: str) -> str:

@@ -22,7 +22,7 @@ from asok_core.inspection.pauses import cleaned_reason, length_problem
 from asok_core.operations.canary import FIRST, RATE
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
-from asok_core.operations.catalog.holds import HoldJobs
+from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import PauseQueue
 from asok_core.operations.catalog.waiting_jobs import MovePending
@@ -242,6 +242,15 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
         ),
         Field("until", "Until, or for", _until, hint="no end; as in 18:00 or 2h"),
         Field("reason", "Reason", _hold_reason, hint="none"),
+    ),
+    ReleaseHold: (
+        Field(
+            "rate",
+            "Jobs per second",
+            lambda answer, plan: _rate(answer, plan) if answer else "",
+            lambda text: float(text) if text else None,
+            hint="all at once",
+        ),
     ),
     EditNote: (Field("text", "Note", _note, default=_note_so_far),),
 }

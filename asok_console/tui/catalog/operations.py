@@ -48,7 +48,7 @@ from asok_core.operations.catalog.dead_jobs import (
     TrustDead,
 )
 from asok_core.operations.catalog.entry import CatalogOperation
-from asok_core.operations.catalog.holds import HoldJobs
+from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -71,8 +71,9 @@ from asok_core.operations.catalog.waiting_jobs import (
 DEAD, PENDING, DELAYED = frozenset({"dead"}), frozenset({"pending"}), frozenset({"delayed"})
 RUNNING, QUEUES = frozenset({"jobs", "workers"}), frozenset({"overview", "pending"})
 WORKERS, ACTIVITY = frozenset({"workers"}), frozenset({"activity"})
-NOTED = QUEUES | DEAD | DELAYED | {"jobs"}
-HOLDABLE = NOTED | {"tasks"}
+HOLDABLE = QUEUES | DEAD | DELAYED | {"jobs", "tasks"}
+NOTED = HOLDABLE - {"tasks"} | {"held"}
+HELD = frozenset({"held"})
 
 
 OPERATE = "operate"
@@ -178,6 +179,8 @@ OPERATIONS = (
     _action("resume_worker", "P", "resume", ResumeWorker, KeyScope.WORKER, views=WORKERS),
     _action("stop", "S", "stop", StopWorker, KeyScope.WORKER, views=WORKERS),
     HOLD,
+    _action("release", "r", "release", ReleaseHold, KeyScope.HOLD, views=HELD),
+    _action("remove_hold", "d,delete", "remove", RemoveHold, KeyScope.HOLD, views=HELD),
     _action("note", "n", "note", EditNote, KeyScope.SUBJECT, views=NOTED, footer=False),
     _action("restore", "z", "undo", RestoreTrash, KeyScope.OPERATION, views=LISTS),
     _action("empty", "d,delete", "delete trash", EmptyTrash, KeyScope.TRASH, views=ACTIVITY),

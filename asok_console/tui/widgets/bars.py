@@ -103,8 +103,9 @@ class Tabs(Caption):
         self._spans, column = [], 0
         for number, (name, title) in enumerate(actions.VIEW_TITLES.items(), 1):
             amount = amount_of(status.snapshot, name)
-            # At 80 cells there is no room for a blank before each.
-            text = f"{lead}{number} {title}"
+            # At 80 cells there is no room for blanks: the number is known by its colour.
+            head = f"{lead}{number}{' ' if lead else ''}"
+            text = f"{head}{title}"
             text += f" {count(amount)}" if wide and amount is not None else ""
             alerts = status.alerts if name == "overview" else ()
             text += f" ⚠{len(alerts)} " if alerts else " "
@@ -114,7 +115,10 @@ class Tabs(Caption):
                 style = "$warning"
             if ((name == "dead" and amount) or any(each.grave for each in alerts)) and not active:
                 style = "$error"
-            pieces.append((text, style))
+            if active or lead:
+                pieces.append((text, style))
+            else:
+                pieces += [(head, "bold $primary"), (text.removeprefix(head), style)]
             self._spans.append((column, column + cell_len(text), name))
             column += cell_len(text)
         self.write(Content.assemble(*pieces))
@@ -136,4 +140,5 @@ def amount_of(snapshot: Snapshot | None, name: str) -> int | None:
         "jobs": snapshot.running,
         "workers": snapshot.alive,
         "dead": snapshot.dead,
+        "held": snapshot.held,
     }.get(name)

@@ -22,7 +22,7 @@ from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import on_error, on_job
 from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import CatalogOperation
-from asok_core.operations.catalog.holds import HoldJobs
+from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import PauseQueue, StopWorker, WorkerOperation
 from asok_core.operations.catalog.trash import RestoreTrash
@@ -41,6 +41,7 @@ NAMED = (
     KeyScope.QUEUE,
     KeyScope.SUBJECT,
     KeyScope.RULE,
+    KeyScope.HOLD,
     KeyScope.WORKER,
     KeyScope.OPERATION,
     KeyScope.TRASH,
@@ -67,6 +68,8 @@ def filled(action: OperatorAction) -> CatalogOperation:
     operation = action.operation
     if issubclass(operation, WorkerOperation):
         return operation("web-1")
+    if issubclass(operation, ReleaseHold | RemoveHold):
+        return operation("4f2a1c")
     return RestoreTrash("4f2a") if operation is RestoreTrash else operation()
 
 
@@ -132,6 +135,8 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
                 "reason": "it's down",
             },
         ),
+        ("release", "hold.release", {"hold": ["4f2a1c"], "rate": "50", "all": False}),
+        ("remove_hold", "hold.remove", {"hold": ["4f2a1c"], "all": False}),
         ("note", "note.write", {"queue": "default", "text": "it's known", "job": None}),
         ("restore", "trash.restore", {"operation": "4f2a"}),
         ("empty", "trash.empty", {"operation": ["a", "b"], "all": False}),

@@ -39,6 +39,7 @@ def offered(hand: Hand) -> set[str]:
         ("5", {"filter"}),
         ("6", {"filter", "group"}),
         ("7", {"filter"}),
+        ("9", set()),
     ],
 )
 async def test_an_empty_view_offers_only_what_is_possible_there(
@@ -140,6 +141,11 @@ async def test_no_pace_beyond_the_limits_is_offered(open_console: Open) -> None:
             "overview",
             "H",
             "Can't hold: choose a job whose task is known, an error group, a task or a queue.",
+        ),
+        (
+            "held",
+            "r",
+            "Can't release: choose a hold with jobs to release, or one without to remove.",
         ),
         ("overview", "n", "Can't note: choose a job, a queue or an error group."),
         ("workers", "d", "Can't cancel: choose a job that is running."),

@@ -76,7 +76,7 @@ def test_hostile_text_changes_nothing_of_the_terminal(
     terminal.press("Enter")
     terminal.sees("signed with our key")
     terminal.press("Escape")
-    terminal.sees("6 Dead")
+    terminal.sees("6Dead")
     terminal.press("2")
     terminal.sees("it is not UTF-8")
     assert terminal.format("#{pane_title}") != "owned"

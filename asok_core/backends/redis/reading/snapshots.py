@@ -202,6 +202,7 @@ class SnapshotBuilder:
             events_since=self._events.since(now),
             notes=notes,
             holds=details.held,
+            holds_generation=found.holds.generation,
             unread_holds=found.holds.unread,
             cost=round_trips.cost(),
         )

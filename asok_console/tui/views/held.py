@@ -1,0 +1,227 @@
+"""Held: the holds, and of each the jobs that it keeps from starting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asok_console.presentation.compact import ago
+from asok_console.presentation.text import safe
+from asok_console.tui.catalog import actions, operations
+from asok_console.tui.catalog.actions import KeyScope
+from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.views.shared.hold_table import HoldList, lines_of
+from asok_console.tui.views.shared.job_columns import (
+    ID_COLUMN,
+    arguments_cell,
+    attempt_cell,
+    task_cell,
+)
+from asok_console.tui.views.shared.job_list import JobListView
+from asok_console.tui.widgets.columns import Cell, Column
+from asok_console.tui.widgets.row_list import RowList
+from asok_core.backends.roles import Reader, Scope
+from asok_core.inspection.holds import HoldState
+from asok_core.inspection.phrases import counted
+from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog.holds import ReleaseHold, RemoveHold
+
+NO_HOLDS = "No holds. H in another list makes one: of a task, a queue or arguments."
+_OF_JOBS = actions.methods((*actions.MARKS, *actions.NARROWING, *actions.COPIES))
+
+
+def _waits_cell(row: Row, now: float) -> Cell:
+    return ago(row.payload.job.waits_since(now) if row.payload.job else None, now)
+
+
+class HeldView(JobListView):
+    """The holds, oldest first. Enter lists the jobs of one; ``[`` and ``]`` turn to its other queues."""
+
+    NAME = "held"
+    LOCATION = Location.HELD
+    EMPTY = "This hold keeps no jobs."
+    COLUMNS: ClassVar[Sequence[Column[Row]]] = (
+        Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
+        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
+        Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
+        Column("Waits", 6, _waits_cell, right=True),
+        Column("Attempt", 8, attempt_cell, rank=2),
+        ID_COLUMN,
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *actions.bindings(actions.MARKS),
+        *actions.bindings(actions.QUEUE_TURNS),
+        *operations.operations_of("held"),
+    ]
+
+    opened: str | None = None
+    """The hold whose jobs are listed; None: the holds are."""
+    queue: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holds = HoldList()
+        self.rows.display = False
+
+    def compose_body(self) -> ComposeResult:
+        """The holds, and the jobs of one, hidden at first."""
+        yield self.holds
+        yield from super().compose_body()
+
+    @property
+    def shown_list(self) -> RowList[Any]:
+        """The list that is shown."""
+        return self.holds if self.opened is None else self.rows
+
+    @property
+    def hold(self) -> HoldState | None:
+        """The hold that is opened, or that is under the cursor."""
+        line, snapshot = self.holds.row, self.console.snapshot
+        name = self.opened or (line.key if line is not None else None)
+        found = snapshot.holds if snapshot is not None else ()
+        return next((each for each in found if each.id == name), None)
+
+    def focus_list(self) -> None:
+        """The list that is shown."""
+        self.shown_list.focus()
+
+    def searched_location(self) -> str:
+        """What a filter searches."""
+        return f"held jobs of {safe(self.queue, 30)}" if self.queue else "held jobs"
+
+    def scope_queue(self) -> str | None:
+        """The list of held jobs that is shown, as a reader names it."""
+        return None if self.opened is None else f"{self.opened}:{self.queue or ''}"
+
+    def page(self, reader: Reader, snapshot: Snapshot) -> object:
+        """Read the window of jobs, where jobs are listed."""
+        return None if self.opened is None else super().page(reader, snapshot)
+
+    def read(self, reader: Reader, snapshot: Snapshot, start: int, count: int) -> Page:  # noqa: ARG002
+        """A window of the jobs that are shown."""
+        name = self.scope_queue()
+        return Page(0, 0) if name is None else reader.held(name, start, count)
+
+    def show(self, snapshot: Snapshot, page: object = None) -> None:
+        """List the holds, or the jobs of one."""
+        if self.opened is None:
+            self.holds.set_empty_text(NO_HOLDS)
+            self.holds.show_rows(lines_of(snapshot), snapshot.taken_at)
+            self.refresh_heading()
+            return
+        if self.queue is None and self.hold is not None and self.hold.queues:
+            # It kept no job before.
+            self.queue = next(iter(self._queues()))
+        super().show(snapshot, page)
+
+    def _queues(self) -> Sequence[str]:
+        """The queues of the jobs of the hold."""
+        return sorted(self.hold.queues) if self.hold is not None else ()
+
+    @on(RowList.Opened)
+    def _open_hold(self, event: RowList.Opened) -> None:
+        line = self.holds.row
+        if event.rows is self.holds and line is not None:
+            event.prevent_default()
+            self._turn_to(line.key, next(iter(sorted(line.state.queues)), None))
+
+    def _turn_to(self, hold: str | None, queue: str | None) -> None:
+        """List the jobs that a hold keeps of a queue; None: the holds."""
+        if self.search is not None:
+            self.clear_filter()
+        self.opened, self.queue = hold, queue
+        self.rows.clear_marks()
+        self.rows.clear()
+        for rows in self.query(RowList):
+            rows.display = rows is self.shown_list
+        self.focus_list()
+        if hold is not None:
+            self.rows.reload()
+        if self.console.snapshot is not None:
+            self.show(self.console.snapshot)
+        self.screen.refresh_bindings()
+
+    def _beside(self, by: int) -> str | None:
+        names = list(self._queues()) if self.opened is not None else []
+        at = names.index(self.queue) + by if self.queue in names else 0
+        return names[at] if 0 <= at < len(names) and names[at] != self.queue else None
+
+    def action_turn(self, by: int) -> None:
+        """Turn to the next queue of the hold, or the one before."""
+        name = self._beside(by)
+        if name is not None:
+            self._turn_to(self.opened, name)
+
+    def go_back(self) -> bool:
+        """Clear the filter, then the marks, then list the holds again."""
+        if super().go_back():
+            return True
+        if self.opened is None:
+            return False
+        self._turn_to(None, None)
+        return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A hold is not marked, copied or filtered."""
+        if action == actions.NEXT_QUEUE.method:
+            return self._beside(cast("int", parameters[0])) is not None
+        if self.opened is None and action in _OF_JOBS:
+            return False
+        return super().check_action(action, parameters)
+
+    def describe(self) -> Sequence[tuple[str, str]]:
+        """How many there are, and what is known of the hold."""
+        snapshot, hold = self.console.snapshot, self.hold
+        rule = hold.hold if hold is not None else None
+        about = rule.about(self.console.now).strip() if rule is not None else ""
+        if self.opened is None:
+            line = self.holds.row
+            enforced = line.enforced if line is not None else None
+            unread = len(snapshot.unread_holds) if snapshot is not None else 0
+            return (
+                ("Held jobs", "title"),
+                (counted(self.holds.total, "hold"), ""),
+                (counted(snapshot.held, "job") if snapshot is not None else "", ""),
+                (f"⚠ {counted(unread, 'hold')} not readable" if unread else "", "warn"),
+                (f"⚠ {enforced.words}" if enforced and not enforced.whole else "", "warn"),
+                (about, "dim"),
+            )
+        position, queues = self.position(), self._queues()
+        beside = f", one of {len(queues)} queues" if len(queues) > 1 else ""
+        return (
+            (f"Hold {self.opened}", "title"),
+            (f"queue {self.queue}{beside}" if self.queue else "", ""),
+            (f"job {position}" if position else "", ""),
+            (self.marked(), "mark"),
+            *self.searched(),
+            ("" if hold is not None else "it has ended", "warn"),
+            (about, "dim"),
+        )
+
+    def plan(self, action: OperatorAction) -> OperationPlan | None:
+        """Release or remove the hold under the cursor, or act on the jobs of the one that is opened."""
+        if action.key_scope is not KeyScope.HOLD:
+            plan = super().plan(action) if self.opened is not None else None
+            # The jobs of a hold are those of one of its queues.
+            return plan and replace(
+                plan, scope=replace(plan.scope, queue=self.queue, hold=self.opened or "")
+            )
+        hold = self.hold if self.opened is None else None
+        # A hold that keeps jobs is released, which returns them.
+        if hold is None or bool(hold.jobs) is (action.operation is RemoveHold):
+            return None
+        shown = (
+            (f"jobs of {hold.hold.words}{hold.hold.about(self.console.now)}",) if hold.hold else ()
+        )
+        scope = Scope(action.location)
+        if action.operation is RemoveHold:
+            return OperationPlan(RemoveHold(hold.id), scope, None, shown)
+        return OperationPlan(ReleaseHold(hold.id), scope, hold.jobs, shown, queues=hold.queues)
