@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
@@ -51,24 +50,22 @@ class FilterBar(Horizontal):
     def __init__(self, read: Callable[[str], Filter] = parse, *, hint: str = HINT) -> None:
         super().__init__()
         self._read = read
-        self._hint = hint
         self._resting: Timer | None = None
-
-    def compose(self) -> ComposeResult:
-        """A slash, the text, and what is wrong with it."""
-        yield Static("/")
-        yield Input(placeholder=self._hint, compact=True)
-        yield Static(id="wrong")
+        self._input = Input(placeholder=hint, compact=True)
+        self._wrong = Static(id="wrong")
 
     def open(self) -> None:
         """Show the line and put the cursor into it."""
+        if not self.children:
+            # Not when the console starts: each view has such a line, and most are never opened.
+            self.mount(Static("/"), self._input, self._wrong)
         self.display = True
-        self.query_one(Input).focus()
+        self._input.focus()
 
     def set(self, text: str) -> None:
         """Put a filter in without opening the line."""
         with self.prevent(Input.Changed):
-            self.query_one(Input).value = text
+            self._input.value = text
 
     def close(self) -> None:
         """Empty and hide the line."""
@@ -105,7 +102,7 @@ class FilterBar(Horizontal):
     def _apply_typed(self) -> bool:
         self._resting = None
         try:
-            found = self._read(self.query_one(Input).value.strip())
+            found = self._read(self._input.value.strip())
         except UsageError as error:
             self._report(str(error).partition(": ")[2] or str(error))
             return False
@@ -114,4 +111,4 @@ class FilterBar(Horizontal):
         return True
 
     def _report(self, line: str) -> None:
-        self.query_one("#wrong", Static).update(Content(safe(line, 200)))
+        self._wrong.update(Content(safe(line, 200)))
