@@ -32,6 +32,8 @@ GENERATION, ENDED = "generation", "ended:"
 """The field of the generation, and what the fields of holds that ended begin with."""
 END_OF_HOLD = "end_of_hold"
 """The cause of an event about a hold that ended without an operator."""
+HAS_JOBS = "it keeps jobs; release it"
+"""Why a hold is not removed."""
 _FORM = 1
 """The form of holds that is read. Another form may mean what this release does not know."""
 _LONGEST_NAME = 1_024

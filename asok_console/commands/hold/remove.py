@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds
 from asok_console.commands.support.documents import result_document, write_json, write_lines
+from asok_console.presentation.text import safe
 from asok_core.backends.roles import OperationResult, Scope
+from asok_core.inspection.holds import HAS_JOBS, HoldState
+from asok_core.operations.catalog.confirmation import preview_line
 from asok_core.operations.catalog.holds import RemoveHold
-from asok_core.operations.catalog.results import total_of
+from asok_core.operations.catalog.results import result_line, total_of
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (RemoveHold,)
+NONE = "no holds without jobs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_chosen(parser, what="that keep no jobs")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only show which holds would be removed"
+    )
     bulk.add_common(parser)
 
 
@@ -30,6 +38,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         chosen = chosen_holds(args, reader.snapshot(rates=False, jobs=False))
     if args.all:
         chosen = [each for each in chosen if not each.jobs]
+    if args.dry_run:
+        return _preview(args, chosen)
     code, removed, refused = 0, 0, dict[str, int]()
     for each in chosen:
         operation = RemoveHold(each.id)
@@ -44,5 +54,24 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         merged = OperationResult("remove hold", removed, refused=refused)
         write_json({**result_document(merged), "holds": [each.id for each in chosen]})
     elif not chosen:
-        write_lines(["no holds without jobs"])
+        write_lines([NONE])
     return code
+
+
+def _preview(args: argparse.Namespace, chosen: Sequence[HoldState]) -> int:
+    """What would be removed as it is now: a job that is held until then keeps its hold."""
+    kept = [each.id for each in chosen if each.jobs]
+    if args.json:
+        removed = [each.id for each in chosen if not each.jobs]
+        refused = {HAS_JOBS: len(kept)} if kept else {}
+        write_json({"action": "remove hold", "dry_run": True, "holds": removed, "refused": refused})
+        return 0
+    lines = list[str]()
+    for each in chosen:
+        operation = RemoveHold(each.id)
+        scope = Scope(operation.location)
+        refusal = OperationResult(operation.audit_name(), refused={HAS_JOBS: 1})
+        line = preview_line(operation, scope, None)
+        lines.append(result_line(operation, scope, refusal) if each.jobs else line)
+    write_lines([safe(line, bulk.LONGEST_LINE) for line in lines] or [NONE])
+    return 0

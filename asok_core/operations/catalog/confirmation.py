@@ -39,8 +39,8 @@ def button(operation: CatalogOperation, scope: Scope, count: int | None) -> str:
     return f"{_capital(operation.verb)} {what}"
 
 
-def preview_line(operation: CatalogOperation, scope: Scope, count: int) -> str:
-    """``Would purge 46 dead jobs``."""
+def preview_line(operation: CatalogOperation, scope: Scope, count: int | None) -> str:
+    """``Would purge 46 dead jobs``; without a count ``Would remove hold 4f2a1c``."""
     return f"Would {phrase(operation, scope, count)}"
 
 

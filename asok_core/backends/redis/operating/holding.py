@@ -21,6 +21,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import OperationResult, Progress, Watch
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.holds import (
+    HAS_JOBS,
     LONGEST_HOLD,
     Hold,
     cleaned_reason,
@@ -38,7 +39,6 @@ TOO_LONG, HELD_SOME = 5, 3
 """Replies of the scripts: its end is too far away; it keeps jobs."""
 LONGEST_ID = 32
 _REFUSALS = {3: HOLD_OVER, 4: HOLDS_FULL}
-HAS_JOBS = "it keeps jobs; release it"
 NONE_SUCH = "there is no hold {!r}; asok hold list shows those there are"
 BROKEN = "the key of its queue is not a list"
 
