@@ -291,12 +291,16 @@ def _with_times(
     """
     timed: list[JobEvent] = []
     since: float | None = None
+    first = True
     for event in events:
         ran = event.ran
         if event.what == JobEventKind.RUNNING and event.at is not None:
             ran = elapsed(event.at, now)
         begun = event.began_at
-        waited = event.waited
+        # What the worker wrote begins when the job was first enqueued.
+        waited = event.waited if first else None
+        if event.what in (*_RUNS, JobEventKind.QUEUED_AGAIN):
+            first = False
         if event.what in _RUNS and begun is not None and since is not None and begun >= since:
             waited = begun - since
         progress = reported_by(detail.reports, begun) if event.what in _RUNS else None

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.leases import Recover, RecoveredJob
+from asok_core.backends.redis.calls.producing import CancelRunning
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.constants import SAME_RELEASE
 from asok_core.backends.redis.consuming.consumer import Consumer
@@ -141,7 +142,7 @@ def prepare(client: Any, at: int, ended: Ended) -> Outcome:
     )
 
 
-@pytest.mark.parametrize("end", ["retry", "postpone", "return", "crash"])
+@pytest.mark.parametrize("end", ["retry", "postpone", "return", "fail", "reject", "crash"])
 def test_a_request_to_stop_is_for_one_attempt(
     consumer: Consumer, redis_client: Any, end: str
 ) -> None:
@@ -161,6 +162,16 @@ def test_a_request_to_stop_is_for_one_attempt(
     else:
         assert consumer.cycle([outcome], (), 0).settled == [1]
     assert redis_client.smembers(KEYS.cancels("w")) == {b"job-1"}
+
+
+@pytest.mark.parametrize(("status", "asked"), [("running", 1), ("retrying", 0), ("failed", 0)])
+def test_an_attempt_that_was_settled_meanwhile_is_not_asked_to_stop(
+    consumer: Consumer, redis_client: Any, status: str, asked: int
+) -> None:
+    redis_client.hset(KEYS.job("job-0"), mapping={"status": status, "worker": "w.1"})
+    redis_client.expire(KEYS.job("job-0"), 600)
+    consumer.connection.run(CancelRunning(ns="asok", job_id="job-0", process="w.1"))
+    assert redis_client.scard(KEYS.cancels("w")) == asked
 
 
 def octave(seconds: float) -> int:

@@ -87,7 +87,8 @@ local function settle(process, release, now, dubious, dlq_max, at)
     -- An operator may requeue a dead job, and that one is not cancelled.
     write_record(id, fields, wait, (verb == 'fail' or verb == 'reject') and CANCEL_FIELDS or nil)
   end
-  if unfinished and moves then drop_request(id, process) end
+  -- Also of one that failed: an operator may requeue it.
+  drop_request(id, process)
   if verb == 'return' or verb == 'postpone' then return OUTCOME_SETTLED, 0 end
   tally(queue, COUNTED[verb], 1)
   tally(queue, 'run_ms', math.floor(run + 0.5))

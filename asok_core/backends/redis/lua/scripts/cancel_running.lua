@@ -5,6 +5,9 @@
 -- Another process may run it by now.
 local now = redis.pcall('HGET', job_key(job_id), 'worker')
 if type(now) == 'string' then process = now end
+-- An attempt that was settled meanwhile is not to stop, and the next one may run on the same worker.
+local status = redis.pcall('HGET', job_key(job_id), 'status')
+if type(status) == 'string' and status ~= 'running' then process = '' end
 local cancels = cancels_key(string.match(process, '^(.+)%.') or process)
 if process ~= '' and type(redis.pcall('SADD', cancels, job_id)) ~= 'table' then
   redis.call('EXPIRE', cancels, CANCELS_TTL)
