@@ -25,6 +25,8 @@ KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
 PATIENCE = 30.0
 """Seconds that a command looks for a job by its id; a screen has less."""
+BRIEF = 0.5
+"""Seconds for what is hardly an id."""
 MANY = 1000
 """Ids with the same beginning after which no more are looked for."""
 MOST_READ = 20_000
@@ -103,10 +105,10 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
         raise UsageError("a job id must not be empty")
     whole = _UUID.fullmatch(name) is not None
     gaps = dict[str, None]()
-    # What looks like a part of an id is hardly a whole one, for which all lists are searched.
-    searches = [_known, _by_record]
+    searches: list[Callable[[Reader, str, Gaps], JobDetail | None]] = [_known, _by_record]
     if _UUID_BEGIN.fullmatch(name):
-        searches.reverse()
+        # What looks like a part of an id is hardly a whole one, for which all lists are searched.
+        searches = [_by_record, partial(_known, patience=BRIEF)]
     for search in searches[: 1 if whole else 2]:
         if (detail := search(reader, name, gaps)) is not None:
             return detail
@@ -154,9 +156,11 @@ def _by_reading(
     return None
 
 
-def _known(reader: Reader, job_id: str, gaps: Gaps) -> JobDetail | None:
+def _known(
+    reader: Reader, job_id: str, gaps: Gaps, patience: float | None = None
+) -> JobDetail | None:
     """The job with exactly this id, if anything is known of it."""
-    detail = reader.job(job_id, patience=PATIENCE)
+    detail = reader.job(job_id, patience=PATIENCE if patience is None else patience)
     if detail is None or not detail.is_unknown:
         return detail
     gaps |= dict.fromkeys(detail.gaps)

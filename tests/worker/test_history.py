@@ -10,6 +10,8 @@ import pytest
 
 from asok_core.backends.roles import Scope
 from asok_core.inspection.history import JobEvent, history_of
+from asok_core.inspection.job_detail import Attempt, JobDetail
+from asok_core.inspection.job_events import JobEventKind
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_operator, open_reader
@@ -65,6 +67,14 @@ def test_the_first_attempt_of_a_delayed_job_that_is_retried_waited_since_it_was_
     lines = [json.loads(line)[:5] for line in desk.client.hget(key, "attempts").splitlines()]
     desk.client.hset(key, "attempts", "\n".join(map(json.dumps, lines)))
     assert [each.waited for each in history(desk, job)][1] is None
+
+
+def test_only_of_the_first_attempt_the_worker_knows_how_long_it_waited() -> None:
+    """What it writes begins when the job was first enqueued, also where a program queued it again."""
+    attempts = (Attempt(10.0, 1.0, "fail", waited=4.0), Attempt(50.0, 1.0, "fail", waited=44.0))
+    events = history_of(JobDetail("job", None, attempts=attempts), 60.0)
+    waited = [each.waited for each in events if each.what == JobEventKind.FAILED]
+    assert waited == [4.0, None]
 
 
 def test_a_job_that_killed_its_processes_reports_each(desk: Desk, run_worker: RunWorker) -> None:

@@ -99,5 +99,5 @@ def holds(connection: Connection, key: str, order: str, job_id: str, until: floa
         if found.start >= 0 and found.looked == 0:
             return False
         # Else the id may be in another job's arguments.
-        at.note(found.start, found.start + found.looked, found.last)
+        at.note(found.start, found.start + found.looked, found.last, found.at_once)
     return False

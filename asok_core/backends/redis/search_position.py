@@ -15,12 +15,15 @@ class SearchPosition:
         self.start = start
         self.anchor = b""
         self.back = BACK
+        self.at_once = 0
+        """Elements that one command may read, by those that were read; 0: not known."""
         self.missed = False
         """Whether jobs may have been missed: the element that was passed last is gone."""
 
-    def note(self, start: int, end: int, last: bytes) -> None:
+    def note(self, start: int, end: int, last: bytes, at_once: int = 0) -> None:
         """Continue at ``end`` after ``last``. ``start``: where the step began; -1: the anchor is gone."""
         if start >= 0:
+            self.at_once = at_once
             self.back = max(BACK, 2 * (self.start - start))
             self.start, self.anchor = end, last
         elif self.back < min(self.start, MOST_BACK):

@@ -36,6 +36,8 @@ class FindReply(NamedTuple):
     score: bytes
     last: bytes
     """What names the last element that was looked at."""
+    at_once: int
+    """How many elements of this size one command of the next call may read."""
 
 
 @script_call
@@ -52,6 +54,7 @@ class Find(ScriptCall[FindReply]):
     count: int
     back: int
     anchor: bytes
+    at_once: int
     text: str | bytes
 
     @classmethod
@@ -66,6 +69,7 @@ class Find(ScriptCall[FindReply]):
             count=count,
             back=at.back,
             anchor=at.anchor,
+            at_once=at.at_once,
             text=text,
         )
 

@@ -110,7 +110,7 @@ class WorkerState(NamedTuple):
 class FoundElement(NamedTuple):
     """Where a search in a list came to. ``location`` is None when it has not met the text.
 
-    ``start`` and ``last`` are what ``SearchPosition`` continues by.
+    ``start``, ``last`` and ``at_once`` are what ``SearchPosition`` continues by.
     """
 
     looked: int
@@ -119,6 +119,7 @@ class FoundElement(NamedTuple):
     score: float | None = None
     start: int = 0
     last: bytes = b""
+    at_once: int = 0
 
 
 SAMPLED = (-1, -4, -16, -64, -256, -1024)
@@ -282,7 +283,9 @@ class ScriptQueries:
             location, due = (
                 (None, None) if found.position < 0 else (found.position, number(found.score))
             )
-            return FoundElement(found.looked, location, found.item, due, found.start, found.last)
+            return FoundElement(
+                found.looked, location, found.item, due, found.start, found.last, found.at_once
+            )
 
         call = Find.after(at, parsing.raw(key), order, count, parsing.raw(words))
         return Query((call.command(),), read)

@@ -268,9 +268,9 @@ def search_list(
     start, most = part
     at, end = SearchPosition(start), None if most is None else start + most
     while end is None or at.start < end:
-        count = STEP if end is None else end - at.start
+        count = STEP if end is None else min(STEP, end - at.start)
         found = round_trips.ask(round_trips.queries.find(*where, at, count, job_id))
-        at.note(found.start, found.start + found.looked, found.last)
+        at.note(found.start, found.start + found.looked, found.last, found.at_once)
         if at.missed and end is None:
             gaps[MOVED] = None
         if found.location is not None:
