@@ -75,14 +75,14 @@ end
 -- A wait of days must not end with the key.
 if #left > 0 then redis.call('EXPIRE', ends_key(worker), CANCELS_TTL) end
 local generation = redis.pcall('HGET', holds_key, 'generation')
-local wanted = redis.call('HGET', key, 'wanted') or ''
+local command = redis.call('HGET', key, 'wanted') or ''
 local of, by = string.match(redis.call('HGET', key, 'requested_by') or '', '^(%S*) (.*)$')
 return reply {
   whole = whole,
   server_time = now,
   server = run,
-  requested = wanted,
-  requested_by = of == wanted and by or '',
+  requested = command,
+  requested_by = of == command and by or '',
   cancels = cancels.err and {} or cancels,
   asked = asked.err and {} or asked,
   ends = left,
