@@ -56,6 +56,7 @@ from asok_core.operations.catalog.switches import (
 from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
 from asok_core.operations.catalog.waiting_jobs import (
     CancelDelayed,
+    CancelHeld,
     CancelPending,
     MovePending,
     MoveToFront,
@@ -405,6 +406,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
         (ImportDead([raws[3]]), Scope(Location.DEAD)),
         (CancelPending(), ids(Location.PENDING, jobs[0].id, queue="high")),
         (CancelDelayed(), ids(Location.DELAYED, late[0].id)),
+        (CancelHeld(), replace(ids(Location.HELD, "x", queue="high"), hold="4f2a1c")),
         (StopRunningJobs(), ids(Location.ACTIVE, running.id)),
         (PromoteDelayed(), ids(Location.DELAYED, late[1].id)),
         (MovePending("low"), ids(Location.PENDING, jobs[1].id, queue="high")),

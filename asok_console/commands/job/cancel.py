@@ -1,4 +1,4 @@
-"""``asok job cancel``: ``CancelPending``, ``CancelDelayed`` and ``StopRunningJobs`` of the catalogue."""
+"""``asok job cancel``: the cancellations of the catalogue, of waiting jobs and of running ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.phrases import counted
 from asok_core.jobs.states import Location, Status
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
-from asok_core.operations.catalog.waiting_jobs import CancelDelayed, CancelPending
+from asok_core.operations.catalog.waiting_jobs import CancelDelayed, CancelHeld, CancelPending
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 _WAITING = (CancelPending, CancelDelayed)
-OPERATIONS = (*_WAITING, StopRunningJobs)
+OPERATIONS = (*_WAITING, CancelHeld, StopRunningJobs)
 LOOK = 0.2
 """Seconds between two looks at jobs that are waited for."""
 BY_STATE = {str(operation.location): operation for operation in _WAITING}

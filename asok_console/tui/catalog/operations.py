@@ -62,6 +62,7 @@ from asok_core.operations.catalog.switches import (
 from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
 from asok_core.operations.catalog.waiting_jobs import (
     CancelDelayed,
+    CancelHeld,
     CancelPending,
     MovePending,
     MoveToFront,
@@ -163,6 +164,7 @@ OPERATIONS = (
     _action("move_front", "f", "to the front", MoveToFront, KeyScope.CHOSEN, views=PENDING),
     _action("move", "M", "move", MovePending, KeyScope.CHOSEN, views=PENDING),
     _action("cancel_delayed", "d,delete", "cancel", CancelDelayed, KeyScope.CHOSEN, views=DELAYED),
+    _action("cancel_held", "d,delete", "cancel", CancelHeld, KeyScope.CHOSEN, views=HELD),
     _action("cancel_running", "d,delete", "cancel", StopRunningJobs, KeyScope.CHOSEN, views=RUNNING),
     _action("promote", "r", "promote", PromoteDelayed, KeyScope.CHOSEN, views=DELAYED),
     _action("cancel_matching_pending", "D", "cancel all", CancelPending, KeyScope.MATCHING, views=PENDING,

@@ -197,11 +197,11 @@ class JobScreen(KeySubject, Screen[None]):
             return None
         key = payload.id if payload and payload.id else row.key
         queue = payload.job.queue if payload and payload.job else row.queue
-        scope = Scope(
-            action.location,
-            queue=queue if action.location is Location.PENDING else None,
-            ids=frozenset((key,)),
-        )
+        hold = self.job.detail.hold if self.job.detail is not None else ""
+        if action.location is Location.HELD and not hold:
+            return None
+        queued = action.location in (Location.PENDING, Location.HELD)
+        scope = Scope(action.location, queue if queued else None, ids=frozenset((key,)), hold=hold)
         choices = queue_names(self.console.snapshot) if action.operation is MovePending else ()
         shown = examples([row])
         operation = (

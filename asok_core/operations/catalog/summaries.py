@@ -38,7 +38,7 @@ def either(first: str, second: str) -> str:
     return f"{first}, or {' '.join(others[len(list(alike)) :])}"
 
 
-_DEAD, _PENDING, _DELAYED = "dead job", "pending job", "delayed job"
+_DEAD, _PENDING, _DELAYED, _HELD = "dead job", "pending job", "delayed job", "held job"
 _NOTED = "job, queue or error group"
 _BEFORE_START = "move {} to the trash before a worker takes {them}"
 
@@ -54,6 +54,7 @@ IMPORT_DEAD = Summary("import {} from an export", _DEAD)
 
 CANCEL_PENDING = Summary(_BEFORE_START, _PENDING)
 CANCEL_DELAYED = Summary(_BEFORE_START, _DELAYED)
+CANCEL_HELD = Summary(_BEFORE_START, _HELD)
 STOP_RUNNING = Summary(
     "ask {} to stop, and end {their} process{es} if that takes too long", "running job"
 )

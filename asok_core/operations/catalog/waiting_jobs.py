@@ -36,6 +36,13 @@ class CancelDelayed(CancelPending):
     location = Location.DELAYED
 
 
+class CancelHeld(CancelPending):
+    """Cancellation of jobs that a hold keeps of a queue. A restore returns them to the queue."""
+
+    summary = summaries.CANCEL_HELD
+    location, scopes = Location.HELD, frozenset({ScopeKind.IDS})
+
+
 class PromoteDelayed(CatalogOperation):
     """Promotion of delayed jobs."""
 

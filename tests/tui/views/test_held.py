@@ -48,20 +48,35 @@ async def test_a_hold_is_listed_with_its_jobs_and_released(
         await hand.press("q", "w")
         await hand.until(lambda: isinstance(hand.app.screen, WhyScreen), "the reasons")
         await hand.sees("asok hold release 4f2a1c")
-        await hand.press("escape", "escape", "escape")
+        await hand.press("escape", "escape")
+        await hand.sees("job 1 of 31")
+        # A job is cancelled from the list, and another from its page; both can be restored.
+        for keys in ((), ("enter",)):
+            await hand.until(lambda: not hand.app.stray_keys.lasts)
+            await hand.press(*keys)
+            await hand.sees("─ History ─" if keys else "job 1 of 31")
+            await hand.sees("d cancel")
+            await hand.press("d")
+            await hand.sees("Cancel 1 job?")
+            await hand.press("y")
+            await hand.sees("Cancelled 1 job")
+        await hand.press("escape")
+        await hand.sees("of 29")
+        await hand.press("escape")
         await hand.sees("2 holds")
+        await hand.sees("33 jobs")
         # One that keeps jobs is released, the other one removed.
         await hand.press("d")
         assert not isinstance(hand.app.screen, ConfirmationDialog)
         await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("r")
         await hand.until(lambda: isinstance(hand.app.screen, AnswersDialog), "the dialog")
-        await hand.sees("Release 35 held jobs of hold 4f2a1c")
+        await hand.sees("Release 33 held jobs of hold 4f2a1c")
         await hand.sees("asok hold release 4f2a1c")
         await hand.press("enter")
         await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "the question")
         await hand.press("y")
-        await hand.sees("Released 35 jobs of hold 4f2a1c")
+        await hand.sees("Released 33 jobs of hold 4f2a1c")
         await hand.sees("1 hold")
         await hand.until(lambda: not hand.app.stray_keys.lasts)
         await hand.press("d")
@@ -69,7 +84,8 @@ async def test_a_hold_is_listed_with_its_jobs_and_released(
         await hand.press("y")
         await hand.sees("Removed hold 77aa00")
         await hand.sees("No holds.")
-    assert redis_client.llen(KEYS.queue("high")) == 31
+    assert redis_client.llen(KEYS.queue("high")) == 29
+    assert len(redis_client.keys("asok:trash:*")) == 2
     assert not redis_client.exists(KEYS.holds, KEYS.held_lists)
 
 

@@ -70,7 +70,7 @@ def _reason(line: HoldLine, _now: float) -> Cell:
 
 
 def _queues(line: HoldLine, _now: float) -> Cell:
-    return ", ".join(line.state.queues), "dim"
+    return ", ".join(sorted(line.state.queues)), "dim"
 
 
 COLUMNS: Sequence[Column[HoldLine]] = (
