@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -236,6 +237,30 @@ def test_a_release_at_a_rate_does_not_make_up_for_a_stop(
     assert operator.release_hold(kept.id, rate=5.0, watch=watch).applied == 40
     assert given[:2] == [1, 6]
     assert max(later - former for former, later in pairwise(given)) == 5
+
+
+def test_a_release_at_a_rate_keeps_the_order_where_its_jobs_wait_for_workers(
+    kept: Hold, operator: RedisOperator, redis_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers start fewer than are returned, and others are returned to the consuming end besides."""
+    held = [held_job(each).claim.envelope for each in range(2_600)]
+    key, queue, started = Keys().held(kept.id, "default"), Keys().queue("default"), list[bytes]()
+    redis_client.delete(key)
+    redis_client.lpush(key, *held)
+    sleeps = list[float]()
+    now = SimpleNamespace(monotonic=lambda: 10.0 * len(sleeps), sleep=sleeps.append)
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.time", now)
+
+    def watch(progress: Progress) -> bool:
+        assert progress.applied - len(started) <= 1_000
+        redis_client.rpush(queue, *[b"retried"] * 3)
+        started.extend(each for each in redis_client.rpop(queue, 30) if each != b"retried")
+        return True
+
+    assert operator.release_hold(kept.id, rate=500.0, watch=watch).applied == len(held)
+    started.extend(reversed(redis_client.lrange(queue, 0, -1)))
+    assert started == held
+    assert len(sleeps) < 200
 
 
 def test_a_hold_that_workers_end_too_early_by_their_clock_keeps_its_jobs(

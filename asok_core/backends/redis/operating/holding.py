@@ -161,7 +161,7 @@ class _Release:
 
     def at_rate(self, rate: float) -> bool:
         """Return some each moment, the oldest first, in turn from each queue."""
-        began, turns = time.monotonic(), cycle(tuple(self._left))
+        began, turns, waits = time.monotonic(), cycle(tuple(self._left)), 0
         most = max(1, math.ceil(rate))
         while self._left:
             due = int((time.monotonic() - began) * rate) + 1 - self.given
@@ -170,11 +170,14 @@ class _Release:
                 began, due = began + (due - most) / rate, most
             if due <= 0:
                 time.sleep(min(PER_STEP, 1 / rate))
-            else:
-                queue = next(turns)
-                if queue in self._left:
-                    share = math.ceil(due / len(self._left))
-                    self._step(queue, min(share, BATCH), self._last.get(queue, b"-"))
+            elif (queue := next(turns)) in self._left:
+                share, given = math.ceil(due / len(self._left)), self.given
+                self._step(queue, min(share, BATCH), self._last.get(queue, b"-"))
+                waits = 0 if self.given > given else waits + 1
+            if self._left and waits >= len(self._left):
+                # As many as may be returned wait to run already.
+                time.sleep(PER_STEP)
+                waits = 0
             if not self._watched():
                 return False
         return True

@@ -1,12 +1,13 @@
 -- needs: already_ended locations record moves status
 -- Held -> pending (consuming end), some of the jobs of a queue that a hold keeps.
--- return_jobs(hold, queue, count, behind, stamp, who): how many; nil where the queue's key is of another type. Then what names
---   the last of them.
+-- return_jobs(hold, queue, count, behind, stamp, who): how many; nil where the queue's key is of another type. Then the last
+--   of them.
 --   behind '': the newest of them first, so that in the end the oldest is the next to run: for all at once.
---   Otherwise the oldest first, behind the one that `behind` names, while that waits: for some after others; `-`: none before.
+--   Otherwise the oldest first, behind the job that is `behind`, while that waits: for some after others; `-`: none before.
+--   No more than MOST_BEHIND wait then that were returned so: 0 means also that those are to be taken first.
 -- As many as have some megabytes: Redis serves no other client meanwhile.
 -- keep_index(hold, queue): the set of lists names this one while it has jobs.
-local MOST_GIVEN, MOST_BEHIND, MOST_PASSED = 4194304, 1000, 8388608
+local MOST_GIVEN, MOST_BEHIND, MOST_PASSED, SEARCHED = 4194304, 1000, 8388608, 10000
 
 local function note_returned(id, queue, stamp, who, hold)
   if not id or has_ended(id) then return end
@@ -14,20 +15,30 @@ local function note_returned(id, queue, stamp, who, hold)
     'moves', moves_with(id, move_line(stamp, 'release', who, hold)) }, nil, { 'held_by' })
 end
 
--- A job that was returned before and all to the right of it, which are taken off the list.
-local function tail_from(list, behind)
+local function push_reversed(list, elements)
+  for i = #elements, 1, -1 do redis.call('RPUSH', list, elements[i]) end
+end
+
+-- How many are to run until the one that was returned last, with it: 0 where that waits no more. It is looked for
+-- behind others that were pushed to the consuming end since.
+local function depth_of(list, element)
+  local index = redis.call('LPOS', list, element, 'RANK', -1, 'MAXLEN', SEARCHED)
+  return index and redis.call('LLEN', list) - index or 0
+end
+
+-- Take that many off the consuming end; nil, and none, where they are too large to be moved.
+local function take_tail(list, depth)
   local tail, bytes = {}, 0
-  for i = 1, MOST_BEHIND do
-    local element = redis.call('LINDEX', list, -i)
-    if not element then return {} end
-    tail[i], bytes = element, bytes + #element
-    if redis.sha1hex(element) == behind then
-      for _ = 1, i do redis.call('RPOP', list) end
-      return tail
+  while #tail < depth do
+    if bytes > MOST_PASSED then
+      push_reversed(list, tail)
+      return nil
     end
-    if bytes > MOST_PASSED then return {} end
+    for _, element in ipairs(redis.call('RPOP', list, math.min(10, depth - #tail))) do
+      tail[#tail + 1], bytes = element, bytes + #element
+    end
   end
-  return {}
+  return tail
 end
 
 local function keep_index(hold, queue)
@@ -39,7 +50,10 @@ end
 local function return_jobs(hold, queue, count, behind, stamp, who)
   local from, to, given, bytes, last = held_key(hold, queue), queue_key(queue), 0, 0, ''
   if not pushed('LLEN', to) then return nil, '' end
-  local tail = #behind > 1 and tail_from(to, behind) or {}
+  local depth = #behind > 1 and depth_of(to, behind) or 0
+  if depth > 0 then count = math.min(count, MOST_BEHIND - depth) end
+  local tail = count > 0 and take_tail(to, depth)
+  if not tail then return 0, '' end
   local some = {}
   while given < count and bytes < MOST_GIVEN do
     local envelope
@@ -53,9 +67,9 @@ local function return_jobs(hold, queue, count, behind, stamp, who)
     given, bytes = given + 1, bytes + #envelope
   end
   if behind ~= '' then
-    for i = #some, 1, -1 do redis.call('RPUSH', to, some[i]) end
-    for i = #tail, 1, -1 do redis.call('RPUSH', to, tail[i]) end
-    if given > 0 then last = redis.sha1hex(some[given]) end
+    push_reversed(to, some)
+    push_reversed(to, tail)
+    last = some[given] or ''
   end
   for _, envelope in ipairs(some) do note_returned(id_in(envelope), queue, stamp, who, hold) end
   if given > 0 then note_queue(queue) end
