@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from asok_console.presentation.text import error_text
 from asok_core.backends.roles import Operator
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.snapshot import Snapshot
@@ -53,7 +54,10 @@ class PolledStacks:
     def _ask(
         self, operator: Operator, detail: JobDetail, snapshot: Snapshot, attempt: object
     ) -> None:
-        found = stacks_beside(operator, detail, snapshot)
+        try:
+            found = stacks_beside(operator, detail, snapshot)
+        except Exception as error:  # noqa: BLE001 - shown on the screen, not written over it
+            found = (JobStack(detail.id, problem=error_text(error)),)
         # Another attempt may have begun before the answer came.
         if attempt == self._attempt:
             self._found, self._due = found, time.monotonic() + AGAIN

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import cast
 
 from asok_console.tui.data.stacks import PolledStacks
+from asok_core.backends.roles import Operator
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.jobs.envelope import Payload, Trust
@@ -38,3 +40,12 @@ def test_an_answer_that_comes_after_another_attempt_has_begun_is_not_shown(bench
     (answer,) = stacks.now(bench.operator, second, SNAPSHOT)
     assert "no answer from worker w1" in answer.problem
     assert stacks.now(bench.operator, None, SNAPSHOT) == ()
+
+
+def test_a_failure_that_nothing_expects_is_shown_as_the_reason() -> None:
+    stacks, detail = PolledStacks(), attempt(NOW - 60)
+    broken = cast(Operator, object())
+    assert stacks.now(broken, detail, SNAPSHOT) == ()
+    wait_until(lambda: not asking(), "the end of the thread")
+    (answer,) = stacks.now(broken, detail, SNAPSHOT)
+    assert "AttributeError" in answer.problem
