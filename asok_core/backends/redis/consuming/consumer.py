@@ -44,15 +44,13 @@ from asok_core.settings.settings import LARGEST_ENVELOPE
 
 @dataclass(slots=True)
 class CycleResult:
-    """What a cycle replied. Flags are in the order of what was sent."""
+    """The replies of a cycle, in order: ``settled`` as ``OutcomeFlag``, ``started`` as ``StartFlag``."""
 
     lease_left: float
     """Seconds until the lease ends; 0 or less when it is lost, and then nothing was claimed."""
     server_time: float
     settled: list[int] = field(default_factory=list)
-    """An ``OutcomeFlag`` for each outcome."""
     started: list[int] = field(default_factory=list)
-    """A ``StartFlag`` for each start."""
     claims: list[Claim] = field(default_factory=list)
     paused: frozenset[str] = frozenset()
     dubious: bool = False
