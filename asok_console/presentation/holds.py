@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asok_core.clock import iso
+from asok_core.inspection.hold_warnings import warning
 from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.phrases import rough_duration
 
@@ -34,7 +35,7 @@ def held_document(held: HoldState, now: float) -> dict[str, Any]:
         "state": "ended" if held.ended else "current",
         "held": held.jobs,
         "queues": dict(held.queues),
-        "forgotten": held.forgotten(now),
+        "warning": warning(held, now) or None,
     }
 
 

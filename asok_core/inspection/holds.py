@@ -7,14 +7,13 @@ matches or not by its arguments as they were enqueued; Redis never reads these.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from asok_core.clock import DAY
 from asok_core.inspection.hold_conditions import MOST_CONDITIONS, Condition, conditions_in
 from asok_core.inspection.notes import decoded, one_line, text_in
 from asok_core.inspection.pauses import moment
-from asok_core.inspection.phrases import counted, rough_duration
 from asok_core.jobs.job import Job
 from asok_core.jobs.numbers import number
 from asok_core.settings.kinds import is_text
@@ -26,8 +25,8 @@ LONGEST_REASON = 200
 """Characters."""
 LONGEST_HOLD = 366.0 * DAY
 """Seconds. A hold without an end lasts until it is released."""
-FORGOTTEN = 1.0 * DAY
-"""Seconds after which a hold that keeps jobs is warned of."""
+CUT_OFF = 60.0
+"""Seconds without a batch after which a release that has not returned all has ended."""
 GENERATION, ENDED = "generation", "ended:"
 """The field of the generation, and what the fields of holds that ended begin with."""
 END_OF_HOLD = "end_of_hold"
@@ -54,6 +53,17 @@ class Hold(NamedTuple):
     until: float | None = None
     """When it ends by itself; None: when it is released."""
     operation: str = ""
+    released: float | None = None
+    """When an operator who released it returned jobs last; None: none has released it."""
+    rate: float = 0.0
+    """Jobs per second of that release; 0: as many as it can."""
+
+    def is_cut_off(self, now: float) -> bool:
+        """Whether it was released, and the operator of that returns jobs no longer."""
+        if self.released is None:
+            return False
+        # At a low rate the next batch is due later.
+        return now - self.released >= max(CUT_OFF, 2 / self.rate if self.rate > 0 else 0.0)
 
     def matches(self, job: Job, release: str, now: float) -> bool:
         """Whether it keeps a job from starting on this release of the application."""
@@ -101,19 +111,6 @@ class HoldState(NamedTuple):
     def since(self) -> float | None:
         """When it was made."""
         return self.hold.at if self.hold else None
-
-    def forgotten(self, now: float) -> bool:
-        """Whether it has kept jobs for long: it is older than a day."""
-        return self.jobs > 0 and (self.since is None or now - self.since >= FORGOTTEN)
-
-
-def forgotten_lines(holds: Iterable[HoldState], now: float) -> Iterator[str]:
-    """A warning for each hold that has kept jobs for long. The texts may come from Redis."""
-    for each in holds:
-        if each.forgotten(now):
-            since = "" if each.since is None else f" for {rough_duration(now - each.since)}"
-            about = each.hold.about(now) if each.hold else ", of which nothing else is known"
-            yield f"hold {each.id} keeps {counted(each.jobs, 'job')}{since}{about}"
 
 
 class Holds(NamedTuple):
@@ -169,6 +166,8 @@ def hold_of(hold_id: str, value: bytes) -> Hold | None:
         text_in(known, "reason", LONGEST_REASON),
         number(known.get("until")),
         text_in(known, "operation", 64),
+        number(known.get("released")),
+        max(0.0, number(known.get("rate")) or 0.0),
     )
     # What names nothing would hold every job.
     return hold if hold.words else None

@@ -16,12 +16,12 @@ from asok_core.inspection.hold_conditions import (
     parse_conditions,
     typed_conditions,
 )
+from asok_core.inspection.hold_warnings import FORGOTTEN, hold_warnings, warning
 from asok_core.inspection.holds import (
-    FORGOTTEN,
+    CUT_OFF,
     Hold,
     HoldState,
     first_match,
-    forgotten_lines,
     hold_of,
     problem_of,
     rule_text,
@@ -154,10 +154,45 @@ def test_a_rule_that_is_not_read_whole_is_none_and_one_without_parts_as_well() -
 def test_a_hold_is_forgotten_once_it_has_kept_jobs_for_a_day() -> None:
     hold = Hold("abc", task="shop.charge", by="ann@web1", at=NOW, reason="bank down")
     kept = HoldState("abc", hold, {"mail": 3})
-    assert list(forgotten_lines([kept], NOW + FORGOTTEN - 1)) == []
-    assert list(forgotten_lines([kept._replace(queues={})], NOW + FORGOTTEN + 1)) == []
-    (line,) = forgotten_lines([kept], NOW + FORGOTTEN)
-    assert line == "hold abc keeps 3 jobs for 1 day by ann@web1: bank down"
+    assert not warning(kept, NOW + FORGOTTEN - 1)
+    assert not warning(kept._replace(queues={}), NOW + FORGOTTEN + 1)
+    snapshot = Snapshot(NOW + FORGOTTEN, ServerInfo("r"), holds=(kept,))
+    (line,) = hold_warnings(snapshot)
+    assert line == "hold abc keeps 3 jobs and was made 1 day ago by ann@web1: bank down"
+
+
+@pytest.mark.parametrize(
+    ("change", "at", "line"),
+    [
+        ({"released": NOW}, NOW + CUT_OFF - 1, ""),
+        (
+            {"released": NOW},
+            NOW + CUT_OFF,
+            "the release of hold abc was cut off 1 minute ago with 3 jobs left: asok hold release abc",
+        ),
+        (
+            {"released": NOW, "rate": 5.0},
+            NOW + CUT_OFF,
+            (
+                "the release of hold abc was cut off 1 minute ago with 3 jobs left:"
+                " asok hold release abc --rate 5"
+            ),
+        ),
+        ({"released": NOW, "rate": 0.01}, NOW + CUT_OFF, ""),
+        ({}, NOW, "hold abc has ended and keeps 3 jobs: asok hold release abc"),
+        ({"until": NOW}, NOW + 1, ""),
+        (
+            {"until": NOW},
+            NOW + CUT_OFF,
+            "no worker has returned the 3 jobs of hold abc, whose end has passed",
+        ),
+    ],
+)
+def test_jobs_of_a_hold_that_has_ended_are_warned_of_until_they_are_returned(
+    change: dict[str, Any], at: float, line: str
+) -> None:
+    hold = Hold("abc", task="shop.charge", at=NOW - 2 * FORGOTTEN)._replace(**change)
+    assert warning(HoldState("abc", hold, {"mail": 3}, ended=True), at) == line
 
 
 def test_workers_confirm_a_generation_or_a_later_one() -> None:

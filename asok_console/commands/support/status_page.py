@@ -25,7 +25,7 @@ from asok_console.presentation.tables import (
 from asok_console.presentation.text import safe
 from asok_console.presentation.workers import live_words
 from asok_core.clock import elapsed
-from asok_core.inspection.holds import forgotten_lines
+from asok_core.inspection.hold_warnings import hold_warnings
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row, running_rows
 from asok_core.inspection.server_reasons import of_server
@@ -66,8 +66,7 @@ def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
     if not snapshot.knows_workers:
         for reason in of_server(snapshot):
             yield fit(safe(f"{reason.text[0].upper()}{reason.text[1:]}", 1000), width)
-    forgotten = forgotten_lines(snapshot.holds, snapshot.taken_at)
-    for problem in (*snapshot.problems, *snapshot.unread, *forgotten):
+    for problem in (*snapshot.problems, *snapshot.unread, *hold_warnings(snapshot)):
         yield styles.bold(fit(safe(f"{problem[0].upper()}{problem[1:]}", 1000), width))
     if snapshot.server.is_full:
         most = prose.size(snapshot.server.max_memory)

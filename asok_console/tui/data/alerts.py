@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from asok_console.presentation.prose import ago, listed, plural, rough, size
-from asok_core.inspection.holds import forgotten_lines
+from asok_core.inspection.hold_warnings import hold_warnings
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
 
@@ -87,7 +87,7 @@ def _of_jobs(snapshot: Snapshot, dead_cap: int) -> Iterator[Alert]:
     if late:
         line = f"no worker has ended the pause of {_named(late, 'queue')}, whose end has passed"
         yield Alert(Severity.JOBS_WAIT, line)
-    for line in forgotten_lines(snapshot.holds, snapshot.taken_at):
+    for line in hold_warnings(snapshot):
         yield Alert(Severity.JOBS_WAIT, line)
     if snapshot.due > OVERDUE and snapshot.knows_workers:
         line = f"{snapshot.due:,} delayed jobs are due, and no worker promotes them"

@@ -264,7 +264,7 @@ def test_a_hold_that_keeps_jobs_for_a_day_is_an_alert_and_their_queue_shows_them
     snapshot = Snapshot(NOW + 86_400, ServerInfo("redis://x"), queues=queues, holds=(kept,))
     assert snapshot.held == 3
     (alert,) = [each for each in alerts(snapshot, 100) if "hold" in each.line]
-    assert alert.line == "hold abc keeps 3 jobs for 1 day by ann@web1: bank down"
+    assert alert.line == "hold abc keeps 3 jobs and was made 1 day ago by ann@web1: bank down"
     assert alert.cost is Severity.JOBS_WAIT
     assert not [
         each for each in alerts(replace(snapshot, taken_at=NOW), 100) if "hold" in each.line

@@ -22,10 +22,11 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Progress, Scope
+from asok_core.errors import Unreachable
 from asok_core.inspection.filters import parse
 from asok_core.inspection.history import history_of
 from asok_core.inspection.hold_conditions import parse_condition
-from asok_core.inspection.holds import Hold
+from asok_core.inspection.holds import CUT_OFF, Hold
 from asok_core.inspection.job_events import JobEventKind
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job, new_id
@@ -212,10 +213,54 @@ def test_what_an_operator_releases_at_a_rate_is_not_returned_by_workers_at_its_e
 ) -> None:
     released = operator.release_hold(kept.id, rate=5.0, watch=lambda _: False)
     assert (released.cancelled, released.left) == (True, 39)
+    end_all(consumer)
+    assert redis_client.llen(Keys().held(kept.id, "default")) == 39
+
+
+def test_workers_finish_a_release_that_was_cut_off(
+    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
+) -> None:
+    """As where its command is killed: nobody else would return the rest."""
+    envelopes = redis_client.lrange(Keys().held(kept.id, "default"), 0, -1)
+    cut_off(operator, kept.id, None)
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        holds = read_holds(registry.connection, Keys())
+        (released,) = holds.ended
+        assert released.released is not None
+        assert not end_holds(registry.connection, Keys(), holds, released.released + CUT_OFF - 1)
+    assert redis_client.llen(Keys().held(kept.id, "default")) == 40
+    end_all(consumer)
+    assert redis_client.lrange(Keys().queue("default"), 0, -1) == envelopes
+    assert not redis_client.exists("asok:holds")
+
+
+def test_an_operator_sets_a_rate_while_workers_return_jobs(
+    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
+) -> None:
+    """Also those that have read the hold before return no more at once."""
+    cut_off(operator, kept.id, None)
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        former = read_holds(registry.connection, Keys())
+        operator.release_hold(kept.id, rate=5.0, watch=lambda _: False)
+        end_holds(registry.connection, Keys(), former, 9e9)
+        assert redis_client.llen(Keys().held(kept.id, "default")) == 39
+        (released,) = read_holds(registry.connection, Keys()).ended
+    assert released.rate == 5.0
+
+
+def cut_off(operator: RedisOperator, hold: str, rate: float | None) -> None:
+    """Begin a release, and end before its first batch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asok_core.backends.redis.operating.holding.ReleaseHeld", Unreachable)
+        with pytest.raises(TypeError):
+            operator.release_hold(hold, rate=rate)
+
+
+def end_all(consumer: Consumer) -> None:
+    """What supervisors do long after."""
     with closing(Registry(consumer.endpoint, Keys())) as registry:
         holds = read_holds(registry.connection, Keys())
         end_holds(registry.connection, Keys(), holds, 9e9)
-    assert redis_client.llen(Keys().held(kept.id, "default")) == 39
 
 
 def test_a_release_at_a_rate_does_not_make_up_for_a_stop(
@@ -266,9 +311,7 @@ def test_a_release_at_a_rate_keeps_the_order_where_its_jobs_wait_for_workers(
 def test_a_hold_that_workers_end_too_early_by_their_clock_keeps_its_jobs(
     kept: Hold, consumer: Consumer, redis_client: Redis
 ) -> None:
-    with closing(Registry(consumer.endpoint, Keys())) as registry:
-        holds = read_holds(registry.connection, Keys())
-        end_holds(registry.connection, Keys(), holds, 9e9)
+    end_all(consumer)
     assert redis_client.hexists("asok:holds", kept.id)
     assert redis_client.llen(Keys().held(kept.id, "default")) == 40
 

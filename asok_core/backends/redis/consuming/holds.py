@@ -12,7 +12,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
-from asok_core.inspection.holds import LARGEST_HOLD, MOST_HOLDS, Holds, holds_of
+from asok_core.inspection.holds import LARGEST_HOLD, MOST_HOLDS, Hold, Holds, holds_of
 
 BATCH = 200
 """Jobs that one step returns."""
@@ -43,13 +43,14 @@ def holds_in(reply: Any) -> Holds:
 def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> bool:
     """End the holds whose end has come, and return what they keep, in bounded batches.
 
-    Returns whether there is more to return. What an operator releases is left to that operator, who
-    may have set a rate. Raises Unreachable or Refused.
+    Returns whether there is more to return. What an operator releases is left to that operator, and
+    returned once the release was cut off: except at a rate, which an operator set, for a reason. Raises
+    Unreachable or Refused.
     """
     due = [each.id for each in holds.holds if each.until is not None and each.until <= now]
     # Redis has the clock that counts: where its is behind, the hold is still in force.
     over = [each for each in due if connection.run(ExpireHold(ns=keys.namespace, hold=each)) == 1]
-    over += [each.id for each in holds.ended if each.until is not None and each.until <= now]
+    over += [each.id for each in holds.ended if _is_for_workers(each, now)]
     if not over:
         return False
     lists = queues_by_hold(connection, keys)
@@ -65,6 +66,12 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
                 steps -= 1
         close_hold(connection, keys, hold, queues)
     return steps <= 0
+
+
+def _is_for_workers(ended: Hold, now: float) -> bool:
+    if ended.until is not None:
+        return ended.until <= now
+    return ended.rate == 0 and ended.is_cut_off(now)
 
 
 def queues_by_hold(connection: Connection, keys: Keys) -> dict[str, list[str]]:

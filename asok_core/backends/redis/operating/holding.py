@@ -109,7 +109,7 @@ def release_hold(
 ) -> OperationResult:
     """End a hold and return what it keeps. Raises UsageError for an unknown one."""
     keys = operation.keys
-    state = _end(connection, operation, hold, (), only_empty=False)
+    state = _end(connection, operation, hold, (), rate=rate or 0.0)
     # Those that it has now: a hold that has ended gets no others.
     queues = queues_by_hold(connection, keys).get(hold, [])
     if not state and not queues:
@@ -212,7 +212,8 @@ def _end(
     hold: str,
     queues: Sequence[str],
     *,
-    only_empty: bool,
+    only_empty: bool = False,
+    rate: float = 0.0,
 ) -> int:
     names = [name_bytes(each) for each in queues]
     # Another text must not be the name of another field of the hash.
@@ -220,7 +221,7 @@ def _end(
     if not known:
         return 0
     return connection.run(
-        EndHold(**operation.arguments(), hold=hold, only_empty=only_empty, queues=names)
+        EndHold(**operation.arguments(), hold=hold, only_empty=only_empty, rate=rate, queues=names)
     )
 
 

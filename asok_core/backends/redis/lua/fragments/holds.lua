@@ -3,9 +3,13 @@
 -- return. `generation` grows with each change; processes of workers state which one they enforce.
 -- is_in_force(hold): whether a hold keeps jobs.
 -- next_generation(now): the hash has changed: a generation that none of before had, also where the hash was deleted.
--- end_hold(hold, now, cause, by, op): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
---   The jobs that it keeps stay where they are until they are returned: by the operator of the operation, who may have set
---   a rate, or by supervisors where it ended by itself. They find those by the end in the rule.
+-- end_hold(hold, now, cause, by, op, rate): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
+--   The jobs that it keeps stay where they are until they are returned: by the operator who releases it at a `rate` (0: as
+--   fast as it goes), or by supervisors where it ended by itself (`rate` nil). They find those by the end in the rule.
+-- note_release(hold, now, rate): from now on a hold that has ended is released at this rate.
+-- note_batch(hold, now): the operator of a release is at work. One who is not has been ended: supervisors return the rest,
+--   except where there is a rate, which is for an operator to keep.
+-- has_rate(hold): whether it is released at a rate.
 local function is_in_force(hold)
   -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.
   local length = redis.pcall('HSTRLEN', holds_key, hold)
@@ -22,10 +26,40 @@ local function next_generation(now)
   return generation
 end
 
-local function end_hold(hold, now, cause, by, op)
+local RELEASED = ', "released": %d+%.%d+, "rate": [%d%.e+-]+}$'
+
+local function released_rule(rule, now, rate)
+  local own = string.gsub(string.gsub(rule, ', "until": %d+%.%d+}$', '}'), RELEASED, '}')
+  if string.sub(own, -1) ~= '}' then return rule end
+  return string.sub(own, 1, -2) .. string.format(', "released": %.3f, "rate": %.15g}', now, rate)
+end
+
+local function rule_of_ended(hold)
+  local rule = redis.pcall('HGET', holds_key, 'ended:' .. hold)
+  return type(rule) == 'string' and rule
+end
+
+local function note_release(hold, now, rate)
+  local rule = rule_of_ended(hold)
+  if rule then redis.call('HSET', holds_key, 'ended:' .. hold, released_rule(rule, now, rate)) end
+  return rule
+end
+
+local function rate_of(rule)
+  return rule and string.match(rule, '"released": %d+%.%d+, "rate": ([%d%.e+-]+)}$')
+end
+
+local function note_batch(hold, now)
+  local rate = rate_of(rule_of_ended(hold))
+  if rate then note_release(hold, now, tonumber(rate)) end
+end
+
+local function has_rate(hold) return (tonumber(rate_of(rule_of_ended(hold)) or 0)) > 0 end
+
+local function end_hold(hold, now, cause, by, op, rate)
   local rule = redis.call('HGET', holds_key, hold)
   if not rule then return nil end
-  local kept = op == '' and rule or string.gsub(rule, ', "until": %d+%.%d+}$', '}')
+  local kept = rate and released_rule(rule, now, rate) or rule
   redis.call('HSET', holds_key, 'ended:' .. hold, kept)
   redis.call('HDEL', holds_key, hold)
   next_generation(now)

@@ -1,6 +1,6 @@
 -- needs: full time expect audit holds locations
 -- A hold matches no job from now on: 1. Its jobs stay held until release_held.lua returns them. 2: it had ended
---   before, and still has jobs or not; 0: there is none. `only_empty`: 3 where it holds jobs, and nothing is done.
+--   before, and still has jobs or not, and from now on is released at this rate; 0: there is none. `only_empty`: 3 where it holds jobs, and nothing is done.
 
 local function keeps_jobs(queue)
   local length = redis.pcall('LLEN', held_key(hold, queue))
@@ -25,8 +25,9 @@ if only_empty then
     end
   until cursor == '0'
 end
-local rule = end_hold(hold, now, '', (author_of(about)), op)
+local rule = end_hold(hold, now, '', (author_of(about)), op, rate)
 -- What a release has done is how many jobs it returned.
 note(op, about, counts, rule and only_empty and 1 or 0, {}, 'running')
 if rule then return 1 end
-return redis.call('HEXISTS', holds_key, 'ended:' .. hold) == 1 and 2 or 0
+if only_empty then return rule_of_ended(hold) and 2 or 0 end
+return note_release(hold, now, rate) and 2 or 0

@@ -1,9 +1,10 @@
--- needs: full time expect audit return_jobs
+-- needs: full time expect audit holds return_jobs
 -- Held -> pending, some of the jobs of a queue that a hold keeps; see return_jobs.lua. One batch, one step.
 expect_audit(op)
 expect('list', held_key(hold, queue))
-local stamp = server_time()
+local stamp, now = server_time()
 local given, last = return_jobs(hold, queue, count, behind, stamp, (author_of(about)))
+note_batch(hold, now)
 local refused = given and {} or { [REFUSALS[2]] = 1 }
 note(op, about, counts, given or 0, refused, 'running')
 return reply { given = given or -1, left = redis.call('LLEN', held_key(hold, queue)), last = last }

@@ -1,0 +1,59 @@
+"""What is warned of about holds: jobs that stay held without a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asok_core.clock import DAY
+from asok_core.inspection.command_lines import operands
+from asok_core.inspection.holds import CUT_OFF, Hold, HoldState
+from asok_core.inspection.phrases import counted, rough_duration
+from asok_core.inspection.snapshot import Snapshot
+
+FORGOTTEN = 1.0 * DAY
+"""Seconds after which a hold that keeps jobs is warned of."""
+
+
+def hold_warnings(snapshot: Snapshot) -> Iterator[str]:
+    """A line for each hold whose jobs stay held. The texts may come from Redis."""
+    for each in snapshot.holds:
+        if each.jobs and (line := warning(each, snapshot.taken_at, ends=snapshot.knows_workers)):
+            yield line
+
+
+def warning(state: HoldState, now: float, *, ends: bool = True) -> str:
+    """Why the jobs of a hold may stay held, or ''.
+
+    ``ends``: whether it is known that its end was not carried out, which a replica may not show yet.
+    """
+    hold, jobs = state.hold, counted(state.jobs, "job")
+    if not state.jobs:
+        return ""
+    if hold is None:
+        text = f"hold {state.id}, of which nothing else is known, keeps {jobs}: {_release(state)}"
+        return text if state.ended else ""
+    if hold.until is not None and ends and now - hold.until >= CUT_OFF:
+        return f"no worker has returned the {jobs} of hold {state.id}, whose end has passed"
+    if state.ended:
+        return _of_ended(state, hold, now)
+    if state.since is None or now - state.since < FORGOTTEN:
+        return ""
+    since = rough_duration(now - state.since)
+    return f"hold {state.id} keeps {jobs} and was made {since} ago{hold.about(now)}"
+
+
+def _of_ended(state: HoldState, hold: Hold, now: float) -> str:
+    jobs = counted(state.jobs, "job")
+    if hold.until is not None:
+        return ""
+    if hold.released is None:
+        return f"hold {state.id} has ended and keeps {jobs}: {_release(state)}"
+    if not hold.is_cut_off(now):
+        return ""
+    rate = f" --rate {hold.rate:g}" if hold.rate else ""
+    stopped = f"was cut off {rough_duration(now - hold.released)} ago with {jobs} left"
+    return f"the release of hold {state.id} {stopped}: {_release(state)}{rate}"
+
+
+def _release(state: HoldState) -> str:
+    return f"asok hold release {operands(state.id)}"
