@@ -10,7 +10,8 @@ from typing import Any, TextIO
 
 from asok_core.backends.roles import OperationResult, Progress, Reader, Scope, Watch
 from asok_core.clock import iso
-from asok_core.inspection.notes import Notes, OperatorNote, on_job
+from asok_core.inspection.error_groups import error_group_of
+from asok_core.inspection.notes import NoteKind, Notes, OperatorNote, on_error, on_job
 from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Row
 from asok_core.inspection.tracebacks import last_line
@@ -62,14 +63,22 @@ def _write(stream: TextIO, reader: Reader, scope: Scope, watch: Watch) -> Operat
     return export_result(written, redacted, notes)
 
 
-def note_on(row: Row, notes: Notes) -> OperatorNote | None:
-    """The note on the job of a row, as an export has it: with the mask where it hides values of the job.
+def notes_on(row: Row, notes: Notes) -> dict[str, OperatorNote]:
+    """The notes on a dead job and on its error, by their names in an export.
 
-    The note may quote them.
+    With the mask where values of the job are hidden: a note may quote them.
     """
     job = row.payload.job
-    note = notes.on(on_job(row.payload.id, job.task if job else ""))
-    return note._replace(text=MASK) if note is not None and row.payload.redacted else note
+    subjects = {"note": on_job(row.payload.id, job.task if job else "")}
+    if any(each.subject.kind is NoteKind.ERROR for each in notes.values()):
+        subjects["error_note"] = on_error(error_group_of(row))
+    found = {name: notes.on(subject) for name, subject in subjects.items()}
+    hidden = row.payload.redacted
+    return {
+        name: note._replace(text=MASK) if hidden else note
+        for name, note in found.items()
+        if note is not None
+    }
 
 
 def line_of(row: Row, notes: Notes) -> str:
@@ -85,9 +94,8 @@ def line_of(row: Row, notes: Notes) -> str:
         "failed_at": iso(row.payload.failed_at),
         "error": last_line(row.payload.error or row.payload.problem) or None,
     }
-    note = note_on(row, notes)
-    if note is not None:
-        document["note"] = {"text": note.text, "by": note.who, "at": iso(note.at)}
+    for name, note in notes_on(row, notes).items():
+        document[name] = {"text": note.text, "by": note.who, "at": iso(note.at)}
     if row.payload.redacted:
         return json.dumps(document | {REDACTED: shown_raw(row.payload)})
     try:

@@ -193,6 +193,8 @@ def test_an_export_has_the_notes_and_an_import_leaves_them(
     job, other = bench.job(), bench.job()
     bench.add_dead(job, other)
     bench.operator.write_note(on_job(job.id, job.task), "=ask Ann")
+    (group,) = asok("dlq", "groups", "--json").document["groups"]
+    bench.operator.write_note(on_error(group["error"]), "the bank is down")
     path = tmp_path / "dead.jsonl"
     assert asok("dlq", "export", str(path)).code == 0
     first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
@@ -202,8 +204,10 @@ def test_an_export_has_the_notes_and_an_import_leaves_them(
         "ann@desk",
     )
     assert "note" not in second
+    assert [each["error_note"]["text"] for each in (first, second)] == ["the bank is down"] * 2
     rows = list(csv.DictReader(io.StringIO(asok("dlq", "export", "--format", "csv").out)))
     assert [row["note"] for row in rows] == ["'=ask Ann", ""]
+    assert {row["error_note"] for row in rows} == {"the bank is down"}
     bench.client.flushall()
     assert asok("dlq", "import", str(path)).code == 0
     assert len(bench.dead()) == 2

@@ -21,7 +21,7 @@ from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import ExportDead
 from asok_core.operations.catalog.results import result_line
-from asok_core.operations.export import export_result, line_of, note_on
+from asok_core.operations.export import export_result, line_of, notes_on
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.preview import resolved, rows_in
 from asok_core.runtime.whole_file import new_file
@@ -29,7 +29,10 @@ from asok_core.settings.settings import Settings
 
 OPERATIONS = (ExportDead,)
 
-COLUMNS = ("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust", "note")
+COLUMNS = (
+    *("id", "task", "queue", "failed_at", "error", "attempts", "enqueued_at", "trust"),
+    *("note", "error_note"),
+)
 _BEGIN_FORMULAS = "=+-@\u2212"
 
 
@@ -97,9 +100,9 @@ def _write_csv(rows: Iterable[Row], notes: Notes, stream: TextIO) -> tuple[int, 
     writer.writerow(COLUMNS)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
-        note = note_on(row, notes)
-        document = row_document(row) | {"error": error_line(row), "note": note and note.text}
-        writer.writerow([_cell(document[name]) for name in COLUMNS])
+        written = {name: note.text for name, note in notes_on(row, notes).items()}
+        document = row_document(row) | {"error": error_line(row)} | written
+        writer.writerow([_cell(document.get(name)) for name in COLUMNS])
     return count, 0
 
 
