@@ -194,7 +194,7 @@ def test_an_export_has_the_notes_and_an_import_leaves_them(
     bench.add_dead(job, other)
     bench.operator.write_note(on_job(job.id, job.task), "=ask Ann")
     (group,) = asok("dlq", "groups", "--json").document["groups"]
-    bench.operator.write_note(on_error(group["error"]), "the bank is down")
+    bench.operator.write_note(on_error(group["cause"]), "the bank is down")
     path = tmp_path / "dead.jsonl"
     assert asok("dlq", "export", str(path)).code == 0
     first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
