@@ -5,8 +5,8 @@
 text; ``task:=shop.send`` is exactly that task, ``arg:kwargs.tenant=acme`` exactly that argument;
 ``group:`` is an error group as ``asok dlq groups`` shows it (also ``cause:``); ``status:failed`` or
 ``status:unsigned``; ``age:>1h`` older, ``age:<5m`` younger, ``since:15:00``, ``between:15:00..16:30``;
-``attempt:>3``; ``size:>1MiB``; ``worker:`` contains the text (of pending and dead jobs it is not known);
-``release:`` begins with it (of a running job: that of its worker; of pending and dead jobs not known);
+``attempt:>3``; ``size:>1MiB``; ``worker:`` contains the text, ``release:`` begins with it (of a running
+job: that of its worker); of pending, held and dead jobs neither is known;
 ``!`` before a word negates it, but what is not known matches neither; quotes keep spaces, colons and a
 leading ``!`` as they are. Case does not matter.
 """
@@ -40,7 +40,7 @@ from asok_core.inspection.row_texts import (
     traceback_of,
 )
 from asok_core.inspection.rows import Row
-from asok_core.jobs.states import Status
+from asok_core.jobs.states import Location, Status
 
 FIELDS = {
     "queue": "exactly this queue (* stands for anything)",
@@ -54,8 +54,8 @@ FIELDS = {
     "age": ">1h: older; <5m: younger",
     "since": "not before 15:00 (UTC), 2026-11-25T15:00, yesterday, yesterdayT15:00, or 2h ago: since:2h",
     "between": "from one such moment up to another, as in between:15:00..16:30",
-    "worker": "the worker or process that runs it, or ran it last, holds this (not: pending, dead)",
-    "release": "the release of the application that ran it last begins with this (not: pending, dead)",
+    "worker": "the worker or process that runs it, or ran it last, holds this (delayed, running, recent)",
+    "release": "the release that ran it last begins with this (delayed, running, recent)",
     "attempt": "the number of its attempt, as in attempt:2 or attempt:>3",
     "size": "the bytes of its envelope, as in size:>1MiB",
 }
@@ -109,6 +109,11 @@ class Filter:
     def reads_arguments(self) -> bool:
         """Whether it can only be decided with the arguments, which a list leaves out of large jobs."""
         return any(word.field in ("", "arg", "traceback") for word in self.words)
+
+    def unknown_in(self, location: Location) -> tuple[str, ...]:
+        """The fields that it asks for and that are not known of jobs there: no such word matches one."""
+        asked = (word.field for word in self.words if word.field in _IN_RECORDS)
+        return tuple(dict.fromkeys(asked)) if location in _WITHOUT_RECORDS else ()
 
     def matches(self, row: Row, now: float) -> bool:
         """Whether the row answers to every word of a group. ``now``: epoch seconds of the Redis server."""
@@ -242,6 +247,8 @@ def _release_test(value: str) -> Test:
 
 _IN_RECORDS: dict[str, Callable[[str], Test]] = {"worker": _worker_test, "release": _release_test}
 """Fields that are known from the record of a job, or from the worker that holds it."""
+_WITHOUT_RECORDS = frozenset({Location.PENDING, Location.HELD, Location.DEAD})
+"""Lists of these come without records, of which there may be a hundred thousand."""
 
 _CHECKED: dict[str, Callable[[str, str], Test]] = {
     "status": _status_test,

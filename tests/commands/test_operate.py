@@ -601,6 +601,23 @@ class TestJobs:
         assert asok("job", "list", "--queue", "low").err == "no pending jobs\n"
 
     @pytest.mark.parametrize(
+        ("words", "unknown"),
+        [
+            ("dlq list --filter worker:web1", "the worker of dead jobs"),
+            ("dlq groups --filter release:4f2a1c", "the release of dead jobs"),
+            ("dlq requeue --filter worker:web1 --dry-run", "the worker of dead jobs"),
+            ("job list --filter !worker:web1", "the worker of pending jobs"),
+            ("job list --state delayed --filter worker:web1", ""),
+        ],
+    )
+    def test_what_a_filter_asks_that_is_not_known_is_named(
+        self, bench: Bench, asok: Asok, words: str, unknown: str
+    ) -> None:
+        bench.add_dead(bench.job())
+        warning = asok(*words.split()).err
+        assert (f"{unknown} is not known: no job matches" in warning) is bool(unknown)
+
+    @pytest.mark.parametrize(
         ("words", "title", "line"),
         [
             ("dlq list", "ID", "no dead jobs"),

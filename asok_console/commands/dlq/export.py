@@ -13,9 +13,9 @@ from typing import TextIO
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import error_line, row_document, say
+from asok_console.commands.support.options import filter_of
 from asok_console.presentation.text import safe_block
 from asok_core.errors import UsageError
-from asok_core.inspection import filters
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.rows import Row
 from asok_core.jobs.states import Location
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """
     if args.id and args.filter:
         raise UsageError("specify only one of --id, --filter")
-    chosen = filters.parse(args.filter) or None
+    chosen = filter_of(args.filter, Location.DEAD) or None
     reader = open_reader(settings, args.url, redacted=not args.unredacted)
     try:
         ids = frozenset(args.id) if args.id else None

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import write_json, write_table
+from asok_console.commands.support.options import filter_of
 from asok_console.presentation import numbers
 from asok_console.presentation.error_groups import names
 from asok_console.presentation.notes import note_document, note_text
 from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
-from asok_core.inspection import filters
 from asok_core.inspection.composition import UNKNOWN
 from asok_core.inspection.error_groups import UNREADABLE, ErrorGroup, ErrorGroups, error_group_of
 from asok_core.inspection.notes import Notes, on_error
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the groups, the largest first."""
-    chosen = filters.parse(args.filter)
+    chosen = filter_of(args.filter, Location.DEAD)
     reader = open_reader(settings, args.url)
     try:
         reader.dead(0, 1).readable()

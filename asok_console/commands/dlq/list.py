@@ -17,6 +17,7 @@ from asok_console.commands.support.documents import (
 from asok_console.presentation import numbers, prose
 from asok_console.presentation.tables import ID_LIMIT, NAME_LIMIT, TextColumn, id_column
 from asok_console.presentation.text import safe
+from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import listed
 from asok_core.settings.settings import Settings
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print dead jobs, newest first."""
-    chosen, limit = listing.asked_for(args)
+    chosen, limit = listing.asked_for(args, Location.DEAD)
     reader = open_reader(settings, args.url)
     try:
         now, total = reader.snapshot().taken_at, reader.dead(0, 1).total

@@ -38,10 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_arguments(parser)
 
 
+_LISTED_IN = {
+    "pending": Location.PENDING,
+    "delayed": Location.DELAYED,
+    "held": Location.HELD,
+    "dead": Location.DEAD,
+}
+
+
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the jobs, the next to run or the newest first."""
-    chosen, limit = listing.asked_for(args)
     state = args.state or "pending"
+    chosen, limit = listing.asked_for(args, _LISTED_IN.get(state))
     reader = open_reader(settings, args.url)
     try:
         snapshot = reader.snapshot()

@@ -19,12 +19,12 @@ from asok_console.commands.support.documents import (
     write_json,
     write_lines,
 )
+from asok_console.commands.support.options import filter_of
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import OperationResult, Progress, Reader, Scope
 from asok_core.errors import UsageError
-from asok_core.inspection import filters
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult
 from asok_core.operations.catalog.confirmation import (
@@ -85,7 +85,7 @@ def scope_of(args: argparse.Namespace, reader: Reader, location: Location) -> Sc
         raise UsageError("specify exactly one of --id, --filter, --all")
     if args.id:
         return resolved(reader, location, ids=frozenset(args.id))
-    chosen = filters.parse(args.filter) if args.filter is not None else None
+    chosen = filter_of(args.filter, location) if args.filter is not None else None
     if chosen is not None and not chosen:
         raise UsageError("--filter is empty; --all selects all jobs")
     return resolved(reader, location, chosen=chosen)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.options import whole_number
-from asok_core.inspection import filters
+from asok_console.commands.support.options import filter_of, whole_number
 from asok_core.inspection.filters import Filter
+from asok_core.jobs.states import Location
 
 MOST = 1_000_000
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bulk.add_common(parser)
 
 
-def asked_for(args: argparse.Namespace) -> tuple[Filter, int]:
-    """The filter and the limit. Raises UsageError."""
+def asked_for(args: argparse.Namespace, location: Location | None) -> tuple[Filter, int]:
+    """The filter, of jobs in ``location``, and the limit. Raises UsageError."""
     limit = whole_number("--limit", args.limit, 1, MOST)
-    return filters.parse(args.filter), limit
+    return filter_of(args.filter, location), limit

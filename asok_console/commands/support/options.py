@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from asok_console.commands.support.documents import say
 from asok_core.errors import UsageError
+from asok_core.inspection import filters
+from asok_core.inspection.filters import Filter
 from asok_core.inspection.moments import read_moment_to_come
+from asok_core.jobs.states import Location
 from asok_core.settings import kinds
 from asok_core.settings.declaration import shown
 from asok_core.settings.durations import parse_duration
+
+
+def filter_of(text: str, location: Location | None) -> Filter:
+    """The filter of ``--filter``, with a warning of what it asks that is not known of jobs there.
+
+    Raises UsageError.
+    """
+    chosen = filters.parse(text)
+    for field in chosen.unknown_in(location) if location is not None else ():
+        say(f"the {field} of {location} jobs is not known: no job matches {field}:")
+    return chosen
 
 
 def whole_number(option: str, text: str, least: int, most: int) -> int:

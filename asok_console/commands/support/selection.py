@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say
+from asok_console.commands.support.options import filter_of
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import GONE, OperationResult, Reader, Scope
 from asok_core.errors import UsageError
-from asok_core.inspection import filters
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.jobs.states import Location
@@ -62,7 +62,7 @@ def act(
                 "--dry-run requires --filter or --all; to show a job: asok job show JOB_ID"
             )
         return act_on_ids(args, settings, operation, allowed)
-    chosen = filters.parse(args.filter) if args.filter is not None else None
+    chosen = filter_of(args.filter, operation.location) if args.filter is not None else None
     if chosen is not None and not chosen:
         raise UsageError("--filter is empty; --all selects all jobs")
 
