@@ -8,6 +8,7 @@ from asok_core.clock import iso
 from asok_core.inspection.hold_warnings import warning
 from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.phrases import rough_duration
+from asok_core.operations.enforcement import Enforcement
 
 
 def hold_document(hold: Hold) -> dict[str, Any]:
@@ -28,25 +29,52 @@ def hold_document(hold: Hold) -> dict[str, Any]:
     }
 
 
-def held_document(held: HoldState, now: float) -> dict[str, Any]:
-    """A hold and what it keeps, for programs."""
+def held_document(held: HoldState, enforced: Enforcement, now: float) -> dict[str, Any]:
+    """A hold, what it keeps and where it is in force, for programs."""
+    state = "current" if held.is_known else "not known"
     return {
         **hold_document(held.hold or Hold(held.id)),
-        "state": "ended" if held.ended else "current",
+        "state": "ended" if held.ended else state,
+        "in_force": None if held.ended else in_force_document(held, enforced),
         "held": held.jobs,
         "queues": dict(held.queues),
         "warning": warning(held, now) or None,
     }
 
 
+def in_force(held: HoldState, enforced: Enforcement) -> str:
+    """On how many workers a hold is in force, as ``2 of 3``."""
+    return enforced.brief if held.is_known else "not known"
+
+
+def in_force_document(held: HoldState, enforced: Enforcement) -> dict[str, Any] | None:
+    """Which workers enforce a hold, for programs; None where that is not known."""
+    if not (held.is_known and enforced.known):
+        return None
+    return {
+        "confirmed_by": list(enforced.confirmed),
+        "not_confirmed_by": list(enforced.late),
+        "ignored_by": list(enforced.unable),
+        "workers_unread": enforced.unread or None,
+    }
+
+
 def state_of(held: HoldState, now: float) -> str:
     """Whether it has ended, and for how much longer not."""
     if held.ended:
-        return "ended, release it" if held.jobs else "ended"
+        return _state_of_ended(held, now)
+    if not held.is_known:
+        return "not known"
     until = held.hold.until if held.hold else None
     if until is None:
         return "no end"
     return f"ends in {rough_duration(until - now)}" if until > now else "ends now"
+
+
+def _state_of_ended(held: HoldState, now: float) -> str:
+    if not held.jobs:
+        return "ended"
+    return "ended, release it" if warning(held, now) else "ended, returns its jobs"
 
 
 def queue_state(paused: bool, held: int) -> str:

@@ -94,7 +94,7 @@ class Hold(NamedTuple):
 class HoldState(NamedTuple):
     """A hold, and the jobs that it keeps, by queue. ``hold`` is None where nothing is known of it.
 
-    ``ended``: it matches no longer, and returns its jobs.
+    ``ended``: it matches no longer, and its jobs are to be returned.
     """
 
     id: str
@@ -108,6 +108,11 @@ class HoldState(NamedTuple):
         return sum(self.queues.values())
 
     @property
+    def is_known(self) -> bool:
+        """Whether what it matches is known, or that it has ended."""
+        return self.ended or self.hold is not None
+
+    @property
     def since(self) -> float | None:
         """When it was made."""
         return self.hold.at if self.hold else None
@@ -116,13 +121,15 @@ class HoldState(NamedTuple):
 class Holds(NamedTuple):
     """The holds in the hash. ``generation`` grows with each change, 0 where there has been none.
 
-    ``unread`` are fields that hold no rule of this form: what they say is not known.
+    ``unread`` are fields that hold no rule of this form: what they say is not known. ``problem``: why
+    there may be others.
     """
 
     generation: int = 0
     holds: tuple[Hold, ...] = ()
     ended: tuple[Hold, ...] = ()
     unread: tuple[str, ...] = ()
+    problem: str = ""
 
 
 def holds_of(fields: Iterable[tuple[str, bytes]]) -> Holds:

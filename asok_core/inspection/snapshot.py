@@ -183,6 +183,8 @@ class Snapshot:
     """The newest generation of the rules: workers that publish it enforce all of the holds."""
     unread_holds: tuple[str, ...] = ()
     """Holds whose rules this release cannot read."""
+    holds_problem: str = ""
+    """Why holds were not read; '' where they were."""
     cost: SnapshotCost = field(default_factory=SnapshotCost)
 
     @property

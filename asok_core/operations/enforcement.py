@@ -71,6 +71,14 @@ def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
     )
 
 
+def enforced_now(snapshot: Snapshot) -> Enforcement:
+    """Which workers enforce all holds of a snapshot.
+
+    Workers publish one generation for all holds: until all know the newest, none of them is confirmed.
+    """
+    return enforcement(snapshot, snapshot.holds_generation)
+
+
 def wait_until_enforced(reader: Reader, generation: int, patience: float = PATIENCE) -> Enforcement:
     """The same, once all have confirmed it that can, or after ``patience`` seconds."""
     until = time.monotonic() + patience

@@ -3,13 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
+from asok_core.backends.redis.connection import Endpoint
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.inspection.holds import Hold
 from asok_core.jobs.envelope import seal
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 
 Asok = Callable[..., Ran]
+
+
+def test_a_list_states_where_holds_are_in_force_and_which_are_not_known(
+    asok: Asok, bench: Bench, redis_url: str
+) -> None:
+    """A rule of a later release, and all of them for a user who may not read them, are not ended."""
+    made = bench.operator.add_hold(Hold("", task="shop.mail"))
+    assert made.hold is not None
+    with closing(Registry(Endpoint(redis_url), bench.keys)) as registry:
+        registry.heartbeat("w1", ("high",), {"holds": made.generation})
+        registry.heartbeat("w2", ("high",), {"holds": made.generation - 1})
+    listed = asok("hold", "list")
+    assert "1 of 2" in listed.out
+    assert "not confirmed by w2" in listed.err
+    bench.client.hset(bench.keys.holds, "later", '{"form": 2, "task": "shop.mail"}')
+    bench.client.lpush(bench.keys.held("later", "high"), seal(bench.job(queue="high"), KEYRING))
+    bench.client.sadd(bench.keys.held_lists, "later:high")
+    first, second = sorted(
+        asok("hold", "list", "--json").document["holds"], key=lambda each: each["state"]
+    )
+    assert (first["state"], first["in_force"]["confirmed_by"]) == ("current", ["w1"])
+    assert (second["id"], second["state"], second["in_force"]) == ("later", "not known", None)
+    every = asok("hold", "release", "--all", "--dry-run")
+    assert f"hold {made.hold.id}" in every.out
+    assert "later" not in every.out
+    assert "cannot read: later" in every.err
+    user = redis_url.replace("://", "://viewer:x@", 1)
+    bench.client.acl_setuser("viewer", enabled=True, reset=True, passwords=["+x"], keys=["*"],
+        channels=["*"], commands=["+@all", "-hscan"])  # fmt: skip
+    refused = asok("hold", "release", "--all", "--yes", "--url", user)
+    assert refused.code == 2
+    assert "holds cannot be read" in refused.err
+    hidden = asok("hold", "list", "--json", "--url", user).document
+    assert "no right" in hidden["problem"]
+    assert [each["state"] for each in hidden["holds"]] == ["not known"]
+    bench.client.acl_deluser("viewer")
+
+
+def test_a_field_without_a_rule_can_be_removed(asok: Asok, bench: Bench) -> None:
+    """While it is there, no worker confirms a hold."""
+    bench.client.hset(bench.keys.holds, "written by hand", "?")
+    assert "written by hand" in asok("hold", "list").out
+    assert asok("hold", "remove", "written by hand").code == 0
+    assert not bench.client.exists(bench.keys.holds)
 
 
 def test_a_dry_run_shows_which_holds_would_be_removed_and_removes_none(

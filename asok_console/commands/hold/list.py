@@ -8,11 +8,12 @@ from contextlib import closing
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_table
 from asok_console.presentation import numbers
-from asok_console.presentation.holds import held_document, state_of
+from asok_console.presentation.holds import held_document, in_force, state_of
 from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.phrases import counted
+from asok_core.operations.enforcement import enforced_now
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 
@@ -27,18 +28,22 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     with closing(open_reader(settings, args.url)) as reader:
         snapshot = reader.snapshot(rates=False, jobs=False)
     now = snapshot.taken_at
+    if snapshot.holds_problem:
+        say(f"holds cannot be read: {snapshot.holds_problem}")
     if snapshot.unread_holds:
         say(f"{counted(len(snapshot.unread_holds), 'hold')} cannot be read by this release")
+    enforced = enforced_now(snapshot)
     if args.json:
-        write_json(
-            {"taken_at": iso(now), "holds": [held_document(each, now) for each in snapshot.holds]}
-        )
+        holds = [held_document(each, enforced, now) for each in snapshot.holds]
+        problem = snapshot.holds_problem or None
+        write_json({"taken_at": iso(now), "problem": problem, "holds": holds})
         return 0
     columns = (
         TextColumn("HOLD"),
         TextColumn("HELD", right=True),
         TextColumn("AGO", right=True),
         TextColumn("STATE"),
+        TextColumn("IN FORCE"),
         TextColumn("JOBS OF", shrinks=True),
         TextColumn("BY", shrinks=True),
         TextColumn("REASON", shrinks=True),
@@ -49,11 +54,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             f"{each.jobs:,}",
             numbers.age(each.since, now),
             safe(state_of(each, now), 60),
+            "" if each.ended else in_force(each, enforced),
             safe(each.hold.words if each.hold else "not known", 200),
             safe(each.hold.by if each.hold else "", 60),
             safe(each.hold.reason if each.hold else "", 200),
         )
         for each in snapshot.holds
     ]
-    write_table(columns, rows, "no holds")
+    write_table(columns, rows, "no holds" if not snapshot.holds_problem else "no holds known")
+    if not enforced.whole and not all(each.ended for each in snapshot.holds):
+        say(safe(enforced.words, bulk.LONGEST_LINE))
     return 0

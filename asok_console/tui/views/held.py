@@ -186,11 +186,13 @@ class HeldView(JobListView):
             line = self.holds.row
             enforced = line.enforced if line is not None else None
             unread = len(snapshot.unread_holds) if snapshot is not None else 0
+            problem = snapshot.holds_problem if snapshot is not None else ""
             return (
                 ("Held jobs", "title"),
                 (counted(self.holds.total, "hold"), ""),
                 (counted(snapshot.held, "job") if snapshot is not None else "", ""),
                 (f"⚠ {counted(unread, 'hold')} not readable" if unread else "", "warn"),
+                (f"⚠ holds cannot be read: {problem}" if problem else "", "warn"),
                 (f"⚠ {enforced.words}" if enforced and not enforced.whole else "", "warn"),
                 (about, "dim"),
             )

@@ -62,7 +62,7 @@ class Holding:
         # The holds before the generation: a thread that sees this one must not have the former ones.
         self.holds, self.generation = found.holds, found.generation
         unread = tuple(each for each in found.unread if not each.startswith("ended:"))
-        self.whole = not unread
+        self.whole = not (unread or found.problem)
         for each in set(unread) - set(self._unread):
             logger.error("Hold %s is not enforced: this release cannot read its rule", each)
         self._unread = unread

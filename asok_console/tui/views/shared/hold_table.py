@@ -15,12 +15,12 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.holds import HoldState
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.operations.enforcement import Enforcement, enforcement
+from asok_core.operations.enforcement import Enforcement, enforced_now
 
 
 @dataclass(frozen=True, slots=True)
 class HoldLine:
-    """A hold, and which workers enforce it; None for one that has ended."""
+    """A hold, and which workers enforce it; None for one that has ended or cannot be read."""
 
     state: HoldState
     enforced: Enforcement | None
@@ -33,9 +33,11 @@ class HoldLine:
 
 def lines_of(snapshot: Snapshot) -> Sequence[HoldLine]:
     """The holds, oldest first."""
-    # Workers publish one generation for all holds: until all know the newest, none of them is confirmed.
-    enforced = enforcement(snapshot, snapshot.holds_generation)
-    return [HoldLine(each, None if each.ended else enforced) for each in snapshot.holds]
+    enforced = enforced_now(snapshot)
+    return [
+        HoldLine(each, None if each.ended or not each.is_known else enforced)
+        for each in snapshot.holds
+    ]
 
 
 def _jobs(line: HoldLine, _now: float) -> Cell:
@@ -46,6 +48,8 @@ def _ends(line: HoldLine, now: float) -> Cell:
     hold = line.state.hold
     if line.state.ended:
         return "ended", "warn"
+    if not line.state.is_known:
+        return "not known", "warn"
     return ("no end", "dim") if hold is None or hold.until is None else until(hold.until, now)
 
 

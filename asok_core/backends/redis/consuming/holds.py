@@ -20,6 +20,8 @@ STEPS = 5
 """Steps of one call: a supervisor has other duties."""
 FIELDS = 8 * MOST_HOLDS
 """Buckets of the hash that one command reads: all of a hash that this program has written."""
+NOT_A_HASH, TOO_MANY = "their key is not a hash", "their key has too many fields"
+FORBIDDEN = "this user has no right to HSCAN of their key"
 
 
 def read_holds(connection: Connection, keys: Keys) -> Holds:
@@ -30,14 +32,15 @@ def read_holds(connection: Connection, keys: Keys) -> Holds:
     except ErrorReply as error:
         if not wrong_type(error):
             raise
-        return Holds()
+        return Holds(problem=NOT_A_HASH)
     return holds_in(reply)
 
 
 def holds_in(reply: Any) -> Holds:
     """The holds in a reply of HSCAN."""
-    _, flat = reply
-    return holds_of(zip(map(parsing.text, flat[::2]), flat[1::2], strict=True))
+    cursor, flat = reply
+    found = holds_of(zip(map(parsing.text, flat[::2]), flat[1::2], strict=True))
+    return found if int(cursor) == 0 else found._replace(problem=TOO_MANY)
 
 
 def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> bool:

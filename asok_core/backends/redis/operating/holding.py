@@ -21,6 +21,8 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.roles import OperationResult, Progress, Watch
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.holds import (
+    ENDED,
+    GENERATION,
     HAS_JOBS,
     LONGEST_HOLD,
     Hold,
@@ -30,6 +32,7 @@ from asok_core.inspection.holds import (
     problem_of,
     rule_text,
 )
+from asok_core.settings.kinds import is_text
 
 BATCH = 500
 """Jobs that one script returns: a few milliseconds of Redis."""
@@ -37,7 +40,6 @@ PER_STEP = 0.2
 """Seconds between two steps of a release with a rate."""
 TOO_LONG, HELD_SOME = 5, 3
 """Replies of the scripts: its end is too far away; it keeps jobs."""
-LONGEST_ID = 32
 _REFUSALS = {3: HOLD_OVER, 4: HOLDS_FULL}
 NONE_SUCH = "there is no hold {!r}; asok hold list shows those there are"
 BROKEN = "the key of its queue is not a list"
@@ -216,9 +218,7 @@ def _end(
     rate: float = 0.0,
 ) -> int:
     names = [name_bytes(each) for each in queues]
-    # Another text must not be the name of another field of the hash.
-    known = hold.isascii() and hold.isalnum() and len(hold) <= LONGEST_ID
-    if not known:
+    if hold == GENERATION or hold.startswith(ENDED) or not (hold.isprintable() and is_text(hold)):
         return 0
     return connection.run(
         EndHold(**operation.arguments(), hold=hold, only_empty=only_empty, rate=rate, queues=names)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, RedisError
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.calls.reading import NotesReply
-from asok_core.backends.redis.consuming.holds import FIELDS, holds_in
+from asok_core.backends.redis.consuming.holds import (
+    FIELDS,
+    FORBIDDEN,
+    NOT_A_HASH,
+    TOO_MANY,
+    holds_in,
+)
 from asok_core.backends.redis.explanations import wrong_type
 from asok_core.backends.redis.keys import LONGEST_NAME, Keys
 from asok_core.backends.redis.members import STEP
@@ -28,7 +34,7 @@ from asok_core.backends.redis.reading.query import (
 )
 from asok_core.backends.redis.reading.round_trips import Queries
 from asok_core.inspection.events import Events
-from asok_core.inspection.holds import LARGEST_HOLD, Holds, HoldState
+from asok_core.inspection.holds import ENDED, LARGEST_HOLD, Holds, HoldState
 from asok_core.inspection.pauses import LARGEST_PAUSE, QueuePause, pause_of
 from asok_core.inspection.rows import digest
 from asok_core.jobs.numbers import score
@@ -96,6 +102,8 @@ class Overview(NamedTuple):
             yield "delayed jobs cannot be read or written: their key is not a sorted set"
         if self.leases.total is None:
             yield f"workers cannot be read: {NO_LEASES}"
+        if self.holds.problem in (NOT_A_HASH, TOO_MANY):
+            yield f"holds cannot be read: {self.holds.problem}"
         if self.events.problem:
             yield "events cannot be read or recorded: their key is not a stream"
         for what, found in self._sets():
@@ -194,31 +202,38 @@ def pauses_of(
 
 
 def holds_now(queries: Queries, keys: Keys) -> Query[Holds]:
-    """The holds there are; none for a user who has no right to them."""
+    """The holds there are; none, and a problem, for a user who has no right to them."""
     command: Command = ("HSCAN", parsing.raw(keys.holds), 0, "COUNT", FIELDS)
-    commands, reply_of = maybe(*queries.clipped(LARGEST_HOLD, *command))
 
     def read(replies: Sequence[Any]) -> Holds:
-        reply = reply_of(replies)
-        return Holds() if reply is None else holds_in(reply)
+        (reply,) = replies
+        if isinstance(reply, RedisError):
+            return Holds(problem=NOT_A_HASH if wrong_type(reply) else FORBIDDEN)
+        return holds_in(reply)
 
-    return Query(commands, read)
+    return Query((queries.clipped(LARGEST_HOLD, *command),), read)
 
 
 def held_jobs(keys: Keys, holds: Holds, names: Sequence[str]) -> Query[tuple[HoldState, ...]]:
     """How many jobs of which queues each hold keeps, by the names of the lists."""
     known = {each.id: each for each in (*holds.ended, *holds.holds)}
+    unread = {each for each in holds.unread if not each.startswith(ENDED)}
     ended = {each.id for each in holds.ended}
+    ended |= {each.removeprefix(ENDED) for each in holds.unread} - unread
+    gone = not holds.problem
+    there = {*known, *unread}
     lists = by_key({name: maybe("LLEN", parsing.raw(keys.held_list(name))) for name in names})
 
     def read(replies: Sequence[Any]) -> tuple[HoldState, ...]:
-        queues: dict[str, dict[str, int]] = {each: {} for each in known}
+        queues: dict[str, dict[str, int]] = {each: {} for each in (*known, *unread, *ended)}
         for name, length in lists.read(replies).items():
             hold, _, queue = name.partition(":")
             if isinstance(length, int) and length and queue:
                 queues.setdefault(hold, {})[queue] = length
         found = [
-            HoldState(each, known.get(each), queues[each], each in ended or each not in known)
+            HoldState(
+                each, known.get(each), queues[each], each in ended or (gone and each not in there)
+            )
             for each in queues
         ]
         return tuple(sorted(found, key=lambda each: (each.since or 0.0, each.id)))

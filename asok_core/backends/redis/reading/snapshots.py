@@ -204,6 +204,7 @@ class SnapshotBuilder:
             holds=details.held,
             holds_generation=found.holds.generation,
             unread_holds=found.holds.unread,
+            holds_problem=found.holds.problem,
             cost=round_trips.cost(),
         )
 
