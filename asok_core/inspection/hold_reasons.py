@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asok_core.inspection.command_lines import operands
-from asok_core.inspection.holds import HoldState
+from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.job_case import JobCase
-from asok_core.inspection.pauses import moment
-from asok_core.inspection.phrases import rough_duration
+from asok_core.inspection.pauses import LATE, moment
+from asok_core.inspection.phrases import counted, named, rough_duration
 from asok_core.inspection.reason import Reason
 
 
@@ -21,19 +22,68 @@ def held(case: JobCase) -> Iterator[Reason]:
 
 
 def to_come(case: JobCase) -> Iterator[Reason]:
-    """Which hold will keep a waiting job from starting. Arguments that are not shown match nothing."""
+    """Which hold will keep a waiting job from starting. Arguments that are not shown match nothing.
+
+    Where not all workers that serve its queue enforce it, or only those of a release, one may start it.
+    """
     job = case.job
     if job is None:
         return
+    yield from _not_known(case)
     for each in case.snapshot.holds:
         hold = each.hold
-        if hold is None or each.ended or hold.release or not hold.matches(job, "", case.now):
+        if hold is None or each.ended or not hold._replace(release="").matches(job, "", case.now):
             continue
-        text = f"hold {each.id} keeps it from starting when its turn comes{hold.about(case.now)}"
+        enforced = _enforced(case)
+        evidence = _evidence(each) | {"in_force_on": enforced.words}
+        if enforced.whole and not hold.release:
+            text = f"hold {each.id} keeps it from starting when its turn comes"
+            yield Reason(
+                "will_be_held", text + hold.about(case.now), hold.at, evidence,
+                _remedy(each, case), blocking=True,
+            )  # fmt: skip
+            return
+        where = f", on workers of release {hold.release}" if hold.release else ""
+        text = f"hold {each.id} may keep it from starting when its turn comes{where}"
         yield Reason(
-            "will_be_held", text, hold.at, _evidence(each), _remedy(each, case.now), blocking=True,
-        )  # fmt: skip
+            "may_be_held", text + hold.about(case.now), hold.at, evidence, _remedy(each, case)
+        )
         return
+
+
+def _not_known(case: JobCase) -> Iterator[Reason]:
+    """That there may be a hold of which is not known whether it matches the job."""
+    snapshot = case.snapshot
+    unread = [each.id for each in snapshot.holds if not each.is_known]
+    rules = f"this release cannot read the rule of {named(unread, 'hold')}" if unread else ""
+    if problem := snapshot.holds_problem or rules:
+        yield Reason("holds_not_known", f"whether a hold will keep it is not known: {problem}")
+
+
+class _Enforced(NamedTuple):
+    """On how many of the workers that serve a queue its holds are in force."""
+
+    confirmed: int
+    serving: int
+    known: bool
+
+    @property
+    def whole(self) -> bool:
+        return self.known and self.confirmed == self.serving
+
+    @property
+    def words(self) -> str:
+        if not self.known:
+            return "not known"
+        return f"{self.confirmed} of {counted(self.serving, 'worker')} of its queue"
+
+
+def _enforced(case: JobCase) -> _Enforced:
+    snapshot = case.snapshot
+    serving = [each for each in snapshot.live_workers if case.queue in each.queues]
+    generation = snapshot.holds_generation
+    confirmed = sum(each.holds is not None and each.holds >= generation for each in serving)
+    return _Enforced(confirmed, len(serving), snapshot.knows_serving)
 
 
 def _of_hold(found: HoldState, case: JobCase) -> Reason:
@@ -48,7 +98,7 @@ def _of_hold(found: HoldState, case: JobCase) -> Reason:
         text = f"hold {found.id} has ended{hold.about(case.now)}, and has not returned it yet"
         return Reason("held", text, None, evidence, _release(found), blocking=True)
     text = f"hold {found.id} keeps it from starting{hold.about(case.now)}"
-    return Reason("held", text, hold.at, evidence, _remedy(found, case.now), blocking=True)
+    return Reason("held", text, hold.at, evidence, _remedy(found, case), blocking=True)
 
 
 def _evidence(found: HoldState) -> dict[str, str | int | float]:
@@ -64,12 +114,26 @@ def _evidence(found: HoldState) -> dict[str, str | int | float]:
     return evidence
 
 
-def _remedy(found: HoldState, now: float) -> str:
-    until = found.hold.until if found.hold else None
-    if until is None:
-        return _release(found)
-    left = f"in {rough_duration(until - now)} ({moment(until, now)})" if until > now else "now"
-    return f"a worker returns it {left}; before that: {_release(found)}"
+def _remedy(found: HoldState, case: JobCase) -> str:
+    return _how_it_ends(found.hold, case) + _release(found)
+
+
+def _how_it_ends(hold: Hold | None, case: JobCase) -> str:
+    if hold is None or hold.until is None:
+        return ""
+    now, snapshot = case.now, case.snapshot
+    left, end = hold.until - now, moment(hold.until, now)
+    if not snapshot.knows_workers:
+        return f"its end is {end}; whether it has ended is not known; on the master: "
+    if -left >= LATE:
+        return f"its end passed {rough_duration(-left)} ago, and no worker has ended it: "
+    if not any(each.ends_holds(now) for each in snapshot.workers):
+        absent = snapshot.has_live_worker is False
+        none = "none is registered" if absent else "none that does is known to run"
+        return f"a worker of this release would return it at {end}, and {none}; now: "
+    if left <= 0:
+        return f"its end ({end}) has come, and a worker returns it; if none does: "
+    return f"a worker returns it in {rough_duration(left)} ({end}); before that: "
 
 
 def _release(found: HoldState) -> str:

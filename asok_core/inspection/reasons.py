@@ -59,9 +59,24 @@ def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterato
                 held.append((shared, [label]))
             else:
                 same.append(label)
+    for stats in snapshot.queues:
+        yield from of_held(stats.name, snapshot)
     for reason, names in held:
         remedy = _worker_of(*without_worker) if reason.code == "no_workers" else reason.remedy
         yield replace(reason, text=f"{named(names)}: {reason.text}", remedy=remedy)
+
+
+def of_held(name: str, snapshot: Snapshot) -> Iterator[Reason]:
+    """Which holds keep jobs of a queue from starting: these are not pending."""
+    found = [each for each in snapshot.holds if each.queues.get(name)]
+    if not found:
+        return
+    jobs = sum(each.queues[name] for each in found)
+    holds = named([f"{each.id} ({each.queues[name]:,})" for each in found], "hold")
+    yield Reason(
+        "jobs_held", f"{counted(jobs, 'job')} of queue {name!r} {be(jobs)} held: {holds}",
+        evidence={"jobs": jobs}, remedy="asok hold list",
+    )  # fmt: skip
 
 
 def _of_jobs(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:

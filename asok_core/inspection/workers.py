@@ -118,6 +118,11 @@ class WorkerInfo:
         known = self.beat_at is not None and self.no_heartbeat_for(now) is None
         return known and self.is_alive(now)
 
+    def ends_holds(self, now: float) -> bool:
+        """Whether it, also a quiet one, ends holds and returns their jobs, as far as is known."""
+        alive = self.is_alive(now) and self.no_heartbeat_for(now) is None
+        return self.holds is not None and alive and not self.stopping
+
     def state(self, now: float) -> str:
         """Its state in a word, by which it is shown.
 

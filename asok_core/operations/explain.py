@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 
 from asok_core.backends.roles import Reader
@@ -161,7 +162,9 @@ def queue(reader: Reader, name: str) -> DatedExplanation:
 def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -> DatedExplanation:
     """Why the jobs of a queue of a snapshot do not start at once."""
     stats = reasons.queue_of(name, snapshot)
-    found = ranked(reasons.of_queue(name, snapshot, operations))
+    found = ranked(
+        chain(reasons.of_queue(name, snapshot, operations), reasons.of_held(name, snapshot))
+    )
     if stats is None:
         state = "not known: no job and no worker names it"
     elif not stats.pending:

@@ -63,8 +63,8 @@ class HoldJobs(HoldOperation):
         return self.estimate_line(waiting_matches(reader, self.hold, watch))
 
     def estimate_line(self, found: Matches) -> str:
-        """``Would hold 40 pending jobs and 2 delayed jobs``."""
-        return f"Would {self.verb} {found.words}"
+        """``Would hold 40 pending jobs and 2 delayed jobs``; at most, where releases differ."""
+        return f"Would {self.verb} {'at most ' if self.hold.release else ''}{found.words}"
 
     def follow_up(self, access: Access, result: OperationResult) -> FollowUp:
         """On which workers it is in force, once all have confirmed it that can."""
