@@ -15,6 +15,7 @@ import redis
 
 from asok_console.demo.embedded import EmbeddedRedis
 from tests.chaos.damage import Disk, delete_by_hand
+from tests.chaos.holds import RandomHolds
 from tests.chaos.journal import Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.workers import LEASE, Blow, ChaosWorker, parent_of
@@ -54,6 +55,7 @@ WHOLE_SERVER = frozenset(
         "delete",
         "disk full",
     }
+    | {"hold add", "hold release", "hold remove"}
 )
 """Faults that do not need a worker which runs."""
 
@@ -75,6 +77,7 @@ class Faults:
         workers: Sequence[ChaosWorker],
         log: Path,
         *,
+        holds: RandomHolds,
         disk: Disk | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -84,6 +87,7 @@ class Faults:
         self._journal = journal
         self._workers = workers
         self._log = log
+        self.holds = holds
         self._disk = disk
         self.deleted: set[str] = set()
         """Keys that were deleted by hand."""
@@ -113,6 +117,9 @@ class Faults:
             "rename": self._rename,
             "delete": self._delete,
             "disk full": self._fill_disk,
+            "hold add": lambda _worker: () if holds.add() else None,
+            "hold release": lambda _worker: () if holds.release() else None,
+            "hold remove": lambda _worker: () if holds.remove() else None,
         }
 
     def inject(self, name: str, worker: ChaosWorker) -> None:
@@ -145,6 +152,7 @@ class Faults:
             return not self._later
 
         wait_until(undone, "the end of every fault")
+        self.holds.release_all(self._client())
 
     def _undo_later(self, undo: Callable[[], None], seconds: float = FREEZE) -> None:
         self._later.append((time.monotonic() + seconds, undo))

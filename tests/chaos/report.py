@@ -7,10 +7,12 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 
 from asok_core.jobs.envelope import peek
+from tests.chaos.holds import HoldInForce, begun_although_held
 from tests.chaos.journal import Journal
 from tests.chaos.workers import KILLS, Blow
 
@@ -80,6 +82,8 @@ class ChaosRun:
     seconds: float
     deleted: frozenset[str] = frozenset()
     """Keys that were deleted by hand. A job without a record may run again, and its state is unknown."""
+    holds: Mapping[str, HoldInForce] = field(default_factory=dict)
+    """The holds that all workers had confirmed, by their ids."""
 
 
 def report(client: redis.Redis, run: ChaosRun) -> ChaosReport:
@@ -108,9 +112,11 @@ def report(client: redis.Redis, run: ChaosRun) -> ChaosReport:
     if settled > completed and not run.deleted:
         # The counter is written by the script that removes the job from an active list.
         wrong.append(f"{settled} jobs were settled as completed, of which there are {completed}")
+    records = {word: _task_and_queue(client, job_id) for word, job_id in jobs.items()}
+    wrong += begun_although_held(run.holds, journal, run.blows, records)
     wrong += [f"{job_id} is a dead job that was not enqueued" for job_id in dead_jobs]
     interrupted = list(_interrupted(journal, run.blows))
-    first = {word for word, job_id in jobs.items() if _queue(client, job_id) == b"high"}
+    first = {word for word, (_, queue) in records.items() if queue == "high"}
     return ChaosReport(
         enqueued=len(jobs),
         executed=sum(journal.count(word, "start") for word in jobs),
@@ -155,11 +161,13 @@ def _kind(client: redis.Redis, job_id: str) -> str:
     return POISONS.get(name.decode().rpartition(".")[2], "unlucky")  # type: ignore[union-attr]
 
 
-def _queue(client: redis.Redis, job_id: str) -> object:
+def _task_and_queue(client: Any, job_id: str) -> tuple[str, str]:
     try:
-        return client.hget(f"asok:job:{job_id}", "queue")
+        found = client.hmget(f"asok:job:{job_id}", "function", "queue")
     except redis.ResponseError:
-        return None  # the framework's record is a string, and names no queue
+        found = []  # the framework's record is a string, and names no queue
+    task, queue = [(each or b"").decode() for each in found] or ("", "")
+    return task, queue
 
 
 def _interrupted(journal: Journal, blows: Sequence[Blow]) -> Iterator[tuple[str, float | None]]:

@@ -20,6 +20,7 @@ from asok_console.demo.child_process import ManagedCommand
 from asok_console.demo.embedded import EmbeddedRedis
 from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
+from tests.chaos.holds import RandomHolds
 from tests.chaos.journal import VARIABLE, Journal
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import ChaosReport, ChaosRun, job_statuses, report
@@ -90,6 +91,7 @@ class Chaos:
                 self._journal,
                 self._workers,
                 self._folder / "faults",
+                holds=RandomHolds(self._server.url, SECRET_KEY),
                 disk=disk,
             )
             for worker in self._workers:
@@ -111,6 +113,7 @@ class Chaos:
                 complaints,
                 seconds,
                 frozenset(faults.deleted),
+                faults.holds.in_force,
             )
             return report(self._client, run)
 
@@ -265,6 +268,7 @@ class Chaos:
         client = self._client
         lists = [key.decode() for key in client.keys("asok:queue*") if key != b"asok:queues"]
         lists += [key.decode() for key in client.keys("asok:active:*")]
+        lists += [key.decode() for key in client.keys("asok:held:*")]
         left = {key: client.llen(key) for key in lists}
         left["asok:delayed_tasks"] = client.zcard("asok:delayed_tasks")
         return {key: count for key, count in left.items() if count}

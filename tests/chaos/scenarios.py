@@ -8,10 +8,14 @@ KILLS = {"process": 40, "supervisor": 12, "worker": 12, "redis": 9, "terminate":
 FREEZES = {"freeze worker": 6, "freeze supervisor": 4, "freeze process": 4, "freeze redis": 4}
 NETWORK = {"cut": 8, "hold": 3, "strand": 2}
 SERVER = {"full": 6, "replica": 4, "client kill": 8, "script flush": 8}
+HOLDS = {"hold add": 14, "hold release": 12, "hold remove": 4}
 CLOCKS = {"clock forward": 4, "clock back": 4}
 
 SCENARIOS: Mapping[str, Mapping[str, int]] = {
-    "kills": KILLS | FREEZES | NETWORK,
+    "kills": KILLS | FREEZES | NETWORK | HOLDS,
+    "holds": HOLDS
+    | {"process": 12, "worker": 5, "terminate": 5, "redis": 2}
+    | {"cut": 4, "client kill": 4, "script flush": 3},
     "server": SERVER | {"redis": 6, "freeze redis": 2, "process": 10},
     "network": {"cut": 20, "hold": 10, "strand": 5, "process": 10, "worker": 5},
     "clock": {"clock forward": 8, "clock back": 8, "process": 10, "worker": 6},
@@ -24,6 +28,7 @@ SCENARIOS: Mapping[str, Mapping[str, int]] = {
     | NETWORK
     | SERVER
     | CLOCKS
+    | HOLDS
     | {"suspend all": 2, "rename": 4}
     | {"delete": 4},
 }
