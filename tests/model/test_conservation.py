@@ -782,7 +782,15 @@ class Conservation(RuleBasedStateMachine):
             0 if name not in there else 4 if name in self.cancelled else 1 for name in names
         ]
         outcomes = [self._held_by(hold, claim) for claim in held]
+        before = {queue: self._waiting(queue) for queue in QUEUES}
         assert self._cycle(process, outcomes, [], 0).settled == expected
+        for queue in QUEUES:
+            back = [
+                name_of(claim.envelope)
+                for claim, flag in zip(held, expected, strict=True)
+                if flag == 1 and claim.queue == queue and not in_force
+            ]
+            assert self._waiting(queue) == [*back, *before[queue]], "they are the next to run"
         self._moved("hold", expected.count(1))
         cancelled = [
             self._outcome("return", claim)
@@ -805,15 +813,15 @@ class Conservation(RuleBasedStateMachine):
         there = [(queue, each) for queue in QUEUES for each in self._held_in(hold, queue)]
         before = {queue: self._waiting(queue) for queue in QUEUES}
         try:
-            result = self.operator.release_hold(hold, rate=1e9 if at_a_rate else None)
+            result = self.operator.release_hold(hold, rate=500.0 if at_a_rate else None)
         except UsageError:
             assert not there
             assert not self.client.hexists("asok:holds", hold)
             self._moved("release", 0)
             return
         for queue in QUEUES:
-            given = [each for of, each in there if of == queue]
-            assert self._waiting(queue) == [*given, *before[queue]], "they are the next to run"
+            returned = [each for of, each in there if of == queue]
+            assert self._waiting(queue) == [*returned, *before[queue]], "they are the next to run"
         assert (result.applied, result.left) == (len(there), 0)
         assert not self.client.hexists("asok:holds", f"ended:{hold}")
         self._moved("release", len(there))

@@ -32,7 +32,7 @@ def operator_at(url: str) -> RedisOperator:
 
 
 @pytest.mark.parametrize("end", ["released", "at a rate", "by itself"])
-def test_jobs_are_held_and_given_back_once_and_in_their_order(bench: CrashBench, end: str) -> None:
+def test_jobs_are_held_and_returned_once_and_in_their_order(bench: CrashBench, end: str) -> None:
     jobs = bench.jobs(4, unique="one")[:1] + bench.jobs(4)[1:]
     made: list[str] = []
 
@@ -72,7 +72,7 @@ def test_jobs_are_held_and_given_back_once_and_in_their_order(bench: CrashBench,
                 def release() -> None:
                     # What was done before its reply was lost is not done again.
                     with suppress(UsageError):
-                        operator.release_hold(made[0], rate=1e6 if end == "at a rate" else None)
+                        operator.release_hold(made[0], rate=100.0 if end == "at a rate" else None)
 
                 until_done(release, cutter)
         assert bench.locations()["queue"] == [job.id for job in jobs]
