@@ -211,6 +211,8 @@ def problem_of(hold: Hold) -> str:
     """Why a hold cannot be made, or an empty string."""
     if not hold.words:
         return "a hold must name a task, a queue, an argument or a release"
+    if hold.task and "." not in hold.task:
+        return f"the task {hold.task!r} must be module.function, as jobs name it"
     if not is_text(hold.words):
         return f"the rule {hold.words!r} is not UTF-8"
     if len(hold.conditions) > MOST_CONDITIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 
@@ -61,11 +62,16 @@ class Enforcement(NamedTuple):
 
 def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
     """Which workers enforce the holds of a generation, or of a later one."""
-    alive = snapshot.live_workers
+    # A later one than Redis has is of before its clock was set back, or of the server before a failover.
+    newest = snapshot.holds_generation or math.inf
+    alive = {each.id: each.holds for each in snapshot.live_workers}
+    confirmed = {
+        name for name, each in alive.items() if each is not None and generation <= each <= newest
+    }
     return Enforcement(
-        tuple(each.id for each in alive if each.holds is not None and each.holds >= generation),
-        tuple(each.id for each in alive if each.holds is not None and each.holds < generation),
-        tuple(each.id for each in alive if each.holds is None),
+        tuple(name for name in alive if name in confirmed),
+        tuple(name for name, each in alive.items() if each is not None and name not in confirmed),
+        tuple(name for name, each in alive.items() if each is None),
         unread=snapshot.workers_unread,
         known=snapshot.knows_workers,
     )

@@ -147,7 +147,8 @@ def test_a_rule_that_is_not_read_whole_is_none_and_one_without_parts_as_well() -
         assert hold_of("x", bad) is None
     assert hold_of("x", (b'{"form": 1, "task": "x", "conditions": [["args[0]", "~", 1]]}')) is None
     assert problem_of(Hold(""))
-    assert not problem_of(Hold("", task=good["task"]))
+    assert not problem_of(Hold("", task=f"shop.{good['task']}"))
+    assert "module.function" in problem_of(Hold("", task=good["task"]))
     assert "10 conditions" in problem_of(Hold("", conditions=(parse_condition("0=1"),) * 11))
 
 
@@ -207,6 +208,9 @@ def test_workers_confirm_a_generation_or_a_later_one() -> None:
         "in force on 1 of 3 workers; not confirmed by b; earlier releases ignore it: c"
     )
     assert not found.whole
+    # As where the clock of Redis was set back: the former generation is later, and is of other holds.
+    former = replace(Snapshot(NOW, ServerInfo("r"), workers=tuple(workers)), holds_generation=4)
+    assert enforcement(former, 4).late == ("a",)
     alone = enforcement(Snapshot(NOW, ServerInfo("r")), 5)
     assert alone.whole
     assert alone.words.startswith("in force: no worker runs")

@@ -19,6 +19,7 @@ from asok_core.inspection.holds import (
     length_problem,
     problem_of,
 )
+from asok_core.inspection.task_figures import RANGES
 from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.results import total_of
 from asok_core.operations.enforcement import wait_until_enforced
@@ -28,6 +29,8 @@ from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (HoldJobs,)
+PATIENCE = 1.0
+"""Seconds for which names of tasks are read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Make the hold, and wait until workers have confirmed it."""
+    """Add the hold, and wait until workers have confirmed it."""
     hold = Hold(
         "",
         task=args.task.replace(":", "."),
@@ -98,6 +101,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return bulk.report(args, operation, scope, result)
         if not args.json:
             bulk.report(args, operation, scope, result)
+        if hint := _unknown_task(reader, hold.task):
+            say(safe(hint, bulk.LONGEST_LINE))
         found = wait_until_enforced(reader, result.generation)
     if args.json:
         write_json(
@@ -128,6 +133,14 @@ def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float 
         now = reader.snapshot(rates=False, jobs=False).taken_at
         return None, options.end(args.until, now, length_problem, ", or a length of time as in 2h")
     return options.length("--until", args.until, length_problem), None
+
+
+def _unknown_task(reader: Reader, task: str) -> str:
+    """That a rule may name no task, as where it is mistyped; '' where one of the last day has its name."""
+    known = reader.tasks(RANGES["24h"], patience=PATIENCE).rows if task else ()
+    if not known or any(each.name == task for each in known):
+        return ""
+    return f"no job of task {task} ran in the last 24 hours; see asok task list --last 24h"
 
 
 def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +24,7 @@ from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import Progress, Scope
-from asok_core.errors import Unreachable
+from asok_core.errors import Unreachable, UsageError
 from asok_core.inspection.filters import parse
 from asok_core.inspection.history import history_of
 from asok_core.inspection.hold_conditions import parse_condition
@@ -122,7 +124,7 @@ def test_a_job_that_was_claimed_before_is_held_and_one_that_begins_is_not_confir
     assert claimed.collect() == 1, "what is held is no end of a job"
 
 
-def test_a_cycle_says_that_there_are_other_holds(
+def test_a_cycle_returns_the_generation_of_the_holds(
     consumer: Consumer, operator: RedisOperator
 ) -> None:
     assert consumer.cycle([], (), 0).holds == 0
@@ -197,6 +199,25 @@ def test_jobs_of_a_hold_that_has_ended_since_are_returned_in_their_order(
     ]
 
 
+def test_a_hold_gets_an_id_of_its_own(
+    operator: RedisOperator, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside one that has ended and still keeps jobs."""
+    ids = iter(["aaaaaa", "bbbbbb", "aaaaaa", "bbbbbb", "cccccc"])
+    made = SimpleNamespace(token_hex=lambda _: next(ids))
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.secrets", made)
+    first, second = (operator.add_hold(Hold("", task=TASK)).hold for _ in range(2))
+    assert first is not None
+    assert second is not None
+    redis_client.hset(
+        "asok:holds", f"ended:{second.id}", redis_client.hget("asok:holds", second.id)
+    )
+    redis_client.hdel("asok:holds", second.id)
+    third = operator.add_hold(Hold("", task=TASK)).hold
+    assert third is not None
+    assert (first.id, second.id, third.id) == ("aaaaaa", "bbbbbb", "cccccc")
+
+
 @pytest.fixture
 def kept(consumer: Consumer, operator: RedisOperator, redis_client: Redis) -> Hold:
     """A hold that has an end and keeps forty jobs."""
@@ -246,6 +267,71 @@ def test_an_operator_sets_a_rate_while_workers_return_jobs(
         assert redis_client.llen(Keys().held(kept.id, "default")) == 39
         (released,) = read_holds(registry.connection, Keys()).ended
     assert released.rate == 5.0
+
+
+@pytest.mark.parametrize("by", ["operator", "worker"])
+def test_jobs_are_found_where_the_names_of_their_lists_were_deleted(
+    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis, by: str
+) -> None:
+    redis_client.sadd("asok:queues", "default", "other")
+    redis_client.delete("asok:held")
+    assert list(operator.remove_hold(kept.id).refused) == ["it keeps jobs; release it"]
+    if by == "operator":
+        assert operator.release_hold(kept.id, rate=None).applied == 40
+    else:
+        cut_off(operator, kept.id, None)
+        end_all(consumer)
+    assert redis_client.llen(Keys().queue("default")) == 40
+    assert not redis_client.exists("asok:holds")
+
+
+@pytest.mark.parametrize("second", ["release", "release at a rate", "remove"])
+def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_are_told(
+    kept: Hold, operator: RedisOperator, redis_url: str, redis_client: Redis, second: str
+) -> None:
+    """Each job is returned once, in its order; who had nothing to do is told that or why not."""
+    envelopes = redis_client.lrange(Keys().held(kept.id, "default"), 0, -1)
+    other = RedisOperator(Endpoint(redis_url), Keys(), KEYRING)
+    together = threading.Barrier(2)
+
+    def release(by: RedisOperator, rate: float | None) -> str:
+        together.wait(10)
+        try:
+            result = by.release_hold(kept.id, rate=rate)
+        except UsageError as error:
+            return str(error)
+        return f"{result.applied} returned, {result.left} left"
+
+    def remove() -> str:
+        together.wait(10)
+        try:
+            result = other.remove_hold(kept.id)
+        except UsageError as error:
+            return str(error)
+        return f"{result.applied} removed {list(result.refused)}"
+
+    with closing(other), ThreadPoolExecutor(2) as threads:
+        first = threads.submit(release, operator, None)
+        rate = 1e3 if second == "release at a rate" else None
+        also = threads.submit(remove if second == "remove" else partial(release, other, rate))
+        told = [first.result(30), also.result(30)]
+    assert redis_client.lrange(Keys().queue("default"), 0, -1) == envelopes or (
+        # The oldest first from one side, and the newest first from the other.
+        second == "release at a rate"
+        and sorted(redis_client.lrange(Keys().queue("default"), 0, -1)) == sorted(envelopes)
+    )
+    assert not redis_client.exists("asok:holds", "asok:held")
+    unknown = f"there is no hold {kept.id!r}; asok hold list shows those there are"
+    returned = [int(each.split()[0]) for each in told if each.endswith(" left")]
+    assert sum(returned) == 40
+    assert all(
+        each.endswith(", 0 left")
+        or each in (unknown, "0 removed ['it keeps jobs; release it']", "1 removed []")
+        for each in told
+    ), told
+    entries = [fields for _, fields in redis_client.xrange(Keys().audit)]
+    ends = [each for each in entries if each[b"action"] in (b"release", b"remove hold")]
+    assert {each[b"state"] for each in ends} == {b"done"}
 
 
 def cut_off(operator: RedisOperator, hold: str, rate: float | None) -> None:
@@ -320,7 +406,7 @@ def test_a_hold_that_gets_a_job_while_it_is_removed_is_unchanged(
     kept: Hold, operator: RedisOperator, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command has read the lists before a worker holds the job."""
-    monkeypatch.setattr("asok_core.backends.redis.operating.holding.queues_by_hold", lambda *_: {})
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.queues_of", lambda *_: [])
     result = operator.remove_hold(kept.id)
     assert (result.applied, list(result.refused)) == (0, ["it keeps jobs; release it"])
     assert redis_client.hexists("asok:holds", kept.id)

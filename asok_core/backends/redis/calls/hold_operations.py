@@ -19,7 +19,7 @@ class HoldReply(NamedTuple):
 
 @script_call
 class AddHold(AuditedCall[HoldReply]):
-    """Make a hold, for ``lasts`` seconds or until ``ends``; 0 for neither. ``words`` are for its event."""
+    """Add a hold, for ``lasts`` seconds or until ``ends``; 0 for neither. ``words`` are for its event."""
 
     hold: str
     rule: str
@@ -44,9 +44,9 @@ class EndHold(AuditedCall[int]):
 
 
 class ReleasedReply(NamedTuple):
-    """How many jobs were returned, and are left. ``given`` -1: the queue's key is of another type."""
+    """How many jobs were returned, and are left. ``returned`` -1: the queue's key is of another type."""
 
-    given: int
+    returned: int
     left: int
     last: bytes
 

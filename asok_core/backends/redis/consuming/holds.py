@@ -56,10 +56,9 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
     over += [each.id for each in holds.ended if _is_for_workers(each, now)]
     if not over:
         return False
-    lists = queues_by_hold(connection, keys)
     steps = STEPS
     for hold in over:
-        queues = lists.get(hold, [])
+        queues = queues_of(connection, keys, hold)
         for queue in queues:
             left = 1
             while left and steps > 0:
@@ -77,14 +76,19 @@ def _is_for_workers(ended: Hold, now: float) -> bool:
     return ended.rate == 0 and ended.is_cut_off(now)
 
 
-def queues_by_hold(connection: Connection, keys: Keys) -> dict[str, list[str]]:
-    """The queues of which each hold may keep jobs."""
-    found: dict[str, list[str]] = {}
-    for name in sorted(members(connection, keys.held_lists)):
-        hold, _, queue = parsing.text(name).partition(":")
-        if queue:
-            found.setdefault(hold, []).append(queue)
-    return found
+def queues_of(connection: Connection, keys: Keys, hold: str) -> list[str]:
+    """The queues of which a hold may keep jobs: those with a list of it that is named, or that is there.
+
+    Where the set that names lists was deleted, no other reader finds those lists.
+    """
+    names = (parsing.text(each).partition(":") for each in members(connection, keys.held_lists))
+    named = {queue for other, _, queue in names if other == hold and queue}
+    queues = sorted({*map(parsing.text, members(connection, keys.queues))} - named)
+    replies = connection.pipeline(
+        [("EXISTS", parsing.raw(keys.held(hold, each))) for each in queues]
+    )
+    there = (queue for queue, reply in zip(queues, replies, strict=True) if reply == 1)
+    return sorted({*named, *there})
 
 
 def close_hold(connection: Connection, keys: Keys, hold: str, queues: Sequence[str]) -> bool:

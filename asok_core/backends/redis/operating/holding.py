@@ -11,10 +11,10 @@ from itertools import cycle
 from typing import NoReturn
 
 from asok_core.backends.redis.audit import Operation
-from asok_core.backends.redis.calls.hold_operations import AddHold, EndHold, ReleaseHeld
+from asok_core.backends.redis.calls.hold_operations import AddHold, EndHold, HoldReply, ReleaseHeld
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import HOLD_OVER, HOLDS_FULL
-from asok_core.backends.redis.consuming.holds import close_hold, queues_by_hold
+from asok_core.backends.redis.consuming.holds import close_hold, queues_of
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import raw as name_bytes
@@ -38,8 +38,8 @@ BATCH = 500
 """Jobs that one script returns: a few milliseconds of Redis."""
 PER_STEP = 0.2
 """Seconds between two steps of a release with a rate."""
-TOO_LONG, HELD_SOME = 5, 3
-"""Replies of the scripts: its end is too far away; it keeps jobs."""
+TOO_LONG, HELD_SOME, TAKEN = 5, 3, 6
+"""Replies of the scripts: its end is too far away; it keeps jobs; another one has its id."""
 _REFUSALS = {3: HOLD_OVER, 4: HOLDS_FULL}
 NONE_SUCH = "there is no hold {!r}; asok hold list shows those there are"
 BROKEN = "the key of its queue is not a list"
@@ -53,7 +53,7 @@ def add_hold(
     lasts: float | None,
     ends: float | None,
 ) -> OperationResult:
-    """Make a hold. Raises UsageError."""
+    """Add a hold. Raises UsageError."""
     if problem := problem_of(hold):
         raise UsageError(problem)
     if lasts is not None and ends is not None:
@@ -63,18 +63,21 @@ def add_hold(
     # 0 means no end to the script.
     if ends is not None and not 0 < ends < math.inf:
         raise UsageError(f"the end of a hold is {ends}; it must be a moment in epoch seconds")
-    hold = hold._replace(id=secrets.token_hex(3), reason=cleaned_reason(hold.reason))
-    reply = connection.run(
-        AddHold(
-            **operation.arguments(),
-            hold=hold.id,
-            rule=rule_text(hold),
-            words=hold.words,
-            reason=hold.reason,
-            lasts=lasts or 0.0,
-            ends=ends or 0.0,
+    hold = hold._replace(reason=cleaned_reason(hold.reason))
+    reply: HoldReply | None = None
+    while reply is None or reply.state == TAKEN:
+        hold = hold._replace(id=secrets.token_hex(3))
+        reply = connection.run(
+            AddHold(
+                **operation.arguments(),
+                hold=hold.id,
+                rule=rule_text(hold),
+                words=hold.words,
+                reason=hold.reason,
+                lasts=lasts or 0.0,
+                ends=ends or 0.0,
+            )
         )
-    )
     if reply.state == TOO_LONG:
         raise UsageError(length_problem(LONGEST_HOLD + 1))
     if refusal := _REFUSALS.get(reply.state):
@@ -88,13 +91,13 @@ def add_hold(
 def remove_hold(connection: Connection, operation: Operation, hold: str) -> OperationResult:
     """Remove a hold that keeps no jobs. Raises UsageError for an unknown one."""
     keys, removed = operation.keys, False
-    queues = queues_by_hold(connection, keys).get(hold, [])
+    queues = queues_of(connection, keys, hold)
     state = _end(connection, operation, hold, queues, only_empty=True)
     if not state and not queues:
         _raise_unknown(connection, operation, hold)
     if state != HELD_SOME:
         # Those of a hold that ended before: a hold that just ended has no jobs.
-        queues = queues_by_hold(connection, keys).get(hold, [])
+        queues = queues_of(connection, keys, hold)
         removed = close_hold(connection, keys, hold, queues)
     operation.finish(connection, "done", {})
     refused = {} if removed else {HAS_JOBS: 1}
@@ -113,7 +116,7 @@ def release_hold(
     keys = operation.keys
     state = _end(connection, operation, hold, (), rate=rate or 0.0)
     # Those that it has now: a hold that has ended gets no others.
-    queues = queues_by_hold(connection, keys).get(hold, [])
+    queues = queues_of(connection, keys, hold)
     if not state and not queues:
         _raise_unknown(connection, operation, hold)
     release = _Release(connection, operation, hold, _lengths(connection, keys, hold, queues), watch)
@@ -128,7 +131,7 @@ def release_hold(
     refused = {BROKEN: release.broken} if release.broken else {}
     left = 0 if closed else sum(_lengths(connection, keys, hold, queues).values())
     return OperationResult(
-        "release", release.given, {}, refused, operation.id, cancelled=stopped, left=left
+        "release", release.returned, {}, refused, operation.id, cancelled=stopped, left=left
     )
 
 
@@ -143,7 +146,7 @@ class _Release:
         lengths: Mapping[str, int],
         watch: Watch | None,
     ) -> None:
-        self.given = self.broken = 0
+        self.returned = self.broken = 0
         self._connection = connection
         self._operation = operation
         self._hold = hold
@@ -166,16 +169,16 @@ class _Release:
         began, turns, waits = time.monotonic(), cycle(tuple(self._left)), 0
         most = max(1, math.ceil(rate))
         while self._left:
-            due = int((time.monotonic() - began) * rate) + 1 - self.given
+            due = int((time.monotonic() - began) * rate) + 1 - self.returned
             if due > most:
                 # After a stop of this process, what was missed is not made up for.
                 began, due = began + (due - most) / rate, most
             if due <= 0:
                 time.sleep(min(PER_STEP, 1 / rate))
             elif (queue := next(turns)) in self._left:
-                share, given = math.ceil(due / len(self._left)), self.given
+                share, returned = math.ceil(due / len(self._left)), self.returned
                 self._step(queue, min(share, BATCH), self._last.get(queue, b"-"))
-                waits = 0 if self.given > given else waits + 1
+                waits = 0 if self.returned > returned else waits + 1
             if self._left and waits >= len(self._left):
                 # As many as may be returned wait to run already.
                 time.sleep(PER_STEP)
@@ -194,10 +197,10 @@ class _Release:
                 behind=behind,
             )
         )
-        if reply.given < 0:
+        if reply.returned < 0:
             self.broken += self._left.pop(queue)
             return
-        self.given += reply.given
+        self.returned += reply.returned
         if reply.last:
             self._last[queue] = reply.last
         self._left[queue] = reply.left
@@ -205,7 +208,9 @@ class _Release:
             del self._left[queue]
 
     def _watched(self) -> bool:
-        return self._watch is None or self._watch(Progress(self.given, self._total, self.given))
+        return self._watch is None or self._watch(
+            Progress(self.returned, self._total, self.returned)
+        )
 
 
 def _end(

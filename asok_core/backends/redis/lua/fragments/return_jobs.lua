@@ -7,7 +7,7 @@
 --   No more than MOST_BEHIND wait then that were returned so: 0 means also that those are to be taken first.
 -- As many as have some megabytes: Redis serves no other client meanwhile.
 -- keep_index(hold, queue): the set of lists names this one while it has jobs.
-local MOST_GIVEN, MOST_BEHIND, MOST_PASSED, SEARCHED = 4194304, 1000, 8388608, 10000
+local MOST_RETURNED, MOST_BEHIND, MOST_PASSED, SEARCHED = 4194304, 1000, 8388608, 10000
 
 local function note_returned(id, queue, stamp, who, hold)
   if not id or has_ended(id) then return end
@@ -48,14 +48,14 @@ local function keep_index(hold, queue)
 end
 
 local function return_jobs(hold, queue, count, behind, stamp, who)
-  local from, to, given, bytes, last = held_key(hold, queue), queue_key(queue), 0, 0, ''
+  local from, to, returned, bytes, last = held_key(hold, queue), queue_key(queue), 0, 0, ''
   if not pushed('LLEN', to) then return nil, '' end
   local depth = #behind > 1 and depth_of(to, behind) or 0
   if depth > 0 then count = math.min(count, MOST_BEHIND - depth) end
   local tail = count > 0 and take_tail(to, depth)
   if not tail then return 0, '' end
   local some = {}
-  while given < count and bytes < MOST_GIVEN do
+  while returned < count and bytes < MOST_RETURNED do
     local envelope
     if behind == '' then
       envelope = redis.call('LMOVE', from, to, 'LEFT', 'RIGHT')
@@ -64,15 +64,15 @@ local function return_jobs(hold, queue, count, behind, stamp, who)
     end
     if not envelope then break end
     some[#some + 1] = envelope
-    given, bytes = given + 1, bytes + #envelope
+    returned, bytes = returned + 1, bytes + #envelope
   end
   if behind ~= '' then
     push_reversed(to, some)
     push_reversed(to, tail)
-    last = some[given] or ''
+    last = some[returned] or ''
   end
   for _, envelope in ipairs(some) do note_returned(id_in(envelope), queue, stamp, who, hold) end
-  if given > 0 then note_queue(queue) end
+  if returned > 0 then note_queue(queue) end
   keep_index(hold, queue)
-  return given, last
+  return returned, last
 end

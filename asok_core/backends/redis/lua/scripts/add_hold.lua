@@ -1,9 +1,13 @@
 -- needs: full time expect audit holds
 -- A hold is in force from now on, for each process that has read it. Moves nothing; running jobs continue.
+-- State 6: another hold has this id, also one that has ended and still keeps jobs: nothing is done.
 -- The rule is JSON of inspection/holds.py, to which author, time and end are added as text: its values stay as they are.
 expect_audit(op)
 expect('hash', holds_key)
 local stamp, now = server_time()
+if redis.call('HEXISTS', holds_key, hold) == 1 or redis.call('HEXISTS', holds_key, 'ended:' .. hold) == 1 then
+  return reply { state = 6, generation = 0, rule = '' }
+end
 if ends > now + LONGEST_HOLD then return reply { state = 5, generation = 0, rule = '' } end
 local ending = lasts > 0 and now + lasts or ends
 if ending > 0 and ending <= now then

@@ -7,5 +7,5 @@ if redis.call('TYPE', held_key(hold, queue)).ok ~= 'list' then
   keep_index(hold, queue)
   return 0
 end
-local given = return_jobs(hold, queue, count, '', stamp, '')
-return given and redis.call('LLEN', held_key(hold, queue)) or 0
+local returned = return_jobs(hold, queue, count, '', stamp, '')
+return returned and redis.call('LLEN', held_key(hold, queue)) or 0
