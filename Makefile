@@ -27,7 +27,7 @@ help:
 	@echo "make build          build what a release consists of into dist/ (docs/pages/release.md)"
 	@echo "make readme         write the generated parts of the documentation"
 	@echo "make screenshots    draw screenshots/ again from the real console"
-	@echo "make bench          measure the queue beside others, and the memory of figures by task"
+	@echo "make bench          measure the queue beside others, the memory of figures by task, and the cost of holds"
 	@echo "make bench-console  measure the console"
 	@echo "make chaos          inject faults at random and count what was lost (SCENARIO=kills, SEED=1)"
 	@echo "make fuzz           throw random input at everything that reads (SECONDS=600)"
@@ -152,6 +152,7 @@ screenshots: $(VENV)/.dev
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.benchmarks
 	.venv-bench/bin/python -m tests.benchmarks.figures
+	.venv-bench/bin/python -m tests.benchmarks.holds
 
 bench-console: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.console

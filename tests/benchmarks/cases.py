@@ -52,7 +52,7 @@ def bulk(stage: PeerStage, size: CaseSize) -> Figures:
 
 def drain(stage: PeerStage, size: CaseSize) -> Figures:
     """Drain with one process, and then measure it while it is idle."""
-    with _drained(stage, 1, size) as (worker, figures):
+    with drained(stage, 1, size) as (worker, figures):
         figures["rss"] = worker.rss()
         stage.clear()
         time.sleep(0.3)
@@ -69,12 +69,12 @@ def drain(stage: PeerStage, size: CaseSize) -> Figures:
 
 def drain_by_two(stage: PeerStage, size: CaseSize) -> Figures:
     """Drain with two processes."""
-    with _drained(stage, 2, size) as (_, figures):
+    with drained(stage, 2, size) as (_, figures):
         return {"drain2": figures["drain"]}
 
 
 @contextmanager
-def _drained(
+def drained(
     stage: PeerStage, processes: int, size: CaseSize
 ) -> Iterator[tuple[PeerWorker, Figures]]:
     jobs = max(20, int(stage.peer.jobs * size.share))
