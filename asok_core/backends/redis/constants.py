@@ -68,7 +68,7 @@ PAUSES_FULL = f"{MOST_PAUSES:,} queues are paused; resume one first"
 PAUSE_OVER = "its end has passed by the clock of Redis"
 """Why a queue is not paused."""
 
-HOLDS_FULL = f"there are {MOST_HOLDS} holds; release one first"
+HOLDS_FULL = f"there are {MOST_HOLDS} holds, with those that ended and keep jobs; release one first"
 HOLD_OVER = "its end has passed by the clock of Redis"
 """Why a hold is not made."""
 
