@@ -85,8 +85,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         settings = on_redis(settings, args.url)
         reader = open_reader(settings)
         stack.callback(reader.close)
-        unmasked = open_reader(settings, redacted=False)
-        stack.callback(unmasked.close)
+        unredacted = open_reader(settings, redacted=False)
+        stack.callback(unredacted.close)
         # Before the screen is taken: a wrong URL is reported in one line, with exit code 3.
         first = reader.snapshot()
         operator = None if args.read_only else open_operator(settings)
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 new_here=last.fresh,
                 namespace=settings.namespace,
                 beside_framework=settings.records == "framework",
-                unmasked=unmasked,
+                unredacted=unredacted,
                 first=first,
             )
         )

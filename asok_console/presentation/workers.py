@@ -1,4 +1,4 @@
-"""How many workers live, in words."""
+"""The number of live workers, in words."""
 
 from __future__ import annotations
 

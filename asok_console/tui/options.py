@@ -33,7 +33,7 @@ class Session:
     namespace: str = "asok"
     beside_framework: bool = False
     """Whether the records are written for workers of the asok framework, which count nothing."""
-    unmasked: Reader | None = None
+    unredacted: Reader | None = None
     """A reader that hides no values, for what is compared with them and not shown."""
     first: Snapshot | None = None
     """A snapshot that was read before, to be shown at once."""

@@ -28,7 +28,7 @@ from asok_core.jobs.states import Location
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The jobs that a bulk action is about, resolved when it was confirmed.
+    """The jobs that a bulk operation is about, resolved when it was confirmed.
 
     At most one of ``ids`` and ``match`` is given; without either it is all jobs. ``limit`` is the
     number of jobs that there were, ``before`` the time of the confirmation (Redis clock): jobs that
@@ -83,7 +83,7 @@ class OperationResult:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of a bulk action: ``scanned`` of ``total`` jobs are checked, ``applied`` are done."""
+    """Progress of a bulk operation: ``scanned`` of ``total`` jobs are checked, ``applied`` are done."""
 
     scanned: int
     total: int

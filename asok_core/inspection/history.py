@@ -297,7 +297,7 @@ def _with_times(
         if event.what == JobEventKind.RUNNING and event.at is not None:
             ran = elapsed(event.at, now)
         begun = event.began_at
-        # What the worker wrote begins when the job was first enqueued.
+        # The wait that a worker wrote begins when the job was first enqueued.
         waited = event.waited if first else None
         if event.what in (*_RUNS, JobEventKind.QUEUED_AGAIN):
             first = False

@@ -1,4 +1,4 @@
-"""What is warned of about holds: jobs that stay held without a reason."""
+"""Warnings about holds whose jobs may stay held unnoticed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from asok_core.inspection.holds import CUT_OFF, Hold, HoldState
 from asok_core.inspection.phrases import counted, rough_duration
 from asok_core.inspection.snapshot import Snapshot
 
-FORGOTTEN = 1.0 * DAY
-"""Seconds after which a hold that keeps jobs is warned of."""
+WARNED_AFTER = 1.0 * DAY
+"""Seconds after which a hold that keeps jobs is a warning."""
 
 
 def hold_warnings(snapshot: Snapshot) -> Iterator[str]:
-    """A line for each hold whose jobs stay held. The texts may come from Redis."""
+    """A line for each hold with a warning. The texts may come from Redis."""
     for each in snapshot.holds:
         if each.jobs and (line := warning(each, snapshot.taken_at, ends=snapshot.knows_workers)):
             yield line
@@ -24,7 +24,7 @@ def hold_warnings(snapshot: Snapshot) -> Iterator[str]:
 def warning(state: HoldState, now: float, *, ends: bool = True) -> str:
     """Why the jobs of a hold may stay held, or ''.
 
-    ``ends``: whether it is known that its end was not carried out, which a replica may not show yet.
+    ``ends``: whether the snapshot shows that no worker has carried out its end; a replica may lag.
     """
     hold, jobs = state.hold, counted(state.jobs, "job")
     if not state.jobs:
@@ -36,7 +36,7 @@ def warning(state: HoldState, now: float, *, ends: bool = True) -> str:
         return f"no worker has returned the {jobs} of hold {state.id}, whose end has passed"
     if state.ended:
         return _of_ended(state, hold, now)
-    if state.since is None or now - state.since < FORGOTTEN:
+    if state.since is None or now - state.since < WARNED_AFTER:
         return ""
     since = rough_duration(now - state.since)
     return f"hold {state.id} keeps {jobs} and was made {since} ago{hold.about(now)}"

@@ -26,7 +26,7 @@ LONGEST_REASON = 200
 LONGEST_HOLD = 366.0 * DAY
 """Seconds. A hold without an end lasts until it is released."""
 CUT_OFF = 60.0
-"""Seconds without a batch after which a release that has not returned all has ended."""
+"""Seconds without a batch after which a release that has not returned all counts as cut off."""
 GENERATION, ENDED = "generation", "ended:"
 """The field of the generation, and what the fields of holds that ended begin with."""
 END_OF_HOLD = "end_of_hold"
@@ -54,12 +54,12 @@ class Hold(NamedTuple):
     """When it ends by itself; None: when it is released."""
     operation: str = ""
     released: float | None = None
-    """When an operator who released it returned jobs last; None: none has released it."""
+    """When its release returned jobs last, or began; None: no operator has released it."""
     rate: float = 0.0
-    """Jobs per second of that release; 0: as many as it can."""
+    """Jobs per second of that release; 0: all at once."""
 
     def is_cut_off(self, now: float) -> bool:
-        """Whether it was released, and the operator of that returns jobs no longer."""
+        """Whether its release has returned no jobs for so long that it counts as cut off."""
         if self.released is None:
             return False
         # At a low rate the next batch is due later.

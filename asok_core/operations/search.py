@@ -25,8 +25,8 @@ KEPT = 32_768
 """Bytes of a found job beyond which its arguments are not kept."""
 PATIENCE = 30.0
 """Seconds that a command looks for a job by its id; a screen has less."""
-BRIEF = 0.5
-"""Seconds for what is hardly an id."""
+PATIENCE_FOR_PART = 0.5
+"""The same where the id looks like a part of one."""
 MANY = 1000
 """Ids with the same beginning after which no more are looked for."""
 MOST_READ = 20_000
@@ -107,8 +107,8 @@ def by_id(reader: Reader, name: str, snapshot: Snapshot | None = None) -> JobDet
     gaps = dict[str, None]()
     searches: list[Callable[[Reader, str, Gaps], JobDetail | None]] = [_known, _by_record]
     if _UUID_BEGIN.fullmatch(name):
-        # What looks like a part of an id is hardly a whole one, for which all lists are searched.
-        searches = [_by_record, partial(_known, patience=BRIEF)]
+        # It is most likely not a whole id, for which all lists are searched.
+        searches = [_by_record, partial(_known, patience=PATIENCE_FOR_PART)]
     for search in searches[: 1 if whole else 2]:
         if (detail := search(reader, name, gaps)) is not None:
             return detail

@@ -16,7 +16,7 @@ from asok_core.inspection.hold_conditions import (
     parse_conditions,
     typed_conditions,
 )
-from asok_core.inspection.hold_warnings import FORGOTTEN, hold_warnings, warning
+from asok_core.inspection.hold_warnings import WARNED_AFTER, hold_warnings, warning
 from asok_core.inspection.holds import (
     CUT_OFF,
     Hold,
@@ -155,9 +155,9 @@ def test_a_rule_that_is_not_read_whole_is_none_and_one_without_parts_as_well() -
 def test_a_hold_is_forgotten_once_it_has_kept_jobs_for_a_day() -> None:
     hold = Hold("abc", task="shop.charge", by="ann@web1", at=NOW, reason="bank down")
     kept = HoldState("abc", hold, {"mail": 3})
-    assert not warning(kept, NOW + FORGOTTEN - 1)
-    assert not warning(kept._replace(queues={}), NOW + FORGOTTEN + 1)
-    snapshot = Snapshot(NOW + FORGOTTEN, ServerInfo("r"), holds=(kept,))
+    assert not warning(kept, NOW + WARNED_AFTER - 1)
+    assert not warning(kept._replace(queues={}), NOW + WARNED_AFTER + 1)
+    snapshot = Snapshot(NOW + WARNED_AFTER, ServerInfo("r"), holds=(kept,))
     (line,) = hold_warnings(snapshot)
     assert line == "hold abc keeps 3 jobs and was made 1 day ago by ann@web1: bank down"
 
@@ -192,7 +192,7 @@ def test_a_hold_is_forgotten_once_it_has_kept_jobs_for_a_day() -> None:
 def test_jobs_of_a_hold_that_has_ended_are_warned_of_until_they_are_returned(
     change: dict[str, Any], at: float, line: str
 ) -> None:
-    hold = Hold("abc", task="shop.charge", at=NOW - 2 * FORGOTTEN)._replace(**change)
+    hold = Hold("abc", task="shop.charge", at=NOW - 2 * WARNED_AFTER)._replace(**change)
     assert warning(HoldState("abc", hold, {"mail": 3}, ended=True), at) == line
 
 

@@ -150,6 +150,6 @@ def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:
     if args.json:
         write_json({"action": "hold", "dry_run": True, **found._asdict()})
     else:
-        line = f"{HoldJobs(hold).estimate_line(found)} of {hold.words}"
+        line = f"{HoldJobs(hold).matches_line(found)} of {hold.words}"
         write_lines([safe(line, bulk.LONGEST_LINE)])
     return 0

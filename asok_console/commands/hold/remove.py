@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _preview(args: argparse.Namespace, chosen: Sequence[HoldState]) -> int:
-    """What would be removed as it is now: a job that is held until then keeps its hold."""
+    """Print which holds keep no jobs now, and so would be removed."""
     kept = [each.id for each in chosen if each.jobs]
     if args.json:
         removed = [each.id for each in chosen if not each.jobs]

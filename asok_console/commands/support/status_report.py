@@ -29,7 +29,7 @@ class WorkerStatus(NamedTuple):
 
     @property
     def versions(self) -> dict[str, int | None]:
-        """How many live workers run jobs of version 1, and how many of the sampled jobs have it."""
+        """Live workers that run jobs of version 1 (None: not known), and sampled jobs that have it."""
         sampled, v1 = self.sample
         return {
             "workers_accepting_v1": self.accepting_v1 if self.snapshot.knows_workers else None,

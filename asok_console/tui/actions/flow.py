@@ -118,7 +118,7 @@ class OperationFlow:
         if plan.operation.reviews:
             self._app.push_screen(ReviewDialog(plan, self._host.session.reader), self._answered)
         elif fields_of(plan.operation):
-            reader = self._host.session.unmasked or self._host.session.reader
+            reader = self._host.session.unredacted or self._host.session.reader
             self._app.push_screen(AnswersDialog(plan, reader), self._answered)
         else:
             self._confirm(plan)

@@ -40,7 +40,7 @@ class JobCount(ReportingThread):
         self.pause(TYPING)
         if self.given_up:
             return None
-        self.line = self.plan.operation.estimate(self._reader, self._watch)
+        self.line = self.plan.operation.preview(self._reader, self._watch)
         return JobsCounted(self, self.line, done=True)
 
     def _watch(self, progress: Progress) -> bool:

@@ -43,7 +43,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         plan = self._plan
         # No confirmation follows: the answer is a line of text, which needs room.
         last = plan.operation.changes and not plan.operation.confirms
-        kind = "estimating" if plan.operation.estimates else "line" if last else ""
+        kind = "previewing" if plan.operation.previews else "line" if last else ""
         with Vertical(id="question", classes=kind):
             yield Static(Content(safe(plan.phrase, WIDEST_LINE)), id="title")
             for line in (*plan.examples, *([f"! {plan.warning}"] if plan.warning else [])):
@@ -54,8 +54,8 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
                     yield self._input(field)
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
-            if plan.operation.estimates:
-                yield Static(id="estimate")
+            if plan.operation.previews:
+                yield Static(id="preview")
             yield Static(id="verdict")
             yield Static(id="equivalent")
             with Horizontal(id="buttons"):
@@ -137,7 +137,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
 
     def _count(self, plan: OperationPlan) -> None:
         """Count what the operation would be about with these answers."""
-        if not plan.operation.estimates:
+        if not plan.operation.previews:
             return
         counted = self._job_count
         if counted is not None and counted.plan.operation == plan.operation:
@@ -145,7 +145,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         if counted is not None:
             counted.give_up()
         self.query_one("#title", Static).update(Content(safe(plan.phrase, WIDEST_LINE)))
-        self.query_one("#estimate", Static).update(Content.styled("counting …", "$tone-dim"))
+        self.query_one("#preview", Static).update(Content.styled("counting …", "$tone-dim"))
         self._job_count = JobCount(plan, self._reader, self.post_message)
         self._job_count.start()
 
@@ -155,7 +155,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         if event.count is self._job_count:
             tone = "" if event.done else "$tone-dim"
             line = Content.styled(safe(event.line, WIDEST_LINE), tone)
-            self.query_one("#estimate", Static).update(line)
+            self.query_one("#preview", Static).update(line)
 
 
 def _choices(plan: OperationPlan) -> str:

@@ -188,7 +188,7 @@ class WorkersView(NamedView):
         )
 
     def _releases(self, snapshot: Snapshot) -> Sequence[tuple[str, str]]:
-        """Which releases of the application run, where any worker says so."""
+        """Which releases of the application run, where any worker reports one."""
         found = releases(snapshot.live_workers)
         if not any(found):
             return ()

@@ -1,4 +1,4 @@
-"""What the scripts of a worker's process reply of one job, by name. Lua has each as ``PREFIX_NAME``."""
+"""The flags by which scripts of a worker's process reply for one job. Lua has each as ``PREFIX_NAME``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class OutcomeFlag(IntEnum):
-    """The reply to an outcome (``settle.lua``, ``complete.lua``, ``keep_jobs.lua``)."""
+    """The reply to an outcome (``settle.lua``, ``complete.lua``, ``settled_outcomes.lua``)."""
 
     NOT_ACTIVE = 0
     """The envelope was not in the active list: its lease was lost, and nothing is written."""
@@ -15,8 +15,8 @@ class OutcomeFlag(IntEnum):
     WRONG_TYPE = 3
     """The key of its next location is of another type, so it stays active."""
     UNNAMED = 4
-    """It was returned unopened, without its id, and an operator cancelled it: it stays active until its
-    process sends that with what else ends it."""
+    """It was returned unopened, without its id, and is cancelled by an operator: it stays active until its
+    process returns it with its id."""
     CANCELLED = 5
     """It is settled as ``cancel``, as an operator asked for that."""
 
@@ -34,15 +34,15 @@ class EndedFlag(IntEnum):
 
 
 class StartFlag(IntEnum):
-    """The reply to a job that has begun, or asks to begin after an idle wait (``cycle.lua``)."""
+    """The reply to a job that has begun, or is to begin after an idle wait (``cycle.lua``)."""
 
     NOT_ACTIVE = 0
     MAY_START = 1
-    """It is noted, or may begin."""
+    """Its start is written, or it may begin."""
     RETURNED = 2
-    """Its queue is paused, or the lease is lost. Nothing is written in its record, which says pending."""
+    """Its queue is paused, or the lease is lost. Nothing is written to its record, which is pending."""
     ENDED = 3
-    """It may begin as far as its queue is concerned, and so the two below: see ``EndedFlag``."""
+    """Its queue is not paused and the lease is not lost. For this and the next two see ``EndedFlag``."""
     NO_ID = 4
     NO_RECORD = 5
     CANCELLED = 6
@@ -55,7 +55,7 @@ MAY_START: Mapping[int, EndedFlag] = {
     StartFlag.NO_ID: EndedFlag.NO_ID,
     StartFlag.NO_RECORD: EndedFlag.NO_RECORD,
 }
-"""Replies to a job that asks to begin by which it may, each with whether it has ended before."""
+"""The replies by which a job may begin, each with whether it has ended before."""
 
 FLAGS: Mapping[str, int] = {
     f"{prefix}_{flag.name}": int(flag)

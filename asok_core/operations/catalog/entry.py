@@ -59,7 +59,7 @@ TO_TRASH = UndoWindow(f"restore from the trash within {TRASH_KEPT}", to_trash=Tr
 
 
 class FollowUp(NamedTuple):
-    """The effect of an operation: a clause after its result, and whether all of it is there."""
+    """What is known some time after an operation: a clause for its result, and if all took effect."""
 
     words: str = ""
     whole: bool = True
@@ -119,8 +119,8 @@ class CatalogOperation:
     """Whether the console asks for a confirmation. What asks for its text needs no other."""
     counts_jobs: ClassVar[bool] = True
     """Whether its result counts jobs. One that does not changes a queue, a worker or a note as a whole."""
-    estimates: ClassVar[bool] = False
-    """Whether how many jobs it is about depends on what it is performed with: see ``estimate``."""
+    previews: ClassVar[bool] = False
+    """Whether it has a preview of its own: a count of the jobs that match it. See ``preview``."""
     ends_lost: ClassVar[bool] = False
     """Whether it ends a job that has a record and is in no location."""
 
@@ -142,16 +142,16 @@ class CatalogOperation:
         """Perform it. Raises Refused in a read-only session, unless it changes nothing."""
         raise NotImplementedError
 
-    def estimate(
+    def preview(
         self,
-        reader: Reader,  # noqa: ARG002 - for those that estimate
+        reader: Reader,  # noqa: ARG002 - for those that have one
         watch: Watch | None = None,  # noqa: ARG002
     ) -> str:
-        """How many jobs it would be about now, as a line. It reads all of them; ``watch`` may end that."""
+        """How many jobs it would be about now, as a line. Reads all of them; ``watch`` may end that."""
         return ""
 
     def follow_up(self, access: Access, result: OperationResult) -> FollowUp:  # noqa: ARG002
-        """What is known only some time after it was performed, for which this waits."""
+        """Wait for what is known only some time after it was performed."""
         return FollowUp()
 
     def subject(self, scope: Scope) -> str:

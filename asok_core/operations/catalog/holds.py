@@ -42,7 +42,7 @@ class HoldJobs(HoldOperation):
 
     summary = summaries.HOLD_JOBS
     verb, done = "hold", "held"
-    guarded = estimates = True
+    guarded = previews = True
     how = "workers put jobs that match aside when they would start; running jobs finish"
     undo = UndoWindow("release the hold, at any time")
 
@@ -58,11 +58,11 @@ class HoldJobs(HoldOperation):
             )
         return self.how
 
-    def estimate(self, reader: Reader, watch: Watch | None = None) -> str:
+    def preview(self, reader: Reader, watch: Watch | None = None) -> str:
         """How many of the waiting jobs match now."""
-        return self.estimate_line(waiting_matches(reader, self.hold, watch))
+        return self.matches_line(waiting_matches(reader, self.hold, watch))
 
-    def estimate_line(self, found: Matches) -> str:
+    def matches_line(self, found: Matches) -> str:
         """``Would hold 40 pending jobs and 2 delayed jobs``; at most, where releases differ."""
         return f"Would {self.verb} {'at most ' if self.hold.release else ''}{found.words}"
 

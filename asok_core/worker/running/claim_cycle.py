@@ -24,7 +24,7 @@ NEARLY_FULL = 0.9
 
 
 class ClaimCycle:
-    """Sends one request for all that a process has to report and to ask, and applies the reply.
+    """Reports all outcomes and starts of a process, claims jobs, and applies the reply: one request.
 
     ``leased_until`` is the monotonic time at which the lease may be over, by the reply to the last cycle.
     """
@@ -69,7 +69,7 @@ class ClaimCycle:
         starts = [self._outcomes.start(held) for held in noting]
         starts += [JobStart(held.claim, returnable=True) for held in arrived]
         sent_at, asked_at = time.monotonic(), steady()
-        sent = self._unsettled.send()
+        sent = self._unsettled.mark_sent()
         reported = self._reports.take(held for held, _ in sent.pairs)
         try:
             reply = self._consumer.cycle(

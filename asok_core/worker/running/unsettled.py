@@ -1,4 +1,4 @@
-"""Outcomes that Redis does not have yet, and what a reply says of those that were sent."""
+"""Outcomes that Redis does not have yet, and what a reply reports of those that were sent."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class UnsettledOutcomes:
                 self._dropped.add(held, outcome)
         self._dropped.account()
 
-    def send(self) -> SentOutcomes:
-        """Every outcome, to be settled by a round trip. Each is kept, and ``in_doubt`` until the reply."""
+    def mark_sent(self) -> SentOutcomes:
+        """Mark every outcome as sent, and return them. Each is kept, and ``in_doubt`` until the reply."""
         pairs = list(self._open)
         sent_before = [outcome.in_doubt for _, outcome in pairs]
         for _, outcome in pairs:

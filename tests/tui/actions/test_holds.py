@@ -116,7 +116,7 @@ async def test_hidden_arguments_are_counted_and_not_offered(
     bench.add_pending(bench.job(kwargs={"password": "abc", "user": "ann"}))
     settings = make_settings(ASOK_REDACT="password")
     reader = open_reader(settings, redacted=False)
-    async with open_console(size=(120, 40), settings=settings, unmasked=reader) as hand:
+    async with open_console(size=(120, 40), settings=settings, unredacted=reader) as hand:
         await hand.open_list("2", of=1)
         dialog = await opened(hand)
         offered = dialog._plan.offers["arguments"]

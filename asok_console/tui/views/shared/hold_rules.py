@@ -1,4 +1,4 @@
-"""What a hold would be made for: the plan with its rule, which the operator completes."""
+"""The plan for a new hold. Its rule begins with what is under the cursor; the operator completes it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class AddHold(AuditedCall[HoldReply]):
 class EndHold(AuditedCall[int]):
     """End a hold: 1; 0 there is none, 2 it had ended before.
 
-    ``rate``: at which its jobs are returned, in jobs per second; 0: at once.
+    ``rate``: jobs per second at which its jobs are returned; 0: all at once.
     ``only_empty``: 3 where ``queues`` have jobs of it, and it stays in force.
     """
 

@@ -38,7 +38,7 @@ class ExpireHold(NamespacedCall[int]):
 
 @script_call
 class ReturnHeld(NamespacedCall[int]):
-    """Return up to ``count`` jobs of a queue that a hold kept whose end has come: how many are left."""
+    """Return up to ``count`` jobs of a queue that an ended hold kept: how many are left."""
 
     hold: str
     queue: bytes

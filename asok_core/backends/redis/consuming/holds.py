@@ -46,9 +46,8 @@ def holds_in(reply: Any) -> Holds:
 def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> bool:
     """End the holds whose end has come, and return what they keep, in bounded batches.
 
-    Returns whether there is more to return. What an operator releases is left to that operator, and
-    returned once the release was cut off: except at a rate, which an operator set, for a reason. Raises
-    Unreachable or Refused.
+    Returns whether there is more to return. A release is left to its operator until it is cut off, and
+    then finished here; one at a rate is always left to an operator. Raises Unreachable or Refused.
     """
     due = [each.id for each in holds.holds if each.until is not None and each.until <= now]
     # Redis has the clock that counts: where its is behind, the hold is still in force.

@@ -16,7 +16,7 @@ from asok_core.backends.redis.calls.call import ScriptCall
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.operating.scopes import IdFilter, ResolvedScope, born_at
-from asok_core.backends.redis.operating.verdicts import J, RowBuilder, SkipReason
+from asok_core.backends.redis.operating.verdicts import J, JobBuilder, SkipReason
 from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, batches
 from asok_core.backends.roles import GONE, UNMET, OperationResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
@@ -107,7 +107,7 @@ class BulkOperation:
     def run(
         self,
         build: Build[J],
-        row_of: RowBuilder[J],
+        job_of: JobBuilder[J],
         unmoved: Callable[[Row], object] | None = None,
     ) -> OperationResult:
         """Move what is in scope. Raises Unreachable or Refused; the audit records what was done.
@@ -116,7 +116,7 @@ class BulkOperation:
         """
         self._unmoved = unmoved
         with self.audited():
-            while self._step(build, row_of):
+            while self._step(build, job_of):
                 pass
         return self.finish("cancelled" if self.cancelled else "done")
 
@@ -149,7 +149,7 @@ class BulkOperation:
         return rows
 
     def finish(self, state: str, skipped: dict[str, int] | None = None) -> OperationResult:
-        """Write the last word into the audit, and say what was done."""
+        """Write the end into the audit, and return what was done."""
         if skipped is None:
             passed_over = self.counts.passed_over
             skipped = dict(passed_over) if self.cancelled else self.counts.skipped(self.scope)
@@ -166,13 +166,13 @@ class BulkOperation:
             missing=frozenset() if self.cancelled else self.counts.missing(self.scope),
         )
 
-    def _step(self, build: Build[J], row_of: RowBuilder[J]) -> bool:
+    def _step(self, build: Build[J], job_of: JobBuilder[J]) -> bool:
         started = time.monotonic()
         window = self._next()
         if window is None:
             return False
         rows, more = self._in_scope(window)
-        moved, gone = self._move(window, rows, build, row_of)
+        moved, gone = self._move(window, rows, build, job_of)
         self.walk.leave([raw for at, raw in enumerate(window.elements) if at not in gone])
         if not self._watched():
             return False
@@ -185,14 +185,14 @@ class BulkOperation:
         window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         build: Build[J],
-        row_of: RowBuilder[J],
+        job_of: JobBuilder[J],
     ) -> tuple[int, set[int]]:
         """Run the script for what is chosen of ``rows``.
 
         Returns how many those are, and the positions of the range that are left empty.
         """
         asked: list[list[tuple[int, Row]]] = []
-        calls = self._calls(asked, window, rows, build, row_of)
+        calls = self._calls(asked, window, rows, build, job_of)
         gone: set[int] = set()
         for n, replies in enumerate(self.connection.run_each(calls)):
             left = self.counts.count([row.key for _, row in asked[n]], replies)
@@ -208,7 +208,7 @@ class BulkOperation:
         window: WalkedRange,
         rows: Sequence[tuple[int, Row]],
         build: Build[J],
-        row_of: RowBuilder[J],
+        job_of: JobBuilder[J],
     ) -> Iterator[ScriptCall[list[int]]]:
         # Made while Redis works on the one before: that takes all it was asked to, as a rule, and
         # where it does not, the script looks around.
@@ -219,7 +219,7 @@ class BulkOperation:
             chosen: list[tuple[int, Row]] = []
             jobs: list[J] = []
             for at, row in batch:
-                verdict = row_of(row, self.walk.left + at - taken - len(chosen))
+                verdict = job_of(row, self.walk.left + at - taken - len(chosen))
                 if isinstance(verdict, str):
                     passed = isinstance(verdict, SkipReason)
                     (self.counts.passed_over if passed else self.counts.refused)[verdict] += 1

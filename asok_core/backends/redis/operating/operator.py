@@ -40,7 +40,7 @@ from asok_core.backends.redis.operating.session import OperatorSession
 from asok_core.backends.redis.operating.stacks import ask_stack
 from asok_core.backends.redis.operating.trash import purge_whole, restore
 from asok_core.backends.redis.operating.verdicts import (
-    RowBuilder,
+    JobBuilder,
     cancel_delayed_verdict,
     cancel_verdict,
     move_verdict,
@@ -133,7 +133,7 @@ class RedisOperator(OperatorSession):
         with self._connection() as connection:
             now = epoch_seconds(connection.call("TIME"))
             note = "to the front" if mode == "front" else ""
-            row_of = requeue_verdict(
+            job_of = requeue_verdict(
                 keyring,
                 now,
                 changes,
@@ -143,7 +143,7 @@ class RedisOperator(OperatorSession):
                 largest=self._largest,
             )
             if raw is not None:
-                row_of = only(raw, row_of)
+                job_of = only(raw, job_of)
             thorough = trust is not None
             bulk = self._prepared(
                 connection, action, scope, watch, rate, raw=raw, thorough=thorough
@@ -163,7 +163,7 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return bulk.run(build, row_of, unmoved)
+            return bulk.run(build, job_of, unmoved)
 
     def purge(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Dead jobs, or the pending jobs of a queue, to the trash.
@@ -245,7 +245,7 @@ class RedisOperator(OperatorSession):
     def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> OperationResult:
         delayed = scope.location is Location.DELAYED
         queue = b"" if delayed else name_bytes(scope.queue or "")
-        row_of: RowBuilder[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
+        job_of: JobBuilder[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
         with self._connection() as connection:
             bulk = self._prepared(connection, action, scope, watch)
 
@@ -259,7 +259,7 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return bulk.run(build, row_of)
+            return bulk.run(build, job_of)
 
     def promote(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Delayed jobs to their queues now, as they are. Malformed ones are refused."""
@@ -291,7 +291,7 @@ class RedisOperator(OperatorSession):
         if not to or to == scope.queue:
             raise UsageError("name another queue to move the jobs to, or the front")
         expect_name(to)
-        row_of = move_verdict(self._keyring_for("move"), to)
+        job_of = move_verdict(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._connection() as connection:
             bulk = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)
@@ -306,7 +306,7 @@ class RedisOperator(OperatorSession):
                     jobs=jobs,
                 )
 
-            return bulk.run(build, row_of)
+            return bulk.run(build, job_of)
 
     def _move_front(self, scope: Scope) -> OperationResult:
         if scope.ids is None or len(scope.ids) > FRONT_AT_MOST:

@@ -78,7 +78,7 @@ class OperatorSession:
         raw: bytes | None = None,
         thorough: bool = False,
     ) -> BulkOperation:
-        """A bulk action over the scope. It ends when all of its ids were found, at once if those are new.
+        """A bulk operation on the scope. It ends when all of its ids were found, at once if those are new.
 
         ``thorough``: it looks for further elements with these ids, too. ``raw``: it is about this element,
         and looks until it has found it.

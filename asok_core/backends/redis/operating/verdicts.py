@@ -37,8 +37,8 @@ class SkipReason(str):
 
 J = TypeVar("J", RequeuedJob, PurgedJob, WaitingJob, MovedJob, PromotedJob)
 """What a script needs to know of a job that it moves."""
-RowBuilder = Callable[[Row, int], J | str]
-"""Of a row, and how many older elements stay behind: what its script gets, or the refusal."""
+JobBuilder = Callable[[Row, int], J | str]
+"""Takes a row, and how many older elements stay: what the script gets of its job, or the refusal."""
 
 
 def requeue_verdict(
@@ -50,7 +50,7 @@ def requeue_verdict(
     note: str = "",
     redaction: Redaction | None = None,
     largest: int = LARGEST_ENVELOPE,
-) -> RowBuilder[RequeuedJob]:
+) -> JobBuilder[RequeuedJob]:
     """For ``requeue.lua``: the same job, signed again, with all its retries.
 
     One that would have more than ``largest`` bytes is refused: a worker would set it aside.
@@ -63,7 +63,7 @@ def requeue_verdict(
     fresh |= {"postponements": None, POSTPONED_SINCE: None}
     shown_by = redaction or Redaction()
 
-    def row_of(row: Row, _older: int) -> RequeuedJob | str:
+    def job_of(row: Row, _older: int) -> RequeuedJob | str:
         job = row.payload.job
         if job is None or (trust is None and not _signed(row)):
             return row.payload.trust.value
@@ -97,7 +97,7 @@ def requeue_verdict(
             detail=as_bytes(_noted(row.payload, filled, note, shown_by)),
         )
 
-    return row_of
+    return job_of
 
 
 def _expect_readable(text: str, largest: int) -> None:
@@ -105,13 +105,13 @@ def _expect_readable(text: str, largest: int) -> None:
         raise UsageError(f"larger than ASOK_MAX_ENVELOPE ({largest:,} bytes)")
 
 
-def only(raw: bytes, row_of: RowBuilder[J]) -> RowBuilder[J]:
-    """The verdicts of ``row_of`` on this very element; every other one is skipped."""
+def only(raw: bytes, job_of: JobBuilder[J]) -> JobBuilder[J]:
+    """``job_of`` for this very element; every other one is skipped."""
 
-    def row_of_this(row: Row, older: int) -> J | str:
-        return row_of(row, older) if row.payload.raw == raw else SkipReason(NOT_REVIEWED)
+    def job_of_this(row: Row, older: int) -> J | str:
+        return job_of(row, older) if row.payload.raw == raw else SkipReason(NOT_REVIEWED)
 
-    return row_of_this
+    return job_of_this
 
 
 def _noted(payload: Payload, changes: Mapping[str, Any], note: str, redaction: Redaction) -> str:
@@ -169,10 +169,10 @@ def promote_verdict(row: Row, _older: int) -> PromotedJob | str:
     )
 
 
-def move_verdict(keyring: Keyring, queue: str) -> RowBuilder[MovedJob]:
+def move_verdict(keyring: Keyring, queue: str) -> JobBuilder[MovedJob]:
     """For ``move_jobs.lua``: the same job, naming its new queue and signed again."""
 
-    def row_of(row: Row, _older: int) -> MovedJob | str:
+    def job_of(row: Row, _older: int) -> MovedJob | str:
         job = row.payload.job
         if job is None or not _signed(row):
             return row.payload.trust.value
@@ -183,7 +183,7 @@ def move_verdict(keyring: Keyring, queue: str) -> RowBuilder[MovedJob]:
             return Trust.MALFORMED.value
         return MovedJob(sha(row.payload.raw), envelope, as_bytes(job.id), as_bytes(job.task))
 
-    return row_of
+    return job_of
 
 
 def waiting_job(row: Row, mark: str | bytes) -> WaitingJob:

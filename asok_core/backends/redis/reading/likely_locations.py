@@ -19,7 +19,7 @@ from asok_core.jobs.states import Location, Status
 STEP = 512
 """Elements that one step of a search looks at, as many as one command reads (``find.lua``).
 
-In a list of a million that takes Redis up to 4 ms, most of it the way to them.
+In a list of a million that takes Redis up to 4 ms, most of it to reach them.
 """
 NEAR = 32
 """Elements in which a job is looked for that a list has just shown."""

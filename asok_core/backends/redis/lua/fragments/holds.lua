@@ -4,11 +4,11 @@
 -- is_in_force(hold): whether a hold keeps jobs.
 -- next_generation(now): the hash has changed: a generation that none of before had, also where the hash was deleted.
 -- end_hold(hold, now, cause, by, op, rate): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
---   The jobs that it keeps stay where they are until they are returned: by the operator who releases it at a `rate` (0: as
---   fast as it goes), or by supervisors where it ended by itself (`rate` nil). They find those by the end in the rule.
--- note_release(hold, now, rate): from now on a hold that has ended is released at this rate.
--- note_batch(hold, now): the operator of a release is at work. One who is not has been ended: supervisors return the rest,
---   except where there is a rate, which is for an operator to keep.
+--   The jobs that it keeps stay where they are until they are returned: by the operator who releases it at a `rate` (0: all
+--   at once), or by supervisors where it ended by itself (`rate` nil). They find such holds by the end in the rule.
+-- note_release(hold, now, rate): a hold that has ended is released at this rate from now on. Returns its former rule, or false.
+-- note_batch(hold, now): a release has returned a batch now. Where none follows, it was cut off, and supervisors return the
+--   rest, except where there is a rate, which they do not keep.
 -- has_rate(hold): whether it is released at a rate.
 local function is_in_force(hold)
   -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.

@@ -4,7 +4,7 @@
 --   of them.
 --   behind '': the newest of them first, so that in the end the oldest is the next to run: for all at once.
 --   Otherwise the oldest first, behind the job that is `behind`, while that waits: for some after others; `-`: none before.
---   No more than MOST_BEHIND wait then that were returned so: 0 means also that those are to be taken first.
+--   It returns none, 0, while MOST_BEHIND jobs are to run up to and with that one, or what they have is too large to be moved.
 -- As many as have some megabytes: Redis serves no other client meanwhile.
 -- keep_index(hold, queue): the set of lists names this one while it has jobs.
 local MOST_RETURNED, MOST_BEHIND, MOST_PASSED, SEARCHED = 4194304, 1000, 8388608, 10000
@@ -19,14 +19,14 @@ local function push_reversed(list, elements)
   for i = #elements, 1, -1 do redis.call('RPUSH', list, elements[i]) end
 end
 
--- How many are to run until the one that was returned last, with it: 0 where that waits no more. It is looked for
--- behind others that were pushed to the consuming end since.
+-- How many jobs are to run up to and with `element`, which was returned last; 0 where it no longer waits. Others may have
+-- been pushed to the consuming end since, so that it is looked for among the next SEARCHED.
 local function depth_of(list, element)
   local index = redis.call('LPOS', list, element, 'RANK', -1, 'MAXLEN', SEARCHED)
   return index and redis.call('LLEN', list) - index or 0
 end
 
--- Take that many off the consuming end; nil, and none, where they are too large to be moved.
+-- Take `depth` jobs off the consuming end; nil, and none is taken, where they are too large to be moved.
 local function take_tail(list, depth)
   local tail, bytes = {}, 0
   while #tail < depth do

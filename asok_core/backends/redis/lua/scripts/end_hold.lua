@@ -1,6 +1,7 @@
 -- needs: full time expect audit holds locations
--- A hold matches no job from now on: 1. Its jobs stay held until release_held.lua returns them. 2: it had ended
---   before, and still has jobs or not, and from now on is released at this rate; 0: there is none. `only_empty`: 3 where it holds jobs, and nothing is done.
+-- A hold matches no job from now on: 1. Its jobs stay held until release_held.lua returns them. 2: it had ended before,
+--   and is released at this rate from now on; 0: there is none. `only_empty`: 3 where it keeps jobs, and nothing is done;
+--   of one that had ended the rate stays.
 
 local function keeps_jobs(queue)
   local length = redis.pcall('LLEN', held_key(hold, queue))

@@ -1,5 +1,5 @@
 -- Which outcomes of a process were settled though it had no reply. Writes nothing.
--- Reply, per outcome: OUTCOME_SETTLED, OUTCOME_CANCELLED or OUTCOME_NOT_ACTIVE.
+-- Reply, per outcome: OUTCOME_SETTLED or OUTCOME_CANCELLED; OUTCOME_NOT_ACTIVE where it was not settled.
 local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled' }
 
 local function fields_of(id)
