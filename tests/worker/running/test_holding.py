@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -286,10 +286,10 @@ def test_jobs_are_found_where_the_names_of_their_lists_were_deleted(
 
 
 @pytest.mark.parametrize("second", ["release", "release at a rate", "remove"])
-def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_are_told(
+def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_learn_it(
     kept: Hold, operator: RedisOperator, redis_url: str, redis_client: Redis, second: str
 ) -> None:
-    """Each job is returned once, in its order; who had nothing to do is told that or why not."""
+    """Each job is returned once, in its order; who had nothing to do reads that, or why not."""
     envelopes = redis_client.lrange(Keys().held(kept.id, "default"), 0, -1)
     other = RedisOperator(Endpoint(redis_url), Keys(), KEYRING)
     together = threading.Barrier(2)
@@ -314,7 +314,7 @@ def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_are_told
         first = threads.submit(release, operator, None)
         rate = 1e3 if second == "release at a rate" else None
         also = threads.submit(remove if second == "remove" else partial(release, other, rate))
-        told = [first.result(30), also.result(30)]
+        results = [first.result(30), also.result(30)]
     assert redis_client.lrange(Keys().queue("default"), 0, -1) == envelopes or (
         # The oldest first from one side, and the newest first from the other.
         second == "release at a rate"
@@ -322,14 +322,16 @@ def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_are_told
     )
     assert not redis_client.exists("asok:holds", "asok:held")
     unknown = f"there is no hold {kept.id!r}; asok hold list shows those there are"
-    returned = [int(each.split()[0]) for each in told if each.endswith(" left")]
+    returned = [int(each.split()[0]) for each in results if each.endswith(" left")]
     assert sum(returned) == 40
     assert all(
         each.endswith(", 0 left")
         or each in (unknown, "0 removed ['it keeps jobs; release it']", "1 removed []")
-        for each in told
-    ), told
-    entries = [fields for _, fields in redis_client.xrange(Keys().audit)]
+        for each in results
+    ), results
+    entries: list[dict[bytes, bytes]] = [
+        fields for _, fields in cast(Any, redis_client.xrange(Keys().audit))
+    ]
     ends = [each for each in entries if each[b"action"] in (b"release", b"remove hold")]
     assert {each[b"state"] for each in ends} == {b"done"}
 
