@@ -407,7 +407,7 @@ async def test_a_pending_job_is_cancelled(redis_client: redis.Redis, open_consol
 async def test_help_names_every_key_of_the_view(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
-    async with open_console(size=(100, 84)) as hand:
+    async with open_console(size=(100, 90)) as hand:
         await hand.press("6", "question_mark")
         await hand.sees("Keys in Dead")
         for text in (

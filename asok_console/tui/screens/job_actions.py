@@ -59,5 +59,7 @@ def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
         return "its task is not known"
     if job.location in {action.location for action in among}:
         return "its signature is valid" if job.is_readable else "it is unreadable"
-    homes = " or ".join(LOCATION_TEXTS[action.location] for action in among)
+    first, *others = (LOCATION_TEXTS[action.location] for action in among)
+    *between, last = [first, *(each.removeprefix("is ") for each in others)]
+    homes = f"{', '.join(between)} or {last}" if between else last
     return f"only for a job that {homes}"

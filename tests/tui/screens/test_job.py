@@ -67,7 +67,7 @@ async def test_what_can_be_done_is_reported_and_why_the_rest_cannot(
     async with open_console(size=(110, 50)) as hand:
         await hand.open_job("6", of=1)
         await hand.sees("move the dead job back")
-        await hand.sees("cancel: only for a job that is pending or is delayed or is running")
+        await hand.sees("cancel: only for a job that is pending, delayed, held or running")
         await hand.sees("trust and requeue: its signature is valid")
         await hand.press("escape", "2")
         await hand.sees("1 of 2")
