@@ -138,7 +138,7 @@ def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float 
 def _unknown_task(reader: Reader, task: str) -> str:
     """That a rule may name no task, as where it is mistyped; '' where one of the last day has its name."""
     known = reader.tasks(RANGES["24h"], patience=PATIENCE).rows if task else ()
-    if not known or any(each.name == task for each in known):
+    if not known or task in {each.name for each in known}:
         return ""
     return f"no job of task {task} ran in the last 24 hours; see asok task list --last 24h"
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -286,10 +286,10 @@ def test_jobs_are_found_where_the_names_of_their_lists_were_deleted(
 
 
 @pytest.mark.parametrize("second", ["release", "release at a rate", "remove"])
-def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_learn_it(
-    kept: Hold, operator: RedisOperator, redis_url: str, redis_client: Redis, second: str
+def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_are_answered(
+    kept: Hold, operator: RedisOperator, redis_url: str, redis_client: Any, second: str
 ) -> None:
-    """Each job is returned once, in its order; who had nothing to do reads that, or why not."""
+    """Each job is returned once, in its order; each answer states what was done, or why nothing was."""
     envelopes = redis_client.lrange(Keys().held(kept.id, "default"), 0, -1)
     other = RedisOperator(Endpoint(redis_url), Keys(), KEYRING)
     together = threading.Barrier(2)
@@ -314,7 +314,7 @@ def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_learn_it
         first = threads.submit(release, operator, None)
         rate = 1e3 if second == "release at a rate" else None
         also = threads.submit(remove if second == "remove" else partial(release, other, rate))
-        results = [first.result(30), also.result(30)]
+        answers = [first.result(30), also.result(30)]
     assert redis_client.lrange(Keys().queue("default"), 0, -1) == envelopes or (
         # The oldest first from one side, and the newest first from the other.
         second == "release at a rate"
@@ -322,16 +322,14 @@ def test_two_operators_who_end_a_hold_at_once_end_in_one_state_and_both_learn_it
     )
     assert not redis_client.exists("asok:holds", "asok:held")
     unknown = f"there is no hold {kept.id!r}; asok hold list shows those there are"
-    returned = [int(each.split()[0]) for each in results if each.endswith(" left")]
+    returned = [int(each.split()[0]) for each in answers if each.endswith(" left")]
     assert sum(returned) == 40
     assert all(
         each.endswith(", 0 left")
         or each in (unknown, "0 removed ['it keeps jobs; release it']", "1 removed []")
-        for each in results
-    ), results
-    entries: list[dict[bytes, bytes]] = [
-        fields for _, fields in cast(Any, redis_client.xrange(Keys().audit))
-    ]
+        for each in answers
+    ), answers
+    entries = [fields for _, fields in redis_client.xrange(Keys().audit)]
     ends = [each for each in entries if each[b"action"] in (b"release", b"remove hold")]
     assert {each[b"state"] for each in ends} == {b"done"}
 
@@ -394,6 +392,31 @@ def test_a_release_at_a_rate_keeps_the_order_where_its_jobs_wait_for_workers(
     started.extend(reversed(redis_client.lrange(queue, 0, -1)))
     assert started == held
     assert len(sleeps) < 200
+
+
+@pytest.mark.parametrize("taken", [0, 3])
+def test_a_release_at_a_rate_that_is_repeated_continues_behind_what_it_returned(
+    kept: Hold, operator: RedisOperator, redis_client: Any, taken: int
+) -> None:
+    """As where its command was killed. Another job was returned to its queue since."""
+    key, queue = Keys().held(kept.id, "default"), Keys().queue("default")
+    jobs = [Job(new_id(), "tests.worker.jobs", "give", (each,)) for each in range(40)]
+    envelopes = [seal(each, KEYRING) for each in jobs]
+    redis_client.delete(key)
+    redis_client.lpush(key, *envelopes)
+    redis_client.lpush(queue, b"older")
+    for job in jobs:
+        redis_client.hset(f"asok:job:{job.id}", "status", "held")
+    released = operator.release_hold(
+        kept.id, rate=1e3, watch=lambda progress: progress.applied < 13
+    )
+    assert 13 <= released.applied < 40
+    if taken:
+        redis_client.rpop(queue, taken)
+    redis_client.rpush(queue, b"retried")
+    assert operator.release_hold(kept.id, rate=1e6).left == 0
+    waiting = redis_client.lrange(queue, 0, -1)[::-1]
+    assert waiting == [b"retried", *envelopes[taken:], b"older"]
 
 
 def test_a_hold_that_workers_end_too_early_by_their_clock_keeps_its_jobs(
