@@ -9,6 +9,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import redis
+
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
@@ -121,15 +123,17 @@ class RandomHolds:
             self._note_end(hold)
 
         def released() -> bool:
-            names = client.hkeys("asok:holds") + client.smembers("asok:held")
+            try:
+                names = [*client.hkeys("asok:holds"), *client.smembers("asok:held")]
+            except redis.RedisError:
+                return False
             holds = {each.decode().removeprefix("ended:").partition(":")[0] for each in names}
             for hold in holds - {"generation"}:
                 with suppress(AsokError):
                     self._operator.release_hold(hold, rate=None)
             return not holds
 
-        with suppress(AsokError):
-            wait_until(released, "the release of all holds")
+        wait_until(released, "the release of all holds")
         self._operator.close()
 
     def _note_end(self, hold: str) -> None:

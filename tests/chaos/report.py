@@ -38,6 +38,8 @@ class ChaosReport:
     blows: Mapping[str, int]
     wrong: Sequence[str] = field(default_factory=list)
     seconds: float = 0.0
+    holds: int = 0
+    """Holds that all workers confirmed: no job that matches one begins while it is in force."""
 
     @property
     def passed(self) -> bool:
@@ -59,6 +61,7 @@ class ChaosReport:
             "seconds to run again (first queue), median and longest": f"{median:.2f} and {slowest:.1f}",
             "kills": _spelled({kind: n for kind, n in self.blows.items() if kind in KILLS}),
             "other blows": _spelled({k: n for k, n in self.blows.items() if k not in KILLS}),
+            "holds that all workers confirmed": f"{self.holds:,}",
             "seconds in all": f"{self.seconds:.0f}",
         }
         lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
@@ -129,6 +132,7 @@ def report(client: redis.Redis, run: ChaosRun) -> ChaosReport:
         blows=run.counts,
         wrong=wrong[:20],
         seconds=run.seconds,
+        holds=len(run.holds),
     )
 
 

@@ -38,7 +38,8 @@ SHARED = "shared"
 Redis goes down it loses what it holds by design, and this is about ours."""
 
 
-_OURS = re.compile(r'^ +File ".*/asok_(core|console)/', re.MULTILINE)
+# Without the comma it is the stack of a process that died of a signal, as some jobs end theirs.
+_OURS = re.compile(r'^ +File ".*/asok_(core|console)/.*", line \d+, in ', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
