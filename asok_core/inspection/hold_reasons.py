@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from asok_core.inspection.command_lines import operands
+from asok_core.inspection.hold_warnings import release_command
 from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.job_case import JobCase
 from asok_core.inspection.pauses import LATE, moment
@@ -81,8 +81,7 @@ class _Enforced(NamedTuple):
 def _enforced(case: JobCase) -> _Enforced:
     snapshot = case.snapshot
     serving = [each for each in snapshot.live_workers if case.queue in each.queues]
-    generation = snapshot.holds_generation
-    confirmed = sum(each.holds is not None and each.holds >= generation for each in serving)
+    confirmed = sum(snapshot.confirms_holds(each, snapshot.holds_generation) for each in serving)
     return _Enforced(confirmed, len(serving), snapshot.knows_serving)
 
 
@@ -92,11 +91,11 @@ def _of_hold(found: HoldState, case: JobCase) -> Reason:
     hold = found.hold
     if hold is None:
         text = f"hold {found.id} keeps it, of which nothing else is known"
-        remedy = _release(found) if found.id else ""
+        remedy = release_command(found) if found.id else ""
         return Reason("held", text, None, evidence, remedy, blocking=True)
     if found.ended:
         text = f"hold {found.id} has ended{hold.about(case.now)}, and has not returned it yet"
-        return Reason("held", text, None, evidence, _release(found), blocking=True)
+        return Reason("held", text, None, evidence, release_command(found), blocking=True)
     text = f"hold {found.id} keeps it from starting{hold.about(case.now)}"
     return Reason("held", text, hold.at, evidence, _remedy(found, case), blocking=True)
 
@@ -115,7 +114,7 @@ def _evidence(found: HoldState) -> dict[str, str | int | float]:
 
 
 def _remedy(found: HoldState, case: JobCase) -> str:
-    return _how_it_ends(found.hold, case) + _release(found)
+    return _how_it_ends(found.hold, case) + release_command(found)
 
 
 def _how_it_ends(hold: Hold | None, case: JobCase) -> str:
@@ -134,7 +133,3 @@ def _how_it_ends(hold: Hold | None, case: JobCase) -> str:
     if left <= 0:
         return f"its end ({end}) has come, and a worker returns it; if none does: "
     return f"a worker returns it in {rough_duration(left)} ({end}); before that: "
-
-
-def _release(found: HoldState) -> str:
-    return f"asok hold release {operands(found.id)}"

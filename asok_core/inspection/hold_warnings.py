@@ -30,7 +30,7 @@ def warning(state: HoldState, now: float, *, ends: bool = True) -> str:
     if not state.jobs:
         return ""
     if hold is None:
-        text = f"hold {state.id}, of which nothing else is known, keeps {jobs}: {_release(state)}"
+        text = f"hold {state.id}, of which nothing else is known, keeps {jobs}: {release_command(state)}"
         return text if state.ended else ""
     if hold.until is not None and ends and now - hold.until >= CUT_OFF:
         return f"no worker has returned the {jobs} of hold {state.id}, whose end has passed"
@@ -47,13 +47,14 @@ def _of_ended(state: HoldState, hold: Hold, now: float) -> str:
     if hold.until is not None:
         return ""
     if hold.released is None:
-        return f"hold {state.id} has ended and keeps {jobs}: {_release(state)}"
+        return f"hold {state.id} has ended and keeps {jobs}: {release_command(state)}"
     if not hold.is_cut_off(now):
         return ""
     rate = f" --rate {hold.rate:g}" if hold.rate else ""
     stopped = f"was cut off {rough_duration(now - hold.released)} ago with {jobs} left"
-    return f"the release of hold {state.id} {stopped}: {_release(state)}{rate}"
+    return f"the release of hold {state.id} {stopped}: {release_command(state)}{rate}"
 
 
-def _release(state: HoldState) -> str:
+def release_command(state: HoldState) -> str:
+    """The command line that releases a hold."""
     return f"asok hold release {operands(state.id)}"

@@ -8,6 +8,7 @@ not dataclasses only because those take a tenth of the time to make, and a statu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -201,6 +202,14 @@ class Snapshot:
         if not self.knows_workers:
             return self.workers
         return tuple(each for each in self.workers if each.is_alive(self.taken_at))
+
+    def confirms_holds(self, worker: WorkerInfo, generation: int) -> bool:
+        """Whether a worker enforces the holds of a generation, or of a later one.
+
+        A later one than Redis has is of before its clock was set back, or of the server before a failover.
+        """
+        newest = self.holds_generation or math.inf
+        return worker.holds is not None and generation <= worker.holds <= newest
 
     @property
     def knows_workers(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import NamedTuple
 
@@ -62,16 +61,12 @@ class Enforcement(NamedTuple):
 
 def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
     """Which workers enforce the holds of a generation, or of a later one."""
-    # A later one than Redis has is of before its clock was set back, or of the server before a failover.
-    newest = snapshot.holds_generation or math.inf
-    alive = {each.id: each.holds for each in snapshot.live_workers}
-    confirmed = {
-        name for name, each in alive.items() if each is not None and generation <= each <= newest
-    }
+    able = [each for each in snapshot.live_workers if each.holds is not None]
+    confirmed = [each.id for each in able if snapshot.confirms_holds(each, generation)]
     return Enforcement(
-        tuple(name for name in alive if name in confirmed),
-        tuple(name for name, each in alive.items() if each is not None and name not in confirmed),
-        tuple(name for name, each in alive.items() if each is None),
+        tuple(confirmed),
+        tuple(each.id for each in able if each.id not in confirmed),
+        tuple(each.id for each in snapshot.live_workers if each.holds is None),
         unread=snapshot.workers_unread,
         known=snapshot.knows_workers,
     )
