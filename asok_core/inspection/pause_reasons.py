@@ -11,7 +11,6 @@ from asok_core.inspection.phrases import rough_duration
 from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.inspection.workers import WorkerInfo
 
 
 def of_pause(stats: QueueStats, snapshot: Snapshot, activities: Sequence[Activity]) -> Reason:
@@ -63,7 +62,7 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
         return f"its end is {end}; whether it has ended is not known; on the master: "
     if pause.overdue(now):
         return f"its pause ended {rough_duration(-left)} ago, and no worker has resumed it: "
-    if not any(_ends_pauses(worker, now) for worker in snapshot.workers):
+    if not any(worker.resumes_queues(now) for worker in snapshot.workers):
         # Those of earlier releases and of other programs end none.
         absent = snapshot.has_live_worker is False
         none = "none is registered" if absent else "none that does is known to run"
@@ -71,9 +70,3 @@ def _how_it_ends(pause: QueuePause, snapshot: Snapshot) -> str:
     if left <= 0:
         return f"its end ({end}) has come, and a worker resumes it; if none does: "
     return f"it resumes by itself in {rough_duration(left)} ({end}); before that: "
-
-
-def _ends_pauses(worker: WorkerInfo, now: float) -> bool:
-    """Whether a worker, also a quiet one, ends pauses, as far as is known."""
-    alive = worker.is_alive(now) and worker.no_heartbeat_for(now) is None
-    return worker.ends_pauses and alive and not worker.stopping

@@ -120,8 +120,14 @@ class WorkerInfo:
 
     def ends_holds(self, now: float) -> bool:
         """Whether it, also a quiet one, ends holds and returns their jobs, as far as is known."""
-        alive = self.is_alive(now) and self.no_heartbeat_for(now) is None
-        return self.holds is not None and alive and not self.stopping
+        return self.holds is not None and self._carries_out_ends(now)
+
+    def resumes_queues(self, now: float) -> bool:
+        """Whether it, also a quiet one, ends pauses, as far as is known."""
+        return self.ends_pauses and self._carries_out_ends(now)
+
+    def _carries_out_ends(self, now: float) -> bool:
+        return self.is_alive(now) and self.no_heartbeat_for(now) is None and not self.stopping
 
     def state(self, now: float) -> str:
         """Its state in a word, by which it is shown.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from asok_core.backends.roles import Progress, Reader
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.phrases import counted
-from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 
 
@@ -34,9 +33,11 @@ def waiting_matches(
     snapshot = reader.snapshot(rates=False, jobs=False)
     # Which release would run a job is not known before.
     rule = hold._replace(release="")
-    total = _total(snapshot, hold)
+    queues = [each for each in snapshot.queues if hold.queue in ("", each.name)]
+    total = sum(each.pending for each in queues) + snapshot.delayed
+    lists: list[tuple[Location, str | None]] = [(Location.PENDING, each.name) for each in queues]
     scanned, found = 0, Matches()
-    for location, queue in _lists(snapshot, hold):
+    for location, queue in (*lists, (Location.DELAYED, None)):
         name = str(location)
         for page in reader.scan(location, queue, whole=True):
             jobs = [row.payload.job for row in page.readable().rows]
@@ -48,15 +49,3 @@ def waiting_matches(
             if watch and not watch(Progress(scanned, max(total, scanned), sum(found))):
                 return found
     return found
-
-
-def _lists(snapshot: Snapshot, hold: Hold) -> Iterator[tuple[Location, str | None]]:
-    for each in snapshot.queues:
-        if hold.queue in ("", each.name):
-            yield Location.PENDING, each.name
-    yield Location.DELAYED, None
-
-
-def _total(snapshot: Snapshot, hold: Hold) -> int:
-    pending = sum(each.pending for each in snapshot.queues if hold.queue in ("", each.name))
-    return pending + snapshot.delayed

@@ -19,7 +19,7 @@ from asok_console.commands.support.documents import (
     write_json,
     write_lines,
 )
-from asok_console.commands.support.options import filter_of
+from asok_console.commands.support.options import filter_to_act_on
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.tables import ID_LIMIT
 from asok_console.presentation.text import safe
@@ -85,10 +85,7 @@ def scope_of(args: argparse.Namespace, reader: Reader, location: Location) -> Sc
         raise UsageError("specify exactly one of --id, --filter, --all")
     if args.id:
         return resolved(reader, location, ids=frozenset(args.id))
-    chosen = filter_of(args.filter, location) if args.filter is not None else None
-    if chosen is not None and not chosen:
-        raise UsageError("--filter is empty; --all selects all jobs")
-    return resolved(reader, location, chosen=chosen)
+    return resolved(reader, location, chosen=filter_to_act_on(args.filter, location))
 
 
 def act(

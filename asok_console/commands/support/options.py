@@ -26,6 +26,17 @@ def filter_of(text: str, location: Location | None) -> Filter:
     return chosen
 
 
+def filter_to_act_on(text: str | None, location: Location) -> Filter | None:
+    """The same for jobs that are acted on; None where no filter was given.
+
+    Raises UsageError, also for an empty filter, which would select all.
+    """
+    chosen = filter_of(text, location) if text is not None else None
+    if chosen is not None and not chosen:
+        raise UsageError("--filter is empty; --all selects all jobs")
+    return chosen
+
+
 def whole_number(option: str, text: str, least: int, most: int) -> int:
     """A whole number of an option. Raises UsageError."""
     kind = kinds.whole_number(least, most)

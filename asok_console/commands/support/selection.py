@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say
-from asok_console.commands.support.options import filter_of
+from asok_console.commands.support.options import filter_to_act_on
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
@@ -62,9 +62,7 @@ def act(
                 "--dry-run requires --filter or --all; to show a job: asok job show JOB_ID"
             )
         return act_on_ids(args, settings, operation, allowed)
-    chosen = filter_of(args.filter, operation.location) if args.filter is not None else None
-    if chosen is not None and not chosen:
-        raise UsageError("--filter is empty; --all selects all jobs")
+    chosen = filter_to_act_on(args.filter, operation.location)
 
     def scope_from(reader: Reader) -> Scope:
         queue = None

@@ -143,11 +143,7 @@ def _note(answer: str, plan: OperationPlan) -> str:
     operation = plan.operation
     if not answer and isinstance(operation, EditNote) and not operation.text:
         return "there is no note to remove"
-    try:
-        cleaned(answer)
-    except UsageError as error:
-        return str(error)
-    return ""
+    return _error(cleaned, answer)
 
 
 def _note_so_far(plan: OperationPlan) -> str:
@@ -156,11 +152,7 @@ def _note_so_far(plan: OperationPlan) -> str:
 
 
 def _reason(answer: str, _plan: OperationPlan) -> str:
-    try:
-        cleaned_reason(answer)
-    except UsageError as error:
-        return str(error)
-    return ""
+    return _error(cleaned_reason, answer)
 
 
 def _length(answer: str, _plan: OperationPlan) -> str:

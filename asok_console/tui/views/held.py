@@ -10,26 +10,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.presentation.compact import ago
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.views.shared.hold_table import HoldList, lines_of
-from asok_console.tui.views.shared.job_columns import (
-    ID_COLUMN,
-    arguments_cell,
-    attempt_cell,
-    task_cell,
-)
+from asok_console.tui.views.shared.job_columns import WAITING_COLUMNS
 from asok_console.tui.views.shared.job_list import JobListView
-from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.holds import HoldState
 from asok_core.inspection.phrases import counted
-from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.rows import Page
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.holds import ReleaseHold, RemoveHold
@@ -38,24 +31,13 @@ NO_HOLDS = "No holds. H in another list makes one: of a task, a queue or argumen
 _OF_JOBS = actions.methods((*actions.MARKS, *actions.NARROWING, *actions.COPIES))
 
 
-def _waits_cell(row: Row, now: float) -> Cell:
-    return ago(row.payload.job.waits_since(now) if row.payload.job else None, now)
-
-
 class HeldView(JobListView):
     """The holds, oldest first. Enter lists the jobs of one; ``[`` and ``]`` turn to its other queues."""
 
     NAME = "held"
     LOCATION = Location.HELD
     EMPTY = "This hold keeps no jobs."
-    COLUMNS: ClassVar[Sequence[Column[Row]]] = (
-        Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
-        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
-        Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
-        Column("Waits", 6, _waits_cell, right=True),
-        Column("Attempt", 8, attempt_cell, rank=2),
-        ID_COLUMN,
-    )
+    COLUMNS = WAITING_COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.QUEUE_TURNS),

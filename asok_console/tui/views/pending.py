@@ -8,7 +8,6 @@ from typing import ClassVar, cast
 
 from textual.binding import BindingType
 
-from asok_console.presentation.compact import ago
 from asok_console.presentation.text import safe
 from asok_console.tui.catalog import actions, operations
 from asok_console.tui.catalog.actions import KeyScope
@@ -17,27 +16,17 @@ from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.trend import trend
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.hold_rules import RuleSubject
-from asok_console.tui.views.shared.job_columns import (
-    ID_COLUMN,
-    arguments_cell,
-    attempt_cell,
-    task_cell,
-)
+from asok_console.tui.views.shared.job_columns import WAITING_COLUMNS
 from asok_console.tui.views.shared.queue_actions import plan_for_queue, queue_names, show_related
-from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_cursor import ListPosition
 from asok_core.backends.roles import Reader
 from asok_core.inspection.notes import NoteSubject, on_queue
 from asok_core.inspection.queues import QueueStats
-from asok_core.inspection.rows import Page, Row
+from asok_core.inspection.rows import Page
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.switches import PurgeQueue
 from asok_core.operations.catalog.waiting_jobs import MovePending
-
-
-def _waits_cell(row: Row, now: float) -> Cell:
-    return ago(row.payload.job.waits_since(now) if row.payload.job else None, now)
 
 
 class PendingView(ComposedView):
@@ -46,14 +35,7 @@ class PendingView(ComposedView):
     NAME = "pending"
     LOCATION = Location.PENDING
     EMPTY = "No pending jobs in this queue."
-    COLUMNS: ClassVar[Sequence[Column[Row]]] = (
-        Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
-        Column("Task", 22, task_cell, grow=1, most=40, tail=True),
-        Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
-        Column("Waits", 6, _waits_cell, right=True),
-        Column("Attempt", 8, attempt_cell, rank=2),
-        ID_COLUMN,
-    )
+    COLUMNS = WAITING_COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
         *actions.bindings(actions.COMPOSITION),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from asok_console.presentation.calls import arguments_of
+from asok_console.presentation.compact import ago
 from asok_console.presentation.notes import MARK
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_core.inspection.rows import Row
@@ -101,6 +104,11 @@ def attempt_cell(row: Row, _now: float) -> Cell:
     return f"{job.attempt} of {job.attempts}", "warn" if job.retry_count else "dim"
 
 
+def waits_cell(row: Row, now: float) -> Cell:
+    """For how long it has been pending."""
+    return ago(row.payload.job.waits_since(now) if row.payload.job else None, now)
+
+
 def attempts_spent_cell(row: Row, _now: float) -> Cell:
     """``4 of 4``: attempts of a dead job."""
     job = row.payload.job
@@ -122,3 +130,12 @@ ID_COLUMN: Column[Row] = Column("Id", SHORT_ID, id_cell, rank=1, wide=LONG_ID)
 QUEUE_COLUMN: Column[Row] = Column("Queue", 9, queue_cell, grow=1, most=24, rank=2, middle=True)
 ARGUMENTS_COLUMN: Column[Row] = Column("Arguments", 40, arguments_cell, grow=2, most=80, rank=5)
 """The arguments where they are not what the list is about: on wide screens."""
+WAITING_COLUMNS: Sequence[Column[Row]] = (
+    Column("#", 7, lambda row, _: (f"{row.position + 1:,}", "dim"), right=True),
+    Column("Task", 22, task_cell, grow=1, most=40, tail=True),
+    Column("Arguments", 20, arguments_cell, grow=3, most=80, rank=1),
+    Column("Waits", 6, waits_cell, right=True),
+    Column("Attempt", 8, attempt_cell, rank=2),
+    ID_COLUMN,
+)
+"""The columns of jobs in the order in which they will run: pending ones, and those that a hold keeps."""

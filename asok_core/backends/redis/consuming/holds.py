@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
@@ -56,8 +56,7 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
     if not over:
         return False
     steps = STEPS
-    for hold in over:
-        queues = queues_of(connection, keys, hold)
+    for hold, queues in queues_by_hold(connection, keys, over).items():
         for queue in queues:
             left = 1
             while left and steps > 0:
@@ -75,19 +74,30 @@ def _is_for_workers(ended: Hold, now: float) -> bool:
     return ended.rate == 0 and ended.is_cut_off(now)
 
 
-def queues_of(connection: Connection, keys: Keys, hold: str) -> list[str]:
-    """The queues of which a hold may keep jobs: those with a list of it that is named, or that is there.
+def queues_by_hold(
+    connection: Connection, keys: Keys, holds: Iterable[str]
+) -> dict[str, list[str]]:
+    """The queues of which each hold may keep jobs: those with a list of it that is named, or is there.
 
     Where the set that names lists was deleted, no other reader finds those lists.
     """
-    names = (parsing.text(each).partition(":") for each in members(connection, keys.held_lists))
-    named = {queue for other, _, queue in names if other == hold and queue}
-    queues = sorted({*map(parsing.text, members(connection, keys.queues))} - named)
-    replies = connection.pipeline(
-        [("EXISTS", parsing.raw(keys.held(hold, each))) for each in queues]
-    )
-    there = (queue for queue, reply in zip(queues, replies, strict=True) if reply == 1)
-    return sorted({*named, *there})
+    found: dict[str, set[str]] = {each: set() for each in holds}
+    for name in members(connection, keys.held_lists):
+        hold, _, queue = parsing.text(name).partition(":")
+        if hold in found and queue:
+            found[hold].add(queue)
+    queues = [parsing.text(each) for each in members(connection, keys.queues)]
+    for hold, named in found.items():
+        others = [each for each in queues if each not in named]
+        commands = [("EXISTS", parsing.raw(keys.held(hold, each))) for each in others]
+        replies = connection.pipeline(commands)
+        named |= {queue for queue, reply in zip(others, replies, strict=True) if reply == 1}
+    return {hold: sorted(each) for hold, each in found.items()}
+
+
+def queues_of(connection: Connection, keys: Keys, hold: str) -> list[str]:
+    """The queues of which one hold may keep jobs."""
+    return queues_by_hold(connection, keys, (hold,))[hold]
 
 
 def close_hold(connection: Connection, keys: Keys, hold: str, queues: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from asok_core.backends.redis import parsing, record_replies
 from asok_core.backends.redis.audit import VALID_ID, fields_of
 from asok_core.backends.redis.keys import Keys, worker_of
+from asok_core.backends.redis.members import STEP as MEMBERS
 from asok_core.backends.redis.reading.likely_locations import (
     ALL,
     STEP,
@@ -131,7 +132,7 @@ class _ListSearch:
         """Every list of held jobs: the record of one may be gone."""
         if location_by(self._known.record) is Location.FINISHED:
             return
-        scanned = self._round_trips.ask(maybe("SSCAN", self._keys.held_lists, 0, "COUNT", STEP))
+        scanned = self._round_trips.ask(maybe("SSCAN", self._keys.held_lists, 0, "COUNT", MEMBERS))
         for name in sorted(scanned[1]) if scanned else ():
             yield (Location.HELD, self._keys.held_list(parsing.text(name)), "right"), ALL
 
