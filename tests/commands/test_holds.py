@@ -9,6 +9,7 @@ from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.inspection.holds import Hold
 from asok_core.jobs.envelope import seal
+from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 
@@ -86,3 +87,15 @@ def test_a_dry_run_shows_which_holds_would_be_removed_and_removes_none(
     assert bench.client.hgetall(bench.keys.holds) == before
     assert asok("hold", "remove", empty).out == f"Removed hold {empty}\n"
     assert asok("hold", "remove", "--all", "--dry-run").out == "no holds without jobs\n"
+
+
+def test_a_task_that_jobs_do_not_name_so_is_refused_and_one_that_did_not_run_is_stated(
+    asok: Asok, bench: Bench, redis_url: str
+) -> None:
+    Tasks(bench.client, redis_url).count("shop.mail", 3)
+    refused = asok("hold", "add", "--task", "mail")
+    assert (refused.code, bench.client.exists(bench.keys.holds)) == (2, 0)
+    assert "'mail' must be module.function" in refused.err
+    words = "no job of task shop.mails ran in the last 24 hours"
+    assert words in asok("hold", "add", "--task", "shop.mails").err
+    assert "no job of task" not in asok("hold", "add", "--task", "shop.mail").err

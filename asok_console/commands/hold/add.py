@@ -102,7 +102,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if not args.json:
             bulk.report(args, operation, scope, result)
         if hint := _unknown_task(reader, hold.task):
-            say(safe(hint, bulk.LONGEST_LINE))
+            say(f"asok: {safe(hint, bulk.LONGEST_LINE)}")
         found = wait_until_enforced(reader, result.generation)
     if args.json:
         write_json(
