@@ -7,7 +7,7 @@ matches or not by its arguments as they were enqueued; Redis never reads these.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from asok_core.clock import DAY
@@ -220,8 +220,3 @@ def problem_of(hold: Hold) -> str:
     if len(rule_text(hold).encode()) > LARGEST_HOLD // 2:
         return f"the rule is larger than {LARGEST_HOLD // 2:,} bytes"
     return ""
-
-
-def first_match(holds: Sequence[Hold], job: Job, release: str, now: float) -> Hold | None:
-    """The oldest hold that keeps a job from starting."""
-    return next((each for each in holds if each.matches(job, release, now)), None)

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asok_core.errors import UsageError
 from asok_core.inspection.argument_paths import parse
@@ -16,12 +18,12 @@ from asok_core.inspection.hold_conditions import (
     parse_conditions,
     typed_conditions,
 )
+from asok_core.inspection.hold_index import HoldIndex
 from asok_core.inspection.hold_warnings import WARNED_AFTER, hold_warnings, warning
 from asok_core.inspection.holds import (
     CUT_OFF,
     Hold,
     HoldState,
-    first_match,
     hold_of,
     problem_of,
     rule_text,
@@ -137,7 +139,28 @@ def test_commas_separate_conditions() -> None:
 )
 def test_all_parts_of_a_rule_must_match(hold: Hold, matches: bool) -> None:
     assert hold.matches(JOB, "4f2a1c", NOW) is matches
-    assert (first_match([Hold("y", task="z"), hold], JOB, "4f2a1c", NOW) == hold) is matches
+    assert (
+        HoldIndex([Hold("y", task="z"), hold]).first_match(JOB, "4f2a1c", NOW) == hold
+    ) is matches
+
+
+RULES = st.builds(
+    Hold,
+    st.just("x"),
+    task=st.sampled_from(["", "shop.charge", "shop.mail"]),
+    queue=st.sampled_from(["", "mail", "low"]),
+    conditions=st.lists(
+        st.sampled_from(["0=7", "0=8", "0>6", "vip=true", "vip=1", "1=7", "account.id in [17]"]),
+        max_size=2,
+    ).map(lambda texts: tuple(map(parse_condition, texts))),
+    at=st.floats(0, 1),
+)
+
+
+@given(st.lists(RULES.filter(lambda rule: rule.words), max_size=6))
+def test_an_index_finds_the_oldest_hold_that_matches(holds: list[Hold]) -> None:
+    expected = next((each for each in holds if each.matches(JOB, "4f2a1c", NOW)), None)
+    assert HoldIndex(holds).first_match(JOB, "4f2a1c", NOW) is expected
 
 
 def test_a_rule_that_is_not_read_whole_is_none_and_one_without_parts_as_well() -> None:

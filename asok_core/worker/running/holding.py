@@ -7,7 +7,8 @@ import time
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.errors import Refused
-from asok_core.inspection.holds import Hold, Holds, first_match
+from asok_core.inspection.hold_index import HoldIndex
+from asok_core.inspection.holds import Holds
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
@@ -26,7 +27,7 @@ class Holding:
     """
 
     def __init__(self, release: str) -> None:
-        self.holds: tuple[Hold, ...] = ()
+        self.holds = HoldIndex()
         self.generation = 0
         self.changed = False
         """Whether the supervisor has reported that there may be others."""
@@ -60,7 +61,7 @@ class Holding:
             self._refused = False
         self.changed = False
         # The holds before the generation: a thread that sees this one must not have the former ones.
-        self.holds, self.generation = found.holds, found.generation
+        self.holds, self.generation = HoldIndex(found.holds), found.generation
         unread = tuple(each for each in found.unread if not each.startswith("ended:"))
         self.whole = not (unread or found.problem)
         for each in set(unread) - set(self._unread):
@@ -70,7 +71,7 @@ class Holding:
     def outcome(self, held: HeldJob, outcomes: OutcomeBuilder) -> Outcome | None:
         """The outcome of an opened job that a hold keeps from starting; None where none does."""
         job = held.opened
-        hold = first_match(self.holds, job, self._release, outcomes.now())
+        hold = self.holds.first_match(job, self._release, outcomes.now())
         if hold is None:
             return None
         counts = (job.retries, job.retry_count)
