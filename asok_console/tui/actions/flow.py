@@ -190,7 +190,9 @@ class OperationFlow:
         if snapshot is None:
             return ()
         wrong_key = self._host.state.key_check.wrong
-        return warnings(plan.operation, snapshot, plan.count, plan.queues, wrong_key=wrong_key)
+        return warnings(
+            plan.operation, snapshot, plan.count, plan.queue_counts, wrong_key=wrong_key
+        )
 
     def _start(self, plan: OperationPlan) -> None:
         number = self.runner.start(plan)

@@ -46,7 +46,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         kind = "previewing" if plan.operation.previews else "line" if last else ""
         with Vertical(id="question", classes=kind):
             yield Static(Content(safe(plan.phrase, WIDEST_LINE)), id="title")
-            for line in (*plan.examples, *([f"! {plan.warning}"] if plan.warning else [])):
+            for line in (*plan.lines, *([f"! {plan.warning}"] if plan.warning else [])):
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
             for field in fields_of(plan.operation):
                 with Horizontal(classes="field"):
@@ -108,7 +108,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
             return
         plan = answered(self._plan, answers)
         if self._job_count is not None and self._job_count.line:
-            plan = replace(plan, examples=(*plan.examples, self._job_count.line))
+            plan = replace(plan, about=(*plan.about, self._job_count.line))
         self.dismiss(plan)
 
     def _answers(self) -> dict[str, str]:

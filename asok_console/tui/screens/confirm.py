@@ -72,7 +72,7 @@ class ConfirmationDialog(QuestionDialog[bool]):
                 question.add_class("review")
                 yield Static(Content(safe(summary(plan.review))), id="summary")
                 yield LongLines(list(review_lines(plan.review)), hang=HANG, id="calls")
-            for line in () if plan.review is not None else plan.examples:
+            for line in () if plan.review is not None else plan.lines:
                 yield Static(Content(f"  {safe(line, WIDEST_LINE)}"), classes="example")
             yield from self._diff()
             refused = refusals(plan.review) if plan.review is not None else ()

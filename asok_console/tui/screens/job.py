@@ -25,7 +25,7 @@ from asok_console.tui.screens.job_history import timeline
 from asok_console.tui.screens.job_sections import Sections, whole_texts
 from asok_console.tui.screens.job_texts import rendered
 from asok_console.tui.screens.known_job import KnownJob
-from asok_console.tui.views.shared.job_list import examples, needs_trust
+from asok_console.tui.views.shared.job_list import needs_trust
 from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.views.shared.queue_actions import queue_names
 from asok_console.tui.widgets.bars import Header
@@ -203,13 +203,12 @@ class JobScreen(KeySubject, Screen[None]):
         queued = action.location in (Location.PENDING, Location.HELD)
         scope = Scope(action.location, queue if queued else None, ids=frozenset((key,)), hold=hold)
         choices = queue_names(self.console.snapshot) if action.operation is MovePending else ()
-        shown = examples([row])
         operation = (
             StopRunningJobs(self.console.session.cancel_wait)
             if action.operation is StopRunningJobs
             else action.operation()
         )
-        return OperationPlan(operation, scope, 1, shown, choices=choices, queues={queue: 1})
+        return OperationPlan(operation, scope, 1, choices=choices, queues={queue: 1}, rows=(row,))
 
     def editable(self) -> Row | None:
         """This job, while it is dead."""

@@ -342,7 +342,7 @@ async def test_a_confirmation_warns_of_what_makes_it_pointless(
     async with open_console(size=(120, 36)) as hand:
         await hand.open_list("6", of=6)
         screen = await asked(hand, "r")
-        (queue,) = dict(screen.plan.queues or {})
+        (queue,) = dict(screen.plan.queue_counts or {})
         await hand.sees(f"! queue '{queue}' is paused: jobs wait there until resumed")
         await hand.press("n")
         await closed(hand)

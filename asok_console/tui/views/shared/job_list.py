@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, cast
 
@@ -10,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.presentation.calls import call_of
 from asok_console.tui.catalog import actions
 from asok_console.tui.catalog.actions import KeyScope
 from asok_console.tui.catalog.operations import OperatorAction
@@ -27,10 +25,6 @@ from asok_core.inspection.redaction import shown_raw
 from asok_core.inspection.rows import Page, Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.jobs.envelope import UNTRUSTED
-
-EXAMPLES = 3
-"""Rows that a confirmation shows."""
-
 
 _OF_ROWS = actions.methods((*actions.MARKS, *actions.COPIES))
 
@@ -132,7 +126,7 @@ class JobListView(SearchingView):
         return f"● {len(marks):,} marked{beside}" if marks else ""
 
     def _hidden(self) -> int:
-        if self.search is None:
+        if self.search is None or not self.rows.cursor.marks:
             return 0
         shown = {row.key for row in self.rows.window.loaded}
         return sum(key not in shown for key in self.rows.cursor.marks)
@@ -208,9 +202,8 @@ class JobListView(SearchingView):
                 ids=frozenset(row.key for row in rows),
             ),
             len(rows),
-            examples(rows),
             warning=f"The filter hides {hidden:,} of them." if (hidden := self._hidden()) else "",
-            queues=Counter(row.queue for row in rows),
+            rows=rows,
         )
 
     def _plan_for_found(self, action: OperatorAction) -> OperationPlan | None:
@@ -219,11 +212,7 @@ class JobListView(SearchingView):
         if search is None or snapshot is None or not search.complete or not search.count:
             return None
         scope = search.scope(action.location, self.scope_queue(), snapshot.taken_at)
-        known = len(search.rows) == search.count
-        queues = Counter(row.queue for row in search.rows) if known else None
-        return OperationPlan(
-            action.operation(), scope, search.count, examples(search.rows), queues=queues
-        )
+        return OperationPlan(action.operation(), scope, search.count, rows=search.rows)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to mark all only where a filter says what all is, and the rest where there is a row."""
@@ -240,16 +229,3 @@ def needs_trust(rows: Sequence[Row]) -> bool:
     The signature of a large job is not known from a list.
     """
     return any(row.partial or row.payload.trust in UNTRUSTED for row in rows)
-
-
-def examples(rows: Sequence[Row]) -> tuple[str, ...]:
-    """A few rows as lines of a confirmation."""
-    lines = [
-        f"{call_of(row.payload, 120)}  {row.payload.id[:8]}"
-        if row.payload.job
-        else f"(unreadable)  {row.key[:8]}"
-        for row in rows[:EXAMPLES]
-    ]
-    if len(rows) > EXAMPLES:
-        lines.append(f"… and {len(rows) - EXAMPLES:,} more")
-    return tuple(lines)
