@@ -27,6 +27,9 @@ def test_sigterm_finishes_what_runs_and_returns_the_rest_in_order(
     worker = run_worker()
     desk.wait_for_lines("begin slow")
     worker.signal(signal.SIGTERM, to_all=to_all)
+    # A heartbeat reports it after the process was ordered to claim no more.
+    (key,) = desk.client.scan_iter(match="asok:worker:*")
+    wait_until(lambda: desk.client.hget(key, "stopping") == b"1", "the stop")
     desk.enqueue("note", "late")
     wait_until(lambda: len(desk.active()) == 1, "the backlog returned")
     desk.release("slow")
