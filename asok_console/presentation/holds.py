@@ -8,7 +8,8 @@ from asok_core.clock import iso
 from asok_core.inspection.hold_warnings import warning
 from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.phrases import rough_duration
-from asok_core.operations.enforcement import Enforcement
+from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations.enforcement import Enforcement, enforcement_of
 
 
 def hold_document(hold: Hold) -> dict[str, Any]:
@@ -29,27 +30,31 @@ def hold_document(hold: Hold) -> dict[str, Any]:
     }
 
 
-def held_document(held: HoldState, enforced: Enforcement, now: float) -> dict[str, Any]:
+def held_document(held: HoldState, snapshot: Snapshot) -> dict[str, Any]:
     """A hold, what it keeps and where it is in force, for programs."""
     state = "current" if held.is_known else "not known"
+    text = warning(held, snapshot.taken_at, ends=snapshot.knows_workers)
     return {
         **hold_document(held.hold or Hold(held.id)),
         "state": "ended" if held.ended else state,
-        "in_force": None if held.ended else in_force_document(held, enforced),
+        "in_force": in_force_document(enforcement_of(snapshot, held)),
         "held": held.jobs,
         "queues": dict(held.queues),
-        "warning": warning(held, now) or None,
+        "warning": text or None,
     }
 
 
-def in_force(held: HoldState, enforced: Enforcement) -> str:
-    """On how many workers a hold is in force, as ``2 of 3``."""
-    return enforced.brief if held.is_known else "not known"
+def in_force(held: HoldState, snapshot: Snapshot) -> str:
+    """On how many workers a hold is in force, as ``2 of 3``; empty where it has ended."""
+    enforced = enforcement_of(snapshot, held)
+    if enforced is None:
+        return "" if held.is_known else "not known"
+    return enforced.brief
 
 
-def in_force_document(held: HoldState, enforced: Enforcement) -> dict[str, Any] | None:
-    """Which workers enforce a hold, for programs; None where that is not known."""
-    if not (held.is_known and enforced.known):
+def in_force_document(enforced: Enforcement | None) -> dict[str, Any] | None:
+    """Which workers enforce a hold, for programs; None where it has ended, or that is not known."""
+    if enforced is None or not enforced.known:
         return None
     return {
         "confirmed_by": list(enforced.confirmed),

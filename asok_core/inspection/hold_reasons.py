@@ -34,7 +34,7 @@ def to_come(case: JobCase) -> Iterator[Reason]:
         hold = each.hold
         if hold is None or each.ended or not hold._replace(release="").matches(job, "", case.now):
             continue
-        enforced = _enforced(case)
+        enforced = _enforced(case, hold)
         evidence = _evidence(each) | {"in_force_on": enforced.words}
         if enforced.whole and not hold.release:
             text = f"hold {each.id} keeps it from starting when its turn comes"
@@ -61,7 +61,7 @@ def _not_known(case: JobCase) -> Iterator[Reason]:
 
 
 class _Enforced(NamedTuple):
-    """On how many of the workers that serve a queue its holds are in force."""
+    """On how many of the workers that serve a queue a hold is in force."""
 
     confirmed: int
     serving: int
@@ -78,10 +78,10 @@ class _Enforced(NamedTuple):
         return f"{self.confirmed} of {counted(self.serving, 'worker')} of its queue"
 
 
-def _enforced(case: JobCase) -> _Enforced:
+def _enforced(case: JobCase, hold: Hold) -> _Enforced:
     snapshot = case.snapshot
     serving = [each for each in snapshot.live_workers if case.queue in each.queues]
-    confirmed = sum(snapshot.confirms_holds(each, snapshot.holds_generation) for each in serving)
+    confirmed = sum(snapshot.enforces(each, hold) for each in serving)
     return _Enforced(confirmed, len(serving), snapshot.knows_serving)
 
 

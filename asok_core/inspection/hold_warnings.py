@@ -47,7 +47,9 @@ def _of_ended(state: HoldState, hold: Hold, now: float) -> str:
     if hold.until is not None:
         return ""
     if hold.released is None:
-        return f"hold {state.id} has ended and keeps {jobs}: {release_command(state)}"
+        return (
+            f"the release of hold {state.id} was stopped with {jobs} left: {release_command(state)}"
+        )
     if not hold.is_cut_off(now):
         return ""
     rate = f" --rate {hold.rate:g}" if hold.rate else ""

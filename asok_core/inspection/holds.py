@@ -54,9 +54,11 @@ class Hold(NamedTuple):
     """When it ends by itself; None: when it is released."""
     operation: str = ""
     released: float | None = None
-    """When its release returned jobs last, or began; None: no operator has released it."""
+    """When its release returned jobs last, or began; None: there was none, or its operator stopped it."""
     rate: float = 0.0
     """Jobs per second of that release; 0: all at once."""
+    generation: int = 0
+    """In which it was made; 0: not known."""
 
     def is_cut_off(self, now: float) -> bool:
         """Whether its release has returned no jobs for so long that it counts as cut off."""
@@ -175,6 +177,7 @@ def hold_of(hold_id: str, value: bytes) -> Hold | None:
         text_in(known, "operation", 64),
         number(known.get("released")),
         max(0.0, number(known.get("rate")) or 0.0),
+        int(number(known.get("generation")) or 0),
     )
     # What names nothing would hold every job.
     return hold if hold.words else None

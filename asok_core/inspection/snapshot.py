@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asok_core.inspection.events import SystemEvent
-from asok_core.inspection.holds import HoldState
+from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.memory_growth import FillRate, filling, median
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
@@ -210,6 +210,10 @@ class Snapshot:
         """
         newest = self.holds_generation or math.inf
         return worker.holds is not None and generation <= worker.holds <= newest
+
+    def enforces(self, worker: WorkerInfo, hold: Hold) -> bool:
+        """Whether a worker enforces a hold: it has confirmed the generation in which that was made."""
+        return self.confirms_holds(worker, hold.generation or self.holds_generation)
 
     @property
     def knows_workers(self) -> bool:

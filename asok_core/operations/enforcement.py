@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
+from asok_core.inspection.holds import HoldState
 from asok_core.inspection.snapshot import Snapshot
 
 PATIENCE = 10.0
@@ -73,11 +74,32 @@ def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
 
 
 def enforced_now(snapshot: Snapshot) -> Enforcement:
-    """Which workers enforce all holds of a snapshot.
+    """Which workers enforce all holds of a snapshot that are in force or cannot be read."""
+    newest = snapshot.holds_generation
+    generations = [
+        each.hold.generation or newest if each.hold else newest
+        for each in snapshot.holds
+        if not _is_over(snapshot, each)
+    ]
+    return enforcement(snapshot, max(generations, default=0))
 
-    Workers publish one generation for all holds: until all know the newest, none of them is confirmed.
+
+def enforcement_of(snapshot: Snapshot, state: HoldState) -> Enforcement | None:
+    """Which workers enforce one hold, since they have confirmed the generation in which it was made.
+
+    None for a hold that has ended, or cannot be read.
     """
-    return enforcement(snapshot, snapshot.holds_generation)
+    if state.hold is None or _is_over(snapshot, state):
+        return None
+    return enforcement(snapshot, state.hold.generation or snapshot.holds_generation)
+
+
+def _is_over(snapshot: Snapshot, state: HoldState) -> bool:
+    """Whether it matches no job: also before a worker has ended it."""
+    until = state.hold.until if state.hold else None
+    # Without workers whose clock is known, Enforcement states that nothing is.
+    passed = until is not None and until <= snapshot.taken_at and snapshot.knows_workers
+    return state.ended or passed
 
 
 def wait_until_enforced(reader: Reader, generation: int, patience: float = PATIENCE) -> Enforcement:

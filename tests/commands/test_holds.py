@@ -36,6 +36,27 @@ def test_a_list_states_where_holds_are_in_force_and_which_are_not_known(
     )
     assert (first["state"], first["in_force"]["confirmed_by"]) == ("current", ["w1"])
     assert (second["id"], second["state"], second["in_force"]) == ("later", "not known", None)
+    bench.client.hdel(bench.keys.holds, "later")
+    bench.client.delete(bench.keys.held("later", "high"))
+    late = bench.operator.add_hold(Hold("", task="shop.late"))
+    over = bench.operator.add_hold(Hold("", task="shop.over"), lasts=0.001).hold
+    assert late.hold is not None
+    assert over is not None
+    removed = bench.operator.add_hold(Hold("", task="shop.removed")).hold
+    assert removed is not None
+    bench.operator.remove_hold(removed.id)
+    shown = asok("hold", "list", "--json").document["holds"]
+    confirmed = {
+        each["id"]: each["in_force"] and each["in_force"]["confirmed_by"] for each in shown
+    }
+    assert confirmed == {made.hold.id: ["w1"], late.hold.id: [], over.id: None}, (
+        "a later change of the rules takes nothing back, and what is over is in force nowhere"
+    )
+    assert [asok("hold", "list").out.count(each) for each in ("1 of 2", "0 of 2")] == [1, 1]
+    bench.operator.release_hold(over.id, rate=None)
+    bench.operator.release_hold(late.hold.id, rate=None)
+    bench.client.hset(bench.keys.holds, "later", '{"form": 2, "task": "shop.mail"}')
+    bench.client.lpush(bench.keys.held("later", "high"), seal(bench.job(queue="high"), KEYRING))
     every = asok("hold", "release", "--all", "--dry-run")
     assert f"hold {made.hold.id}" in every.out
     assert "later" not in every.out

@@ -56,6 +56,8 @@ def reasons(whole: Snapshot, location: Location) -> list[Reason]:
         ),
         (HOLD, (WORKER, OLD), "may_be_held", "1 of 2 workers of its queue"),
         (HOLD, (LATE,), "may_be_held", "0 of 1 worker of its queue"),
+        # What is newer is another hold.
+        (HOLD._replace(generation=6), (LATE,), "will_be_held", "1 of 1 worker of its queue"),
         # A generation of before the clock of Redis was set back.
         (HOLD, (replace(WORKER, holds=8),), "may_be_held", "0 of 1 worker of its queue"),
         (HOLD._replace(release="r2"), (WORKER,), "may_be_held", "1 of 1 worker of its queue"),

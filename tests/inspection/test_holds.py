@@ -203,7 +203,7 @@ def test_a_hold_is_forgotten_once_it_has_kept_jobs_for_a_day() -> None:
             ),
         ),
         ({"released": NOW, "rate": 0.01}, NOW + CUT_OFF, ""),
-        ({}, NOW, "hold abc has ended and keeps 3 jobs: asok hold release abc"),
+        ({}, NOW, "the release of hold abc was stopped with 3 jobs left: asok hold release abc"),
         ({"until": NOW}, NOW + 1, ""),
         (
             {"until": NOW},

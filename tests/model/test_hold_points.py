@@ -31,7 +31,7 @@ def operator_at(url: str) -> RedisOperator:
     return RedisOperator(Endpoint(url), Keys(), KEYRING, who="ann@host")
 
 
-@pytest.mark.parametrize("end", ["released", "at a rate", "by itself"])
+@pytest.mark.parametrize("end", ["released", "at a rate", "stopped", "by itself"])
 def test_jobs_are_held_and_returned_once_and_in_their_order(bench: CrashBench, end: str) -> None:
     jobs = bench.jobs(4, unique="one")[:1] + bench.jobs(4)[1:]
     made: list[str] = []
@@ -72,7 +72,10 @@ def test_jobs_are_held_and_returned_once_and_in_their_order(bench: CrashBench, e
                 def release() -> None:
                     # What was done before its reply was lost is not done again.
                     with suppress(UsageError):
-                        operator.release_hold(made[0], rate=100.0 if end == "at a rate" else None)
+                        if end == "stopped":
+                            operator.release_hold(made[0], rate=100.0, watch=lambda _: False)
+                        rate = None if end == "released" else 100.0
+                        operator.release_hold(made[0], rate=rate)
 
                 until_done(release, cutter)
         assert bench.locations()["queue"] == [job.id for job in jobs]

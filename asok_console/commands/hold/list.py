@@ -32,9 +32,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         say(f"holds cannot be read: {snapshot.holds_problem}")
     if snapshot.unread_holds:
         say(f"{counted(len(snapshot.unread_holds), 'hold')} cannot be read by this release")
-    enforced = enforced_now(snapshot)
     if args.json:
-        holds = [held_document(each, enforced, now) for each in snapshot.holds]
+        holds = [held_document(each, snapshot) for each in snapshot.holds]
         problem = snapshot.holds_problem or None
         write_json({"taken_at": iso(now), "problem": problem, "holds": holds})
         return 0
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             f"{each.jobs:,}",
             numbers.age(each.since, now),
             safe(state_of(each, now), 60),
-            "" if each.ended else in_force(each, enforced),
+            in_force(each, snapshot),
             safe(each.hold.words if each.hold else "not known", 200),
             safe(each.hold.by if each.hold else "", 60),
             safe(each.hold.reason if each.hold else "", 200),
@@ -62,6 +61,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for each in snapshot.holds
     ]
     write_table(columns, rows, "no holds" if not snapshot.holds_problem else "no holds known")
+    enforced = enforced_now(snapshot)
     if not enforced.whole and not all(each.ended for each in snapshot.holds):
         say(safe(enforced.words, bulk.LONGEST_LINE))
     return 0

@@ -15,7 +15,6 @@ from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
 from asok_core.inspection.workers import WorkerInfo
-from asok_core.operations.enforcement import enforced_now
 
 VERSION = 1
 """Of the JSON document. It changes when a key goes or changes its meaning, not when one is added."""
@@ -31,7 +30,6 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
     """
     snapshot = status.snapshot
     filling, full = snapshot.filling, snapshot.server.is_full
-    enforced = enforced_now(snapshot)
     document = {
         "version": VERSION,
         "backend": "redis",
@@ -53,7 +51,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "dead_letters": [_dead_job(row) for row in status.dead],
         "workers": [_worker(snapshot, worker) for worker in snapshot.workers],
         "envelopes": status.versions,
-        "holds": [held_document(each, enforced, snapshot.taken_at) for each in snapshot.holds],
+        "holds": [held_document(each, snapshot) for each in snapshot.holds],
         "problems": [*snapshot.problems, *snapshot.unread],
         "checks_failed": list(status.failures),
     }

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
@@ -28,7 +28,8 @@ from asok_core.errors import Unreachable, UsageError
 from asok_core.inspection.filters import parse
 from asok_core.inspection.history import history_of
 from asok_core.inspection.hold_conditions import parse_condition
-from asok_core.inspection.holds import CUT_OFF, Hold
+from asok_core.inspection.hold_warnings import warning
+from asok_core.inspection.holds import CUT_OFF, Hold, HoldState
 from asok_core.inspection.job_events import JobEventKind
 from asok_core.jobs.envelope import seal
 from asok_core.jobs.job import Job, new_id
@@ -229,13 +230,86 @@ def kept(consumer: Consumer, operator: RedisOperator, redis_client: Redis) -> Ho
     return made
 
 
-def test_what_an_operator_releases_at_a_rate_is_not_returned_by_workers_at_its_end(
-    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
+@pytest.mark.parametrize(("rate", "left"), [(None, 25), (5.0, 39)])
+@pytest.mark.parametrize("at", ["a batch", "once"])
+def test_what_an_operator_stopped_to_release_is_left_to_operators(
+    *,
+    kept: Hold,
+    consumer: Consumer,
+    operator: RedisOperator,
+    redis_client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    rate: float | None,
+    left: int,
+    at: str,
 ) -> None:
-    released = operator.release_hold(kept.id, rate=5.0, watch=lambda _: False)
-    assert (released.cancelled, released.left) == (True, 39)
+    """Workers return nothing, neither at its end nor as one that is cut off.
+
+    A second Ctrl+C is a stop, too.
+    """
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.BATCH", 15)
+
+    def watch(_: Progress) -> bool:
+        if at == "once":
+            raise KeyboardInterrupt
+        return False
+
+    with suppress(KeyboardInterrupt):
+        released = operator.release_hold(kept.id, rate=rate, watch=watch)
+        assert (released.cancelled, released.left) == (True, left)
     end_all(consumer)
-    assert redis_client.llen(Keys().held(kept.id, "default")) == 39
+    assert redis_client.llen(Keys().held(kept.id, "default")) == left
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        (ended,) = read_holds(registry.connection, Keys()).ended
+    assert (ended.released, ended.until) == (None, None)
+    state = HoldState(kept.id, ended, {"default": left}, ended=True)
+    assert warning(state, 9e9) == (
+        f"the release of hold {kept.id} was stopped with {left} jobs left: asok hold release {kept.id}"
+    )
+    ((_, entry),) = redis_client.xrevrange("asok:audit", count=1)
+    assert entry[b"state"] == b"cancelled"
+    redis_client.delete(Keys().held(kept.id, "default"))
+    end_all(consumer)
+    assert not redis_client.exists("asok:holds"), "of what keeps no jobs nothing is noted"
+
+
+def test_two_releases_of_which_one_is_stopped_are_finished_by_workers_where_the_other_is_killed(
+    *,
+    kept: Hold,
+    consumer: Consumer,
+    operator: RedisOperator,
+    redis_url: str,
+    redis_client: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asok_core.backends.redis.operating.holding.BATCH", 5)
+    other = RedisOperator(Endpoint(redis_url), Keys(), KEYRING)
+
+    def watch(progress: Progress) -> bool:
+        if progress.applied == 5:
+            other.release_hold(kept.id, rate=None, watch=lambda _: False)
+        elif progress.applied == 10:
+            raise MemoryError
+        return True
+
+    with closing(other), pytest.raises(MemoryError):
+        operator.release_hold(kept.id, rate=None, watch=watch)
+    end_all(consumer)
+    assert redis_client.llen(Keys().queue("default")) == 40
+
+
+@pytest.mark.parametrize("rate", [None, 5.0])
+def test_workers_remove_a_hold_whose_release_was_cut_off_after_its_last_job(
+    kept: Hold,
+    consumer: Consumer,
+    operator: RedisOperator,
+    redis_client: Redis,
+    rate: float | None,
+) -> None:
+    cut_off(operator, kept.id, rate)
+    redis_client.delete(Keys().held(kept.id, "default"))
+    end_all(consumer)
+    assert not redis_client.exists("asok:holds", "asok:held")
 
 
 def test_workers_finish_a_release_that_was_cut_off(
@@ -258,15 +332,22 @@ def test_workers_finish_a_release_that_was_cut_off(
 def test_an_operator_sets_a_rate_while_workers_return_jobs(
     kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
 ) -> None:
-    """Also those that have read the hold before return no more at once."""
+    """Also those that have read the hold before return no more at once, nor once it is stopped."""
     cut_off(operator, kept.id, None)
     with closing(Registry(consumer.endpoint, Keys())) as registry:
         former = read_holds(registry.connection, Keys())
-        operator.release_hold(kept.id, rate=5.0, watch=lambda _: False)
-        end_holds(registry.connection, Keys(), former, 9e9)
-        assert redis_client.llen(Keys().held(kept.id, "default")) == 39
-        (released,) = read_holds(registry.connection, Keys()).ended
-    assert released.rate == 5.0
+
+        def left() -> int:
+            end_holds(registry.connection, Keys(), former, 9e9)
+            return int(redis_client.llen(Keys().held(kept.id, "default")))
+
+        def watch(_: Progress) -> bool:
+            (released,) = read_holds(registry.connection, Keys()).ended
+            assert (released.rate, left()) == (5.0, 39)
+            return False
+
+        operator.release_hold(kept.id, rate=5.0, watch=watch)
+        assert left() == 39
 
 
 @pytest.mark.parametrize("by", ["operator", "worker"])

@@ -15,7 +15,7 @@ from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.holds import HoldState
 from asok_core.inspection.snapshot import Snapshot
-from asok_core.operations.enforcement import Enforcement, enforced_now
+from asok_core.operations.enforcement import Enforcement, enforcement_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,7 @@ class HoldLine:
 
 def lines_of(snapshot: Snapshot) -> Sequence[HoldLine]:
     """The holds, oldest first."""
-    enforced = enforced_now(snapshot)
-    return [
-        HoldLine(each, None if each.ended or not each.is_known else enforced)
-        for each in snapshot.holds
-    ]
+    return [HoldLine(each, enforcement_of(snapshot, each)) for each in snapshot.holds]
 
 
 def _jobs(line: HoldLine, _now: float) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asok_core.backends.redis.calls.call import script_call
+from asok_core.backends.redis.calls.call import NamespacedCall, script_call
 from asok_core.backends.redis.calls.operations import AuditedCall
 
 
@@ -58,4 +58,12 @@ class ReleaseHeld(AuditedCall[ReleasedReply]):
     hold: str
     queue: bytes
     count: int
+    rate: float
     behind: bytes
+
+
+@script_call
+class StopRelease(NamespacedCall[int]):
+    """Note that the release of a hold was stopped, so that workers do not finish it."""
+
+    hold: str

@@ -38,7 +38,10 @@ class ExpireHold(NamespacedCall[int]):
 
 @script_call
 class ReturnHeld(NamespacedCall[int]):
-    """Return up to ``count`` jobs of a queue that an ended hold kept: how many are left."""
+    """Return up to ``count`` jobs of a queue that an ended hold kept: how many are left.
+
+    -1 where none can be returned.
+    """
 
     hold: str
     queue: bytes

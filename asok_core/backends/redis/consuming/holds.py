@@ -47,23 +47,26 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
     """End the holds whose end has come, and return what they keep, in bounded batches.
 
     Returns whether there is more to return. A release is left to its operator until it is cut off, and
-    then finished here; one at a rate is always left to an operator. Raises Unreachable or Refused.
+    then finished here; one at a rate, or one that was stopped, is always left to an operator, who removes
+    it or releases it again. Of those only what keeps no jobs is removed. Raises Unreachable or Refused.
     """
     due = [each.id for each in holds.holds if each.until is not None and each.until <= now]
     # Redis has the clock that counts: where its is behind, the hold is still in force.
     over = [each for each in due if connection.run(ExpireHold(ns=keys.namespace, hold=each)) == 1]
     over += [each.id for each in holds.ended if _is_for_workers(each, now)]
-    if not over:
+    others = [each.id for each in holds.ended if each.id not in over and _is_left(each, now)]
+    if not over and not others:
         return False
     steps = STEPS
-    for hold, queues in queues_by_hold(connection, keys, over).items():
-        for queue in queues:
+    for hold, queues in queues_by_hold(connection, keys, [*over, *others]).items():
+        for queue in queues if hold in over else ():
             left = 1
-            while left and steps > 0:
+            while left > 0 and steps > 0:
                 left = connection.run(
                     ReturnHeld(ns=keys.namespace, hold=hold, queue=parsing.raw(queue), count=BATCH)
                 )
-                steps -= 1
+                # Lists that cannot be returned do not keep others waiting.
+                steps -= left >= 0
         close_hold(connection, keys, hold, queues)
     return steps <= 0
 
@@ -72,6 +75,11 @@ def _is_for_workers(ended: Hold, now: float) -> bool:
     if ended.until is not None:
         return ended.until <= now
     return ended.rate == 0 and ended.is_cut_off(now)
+
+
+def _is_left(ended: Hold, now: float) -> bool:
+    """Whether no operator releases it: its release was stopped or cut off."""
+    return ended.released is None or ended.is_cut_off(now)
 
 
 def queues_by_hold(

@@ -11,7 +11,13 @@ from itertools import cycle
 from typing import NoReturn
 
 from asok_core.backends.redis.audit import Operation
-from asok_core.backends.redis.calls.hold_operations import AddHold, EndHold, HoldReply, ReleaseHeld
+from asok_core.backends.redis.calls.hold_operations import (
+    AddHold,
+    EndHold,
+    HoldReply,
+    ReleaseHeld,
+    StopRelease,
+)
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import HOLD_OVER, HOLDS_FULL
 from asok_core.backends.redis.consuming.holds import close_hold, queues_of
@@ -119,9 +125,17 @@ def release_hold(
     queues = queues_of(connection, keys, hold)
     if not state and not queues:
         _raise_unknown(connection, operation, hold)
-    release = _Release(connection, operation, hold, _lengths(connection, keys, hold, queues), watch)
+    lengths = _lengths(connection, keys, hold, queues)
+    release = _Release(connection, operation, hold, lengths, rate=rate or 0.0, watch=watch)
     try:
-        stopped = not (release.at_once() if rate is None else release.at_rate(rate))
+        stopped = not (release.at_once() if rate is None else release.at_rate())
+        if stopped:
+            connection.run(StopRelease(ns=keys.namespace, hold=hold))
+    except KeyboardInterrupt:
+        with suppress(AsokError):
+            connection.run(StopRelease(ns=keys.namespace, hold=hold))
+            operation.finish(connection, "cancelled", {})
+        raise
     except AsokError:
         with suppress(AsokError):
             operation.finish(connection, "failed", {})
@@ -144,12 +158,15 @@ class _Release:
         operation: Operation,
         hold: str,
         lengths: Mapping[str, int],
+        *,
+        rate: float,
         watch: Watch | None,
     ) -> None:
         self.returned = self.broken = 0
         self._connection = connection
         self._operation = operation
         self._hold = hold
+        self._rate = rate
         self._left = dict(lengths)
         self._total = sum(lengths.values())
         self._watch = watch
@@ -164,8 +181,9 @@ class _Release:
                     return False
         return True
 
-    def at_rate(self, rate: float) -> bool:
+    def at_rate(self) -> bool:
         """Return some each moment, the oldest first, in turn from each queue."""
+        rate = self._rate
         began, turns, waits = time.monotonic(), cycle(tuple(self._left)), 0
         most = max(1, math.ceil(rate))
         while self._left:
@@ -194,6 +212,7 @@ class _Release:
                 hold=self._hold,
                 queue=name_bytes(queue),
                 count=count,
+                rate=self._rate,
                 behind=behind,
             )
         )

@@ -6,10 +6,10 @@
 -- end_hold(hold, now, cause, by, op, rate): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
 --   The jobs that it keeps stay where they are until they are returned: by the operator who releases it at a `rate` (0: all
 --   at once), or by supervisors where it ended by itself (`rate` nil). They find such holds by the end in the rule.
--- note_release(hold, now, rate): a hold that has ended is released at this rate from now on. Returns its former rule, or false.
--- note_batch(hold, now): a release has returned a batch now. Where none follows, it was cut off, and supervisors return the
---   rest, except where there is a rate, which they do not keep.
--- has_rate(hold): whether it is released at a rate.
+-- note_release(hold, now, rate): a release begins, or returns a batch, at this rate now. Where no batch follows, it was cut
+--   off, and supervisors return the rest, except where there is a rate, which they do not keep. Returns the former rule, or false.
+-- note_stop(hold): its operator has stopped a release: supervisors leave the rest to operators.
+-- is_for_workers(hold): whether supervisors return its jobs: it ended by itself, or is released all at once.
 local function is_in_force(hold)
   -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.
   local length = redis.pcall('HSTRLEN', holds_key, hold)
@@ -26,10 +26,10 @@ local function next_generation(now)
   return generation
 end
 
-local RELEASED = ', "released": %d+%.%d+, "rate": [%d%.e+-]+}$'
+local ENDING, RELEASED = ', "until": %d+%.%d+}$', ', "released": %d+%.%d+, "rate": [%d%.e+-]+}$'
 
 local function released_rule(rule, now, rate)
-  local own = string.gsub(string.gsub(rule, ', "until": %d+%.%d+}$', '}'), RELEASED, '}')
+  local own = string.gsub(string.gsub(rule, ENDING, '}'), RELEASED, '}')
   if string.sub(own, -1) ~= '}' then return rule end
   return string.sub(own, 1, -2) .. string.format(', "released": %.3f, "rate": %.15g}', now, rate)
 end
@@ -45,16 +45,15 @@ local function note_release(hold, now, rate)
   return rule
 end
 
-local function rate_of(rule)
-  return rule and string.match(rule, '"released": %d+%.%d+, "rate": ([%d%.e+-]+)}$')
+local function note_stop(hold)
+  local rule = rule_of_ended(hold)
+  if rule then redis.call('HSET', holds_key, 'ended:' .. hold, (string.gsub(rule, RELEASED, '}'))) end
 end
 
-local function note_batch(hold, now)
-  local rate = rate_of(rule_of_ended(hold))
-  if rate then note_release(hold, now, tonumber(rate)) end
+local function is_for_workers(hold)
+  local rule = rule_of_ended(hold) or ''
+  return string.find(rule, ENDING) or string.find(rule, ', "rate": 0}$')
 end
-
-local function has_rate(hold) return (tonumber(rate_of(rule_of_ended(hold)) or 0)) > 0 end
 
 local function end_hold(hold, now, cause, by, op, rate)
   local rule = redis.call('HGET', holds_key, hold)

@@ -1,7 +1,7 @@
 -- needs: full time expect audit holds
 -- A hold is in force from now on, for each process that has read it. Moves nothing; running jobs continue.
 -- State 6: another hold has this id, also one that has ended and still keeps jobs: nothing is done.
--- The rule is JSON of inspection/holds.py, to which author, time and end are added as text: its values stay as they are.
+-- The rule is JSON of inspection/holds.py, to which author, time, generation and end are added as text: its values stay as they are.
 expect_audit(op)
 expect('hash', holds_key)
 local stamp, now = server_time()
@@ -18,13 +18,12 @@ if redis.call('HLEN', holds_key) > MOST_HOLDS then
   note(op, about, counts, 0, { [HOLDS_FULL] = 1 }, 'done')
   return reply { state = 4, generation = 0, rule = '' }
 end
-local by = author_of(about)
+local by, generation = author_of(about), next_generation(now)
 local text = string.sub(rule, 1, -2) .. ', "by": ' .. cjson.encode(by) .. ', "at": ' .. stamp
-  .. ', "operation": ' .. cjson.encode(op)
+  .. ', "operation": ' .. cjson.encode(op) .. ', "generation": ' .. generation
 if ending > 0 then text = text .. string.format(', "until": %.3f', ending) end
 text = text .. '}'
 redis.call('HSET', holds_key, hold, text)
-local generation = next_generation(now)
 note(op, about, counts, 1, {}, 'done')
 add_event('hold_added', { 'hold', hold, 'by', by, 'operation', op, 'rule', words, 'reason', reason,
   'until', ending > 0 and string.format('%.3f', ending) or '' })
