@@ -88,6 +88,8 @@ class Progress:
     scanned: int
     total: int
     applied: int
+    waits: str = field(default="", kw_only=True)
+    """Why none is done now; '' where it proceeds. The text may hold names from Redis."""
 
 
 class HeldByProcess(NamedTuple):

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
+import pytest
+
+from asok_console.commands.support.progress import ProgressMeter
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.roles import Progress
 from asok_core.inspection.holds import Hold
 from asok_core.jobs.envelope import seal
 from tests.backends.redis.reading.test_tasks import Tasks
@@ -120,3 +124,17 @@ def test_a_task_that_jobs_do_not_name_so_is_refused_and_one_that_did_not_run_is_
     words = "no job of task shop.mails ran in the last 24 hours"
     assert words in asok("hold", "add", "--task", "shop.mails").err
     assert "no job of task" not in asok("hold", "add", "--task", "shop.mail").err
+
+
+def test_what_a_release_waits_for_is_stated_once_where_no_bar_is_drawn(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ProgressMeter("released") as meter:
+        for waits in (
+            "",
+            "waiting: queue 'a\x1b' is paused",
+            "",
+            "waiting: queue 'a\x1b' is paused",
+        ):
+            assert meter(Progress(1000, 2600, 1000, waits=waits))
+    assert capsys.readouterr().err == ("1,000 of 2,600 released; waiting: queue 'a␛' is paused\n")

@@ -8,9 +8,12 @@ import time
 from types import FrameType, TracebackType
 from typing import Self
 
+from asok_console.presentation.text import safe
 from asok_core.backends.roles import Progress
 
 _WIDTH = 24
+LONGEST = 60
+"""Characters of what an operation waits for."""
 
 
 class ProgressMeter:
@@ -23,6 +26,7 @@ class ProgressMeter:
         self._done = done
         self._shown = sys.stderr.isatty()
         self._drawn_at = 0.0
+        self._said = set[str]()
         self._before: object = None
         self.interrupted = False
 
@@ -30,15 +34,25 @@ class ProgressMeter:
         """Draw, and return whether to continue."""
         if self._shown and time.monotonic() - self._drawn_at > 0.1:
             self._drawn_at = time.monotonic()
-            share = progress.scanned / progress.total if progress.total else 1.0
-            filled = round(min(share, 1.0) * _WIDTH)
-            bar = "#" * filled + "-" * (_WIDTH - filled)
-            sys.stderr.write(
-                f"\r[{bar}] {progress.scanned:,} of {progress.total:,}, "
-                f"{progress.applied:,} {self._done}  (Ctrl+C stops)\x1b[K"
-            )
+            sys.stderr.write(f"\r{self._line(progress)}  (Ctrl+C stops)\x1b[K")
+            sys.stderr.flush()
+        elif progress.waits and not self._shown and progress.waits not in self._said:
+            # Without a bar nothing else shows that it is not hung.
+            self._said.add(progress.waits)
+            sys.stderr.write(f"{self._line(progress)}\n")
             sys.stderr.flush()
         return not self.interrupted
+
+    def _line(self, progress: Progress) -> str:
+        if progress.waits:
+            # In place of the bar, so that it fits a terminal of 80 columns.
+            waits = safe(progress.waits, LONGEST)
+            return f"{progress.applied:,} of {progress.total:,} {self._done}; {waits}"
+        share = progress.scanned / progress.total if progress.total else 1.0
+        filled = round(min(share, 1.0) * _WIDTH)
+        bar = "#" * filled + "-" * (_WIDTH - filled)
+        done = f"{progress.applied:,} {self._done}"
+        return f"[{bar}] {progress.scanned:,} of {progress.total:,}, {done}"
 
     def clear(self) -> None:
         """Remove the bar, so that something else can be printed."""

@@ -193,7 +193,8 @@ def of_server(snapshot: Snapshot, room: int) -> Content:
 def _progress_text(progress: Progress) -> str:
     """How far an operation is, in words."""
     if not isinstance(progress, CanaryProgress):
-        return f"{share(_share_done(progress)):>5}  {progress.applied:,} done"
+        waits = f"; {safe(progress.waits)}" if progress.waits else ""
+        return f"{share(_share_done(progress)):>5}  {progress.applied:,} done{waits}"
     if progress.patience is None:
         return f"{progress.applied:,} done, the first {progress.sent:,} did not fail with the same error"
     return (

@@ -475,6 +475,34 @@ def test_a_release_at_a_rate_keeps_the_order_where_its_jobs_wait_for_workers(
     assert len(sleeps) < 200
 
 
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_release_at_a_rate_states_what_it_waits_for_and_moves_nothing_until_then(
+    kept: Hold, operator: RedisOperator, redis_client: Any, paused: bool
+) -> None:
+    """Its jobs are large: those that wait to run are not moved again by each step that waits."""
+    held = [held_job(each, "x" * 150_000).claim.envelope for each in range(40)]
+    key, queue = Keys().held(kept.id, "default"), Keys().queue("default")
+    redis_client.delete(key)
+    redis_client.lpush(key, *held)
+    if paused:
+        operator.pause("default")
+    waits, changes = list[str](), list[int]()
+
+    def watch(progress: Progress) -> bool:
+        waits.append(progress.waits)
+        changes.append(redis_client.info("persistence")["rdb_changes_since_last_save"])
+        return waits.count(progress.waits) < 3 or not progress.waits
+
+    released = operator.release_hold(kept.id, rate=1e3, watch=watch)
+    assert released.cancelled
+    assert redis_client.lrange(queue, 0, -1)[::-1] == held[: released.applied]
+    expected = "queue 'default' is paused" if paused else "for workers of queue 'default'"
+    assert expected in waits[-1]
+    assert not waits[0]
+    assert changes[-1] - changes[-2] < 30, "only what the audit and the rule note"
+    assert 1_000_000 < released.applied * 150_000 < 2_000_000
+
+
 @pytest.mark.parametrize("taken", [0, 3])
 def test_a_release_at_a_rate_that_is_repeated_continues_behind_what_it_returned(
     kept: Hold, operator: RedisOperator, redis_client: Any, taken: int
@@ -498,6 +526,23 @@ def test_a_release_at_a_rate_that_is_repeated_continues_behind_what_it_returned(
     assert operator.release_hold(kept.id, rate=1e6).left == 0
     waiting = redis_client.lrange(queue, 0, -1)[::-1]
     assert waiting == [b"retried", *envelopes[taken:], b"older"]
+
+
+def test_lists_that_cannot_be_returned_keep_no_others_waiting(
+    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
+) -> None:
+    for name in "abcdef":
+        redis_client.set(Keys().queue(name), "not a list")
+        redis_client.lpush(Keys().held(kept.id, name), held_job(name).claim.envelope)
+        redis_client.sadd("asok:held", f"{kept.id}:{name}")
+    cut_off(operator, kept.id, None)
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        holds = read_holds(registry.connection, Keys())
+        assert not end_holds(registry.connection, Keys(), holds, 9e9), (
+            "nothing more can be returned"
+        )
+    assert redis_client.llen(Keys().queue("default")) == 40
+    assert redis_client.llen(Keys().held(kept.id, "a")) == 1
 
 
 def test_a_hold_that_workers_end_too_early_by_their_clock_keeps_its_jobs(

@@ -23,7 +23,9 @@ from asok_core.backends.redis.constants import HOLD_OVER, HOLDS_FULL
 from asok_core.backends.redis.consuming.holds import close_hold, queues_of
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
+from asok_core.backends.redis.members import members
 from asok_core.backends.redis.parsing import raw as name_bytes
+from asok_core.backends.redis.parsing import text
 from asok_core.backends.roles import OperationResult, Progress, Watch
 from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.holds import (
@@ -171,6 +173,7 @@ class _Release:
         self._total = sum(lengths.values())
         self._watch = watch
         self._last: dict[str, bytes] = {}
+        self._waits = ""
 
     def at_once(self) -> bool:
         """Return all, queue by queue, the newest first: so the oldest are the next to run."""
@@ -199,6 +202,7 @@ class _Release:
                 waits = 0 if self.returned > returned else waits + 1
             if self._left and waits >= len(self._left):
                 # As many as may be returned wait to run already.
+                self._waits = self._waits_for()
                 time.sleep(PER_STEP)
                 waits = 0
             if not self._watched():
@@ -220,6 +224,8 @@ class _Release:
             self.broken += self._left.pop(queue)
             return
         self.returned += reply.returned
+        if reply.returned:
+            self._waits = ""
         if reply.last:
             self._last[queue] = reply.last
         self._left[queue] = reply.left
@@ -228,8 +234,16 @@ class _Release:
 
     def _watched(self) -> bool:
         return self._watch is None or self._watch(
-            Progress(self.returned, self._total, self.returned)
+            Progress(self.returned, self._total, self.returned, waits=self._waits)
         )
+
+    def _waits_for(self) -> str:
+        """What must happen before more are returned, of one queue."""
+        paused = set(map(text, members(self._connection, self._operation.keys.paused)))
+        for queue in self._left:
+            if queue in paused:
+                return f"waiting: queue '{queue}' is paused"
+        return f"waiting for workers of queue '{next(iter(self._left))}'"
 
 
 def _end(

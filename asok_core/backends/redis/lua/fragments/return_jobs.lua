@@ -8,7 +8,7 @@
 --   No more than MOST_BEHIND wait then that were returned so: 0 means also that those are to be taken first.
 -- As many as have some megabytes: Redis serves no other client meanwhile.
 -- keep_index(hold, queue): the set of lists names this one while it has jobs.
-local MOST_RETURNED, MOST_BEHIND, MOST_PASSED, SEARCHED, PUSHED_SINCE = 4194304, 1000, 8388608, 10000, 10
+local MOST_RETURNED, MOST_BEHIND, MOST_PASSED, SEARCHED, PUSHED_SINCE = 4194304, 1000, 1048576, 10000, 10
 
 local function note_returned(id, queue, stamp, who, hold)
   if not id or has_ended(id) then return end
@@ -51,19 +51,15 @@ local function depth_of(list, hold, behind)
   return depth
 end
 
--- Take that many off the consuming end; nil, and none, where they are too large to be moved.
+-- Take that many off the consuming end; nil, and none, where they are too large to be moved. These are only read: a release
+-- that waits does so several times a second, and what is moved is in the AOF and goes to replicas.
 local function take_tail(list, depth)
-  local tail, bytes = {}, 0
-  while #tail < depth do
-    if bytes > MOST_PASSED then
-      push_reversed(list, tail)
-      return nil
-    end
-    for _, element in ipairs(redis.call('RPOP', list, math.min(10, depth - #tail))) do
-      tail[#tail + 1], bytes = element, bytes + #element
-    end
+  local bytes = 0
+  for i = 1, depth do
+    bytes = bytes + #redis.call('LINDEX', list, -i)
+    if bytes > MOST_PASSED then return nil end
   end
-  return tail
+  return depth > 0 and redis.call('RPOP', list, depth) or {}
 end
 
 local function keep_index(hold, queue)
