@@ -313,7 +313,11 @@ def test_workers_remove_a_hold_whose_release_was_cut_off_after_its_last_job(
 
 
 def test_workers_finish_a_release_that_was_cut_off(
-    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
+    kept: Hold,
+    consumer: Consumer,
+    operator: RedisOperator,
+    redis_client: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As where its command is killed: nobody else would return the rest."""
     envelopes = redis_client.lrange(Keys().held(kept.id, "default"), 0, -1)
@@ -324,9 +328,14 @@ def test_workers_finish_a_release_that_was_cut_off(
         assert released.released is not None
         assert not end_holds(registry.connection, Keys(), holds, released.released + CUT_OFF - 1)
     assert redis_client.llen(Keys().held(kept.id, "default")) == 40
+    monkeypatch.setattr("asok_core.backends.redis.consuming.holds.BATCH", 15)
     end_all(consumer)
     assert redis_client.lrange(Keys().queue("default"), 0, -1) == envelopes
     assert not redis_client.exists("asok:holds")
+    entries = [fields for _, fields in redis_client.xrange("asok:audit")]
+    (entry,) = (each for each in entries if each[b"who"] == b"workers")
+    found = [entry[each] for each in (b"action", b"words", b"applied", b"state")]
+    assert found == [b"release", f"hold:{kept.id}".encode(), b"40", b"done"]
 
 
 def test_an_operator_sets_a_rate_while_workers_return_jobs(
@@ -531,11 +540,13 @@ def test_a_release_at_a_rate_that_is_repeated_continues_behind_what_it_returned(
 def test_lists_that_cannot_be_returned_keep_no_others_waiting(
     kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis
 ) -> None:
+    """Neither does an audit that cannot be written."""
     for name in "abcdef":
         redis_client.set(Keys().queue(name), "not a list")
         redis_client.lpush(Keys().held(kept.id, name), held_job(name).claim.envelope)
         redis_client.sadd("asok:held", f"{kept.id}:{name}")
     cut_off(operator, kept.id, None)
+    redis_client.set("asok:audit", "not a stream")
     with closing(Registry(consumer.endpoint, Keys())) as registry:
         holds = read_holds(registry.connection, Keys())
         assert not end_holds(registry.connection, Keys(), holds, 9e9), (

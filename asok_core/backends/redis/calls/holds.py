@@ -40,12 +40,14 @@ class ExpireHold(NamespacedCall[int]):
 class ReturnHeld(NamespacedCall[int]):
     """Return up to ``count`` jobs of a queue that an ended hold kept: how many are left.
 
-    -1 where none can be returned.
+    -1 where none can be returned. ``op`` and ``about``: as in ``AuditedCall``.
     """
 
     hold: str
     queue: bytes
     count: int
+    op: str
+    about: bytes
 
 
 @script_call

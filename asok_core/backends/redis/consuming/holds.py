@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
 from asok_core.inspection.holds import LARGEST_HOLD, MOST_HOLDS, Hold, Holds, holds_of
+from asok_core.jobs.states import Location
 
 BATCH = 200
 """Jobs that one step returns."""
@@ -48,7 +50,8 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
 
     Returns whether there is more to return. A release is left to its operator until it is cut off, and
     then finished here; one at a rate, or one that was stopped, is always left to an operator, who removes
-    it or releases it again. Of those only what keeps no jobs is removed. Raises Unreachable or Refused.
+    it or releases it again. Of those only what keeps no jobs is removed. The audit has an entry for all
+    that workers return of a hold. Raises Unreachable or Refused.
     """
     due = [each.id for each in holds.holds if each.until is not None and each.until <= now]
     # Redis has the clock that counts: where its is behind, the hold is still in force.
@@ -62,13 +65,29 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
         for queue in queues if hold in over else ():
             left = 1
             while left > 0 and steps > 0:
-                left = connection.run(
-                    ReturnHeld(ns=keys.namespace, hold=hold, queue=parsing.raw(queue), count=BATCH)
-                )
+                left = connection.run(_return(keys, hold, queue))
                 # Lists that cannot be returned do not keep others waiting.
                 steps -= left >= 0
         close_hold(connection, keys, hold, queues)
     return steps <= 0
+
+
+def _return(keys: Keys, hold: str, queue: str) -> ReturnHeld:
+    about = {
+        "action": "release",
+        "who": "workers",
+        "where": "worker",
+        "place": Location.HELD,
+        "words": f"hold:{hold}",
+    }
+    return ReturnHeld(
+        ns=keys.namespace,
+        hold=hold,
+        queue=parsing.raw(queue),
+        count=BATCH,
+        op=f"hold-{hold}",
+        about=parsing.raw(json.dumps(about, ensure_ascii=False)),
+    )
 
 
 def _is_for_workers(ended: Hold, now: float) -> bool:
