@@ -33,14 +33,13 @@ def hold_document(hold: Hold) -> dict[str, Any]:
 def held_document(held: HoldState, snapshot: Snapshot) -> dict[str, Any]:
     """A hold, what it keeps and where it is in force, for programs."""
     state = "current" if held.is_known else "not known"
-    text = warning(held, snapshot.taken_at, ends=snapshot.knows_workers)
     return {
         **hold_document(held.hold or Hold(held.id)),
         "state": "ended" if held.ended else state,
         "in_force": in_force_document(enforcement_of(snapshot, held)),
         "held": held.jobs,
         "queues": dict(held.queues),
-        "warning": text or None,
+        "warning": _warning(held, snapshot) or None,
     }
 
 
@@ -64,10 +63,11 @@ def in_force_document(enforced: Enforcement | None) -> dict[str, Any] | None:
     }
 
 
-def state_of(held: HoldState, now: float) -> str:
+def state_of(held: HoldState, snapshot: Snapshot) -> str:
     """Whether it has ended, and for how much longer not."""
+    now = snapshot.taken_at
     if held.ended:
-        return _state_of_ended(held, now)
+        return _state_of_ended(held, snapshot)
     if not held.is_known:
         return "not known"
     until = held.hold.until if held.hold else None
@@ -76,10 +76,14 @@ def state_of(held: HoldState, now: float) -> str:
     return f"ends in {rough_duration(until - now)}" if until > now else "ends now"
 
 
-def _state_of_ended(held: HoldState, now: float) -> str:
+def _state_of_ended(held: HoldState, snapshot: Snapshot) -> str:
     if not held.jobs:
         return "ended"
-    return "ended, release it" if warning(held, now) else "ended, returns its jobs"
+    return "ended, release it" if _warning(held, snapshot) else "ended, returns its jobs"
+
+
+def _warning(held: HoldState, snapshot: Snapshot) -> str:
+    return warning(held, snapshot.taken_at, ends=snapshot.knows_workers)
 
 
 def queue_state(paused: bool, held: int) -> str:

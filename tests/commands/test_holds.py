@@ -8,16 +8,20 @@ from contextlib import closing
 import pytest
 
 from asok_console.commands.support.progress import ProgressMeter
+from asok_console.presentation.holds import held_document, state_of
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.roles import Progress
-from asok_core.inspection.holds import Hold
+from asok_core.inspection.holds import Hold, HoldState
+from asok_core.inspection.snapshot import ServerInfo, Snapshot
+from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import seal
 from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
 
 Asok = Callable[..., Ran]
+NOW = 1_700_000_000.0
 
 
 def test_a_list_states_where_holds_are_in_force_and_which_are_not_known(
@@ -138,3 +142,13 @@ def test_what_a_release_waits_for_is_stated_once_where_no_bar_is_drawn(
         ):
             assert meter(Progress(1000, 2600, 1000, waits=waits))
     assert capsys.readouterr().err == ("1,000 of 2,600 released; waiting: queue 'a␛' is paused\n")
+
+
+def test_a_list_on_a_replica_states_no_end_as_missed_that_it_may_not_have_yet() -> None:
+    """Its clock is compared with no worker's: whether one has returned the jobs is not known there."""
+    kept = HoldState("abc", Hold("abc", task="shop.mail", until=NOW), {"mail": 3}, ended=True)
+    worker = WorkerInfo("w1", beat_at=NOW, lease_until=NOW + 30, holds=1)
+    for role, state in (("master", "ended, release it"), ("slave", "ended, returns its jobs")):
+        snapshot = Snapshot(NOW + 600, ServerInfo("r", role=role), workers=(worker,))
+        assert state_of(kept, snapshot) == state
+        assert bool(held_document(kept, snapshot)["warning"]) == (role == "master")

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             safe(each.id, 32),
             f"{each.jobs:,}",
             numbers.age(each.since, now),
-            safe(state_of(each, now), 60),
+            safe(state_of(each, snapshot), 60),
             in_force(each, snapshot),
             safe(each.hold.words if each.hold else "not known", 200),
             safe(each.hold.by if each.hold else "", 60),

@@ -73,13 +73,8 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
 
 
 def _return(keys: Keys, hold: str, queue: str) -> ReturnHeld:
-    about = {
-        "action": "release",
-        "who": "workers",
-        "where": "worker",
-        "place": Location.HELD,
-        "words": f"hold:{hold}",
-    }
+    words = f"hold:{hold}"
+    about = {"action": "release", "who": "workers", "place": Location.HELD, "words": words}
     return ReturnHeld(
         ns=keys.namespace,
         hold=hold,
