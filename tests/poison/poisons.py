@@ -374,11 +374,17 @@ def _pauses(queue: str) -> Iterator[Poison]:
     for label, value in VALUES.items():
         text = value.decode("utf-8", "replace")
         pause = json.dumps({**known, "until": text, "reason": text}).encode()
-        yield Poison(f"a pause with {label}", _fields(KEYS.pauses, {queue: pause, "ghost": pause}))
+        yield Poison(f"a pause with {label}", partial(_pause, {queue: pause, "ghost": pause}))
     odd: list[Any] = [None, [], {"until": 1}, {"until": []}, {"by": {}, "reason": "\ud800"}]
     for each in odd:
         text = json.dumps(each)
-        yield Poison(f"the pause {text}", _fields(KEYS.pauses, {queue: text.encode()}))
+        yield Poison(f"the pause {text}", partial(_pause, {queue: text.encode()}))
+
+
+def _pause(known: dict[str, bytes], client: Any) -> None:
+    """What is known of a pause is read only where the queue is paused."""
+    client.sadd(KEYS.paused, *known)
+    client.hset(KEYS.pauses, mapping=known)
 
 
 def _holds() -> Iterator[Poison]:

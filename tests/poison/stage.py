@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import redis
@@ -26,6 +29,32 @@ OTHER = "other"
 OPERATION = "20260101-000000-abcdef"
 FAULT = re.compile(r"Traceback|internal error|\b[A-Z]\w+Error: ")
 """What a fault of ours looks like in a log or on standard error."""
+COMMANDS = (
+    ("worker", "status"),
+    ("worker", "status", "--json"),
+    ("job", "show", "RUNNING"),
+    ("job", "show", "poisoned", "--json"),
+    ("job", "list", "--state", "running"),
+    ("job", "list", "--state", "delayed", "--json"),
+    ("job", "list", "--state", "pending"),
+    ("job", "list", "--state", "recent"),
+    ("dlq", "list", "--json"),
+    ("dlq", "groups"),
+    ("queue", "list"),
+    ("queue", "history", "default", "--since", "14d"),
+    ("task", "list"),
+    ("task", "list", "--last", "14d", "--json"),
+    ("task", "show", TASK),
+    ("trash", "list"),
+    ("audit",),
+    ("events", "--limit", "1000"),
+    ("events", "--json"),
+)
+"""Commands that read; RUNNING is the id of the job that runs."""
+NAMED = re.compile(rb'"(asok:(?:[^"\\]|\\.)*)"')
+"""A key, or a pattern of keys, in a line of MONITOR."""
+VARIABLE = re.compile(rb"\b[0-9a-f]{8,}\b|\d+")
+"""Ids and times in the name of a key: they may be others when a command runs again."""
 
 
 class Rounds:
@@ -67,6 +96,29 @@ class Rounds:
         self._connection.disconnect()
 
 
+_keys_read: dict[tuple[str, ...], frozenset[str]] = {}
+"""Of each command; which key is attacked later does not matter, so that one stage finds them for all."""
+
+
+def plain(key: bytes) -> str:
+    """The name of a key without ids and times, which may be others when a command runs again."""
+    return VARIABLE.sub(b"#", key).decode("latin-1")
+
+
+def keys_read(client: redis.Redis, run: Callable[[], object]) -> frozenset[str]:
+    """Names and patterns of the keys that a command reads, its scripts too; the worker may add some."""
+    others = {each["addr"].encode() for each in client.client_list()}
+    end = uuid.uuid4().hex.encode()
+    with client.monitor() as monitor:
+        run()
+        client.echo(end)
+        lines = takewhile(
+            lambda line: end not in line, iter(monitor.connection.read_response, None)
+        )
+        own = [line for line in lines if line.partition(b"[0 ")[2].partition(b"]")[0] not in others]
+    return frozenset(plain(key) for line in own for key in NAMED.findall(line))
+
+
 class PoisonStage:
     """What is attacked: a worker runs a job, and an application waits for that."""
 
@@ -92,6 +144,10 @@ class PoisonStage:
         self.rounds = Rounds(desk.client, self.target.worker)
         (self._child,) = self.worker.processes()
         self._words = 0
+        for words in COMMANDS:
+            if words not in _keys_read:
+                _keys_read[words] = keys_read(desk.client, partial(self._run, words))
+                assert _keys_read[words], f"{words} reads no key"
 
     def lives(self) -> None:
         """No process of the worker has ended, and none reports a fault."""
@@ -106,32 +162,18 @@ class PoisonStage:
         future = self.application.enqueue(make_call(jobs.give, word, _queue=OTHER))
         assert future.result(PATIENCE) == word
 
-    def commands(self, label: str) -> None:
-        """No command has a fault of its own."""
-        for words in (
-            ("worker", "status"),
-            ("worker", "status", "--json"),
-            ("job", "show", self.target.running),
-            ("job", "show", "poisoned", "--json"),
-            ("job", "list", "--state", "running"),
-            ("job", "list", "--state", "delayed", "--json"),
-            ("job", "list", "--state", "pending"),
-            ("job", "list", "--state", "recent"),
-            ("dlq", "list", "--json"),
-            ("dlq", "groups"),
-            ("queue", "list"),
-            ("queue", "history", "default", "--since", "14d"),
-            ("task", "list"),
-            ("task", "list", "--last", "14d", "--json"),
-            ("task", "show", TASK),
-            ("trash", "list"),
-            ("audit",),
-            ("events", "--limit", "1000"),
-            ("events", "--json"),
-        ):
-            ran = self._asok(*words)
-            assert ran.code in (0, 1), (label, words, ran)
-            assert not FAULT.search(ran.err), (label, words, ran)
+    def commands(self, label: str, changed: Iterable[bytes]) -> None:
+        """No command that reads a changed key has a fault of its own. The others read what they did."""
+        names = {plain(key) for key in changed}
+        for words in COMMANDS:
+            read = _keys_read[words]
+            if any(fnmatchcase(name, each) for name in names for each in read):
+                ran = self._run(words)
+                assert ran.code in (0, 1), (label, words, ran)
+                assert not FAULT.search(ran.err), (label, words, ran)
+
+    def _run(self, words: tuple[str, ...]) -> Ran:
+        return self._asok(*(self.target.running if word == "RUNNING" else word for word in words))
 
     def close(self) -> None:
         """End everything but the worker."""

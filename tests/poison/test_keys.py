@@ -22,6 +22,8 @@ ALL = sorted(
     - NOT_KEYS
 )
 """Every key that ``Keys`` names, so that no new one is left out."""
+NONE = (None, 0)
+"""The contents and the time to live of a key that is not there."""
 GATES = {"workers"}
 """Without leases no worker may run a job: all it can do is to wait until the key is repaired."""
 
@@ -41,8 +43,12 @@ def test_everything_continues_whatever_a_key_holds(name: str, stage: PoisonStage
     for poison in poisons(name, stage.target):
         kept = keep(client)
         poison.write(client)
+        written = keep(client)
+        changed = [
+            key for key in {*kept, *written} if kept.get(key, NONE)[0] != written.get(key, NONE)[0]
+        ]
         stage.rounds.wait()
-        stage.commands(poison.label)
+        stage.commands(poison.label, changed)
         if name not in GATES:
             stage.works()
         stage.lives()
