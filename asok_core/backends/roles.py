@@ -92,8 +92,8 @@ class Progress:
     """Why none is done now; '' where it proceeds. The text may hold names from Redis."""
 
 
-class HeldByProcess(NamedTuple):
-    """A job that a process holds, as an operator saw it.
+class ActiveJob(NamedTuple):
+    """A job in an active list of a process, as an operator saw it.
 
     ``envelope`` is empty where not all of it was read: then its record must say that it runs.
     """
@@ -284,7 +284,7 @@ class Operator(Protocol):
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Move pending or delayed jobs to the trash, with status ``cancelled`` in their records."""
 
-    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> OperationResult:
+    def stop_running(self, jobs: Sequence[ActiveJob], wait: float) -> OperationResult:
         """Cancel running jobs: ask their tasks to stop, and end their processes after ``wait`` seconds."""
 
     def cancel_lost(self, job_id: str) -> OperationResult:

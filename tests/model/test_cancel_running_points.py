@@ -10,21 +10,21 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, Verb
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import HeldByProcess, Scope
+from asok_core.backends.roles import ActiveJob, Scope
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.claim_cycle import ClaimCycle
-from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.failure_hooks import FailureNotices
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.process_jobs import ProcessJobs
 from asok_core.worker.running.state_report import StateReport
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
@@ -42,8 +42,8 @@ from tests.model.cutter import Cut, Cutter
 PROCESS = "w.1"
 
 
-def _held(test_bench: CrashBench, job: Job, *, noted: bool = True) -> bytes:
-    """Let a process hold a job that runs, as its record says where it is ``noted``."""
+def _running(test_bench: CrashBench, job: Job, *, noted: bool = True) -> bytes:
+    """Put a job that runs in the active list of a process, as its record says where it is ``noted``."""
     envelope = seal(job, KEYRING)
     client = test_bench.client
     client.zadd("asok:workers", {"w": 9e12})
@@ -57,7 +57,7 @@ def _held(test_bench: CrashBench, job: Job, *, noted: bool = True) -> bytes:
 
 def _cancel(cutter: Cutter, job: Job, envelope: bytes) -> None:
     with closing(RedisOperator(Endpoint(cutter.url), Keys(), None, who="ann@host")) as operator:
-        running = HeldByProcess(job.id, PROCESS, "default", envelope)
+        running = ActiveJob(job.id, PROCESS, "default", envelope)
         until_done(lambda: operator.stop_running([running], 10.0), cutter)
 
 
@@ -93,7 +93,7 @@ def test_however_its_attempt_ends_it_is_cancelled(
 
     def prepare() -> None:
         bench.client.set("asok:unique:one", job.id, ex=60)
-        envelopes[:] = [_held(bench, job, noted=noted)]
+        envelopes[:] = [_running(bench, job, noted=noted)]
 
     def story(cutter: Cutter) -> None:
         (envelope,) = envelopes
@@ -122,7 +122,7 @@ def _cycle(cutter: Cutter) -> Iterator[tuple[ClaimCycle, UnsettledOutcomes]]:
             cycle = ClaimCycle(
                 consumer,
                 runner,
-                jobs=ClaimedJobs(threads, unsettled, runner.outcomes),
+                jobs=ProcessJobs(threads, unsettled, runner.outcomes),
                 notices=FailureNotices(
                     endpoint, Keys(), KEYRING, process=PROCESS, queues=queues, shared=shared
                 ),
@@ -141,7 +141,7 @@ def test_one_that_has_not_begun_is_not_returned(bench: CrashBench, way: str) -> 
 
     def prepare() -> None:
         bench.client.set("asok:unique:one", job.id, ex=60)
-        envelopes[:] = [_held(bench, job, noted=False)]
+        envelopes[:] = [_running(bench, job, noted=False)]
         bench.client.sadd("asok:paused", "default")
         if way == "idle wait without a lease":
             bench.client.delete("asok:paused", "asok:workers")
@@ -149,13 +149,13 @@ def test_one_that_has_not_begun_is_not_returned(bench: CrashBench, way: str) -> 
     def story(cutter: Cutter) -> None:
         (envelope,) = envelopes
         _cancel(cutter, job, envelope)
-        held = HeldJob(Claim("default", envelope))
+        claimed = ClaimedJob(Claim("default", envelope))
         with _cycle(cutter) as (cycle, unsettled):
             if way == "claimed ahead":
-                unsettled.add(held, Outcome("return", held.claim))
+                unsettled.add(claimed, Outcome("return", claimed.claim))
             else:
-                until_done(lambda: cycle.run(0, (), [held]), cutter)
-                assert held.gone
+                until_done(lambda: cycle.run(0, (), [claimed]), cutter)
+                assert claimed.gone
             until_done(lambda: cycle.run(0), cutter)
             until_done(lambda: cycle.run(0), cutter)
             assert len(unsettled) == 0
@@ -167,13 +167,13 @@ def test_one_that_has_not_begun_is_not_returned(bench: CrashBench, way: str) -> 
 
 def test_an_entry_that_only_names_a_cancelled_job_is_rejected(bench: CrashBench) -> None:
     job = Job("work-0", __name__, "work", ("x",))
-    forged = _held(bench, job, noted=False).replace(b'\\"x\\"', b'\\"y\\"')
+    forged = _running(bench, job, noted=False).replace(b'\\"x\\"', b'\\"y\\"')
     bench.client.lpush(f"asok:active:{PROCESS}:default", forged)
     bench.client.hset(f"asok:job:{job.id}", "cancel_asked", "1.0")
     bench.client.expire(f"asok:job:{job.id}", 3_600)
     with bench.cutter(None, Cut.REQUEST_LOST) as cutter, _cycle(cutter) as (cycle, unsettled):
-        held = HeldJob(Claim("default", forged))
-        unsettled.add(held, Outcome("return", held.claim))
+        claimed = ClaimedJob(Claim("default", forged))
+        unsettled.add(claimed, Outcome("return", claimed.claim))
         cycle.run(0)
         cycle.run(0)
         assert len(unsettled) == 0
@@ -187,18 +187,20 @@ def test_a_copy_of_one_that_completed_nevertheless_ends_nothing(
 ) -> None:
     """The record keeps who cancelled it, and how it ended."""
     job = Job("work-0", __name__, "work", ("x",), retries=3)
-    envelope = _held(bench, job)
+    envelope = _running(bench, job)
     fields = {"status": "completed", "result": "1", "cancel_asked": "1.0", "cancel_by": "ann@host"}
     bench.client.hset(f"asok:job:{job.id}", mapping=fields)
     bench.client.expire(f"asok:job:{job.id}", 3_600)
     with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
         if verb == "recover":
             with closing(Registry(Endpoint(cutter.url), Keys())) as registry:
-                HeldJobs(registry, crash_limit=3, dlq_max=9).recover(PROCESS, "default", charged=[])
+                OrphanedJobs(registry, crash_limit=3, dlq_max=9).recover(
+                    PROCESS, "default", charged=[]
+                )
         else:
             with _cycle(cutter) as (cycle, unsettled):
                 outcome = Outcome("return", Claim("default", envelope), job.id, job.task)
-                unsettled.add(HeldJob(outcome.claim), outcome)
+                unsettled.add(ClaimedJob(outcome.claim), outcome)
                 cycle.run(0)
     assert bench.status(job) == "completed"
     assert bench.locations() == {"queue": [job.id]}, "what claims it finds that it is a copy"
@@ -221,7 +223,7 @@ def test_one_that_completes_or_fails_for_good_does_so(bench: CrashBench, verb: V
     envelopes: list[bytes] = []
 
     def prepare() -> None:
-        envelopes[:] = [_held(bench, job)]
+        envelopes[:] = [_running(bench, job)]
 
     def story(cutter: Cutter) -> None:
         (envelope,) = envelopes
@@ -249,14 +251,16 @@ def test_recovery_ends_it_and_returns_the_others(bench: CrashBench) -> None:
     def prepare() -> None:
         bench.client.set("asok:unique:one", job.id, ex=60)
         bench.client.set(f"asok:crashes:{job.id}", 2, ex=60)
-        envelopes[:] = [_held(bench, job)]
-        _held(bench, other)
+        envelopes[:] = [_running(bench, job)]
+        _running(bench, other)
 
     def story(cutter: Cutter) -> None:
         _cancel(cutter, job, envelopes[0])
         with closing(Registry(Endpoint(cutter.url), Keys())) as registry:
-            held = HeldJobs(registry, crash_limit=3, dlq_max=100)
-            until_done(lambda: held.recover(PROCESS, "default", charged=[job.id, other.id]), cutter)
+            orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=100)
+            until_done(
+                lambda: orphaned.recover(PROCESS, "default", charged=[job.id, other.id]), cutter
+            )
         assert bench.locations() == {"queue": [other.id]}
         bench.client.delete("asok:queue")
         _ended(bench, job)
@@ -272,7 +276,7 @@ def test_what_its_process_does_not_hold_is_left_alone(bench: CrashBench) -> None
     with closing(
         RedisOperator(Endpoint(bench.server.url), Keys(), None, who="ann@host")
     ) as operator:
-        result = operator.stop_running([HeldByProcess(job.id, PROCESS, "default", envelope)], 10.0)
+        result = operator.stop_running([ActiveJob(job.id, PROCESS, "default", envelope)], 10.0)
     assert (result.applied, result.skipped) == (0, {"no longer running there": 1})
     assert not bench.client.hexists(f"asok:job:{job.id}", "cancel_asked")
     assert bench.locations() == {"queue": [job.id]}
@@ -281,7 +285,7 @@ def test_what_its_process_does_not_hold_is_left_alone(bench: CrashBench) -> None
 def test_a_request_does_not_expire_while_its_worker_runs_the_job(bench: CrashBench) -> None:
     """ASOK_CANCEL_WAIT may be days."""
     job = Job("work-0", __name__, "work", ("x",))
-    envelope = _held(bench, job)
+    envelope = _running(bench, job)
     with bench.cutter(None, Cut.REQUEST_LOST) as cutter:
         _cancel(cutter, job, envelope)
         bench.client.expire("asok:ends:w", 60)

@@ -28,17 +28,17 @@ from asok_core.backends.redis.calls.call import Arg
 from asok_core.backends.redis.calls.walks import DueJob, Promote
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
 from asok_core.backends.redis.consuming.holds import end_holds, read_holds
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
-from asok_core.backends.redis.consuming.renewal import Renewal, renew_held
+from asok_core.backends.redis.consuming.renewal import Renewal, renew_active
 from asok_core.backends.redis.flags import EndedFlag, StartFlag
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.operator import RedisOperator
 from asok_core.backends.redis.producing.producer import RedisProducer
-from asok_core.backends.roles import HeldByProcess, OperationResult, Scope
+from asok_core.backends.roles import ActiveJob, OperationResult, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.holds import Hold
 from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, seal_again
@@ -158,7 +158,9 @@ class Conservation(RuleBasedStateMachine):
         }
         self.operator = RedisOperator(endpoint, Keys(), KEYRING, who="model@test")
         self.registry = Registry(endpoint, Keys())
-        self.held = HeldJobs(self.registry, crash_limit=CRASH_LIMIT, dlq_max=1000, largest=LARGEST)
+        self.orphaned = OrphanedJobs(
+            self.registry, crash_limit=CRASH_LIMIT, dlq_max=1000, largest=LARGEST
+        )
         self.consumers = {
             process: Consumer(
                 endpoint,
@@ -291,7 +293,7 @@ class Conservation(RuleBasedStateMachine):
     @rule(process=st.sampled_from(PROCESSES))
     def reconcile(self, process: str) -> None:
         held = self._active(process)
-        found = self.consumers[process].held()
+        found = self.consumers[process].active()
         jobs = [each for each in held if each not in self.oversized]
         assert [peek(claim.envelope).id for claim in found.claims] == jobs
         assert len(found.aside) == len(held) - len(jobs)
@@ -469,7 +471,7 @@ class Conservation(RuleBasedStateMachine):
         ended = set(held) & self.cancelled
         charged = set(held) & memory.running - ended
         guilty = {job_id for job_id in charged if self.crashes[job_id] + 1 >= CRASH_LIMIT}
-        total = [self.held.recover(process, queue, charged=memory.running) for queue in QUEUES]
+        total = [self.orphaned.recover(process, queue, charged=memory.running) for queue in QUEUES]
         assert sum(each.returned for each in total) == len(held) - len(guilty) - len(ended)
         self._end_uncharged(ended)
         assert sum(each.dead for each in total) == len(guilty)
@@ -513,7 +515,7 @@ class Conservation(RuleBasedStateMachine):
         for worker in (
             [each.worker for each in self.registry.check_leases(by).expired] if by else ()
         ):
-            lists = self.held.lists_of(worker)
+            lists = self.orphaned.lists_of(worker)
             for process, queue in lists:
                 on = self._records(self._active(process, queue))
                 cancelled |= self.cancelled & set(on)
@@ -524,7 +526,7 @@ class Conservation(RuleBasedStateMachine):
                     and record.get(b"status") == b"running"
                     and record.get(b"worker") in (None, process.encode())
                 }
-                total = self.held.recover(process, queue, guard=worker, by=by)
+                total = self.orphaned.recover(process, queue, guard=worker, by=by)
                 assert not total.refused
                 moved += total.returned + total.dead + self._set_aside(len(total.aside))
                 moved += len(self.cancelled & set(on))
@@ -549,7 +551,7 @@ class Conservation(RuleBasedStateMachine):
         worker = process.partition(".")[0]
         by = "two" if worker == "one" else "one"
         if self._active(process, queue) and (self._has_lease(process) or not self._has_lease(by)):
-            assert self.held.recover(process, queue, guard=worker, by=by).refused
+            assert self.orphaned.recover(process, queue, guard=worker, by=by).refused
         self._moved("recover", 0)
 
     @rule(hours=st.sampled_from([-1, 1]))
@@ -591,7 +593,7 @@ class Conservation(RuleBasedStateMachine):
             return
         job_id = chosen.draw(st.sampled_from(sorted(held)))
         known = bool(self.client.exists(f"asok:job:{job_id}"))
-        by = HeldByProcess(job_id, process, *held[job_id])
+        by = ActiveJob(job_id, process, *held[job_id])
         applied = self.operator.stop_running([by], 10.0).applied
         assert applied == int(known and job_id not in self.cancelled)
         if known:
@@ -930,7 +932,7 @@ class Conservation(RuleBasedStateMachine):
                 self.client.lpush(Keys().queue(job.queue), raw)
             elif where == "active":
                 self.client.lpush(Keys().active("gone.1", job.queue), raw)
-                assert self.held.recover("gone.1", job.queue, charged=[]).returned == 1
+                assert self.orphaned.recover("gone.1", job.queue, charged=[]).returned == 1
             else:
                 self.client.zadd("asok:delayed_tasks", {raw: 1.0})
                 due = DueJob(raw, job.queue, job.id, dead_job=b"", task=job.task)
@@ -1010,7 +1012,7 @@ class Conservation(RuleBasedStateMachine):
             if left > RECORD_TTL:
                 self.client.expire(key, left - WEEKS)
         connection = self.registry.connection
-        renew_held(
+        renew_active(
             connection, Keys(), [(process, queue) for process in PROCESSES for queue in QUEUES]
         )
         aside = self._go_round() + self._go_round()

@@ -26,7 +26,7 @@ from asok_core import hooks
 from asok_core.backends.redis.calls.leases import NewEvent
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import IN_DOUBT, HeldJobs, LastStacks
+from asok_core.backends.redis.consuming.orphaned_jobs import IN_DOUBT, LastStacks, OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import DEAD_JOB, Claim, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -244,7 +244,7 @@ def test_a_late_claim_takes_nothing(bench: CrashBench) -> None:
         except Unreachable:
             while True:
                 try:
-                    held += consumer.held().claims
+                    held += consumer.active().claims
                     break
                 except Unreachable:
                     continue
@@ -306,10 +306,10 @@ def test_events_of_a_recovery_are_written_once(bench: CrashBench) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys())
-        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
+        orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=100)
 
         def recover() -> None:
-            held.recover("w.1", "default", guard="w", by="other", charged=())
+            orphaned.recover("w.1", "default", guard="w", by="other", charged=())
             lists = ["asok:active:w.1:default"]
             assert registry.leave("w", lists, only_if_expired=True, by="other")
 
@@ -412,12 +412,12 @@ def test_recover(bench: CrashBench) -> None:
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys())
-        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
+        orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=100)
 
         def recover() -> None:
             registry.kill_waiters("w.1")
             charged, doubted = ["work-0", "work-1"], ["work-2", "work-3"]
-            held.recover("w.1", "default", charged=charged, doubted=doubted)
+            orphaned.recover("w.1", "default", charged=charged, doubted=doubted)
 
         until_done(recover, cutter)
         registry.close()
@@ -445,9 +445,9 @@ def test_the_last_stack_is_kept_with_the_return_of_its_job(bench: CrashBench) ->
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys())
-        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
+        orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=100)
         last = LastStacks("process hung", stacks)
-        until_done(lambda: held.recover("w.1", "default", charged=(), stacks=last), cutter)
+        until_done(lambda: orphaned.recover("w.1", "default", charged=(), stacks=last), cutter)
         registry.close()
         assert bench.locations() == {"queue": [job.id for job in jobs]}
         texts = [bench.client.hget(f"asok:job:{job.id}", "stack") for job in jobs]
@@ -476,7 +476,7 @@ def test_a_shortage_of_memory_and_its_end_are_events_once(bench: CrashBench) -> 
     reported_with_every_cut(bench, lambda: None, story)
 
 
-@pytest.mark.parametrize("way", ["claim", "held", "recover", "promote", "renew"])
+@pytest.mark.parametrize("way", ["claim", "active", "recover", "promote", "renew"])
 def test_what_is_oversized_is_set_aside_once(bench: CrashBench, way: str) -> None:
     """By the first that finds it, beside a job that is not touched by that or goes its usual way."""
     (job,) = bench.jobs(1)
@@ -504,11 +504,11 @@ def test_what_is_oversized_is_set_aside_once(bench: CrashBench, way: str) -> Non
             largest=LARGEST,
         )
         registry = Registry(endpoint, Keys())
-        held = HeldJobs(registry, crash_limit=3, dlq_max=9, largest=LARGEST)
+        orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=9, largest=LARGEST)
         acts: dict[str, Callable[[], object]] = {
             "claim": lambda: consumer.cycle([], [], 1),
-            "held": consumer.held,
-            "recover": lambda: held.recover("w.1", "default", charged=()),
+            "active": consumer.active,
+            "recover": lambda: orphaned.recover("w.1", "default", charged=()),
             "promote": lambda: promote_due(registry.connection, Keys(), by="w", largest=LARGEST),
             "renew": lambda: Renewal(Keys(), "w", largest=LARGEST).step(registry.connection),
         }
@@ -527,7 +527,7 @@ def test_what_is_oversized_is_set_aside_once(bench: CrashBench, way: str) -> Non
         locations = bench.locations()
         assert locations.pop("dlq") == [""]
         # A claim that was cut may have been made twice: then it has claimed the job as well.
-        usual = {"held": ["active"], "claim": ["queue", "active"]}.get(way, ["queue"])
+        usual = {"active": ["active"], "claim": ["queue", "active"]}.get(way, ["queue"])
         assert locations in [{location: [job.id]} for location in usual]
         assert bench.counters() == {"dead": 1, "failed": 1}
         assert bench.notices() == ["0 0 "]
@@ -549,7 +549,7 @@ def test_recover_from_an_import_that_killed_its_process(bench: CrashBench) -> No
 
         def recover() -> None:
             postpone_imports(config, registry, "w.1", "default", failed)
-            HeldJobs(registry, crash_limit=1, dlq_max=100).recover("w.1", "default", charged=())
+            OrphanedJobs(registry, crash_limit=1, dlq_max=100).recover("w.1", "default", charged=())
 
         until_done(recover, cutter)
         registry.close()
@@ -679,10 +679,10 @@ def test_a_late_recovery_does_not_take_from_the_successor(bench: CrashBench) -> 
 
     def story(cutter: Cutter) -> None:
         registry = Registry(Endpoint(cutter.url), Keys())
-        held = HeldJobs(registry, crash_limit=3, dlq_max=100)
+        orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=100)
         for _ in range(2):
             try:
-                held.recover("w.1", "default", charged=[job.id])
+                orphaned.recover("w.1", "default", charged=[job.id])
             except Unreachable:
                 continue
             break

@@ -12,7 +12,7 @@ import redis
 from asok_core.backends.redis.calls.cycle import ReportedProgress
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.consuming.renewal import Renewal
@@ -102,7 +102,7 @@ def test_a_dead_worker_is_recovered_beside_an_active_list_of_another_type(
     redis_client.set(KEYS.active("ghost.1", "a"), "word")
     redis_client.lpush(KEYS.active("ghost.1", "b"), envelope)
     for queue in ("a", "b"):
-        HeldJobs(registry, crash_limit=3, dlq_max=2).recover("ghost.1", queue)
+        OrphanedJobs(registry, crash_limit=3, dlq_max=2).recover("ghost.1", queue)
     assert redis_client.lrange(KEYS.queue("b"), 0, -1) == [envelope]
     lists = [KEYS.active("ghost.1", queue) for queue in ("a", "b")]
     assert registry.leave("ghost", lists), "what is no list holds no job"

@@ -26,7 +26,7 @@ from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from asok_core.worker.job_slots import MOST_AHEAD
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.prefetch import LONGEST_DOUBT, PATIENCE, SHORTEST_DOUBT, Prefetch
 from asok_core.worker.running.threads import ThreadDied, Threads
 from asok_core.worker.shared_state import SharedState
@@ -115,7 +115,7 @@ class TestThreads:
             # Now and then a pause: what comes while a thread falls asleep must wake one.
             if number % 7 == 0:
                 time.sleep(0)
-            threads.put([_held("give", number)], few=True)
+            threads.put([_claimed("give", number)], few=True)
             if number % 50 == 0:
                 done = number + 1
                 wait_until(lambda: len(threads.finished) == done, "every job so far")  # noqa: B023
@@ -124,7 +124,7 @@ class TestThreads:
         assert sorted(map(int, results)) == list(range(2000))
 
     def test_few_runs_them_in_order_one_after_the_other(self, threads: Threads) -> None:
-        threads.put([_held("give", number) for number in range(100)], few=True)
+        threads.put([_claimed("give", number) for number in range(100)], few=True)
         wait_until(lambda: len(threads.finished) == 100, "every job")
         assert [outcome.result for _, outcome in threads.finished if outcome] == [
             str(number) for number in range(100)
@@ -138,10 +138,10 @@ class TestThreads:
         sys.setswitchinterval(1e-6)
         try:
             for _ in range(3):
-                threads.put([_held("give", number) for number in range(20_000)], few=True)
+                threads.put([_claimed("give", number) for number in range(20_000)], few=True)
                 while not threads.finished:
                     time.sleep(0)
-                back = [_number(held) for held in threads.take_waiting()]
+                back = [_number(claimed) for claimed in threads.take_waiting()]
                 left = 20_000 - len(back)
                 wait_until(lambda: len(threads.finished) == left, "every other job")  # noqa: B023
                 ran = [int(outcome.result or "") for _, outcome in threads.finished if outcome]
@@ -152,7 +152,7 @@ class TestThreads:
 
     def test_calls_for_threads_that_are_awake_do_not_pile_up(self, threads: Threads) -> None:
         for number in range(200):
-            threads.put([_held("give", number) for _ in range(4)])
+            threads.put([_claimed("give", number) for _ in range(4)])
             while threads.waiting > 2:
                 time.sleep(0)
         assert threads._calls.qsize() < 20
@@ -160,7 +160,7 @@ class TestThreads:
 
     def test_all_are_woken_when_one_is_not_enough(self, threads: Threads, tmp_path: Path) -> None:
         release = str(tmp_path / "release")
-        threads.put([_held("wait_for", release) for _ in range(3)], few=True)
+        threads.put([_claimed("wait_for", release) for _ in range(3)], few=True)
         wait_until(threads.running, "a running job")
         assert threads.waiting == 2
         threads.wake_all()
@@ -169,15 +169,15 @@ class TestThreads:
         wait_until(lambda: len(threads.finished) == 3, "every job")
 
 
-def _number(held: HeldJob) -> object:
-    job = peek(held.claim.envelope).job
+def _number(claimed: ClaimedJob) -> object:
+    job = peek(claimed.claim.envelope).job
     assert job is not None
     return job.args[0]
 
 
-def _held(function: str, *args: object) -> HeldJob:
+def _claimed(function: str, *args: object) -> ClaimedJob:
     job = Job(new_id(), "tests.worker.jobs", function, args)
-    return HeldJob(Claim("default", seal(job, KEYRING)))
+    return ClaimedJob(Claim("default", seal(job, KEYRING)))
 
 
 class TestSharedState:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from asok_core.backends.roles import HeldByProcess, OperationResult, Reader, Scope, Watch
+from asok_core.backends.roles import ActiveJob, OperationResult, Reader, Scope, Watch
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
@@ -29,7 +29,7 @@ class StopRunningJobs(CatalogOperation):
     def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Request it of their workers."""
         left_out = Counter[str]()
-        jobs = list(_held(access.reader, scope.ids or (), left_out))
+        jobs = list(_active_jobs(access.reader, scope.ids or (), left_out))
         if not jobs:
             return OperationResult(self.verb, 0, dict(left_out))
         result = access.operator.stop_running(jobs, self.wait)
@@ -46,7 +46,9 @@ class StopRunningJobs(CatalogOperation):
         )
 
 
-def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Iterator[HeldByProcess]:
+def _active_jobs(
+    reader: Reader, ids: Collection[str], left_out: Counter[str]
+) -> Iterator[ActiveJob]:
     for job_id in sorted(ids):
         detail = reader.job(job_id)
         if detail is None or detail.location is not Location.ACTIVE:
@@ -59,4 +61,4 @@ def _held(reader: Reader, ids: Collection[str], left_out: Counter[str]) -> Itera
             continue
         queue = record.queue if record is not None and record.queue else payload.job.queue
         whole = payload.raw if payload.size is None else b""
-        yield HeldByProcess(job_id, process, queue, whole)
+        yield ActiveJob(job_id, process, queue, whole)

@@ -37,8 +37,13 @@ from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import is_logged, log_job, log_rejected
 from asok_core.worker.running.circuit_breaker import CircuitBreaker, JobCheck
 from asok_core.worker.running.claim_checks import expect_not_ended, verified
+from asok_core.worker.running.claimed_job import (
+    ClaimedJob,
+    EnterPhase,
+    SubmitOutcome,
+    submit_and_wait,
+)
 from asok_core.worker.running.failed_attempts import FailedAttempts
-from asok_core.worker.running.held_job import EnterPhase, HeldJob, SubmitOutcome, submit_and_wait
 from asok_core.worker.running.holding import Holding
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.progress_reports import ProgressReports
@@ -49,7 +54,7 @@ _RUNNING = Phase.RUNNING
 # Members of an enumeration are slow to look up, and this is done for every job.
 
 
-def _ignore(_held: HeldJob, _phase: Phase) -> None:
+def _ignore(_claimed: ClaimedJob, _phase: Phase) -> None:
     return None
 
 
@@ -82,29 +87,29 @@ class AttemptRunner:
         self.reports = ProgressReports(self.outcomes.now, redaction)
         self.holding = Holding(self.release)
 
-    def open(self, held: HeldJob) -> Outcome | None:
+    def open(self, claimed: ClaimedJob) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""
         max_age, now = self.settings.max_job_age, self.outcomes.now
         try:
-            held.job = verified(held.claim, self.keyring, max_age, now)
+            claimed.job = verified(claimed.claim, self.keyring, max_age, now)
         except BadSignature as error:
-            held.rejected = error
-            return self.failed.bad_signature(held, error)
+            claimed.rejected = error
+            return self.failed.bad_signature(claimed, error)
         except EnvelopeError as error:
-            held.rejected = error
-            return self.outcomes.rejected(held, error)
+            claimed.rejected = error
+            return self.outcomes.rejected(claimed, error)
         return None
 
-    def refuse_ended(self, held: HeldJob) -> Outcome | None:
+    def refuse_ended(self, claimed: ClaimedJob) -> Outcome | None:
         """The outcome of an opened job if Redis reported afterwards that it had ended before."""
         try:
-            expect_not_ended(held.claim)
+            expect_not_ended(claimed.claim)
         except EnvelopeError as error:
-            held.job, held.rejected = None, error
-            return self.outcomes.rejected(held, error)
+            claimed.job, claimed.rejected = None, error
+            return self.outcomes.rejected(claimed, error)
         return None
 
-    def run(self, held: HeldJob, submit: SubmitOutcome, enter: EnterPhase = _ignore) -> None:
+    def run(self, claimed: ClaimedJob, submit: SubmitOutcome, enter: EnterPhase = _ignore) -> None:
         """Run an opened job to its end. Never raises, unless ``submit`` or ``enter`` does.
 
         ``enter`` is called with ``Phase.PREPARING`` once its module is imported, and with
@@ -112,45 +117,45 @@ class AttemptRunner:
         ``submit`` is called once, as soon as the outcome is known. Log lines and hooks come after
         that: they run code of the application, which may raise, exit or never return.
         """
-        job = held.job
+        job = claimed.job
         assert job is not None, "its envelope is opened first"
-        held.started_at = self.outcomes.now()
+        claimed.started_at = self.outcomes.now()
         # A context of its own: what a task sets in it is not there for the next job of the thread.
-        Context().run(self._run, held, job, submit, enter)
+        Context().run(self._run, claimed, job, submit, enter)
 
-    def _run(self, held: HeldJob, job: Job, submit: SubmitOutcome, enter: EnterPhase) -> None:
-        cancellation.running.set(held.stop)
-        current_job.running.set((job, self.reports.report, held))
+    def _run(self, claimed: ClaimedJob, job: Job, submit: SubmitOutcome, enter: EnterPhase) -> None:
+        cancellation.running.set(claimed.stop)
+        current_job.running.set((job, self.reports.report, claimed))
         generation = forks.generation
         imported = job.module in sys.modules
         if not imported and (why := self.avoided.why(job.module)):
-            self.failed.import_avoided(held, why, submit)
+            self.failed.import_avoided(claimed, why, submit)
             return
         try:
             function = resolve(job.module, job.function, self.allowed)
             if not imported:
-                enter(held, Phase.PREPARING)
+                enter(claimed, Phase.PREPARING)
             # A context manager that does nothing is entered and left for each job, so there is none.
             request = None if job.request is None else restored(job.request)
         except TaskNotFound as error:
-            self.failed.not_found(held, error, submit)
+            self.failed.not_found(claimed, error, submit)
         except TaskImportFailed as error:
-            self.failed.import_failed(held, error, submit)
+            self.failed.import_failed(claimed, error, submit)
         except BaseException as error:  # noqa: BLE001 - the application's own code, as the task is
-            self.failed.raised(held, error, 0.0, submit)
+            self.failed.raised(claimed, error, 0.0, submit)
         else:
             if not self.breaker.clean:
                 self.breaker.passes(JobCheck.SIGNATURE, JobCheck.IMPORT)
             with nullcontext() if self.slots is None else Slot(self.slots, job.id):
                 if request is None:
-                    self._call(held, job, function, submit, enter, generation=generation)
+                    self._call(claimed, job, function, submit, enter, generation=generation)
                 else:
                     with request:
-                        self._call(held, job, function, submit, enter, generation=generation)
+                        self._call(claimed, job, function, submit, enter, generation=generation)
 
     def _call(
         self,
-        held: HeldJob,
+        claimed: ClaimedJob,
         job: Job,
         function: Callable[..., Any],
         submit: SubmitOutcome,
@@ -162,65 +167,65 @@ class AttemptRunner:
         hooks.call_before(job)
         try:
             args, kwargs = decode_arguments(function, job.args, job.kwargs, job.typed)
-            enter(held, _RUNNING)
+            enter(claimed, _RUNNING)
             try:
-                held.stop.enter()
+                claimed.stop.enter()
                 result = attempt.run(function, args, kwargs, job.timeout, generation=generation)
             finally:
-                held.stop.leave()
+                claimed.stop.leave()
         except BaseException as error:  # noqa: BLE001 - SystemExit in a task ends the task, not us
             ran = time.perf_counter() - before
-            stop = held.stop
+            stop = claimed.stop
             if stop.insisted and not error.args and type(error) is JobCancelled:
                 error.args = (cancellation.BY_OPERATOR,)
             if result is not _NOTHING and stop.insisted and type(error) is JobCancelled:
                 # The task had returned when the exception was raised.
-                self._complete(held, function, result, ran, submit)
+                self._complete(claimed, function, result, ran, submit)
             elif stop.insisted or (stop.asked and stopped_by(error)):
-                self.failed.cancelled(held, error, ran, submit)
+                self.failed.cancelled(claimed, error, ran, submit)
             else:
-                self.failed.raised(held, error, ran, submit)
+                self.failed.raised(claimed, error, ran, submit)
             return
         ran = time.perf_counter() - before
-        self._complete(held, function, result, ran, submit)
+        self._complete(claimed, function, result, ran, submit)
 
     def _complete(
         self,
-        held: HeldJob,
+        claimed: ClaimedJob,
         function: Callable[..., Any],
         result: Any,
         ran: float,
         submit: SubmitOutcome,
     ) -> None:
-        job = held.job
+        job = claimed.job
         assert job is not None, "it ran"
         if not self.breaker.clean:
             self.breaker.passes(JobCheck.RESOURCES)
         settings, kept = self.settings, NO_RESULT
         if job.keep_result is not False:
             kept = encode_result(function, result, settings.max_result)
-        outcome = self.outcomes.outcome("complete", held, job, ran)
+        outcome = self.outcomes.outcome("complete", claimed, job, ran)
         outcome.result, outcome.result_type, outcome.result_error = kept
         outcome.kept = job.keep_result or settings.record_ttl
-        if held.dubious and hooks.has_after():
+        if claimed.dubious and hooks.has_after():
             # All jobs would wait a round trip. This one's process died often, maybe of these hooks.
-            submit_and_wait(held, outcome, submit)
+            submit_and_wait(claimed, outcome, submit)
         else:
-            submit(held, outcome)
+            submit(claimed, outcome)
         if kept.problem:
             event = "Job completed, result not stored"
             self._log(logging.WARNING, event, job, duration=ran, error=kept.problem)
         elif is_logged(logging.DEBUG):
             self._log(logging.DEBUG, "Job completed", job, duration=ran)
         if hooks.has_after():
-            hooks.call_after(self.outcomes.as_sent(held), result)
+            hooks.call_after(self.outcomes.as_sent(claimed), result)
 
-    def log_rejected(self, held: HeldJob, outcome: Outcome) -> None:
+    def log_rejected(self, claimed: ClaimedJob, outcome: Outcome) -> None:
         """Log that a job must not run, at least not now, once its outcome was submitted."""
-        error = held.rejected
+        error = claimed.rejected
         assert error is not None, "open() has set it"
         retry_in = outcome.delay if outcome.verb == "postpone" else None
-        log_rejected(peek(held.claim.envelope).job, held.claim.queue, error, retry_in)
+        log_rejected(peek(claimed.claim.envelope).job, claimed.claim.queue, error, retry_in)
 
     def _log(self, level: int, event: str, job: Job, **extra: Any) -> None:
         log_job(level, event, job, arguments=self.failed.shown_arguments, **extra)

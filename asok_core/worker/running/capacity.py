@@ -1,14 +1,14 @@
-"""How many jobs a process may claim: by its mode, its slots, what it holds, and ``--max-jobs``."""
+"""How many jobs a process may claim: by its mode, its slots, what it has claimed, and ``--max-jobs``."""
 
 from __future__ import annotations
 
 from asok_core.jobs.waiting import Slots
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.running.circuit_breaker import CircuitBreaker
-from asok_core.worker.running.claimed_jobs import ClaimedJobs
 from asok_core.worker.running.max_jobs import JobQuota
 from asok_core.worker.running.mode import ProcessMode
 from asok_core.worker.running.prefetch import Prefetch
+from asok_core.worker.running.process_jobs import ProcessJobs
 
 
 class Capacity:
@@ -24,7 +24,7 @@ class Capacity:
         slots: int,
         *,
         mode: ProcessMode,
-        jobs: ClaimedJobs,
+        jobs: ProcessJobs,
         breaker: CircuitBreaker,
         waits: Slots | None,
     ) -> None:
@@ -57,8 +57,8 @@ class Capacity:
     def free(self) -> int:
         """Slots in which a job could start now."""
         jobs = self._jobs
-        held = len(jobs) - jobs.dubious.without_slot
-        return self.slots - held - jobs.threads.late
+        claimed = len(jobs) - jobs.dubious.without_slot
+        return self.slots - claimed - jobs.threads.late
 
     @property
     def to_claim(self) -> int:

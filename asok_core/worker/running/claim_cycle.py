@@ -12,9 +12,9 @@ from asok_core.clock import steady
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import log_set_aside, warn_of_dropped
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.failure_hooks import FailureNotices
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.process_jobs import ProcessJobs
 from asok_core.worker.running.state_report import StateReport
 
 logger = safe_logger("asok.worker")
@@ -34,7 +34,7 @@ class ClaimCycle:
         consumer: Consumer,
         runner: AttemptRunner,
         *,
-        jobs: ClaimedJobs,
+        jobs: ProcessJobs,
         notices: FailureNotices,
         report: StateReport,
     ) -> None:
@@ -54,8 +54,8 @@ class ClaimCycle:
     def run(
         self,
         slots: int,
-        noting: Sequence[HeldJob] = (),
-        arrived: Sequence[HeldJob] = (),
+        noting: Sequence[ClaimedJob] = (),
+        arrived: Sequence[ClaimedJob] = (),
         during: Callable[[], object] | None = None,
     ) -> CycleResult:
         """Settle every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
@@ -66,11 +66,11 @@ class ClaimCycle:
         it. ``during`` is called while Redis works. Raises Unreachable or Refused, and keeps every outcome
         then.
         """
-        starts = [self._outcomes.start(held) for held in noting]
-        starts += [JobStart(held.claim, returnable=True) for held in arrived]
+        starts = [self._outcomes.start(claimed) for claimed in noting]
+        starts += [JobStart(claimed.claim, returnable=True) for claimed in arrived]
         sent_at, asked_at = time.monotonic(), steady()
         sent = self._unsettled.mark_sent()
-        reported = self._reports.take(held for held, _ in sent.pairs)
+        reported = self._reports.take(claimed for claimed, _ in sent.pairs)
         try:
             reply = self._consumer.cycle(
                 *(sent.outcomes, starts, slots, during),
@@ -96,22 +96,22 @@ class ClaimCycle:
             self._notices.exist()
         return reply
 
-    def _note_started(self, noted: Sequence[HeldJob]) -> None:
-        for held in noted:
-            held.noted = True
-            if held.job is not None:
-                self._unsettled.counts.began(held.job.task)
+    def _note_started(self, noted: Sequence[ClaimedJob]) -> None:
+        for claimed in noted:
+            claimed.noted = True
+            if claimed.job is not None:
+                self._unsettled.counts.began(claimed.job.task)
 
-    def _confirm(self, arrived: Sequence[HeldJob], flags: Sequence[int]) -> None:
-        for held, flag in zip(arrived, flags, strict=True):
-            held.gone = flag not in MAY_START
-            held.claim.ended_before = MAY_START.get(flag, EndedFlag.NO)
+    def _confirm(self, arrived: Sequence[ClaimedJob], flags: Sequence[int]) -> None:
+        for claimed, flag in zip(arrived, flags, strict=True):
+            claimed.gone = flag not in MAY_START
+            claimed.claim.ended_before = MAY_START.get(flag, EndedFlag.NO)
             if flag == StartFlag.CANCELLED:
-                self._unsettled.add(held, self._outcomes.returned_by_name(held))
+                self._unsettled.add(claimed, self._outcomes.returned_by_name(claimed))
 
-    def _prepare_starts(self, reply: CycleResult, arrived: Sequence[HeldJob]) -> None:
+    def _prepare_starts(self, reply: CycleResult, arrived: Sequence[ClaimedJob]) -> None:
         """Read what must be known before a job of this reply starts, then let the threads start jobs."""
-        confirmed = (held.claim for held in arrived if not held.gone)
+        confirmed = (claimed.claim for claimed in arrived if not claimed.gone)
         self._consumer.look_up((*reply.claims, *confirmed))
         if self._holding.is_due(reply.holds):
             self._holding.read(self._consumer)

@@ -16,13 +16,13 @@ from asok_core.worker.log import log_set_aside
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claim_cycle import ClaimCycle
-from asok_core.worker.running.claimed_jobs import NOTE_AFTER, ClaimedJobs
 from asok_core.worker.running.failure_hooks import FailureNotices
 from asok_core.worker.running.figures import TaskFigures
 from asok_core.worker.running.idle_wait import IDLE, IdleWait
 from asok_core.worker.running.job_starter import JobStarter
 from asok_core.worker.running.mode import ProcessMode
 from asok_core.worker.running.prefetch import PATIENCE
+from asok_core.worker.running.process_jobs import NOTE_AFTER, ProcessJobs
 from asok_core.worker.running.state_report import StateReport
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
@@ -69,7 +69,7 @@ class Dispatcher:
         self._reports = runner.reports
         self._reports.ring = alarm.ring
         self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
-        self._jobs = ClaimedJobs(self._threads, self._unsettled, runner.outcomes)
+        self._jobs = ProcessJobs(self._threads, self._unsettled, runner.outcomes)
         self.figures = TaskFigures(consumer, self._unsettled.counts)
         self._capacity = Capacity(
             config,
@@ -246,16 +246,16 @@ class Dispatcher:
 
     def _note_retirement(self) -> None:
         """Report that a successor is needed soon and, once no job is claimed, the slots it may have."""
-        held, quota = len(self._jobs), self._capacity.quota
+        claimed, quota = len(self._jobs), self._capacity.quota
         if self._breaker.closed and not self._threads.waiting:
             # What runs makes the number full: no need to wait for its end. What waits may be returned.
-            full = quota.left(held) <= 0
+            full = quota.left(claimed) <= 0
             self.mode.retiring = self.mode.retiring or (full and not self._jobs.dubious)
-        if self.open and quota.nearly_used_up(held):
+        if self.open and quota.nearly_used_up(claimed):
             self._report.retires_soon()
         if self.open or self.mode.draining:
             return
-        left = min(self._capacity.threads, held)
+        left = min(self._capacity.threads, claimed)
         if self._report.retiring(left):
             self._capacity.resize(left)
 
@@ -286,9 +286,9 @@ class Dispatcher:
         self._collect()
         self._blocked.end_former(self._consumer.connection)
         self._blocked.unread = False
-        holding = self._consumer.held()
-        log_set_aside(holding.aside)
-        self._jobs.reconcile(holding.claims)
+        active = self._consumer.active()
+        log_set_aside(active.aside)
+        self._jobs.reconcile(active.claims)
         self._reconcile_at = time.monotonic() + self._lease
 
     def return_waiting(self) -> None:

@@ -14,7 +14,7 @@ from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.errors import AsokError
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 
 logger = safe_logger("asok.worker")
 
@@ -31,12 +31,12 @@ class DroppedOutcomes:
     def __init__(self, consumer: Consumer, counts: TaskCounts) -> None:
         self._consumer = consumer
         self._counts = counts
-        self._missing: list[tuple[HeldJob, Outcome]] = []
+        self._missing: list[tuple[ClaimedJob, Outcome]] = []
 
-    def add(self, held: HeldJob, outcome: Outcome) -> None:
+    def add(self, claimed: ClaimedJob, outcome: Outcome) -> None:
         """Note an outcome whose job is not active. One that is ``in_doubt`` may have arrived before."""
         if outcome.verb in _ENDS:
-            self._missing.append((held, outcome))
+            self._missing.append((claimed, outcome))
 
     def account(self) -> None:
         """Find out which are dropped, count them in Redis and log each. Raises nothing."""
@@ -45,16 +45,16 @@ class DroppedOutcomes:
         try:
             arrived = self._consumer.arrived([each for _, each in self._missing if each.in_doubt])
             settled, dropped = [], []
-            for held, each in self._missing:
+            for claimed, each in self._missing:
                 if each.in_doubt and each.id in arrived:
-                    settled.append((held, each))
+                    settled.append((claimed, each))
                 else:
                     dropped.append(each)
             self._consumer.count_dropped(Counter(each.claim.queue for each in dropped))
         except AsokError:
             return
         self._missing.clear()
-        self._counts.settled((each, held.noted) for held, each in settled)
+        self._counts.settled((each, claimed.noted) for claimed, each in settled)
         for each in dropped:
             logger.warning(
                 "Outcome dropped (%s): another worker took the job over before it arrived",

@@ -25,7 +25,7 @@ from asok_core.worker.running.circuit_breaker import (
     is_exhausted_still,
     postponement,
 )
-from asok_core.worker.running.held_job import HeldJob, SubmitOutcome, submit_and_wait
+from asok_core.worker.running.claimed_job import ClaimedJob, SubmitOutcome, submit_and_wait
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
 
@@ -41,32 +41,34 @@ class FailedAttempts:
     redaction: Redaction
     log_arguments: bool
 
-    def bad_signature(self, held: HeldJob, error: BadSignature) -> Outcome:
+    def bad_signature(self, claimed: ClaimedJob, error: BadSignature) -> Outcome:
         """The outcome where the signature does not fit any key of this worker."""
-        job = peek(held.claim.envelope).job
+        job = peek(claimed.claim.envelope).job
         # Where no job can be read, the key does not matter.
         count = self.breaker.faults(JobCheck.SIGNATURE) + 1
         reason = f"SECRET_KEY does not fit the signatures of the last {count} jobs"
         if job is None or self.breaker.fails(JobCheck.SIGNATURE, reason):
-            return self.outcomes.rejected(held, error)
+            return self.outcomes.rejected(claimed, error)
         line = f"{type(error).__name__}: {error}"
-        return self.outcomes.postponed_unsigned(held, job, line, postponement(min(count, LIMIT)))
+        return self.outcomes.postponed_unsigned(claimed, job, line, postponement(min(count, LIMIT)))
 
-    def not_found(self, held: HeldJob, error: TaskNotFound, submit: SubmitOutcome) -> None:
+    def not_found(self, claimed: ClaimedJob, error: TaskNotFound, submit: SubmitOutcome) -> None:
         """End an attempt whose function does not exist."""
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
         self.breaker.passes(JobCheck.SIGNATURE)
         invalid = isinstance(error, InvalidTaskName)
         if not (invalid or self.breaker.fails(JobCheck.IMPORT, str(error))):
-            self._postpone(held, error, failure, 0.0, submit)
+            self._postpone(claimed, error, failure, 0.0, submit)
             return
-        outcome = self.outcomes.failed(failure, held, held.opened, 0.0, dead="reject")
+        outcome = self.outcomes.failed(failure, claimed, claimed.opened, 0.0, dead="reject")
         if outcome.verb == "reject" and not hooks.has_failure():
             # Nothing of the application may be imported here yet, so another process calls its hooks.
             outcome.notice = DEAD_JOB
-        self._fail(held, error, failure, outcome, submit)
+        self._fail(claimed, error, failure, outcome, submit)
 
-    def import_failed(self, held: HeldJob, error: TaskImportFailed, submit: SubmitOutcome) -> None:
+    def import_failed(
+        self, claimed: ClaimedJob, error: TaskImportFailed, submit: SubmitOutcome
+    ) -> None:
         """End an attempt whose module raised when it was imported."""
         cause = error.__cause__ or error
         line, trace = failure_of(cause, self.outcomes.settings.max_traceback)
@@ -76,21 +78,21 @@ class FailedAttempts:
             self.breaker.fails(JobCheck.RESOURCES, line, certain=True)
         else:
             self.breaker.fails(JobCheck.IMPORT, f"{error}: {line}")
-        self._postpone(held, cause, Failure(f"{error}: {line}", trace), 0.0, submit)
+        self._postpone(claimed, cause, Failure(f"{error}: {line}", trace), 0.0, submit)
 
-    def import_avoided(self, held: HeldJob, why: str, submit: SubmitOutcome) -> None:
+    def import_avoided(self, claimed: ClaimedJob, why: str, submit: SubmitOutcome) -> None:
         """End an attempt whose module is not imported now: a process died of that."""
-        error = TaskImportFailed(postponed_for(held.opened.module, why))
+        error = TaskImportFailed(postponed_for(claimed.opened.module, why))
         self.breaker.passes(JobCheck.SIGNATURE)
         self.breaker.fails(JobCheck.IMPORT, str(error))
         failure = Failure.of_line(f"{type(error).__name__}: {error}")
-        self._postpone(held, error, failure, 0.0, submit)
+        self._postpone(claimed, error, failure, 0.0, submit)
 
     def raised(
-        self, held: HeldJob, error: BaseException, ran: float, submit: SubmitOutcome
+        self, claimed: ClaimedJob, error: BaseException, ran: float, submit: SubmitOutcome
     ) -> None:
         """End an attempt that raised."""
-        job = held.opened
+        job = claimed.opened
         rules, now = declared_rules(job), self.outcomes.now()
         decision = self.outcomes.decisions.raised(error, job, rules, now)
         failure = self._failure_of(error, job, decision)
@@ -101,17 +103,17 @@ class FailedAttempts:
             reason = failure_of(found, self.outcomes.settings.max_traceback).line
             charged = self.breaker.fails(JobCheck.RESOURCES, reason, certain=certain)
             if not charged or type(error) is LimitNotWatched:
-                self._postpone(held, error, failure, ran, submit)
+                self._postpone(claimed, error, failure, ran, submit)
                 return
-        outcome = self.outcomes.failed(failure, held, job, ran, decision=decision)
-        self._fail(held, error, failure, outcome, submit, asked=decision.asked)
+        outcome = self.outcomes.failed(failure, claimed, job, ran, decision=decision)
+        self._fail(claimed, error, failure, outcome, submit, asked=decision.asked)
 
     def cancelled(
-        self, held: HeldJob, error: BaseException, ran: float, submit: SubmitOutcome
+        self, claimed: ClaimedJob, error: BaseException, ran: float, submit: SubmitOutcome
     ) -> None:
         """End an attempt that stopped as it was asked to."""
-        job = held.opened
-        submit(held, self.outcomes.outcome("cancel", held, job, ran))
+        job = claimed.opened
+        submit(claimed, self.outcomes.outcome("cancel", claimed, job, ran))
         why = self._failure_of(error, job).line
         shown = self.shown_arguments
         log_job(logging.INFO, "Job cancelled", job, arguments=shown, duration=ran, error=why)
@@ -129,7 +131,7 @@ class FailedAttempts:
 
     def _fail(
         self,
-        held: HeldJob,
+        claimed: ClaimedJob,
         error: BaseException,
         failure: Failure,
         outcome: Outcome,
@@ -139,13 +141,13 @@ class FailedAttempts:
     ) -> None:
         ran, has_hooks = outcome.run_us / 1e6, hooks.has_failure()
         if has_hooks:
-            submit_and_wait(held, outcome, submit)
+            submit_and_wait(claimed, outcome, submit)
         else:
-            submit(held, outcome)
+            submit(claimed, outcome)
         if outcome.verb == "cancel":
             # It was cancelled before this process knew, and does not run again.
             return
-        job = self.outcomes.as_sent(held) if self.log_arguments or has_hooks else held.opened
+        job = self.outcomes.as_sent(claimed) if self.log_arguments or has_hooks else claimed.opened
         retry_in = outcome.delay if outcome.verb in ("retry", "postpone") else None
         shown, note = self.shown_arguments, outcome.note or None
         log_failure(
@@ -156,23 +158,23 @@ class FailedAttempts:
 
     def _postpone(
         self,
-        held: HeldJob,
+        claimed: ClaimedJob,
         error: BaseException,
         failure: Failure,
         ran: float,
         submit: SubmitOutcome,
     ) -> None:
         """End an attempt that failed through no fault of the job: later again, at no charge."""
-        outcome = self.outcomes.postponed(held, failure, ran)
+        outcome = self.outcomes.postponed(claimed, failure, ran)
         if outcome.verb != "postpone":
             if outcome.verb == "reject" and not hooks.has_failure():
                 outcome.notice = DEAD_JOB
             ended = Failure(outcome.error_line, failure.traceback)
-            self._fail(held, error, ended, outcome, submit)
+            self._fail(claimed, error, ended, outcome, submit)
             return
-        submit(held, outcome)
+        submit(claimed, outcome)
         log_postponed(
-            held.opened,
+            claimed.opened,
             failure.line,
             outcome.delay,
             duration=ran,

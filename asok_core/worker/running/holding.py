@@ -10,7 +10,7 @@ from asok_core.errors import Refused
 from asok_core.inspection.hold_index import HoldIndex
 from asok_core.inspection.holds import Holds
 from asok_core.runtime.logs import safe_logger
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
 logger = safe_logger("asok.worker")
@@ -68,12 +68,12 @@ class Holding:
             logger.error("Hold %s is not enforced: this release cannot read its rule", each)
         self._unread = unread
 
-    def outcome(self, held: HeldJob, outcomes: OutcomeBuilder) -> Outcome | None:
+    def outcome(self, claimed: ClaimedJob, outcomes: OutcomeBuilder) -> Outcome | None:
         """The outcome of an opened job that a hold keeps from starting; None where none does."""
-        job = held.opened
+        job = claimed.opened
         hold = self.holds.first_match(job, self._release, outcomes.now())
         if hold is None:
             return None
         counts = (job.retries, job.retry_count)
-        held_back = Outcome("hold", held.claim, job.id, job.task, *counts, job.unique or "")
+        held_back = Outcome("hold", claimed.claim, job.id, job.task, *counts, job.unique or "")
         return held_back.noted(hold.id)

@@ -11,9 +11,9 @@ from asok_core.jobs.envelope import peek
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
 from asok_core.worker.running.claim_cycle import ClaimCycle
-from asok_core.worker.running.claimed_jobs import ClaimedJobs
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.idle_wait import IdleWait
+from asok_core.worker.running.process_jobs import ProcessJobs
 
 
 class JobStarter:
@@ -29,7 +29,7 @@ class JobStarter:
         runner: AttemptRunner,
         *,
         cycle: ClaimCycle,
-        jobs: ClaimedJobs,
+        jobs: ProcessJobs,
         capacity: Capacity,
         idle_wait: IdleWait,
     ) -> None:
@@ -43,17 +43,17 @@ class JobStarter:
         self._idle_wait = idle_wait
         self._last_chance = max(1, runner.settings.crash_limit - 1)
 
-    def start(self, reply: CycleResult, opened: Sequence[HeldJob] = ()) -> bool:
+    def start(self, reply: CycleResult, opened: Sequence[ClaimedJob] = ()) -> bool:
         """Start ``opened`` jobs and what a cycle has claimed. Returns whether dubious ones must wait."""
-        batch = [*opened, *map(HeldJob, reply.claims)]
+        batch = [*opened, *map(ClaimedJob, reply.claims)]
         if not batch:
             return False
         self._breaker.claimed()
         self.started_at = time.monotonic()
         if reply.dubious:
-            ids = [peek(held.claim.envelope).id for held in batch]
-            for held, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
-                held.dubious = crashes >= self._last_chance
+            ids = [peek(claimed.claim.envelope).id for claimed in batch]
+            for claimed, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
+                claimed.dubious = crashes >= self._last_chance
         return self._jobs.start(batch, few=self._capacity.prefetch.few)
 
     def start_arrived(self, claims: list[Claim], *, wait_again: bool = True) -> None:
@@ -64,36 +64,36 @@ class JobStarter:
         if not claims:
             return
         claims.sort(key=lambda claim: self._consumer.queues.index(claim.queue))
-        arrived = self._with_room([HeldJob(claim) for claim in claims])
-        rejected: dict[HeldJob, Outcome] = {}
+        arrived = self._with_room([ClaimedJob(claim) for claim in claims])
+        rejected: dict[ClaimedJob, Outcome] = {}
 
         def open_all() -> None:
-            for held in arrived:
-                outcome = self._runner.open(held)
+            for claimed in arrived:
+                outcome = self._runner.open(claimed)
                 if outcome is not None:
-                    rejected[held] = outcome
+                    rejected[claimed] = outcome
 
         slots = min(self._capacity.free, self._capacity.to_claim) - len(arrived)
         reply = self._cycle.run(slots, self._jobs.to_note(), arrived, open_all)
-        sound: list[HeldJob] = []
-        for held in arrived:
-            if held.gone:
+        sound: list[ClaimedJob] = []
+        for claimed in arrived:
+            if claimed.gone:
                 continue
-            refused = rejected.get(held) or self._runner.refuse_ended(held)
+            refused = rejected.get(claimed) or self._runner.refuse_ended(claimed)
             if refused is None:
-                sound.append(held)
+                sound.append(claimed)
             else:
-                self._jobs.unsettled.add(held, refused)
-                self._runner.log_rejected(held, refused)
+                self._jobs.unsettled.add(claimed, refused)
+                self._runner.log_rejected(claimed, refused)
         self.start(reply, sound)
         if wait_again:
             self.wait_for_more(reply, slots)
 
-    def _with_room(self, arrived: list[HeldJob]) -> list[HeldJob]:
+    def _with_room(self, arrived: list[ClaimedJob]) -> list[ClaimedJob]:
         """Those that may run here now; the others are returned to their queues."""
         room = self._capacity.of_arrivals(len(arrived))
-        for held in reversed(arrived[room:]):
-            self._jobs.return_to_queue(held)
+        for claimed in reversed(arrived[room:]):
+            self._jobs.return_to_queue(claimed)
         return arrived[:room]
 
     def wait_for_more(self, reply: CycleResult, slots: int) -> None:

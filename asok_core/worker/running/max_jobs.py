@@ -16,7 +16,7 @@ process takes a third of a second of one core, several times as long on a busy m
 class JobQuota:
     """The jobs of one process: ``done`` have ended, and it may run ``most`` (None: any number).
 
-    ``held`` is always how many it has claimed that have not ended. Times are those of ``clock``.
+    ``claimed`` is always how many it has claimed that have not ended. Times are those of ``clock``.
     """
 
     def __init__(self, most: int | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,15 +30,15 @@ class JobQuota:
         """Whether the limit of jobs is reached, so that no other may begin."""
         return self._most is not None and self.done >= self._most
 
-    def left(self, held: int) -> float:
+    def left(self, claimed: int) -> float:
         """How many more jobs it may claim."""
-        return float("inf") if self._most is None else self._most - self.done - held
+        return float("inf") if self._most is None else self._most - self.done - claimed
 
-    def nearly_used_up(self, held: int) -> bool:
+    def nearly_used_up(self, claimed: int) -> bool:
         """Whether the last one is claimed in ``AHEAD`` seconds, at the rate of the last ``WINDOW``."""
         if self._most is None:
             return False
-        now, taken, history = self._clock(), self.done + held, self._taken
+        now, taken, history = self._clock(), self.done + claimed, self._taken
         if taken != history[-1][1]:
             history.append((now, taken))
         # One that is older stays: what was taken since then is what the window counts.

@@ -12,7 +12,7 @@ from asok_core.backends.redis.calls.cycle import ReportedProgress
 from asok_core.backends.redis.consuming.outcomes import stamp
 from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.progress import as_kept, checked, encoded
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 
 INTERVAL = 1.0
 """Seconds between two writes of the progress of jobs that run, for the whole process."""
@@ -30,17 +30,17 @@ class ProgressReports:
         self.ring: Callable[[], object] = lambda: None
         self._now = now
         self._redaction = redaction
-        self._waiting: deque[HeldJob] = deque()
+        self._waiting: deque[ClaimedJob] = deque()
         self._due_at = 0.0
 
-    def report(self, held: HeldJob, done: object, total: object, note: object) -> None:
+    def report(self, claimed: ClaimedJob, done: object, total: object, note: object) -> None:
         """Take a report. Raises TypeError or ValueError."""
-        held.progress = checked(done, total, note, self._now())
+        claimed.progress = checked(done, total, note, self._now())
         # The mark is read after the report is set, and `take` clears it before it reads: none is missed.
-        if not held.progress_waits:
-            held.progress_waits = True
+        if not claimed.progress_waits:
+            claimed.progress_waits = True
             first = not self._waiting
-            self._waiting.append(held)
+            self._waiting.append(claimed)
             if first:
                 self.ring()
 
@@ -49,42 +49,42 @@ class ProgressReports:
         """Seconds until there is something to write; infinite where nothing is reported."""
         return max(0.0, self._due_at - time.monotonic()) if self._waiting else math.inf
 
-    def take(self, ending: Iterable[HeldJob]) -> list[HeldJob]:
+    def take(self, ending: Iterable[ClaimedJob]) -> list[ClaimedJob]:
         """Jobs whose reports are to be written now: all where it is time, else those that are ending."""
-        taken = [held for held in ending if _taken(held)]
+        taken = [claimed for claimed in ending if _taken(claimed)]
         if self.wait <= 0:
             self._due_at = time.monotonic() + INTERVAL
             for _ in range(len(self._waiting)):
-                held = self._waiting.popleft()
-                if _taken(held):
-                    taken.append(held)
+                claimed = self._waiting.popleft()
+                if _taken(claimed):
+                    taken.append(claimed)
         return taken
 
-    def keep(self, taken: Iterable[HeldJob]) -> None:
+    def keep(self, taken: Iterable[ClaimedJob]) -> None:
         """Keep reports that could not be written."""
-        for held in taken:
-            held.progress_waits = True
-            self._waiting.append(held)
+        for claimed in taken:
+            claimed.progress_waits = True
+            self._waiting.append(claimed)
 
-    def rows(self, taken: Iterable[HeldJob]) -> list[ReportedProgress]:
+    def rows(self, taken: Iterable[ClaimedJob]) -> list[ReportedProgress]:
         """The reports as the script takes them."""
-        return [self._row(held) for held in taken]
+        return [self._row(claimed) for claimed in taken]
 
-    def _row(self, held: HeldJob) -> ReportedProgress:
-        job, progress = held.opened, held.progress
+    def _row(self, claimed: ClaimedJob) -> ReportedProgress:
+        job, progress = claimed.opened, claimed.progress
         assert progress is not None, "it was reported"
         progress = as_kept(progress, partial(self._redaction.text, job=job))
-        started = stamp(held.started_at or 0.0)
+        started = stamp(claimed.started_at or 0.0)
         return ReportedProgress(
-            queue=held.claim.queue,
+            queue=claimed.claim.queue,
             # Once its record says that this attempt runs, that is enough: an envelope may be large.
-            envelope=b"" if held.noted else held.claim.envelope,
+            envelope=b"" if claimed.noted else claimed.claim.envelope,
             id=job.id,
             started_at=started,
             line=encoded(started, progress),
         )
 
 
-def _taken(held: HeldJob) -> bool:
-    waits, held.progress_waits = held.progress_waits, False
+def _taken(claimed: ClaimedJob) -> bool:
+    waits, claimed.progress_waits = claimed.progress_waits, False
     return waits

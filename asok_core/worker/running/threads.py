@@ -20,7 +20,7 @@ from asok_core.runtime.failures import LONGEST_TRACEBACK, failure_of
 from asok_core.runtime.logs import end_logging, safe_logger
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.wakeup import Alarm
 
@@ -71,7 +71,7 @@ class Threads:
         self, count: int, runner: AttemptRunner, shared: SharedState, alarm: Alarm
     ) -> None:
         self.count = count
-        self.finished: deque[tuple[HeldJob, Outcome | None]] = deque()
+        self.finished: deque[tuple[ClaimedJob, Outcome | None]] = deque()
         self.runs_until = 0.0
         self.notify_at = 0
         """Outcomes are news once so few jobs wait for a thread."""
@@ -83,11 +83,11 @@ class Threads:
         self._generation = forks.generation
         self._shared = shared
         self._alarm = alarm
-        self._ready: deque[HeldJob] = deque()
+        self._ready: deque[ClaimedJob] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()
         self._awake: set[int] = set()
         self._few = False
-        self._running: dict[int, HeldJob] = {}
+        self._running: dict[int, ClaimedJob] = {}
         self._closing: dict[int, float] = {}
         self._check_at = 0.0
         self._ended = False
@@ -98,7 +98,7 @@ class Threads:
         for thread in self._threads:
             thread.start()
 
-    def put(self, batch: Sequence[HeldJob], *, few: bool = False) -> None:
+    def put(self, batch: Sequence[ClaimedJob], *, few: bool = False) -> None:
         """Queue jobs behind those that wait for a free thread, and wake a thread for each.
 
         With ``few`` one is to be awake: for jobs so short that threads would hinder each other.
@@ -135,11 +135,11 @@ class Threads:
         """Whether outcomes are worth a cycle: few jobs wait, or a thread waits for one of them."""
         return bool(self.finished) and (self.in_a_hurry or len(self._ready) <= self.notify_at)
 
-    def running(self) -> list[HeldJob]:
+    def running(self) -> list[ClaimedJob]:
         """Jobs that run at this moment."""
         return list(self._running.values())
 
-    def undecided(self, claimed: Iterable[HeldJob]) -> bool:
+    def undecided(self, jobs: Iterable[ClaimedJob]) -> bool:
         """Whether a thread has taken one of these jobs, and neither started nor ended it yet.
 
         It may have compared it with holds that are no longer those of the process.
@@ -147,9 +147,10 @@ class Threads:
         # In the order in which a job moves: none is between two of them unnoticed.
         ready = set(self._ready.copy())
         running = set(self._running.copy().values())
-        finished = {held for held, _ in self.finished.copy()}
+        finished = {claimed for claimed, _ in self.finished.copy()}
         return any(
-            held not in ready and held not in running and held not in finished for held in claimed
+            claimed not in ready and claimed not in running and claimed not in finished
+            for claimed in jobs
         )
 
     def ident(self, slot: int) -> int:
@@ -179,9 +180,9 @@ class Threads:
         if dead:
             raise ThreadDied(f"{', '.join(dead)} ended")
 
-    def take_waiting(self) -> list[HeldJob]:
+    def take_waiting(self) -> list[ClaimedJob]:
         """Take every job that has not started, in order."""
-        back: list[HeldJob] = []
+        back: list[ClaimedJob] = []
         # From the end: what a thread takes at the same time is older than all that is taken here.
         with suppress(IndexError):
             while True:
@@ -208,7 +209,7 @@ class Threads:
             awake.add(slot)
             while True:
                 try:
-                    held = ready.popleft()
+                    claimed = ready.popleft()
                 except IndexError:
                     awake.discard(slot)
                     # What came before that was not called for, as this thread seemed to be awake.
@@ -216,7 +217,7 @@ class Threads:
                         break
                     awake.add(slot)
                     continue
-                self._run_job(slot, held)
+                self._run_job(slot, claimed)
                 if self._few and len(awake) > 1:
                     awake.discard(slot)
                     # Two may do that at once: one of them sees that no other is left.
@@ -224,34 +225,34 @@ class Threads:
                         break
                     awake.add(slot)
 
-    def _run_job(self, slot: int, held: HeldJob) -> None:
+    def _run_job(self, slot: int, claimed: ClaimedJob) -> None:
         now = time.monotonic()
         if now >= self.runs_until:
-            held.gone = True
-            self.finished.append((held, None))
+            claimed.gone = True
+            self.finished.append((claimed, None))
             self._notify()
             return
-        held.slot = slot
+        claimed.slot = slot
         runner = self._runner
-        rejected = runner.open(held) if held.job is None else None
+        rejected = runner.open(claimed) if claimed.job is None else None
         if rejected is not None:
-            self._submit(held, rejected)
-            runner.log_rejected(held, rejected)
-        elif runner.holding.holds and (kept := runner.holding.outcome(held, runner.outcomes)):
+            self._submit(claimed, rejected)
+            runner.log_rejected(claimed, rejected)
+        elif runner.holding.holds and (kept := runner.holding.outcome(claimed, runner.outcomes)):
             runner.breaker.untried()
-            self._submit(held, kept)
+            self._submit(claimed, kept)
         else:
-            job = held.job
+            job = claimed.job
             assert job is not None, "open() sets it or returns an outcome"
             # The limits of a job begin with the code of its task; see ``_note_phase``.
-            held.limit = limit = job.hard_limit
+            claimed.limit = limit = job.hard_limit
             deadline = now + max(limit, PREPARATION) if limit else 0.0
             phase = _PREPARING if job.module in sys.modules else _IMPORTING
-            held.shared_slot = self._shared.begin(
+            claimed.shared_slot = self._shared.begin(
                 slot, job.id, now, deadline, phase=phase, module=job.module
             )
-            self._running[slot] = held
-            runner.run(held, self._submit, self._note_phase)
+            self._running[slot] = claimed
+            runner.run(claimed, self._submit, self._note_phase)
             # One that a hook has forked.
             if forks.generation != self._generation:
                 forks.end_process(job.task)
@@ -260,24 +261,24 @@ class Threads:
         if self.notify_of_all or time.monotonic() - since > LATE:
             self._notify()
 
-    def _note_phase(self, held: HeldJob, phase: Phase) -> None:
+    def _note_phase(self, claimed: ClaimedJob, phase: Phase) -> None:
         if forks.generation != self._generation:
             # One that a module which the job imported has forked: the shared state is its parent's.
-            forks.end_process(held.job.task if held.job else "")
+            forks.end_process(claimed.job.task if claimed.job else "")
         times = None
-        if phase is _RUNNING and held.limit:
+        if phase is _RUNNING and claimed.limit:
             now = time.monotonic()
-            times = (now, now + held.limit)
-        self._shared.note_phase(held.shared_slot, phase, times)
+            times = (now, now + claimed.limit)
+        self._shared.note_phase(claimed.shared_slot, phase, times)
 
-    def _submit(self, held: HeldJob, outcome: Outcome) -> None:
+    def _submit(self, claimed: ClaimedJob, outcome: Outcome) -> None:
         # One that a module which the job imported has forked: the shared state is its parent's.
         if forks.generation != self._generation:
-            forks.end_process(held.job.task if held.job else "")
-        slot = held.slot
+            forks.end_process(claimed.job.task if claimed.job else "")
+        slot = claimed.slot
         self._running.pop(slot, None)
         self._closing[slot] = now = time.monotonic()
-        self._shared.call_hooks(slot, held.shared_slot, now)
-        self.finished.append((held, outcome))
-        self.in_a_hurry = self.in_a_hurry or held.settled is not None
+        self._shared.call_hooks(slot, claimed.shared_slot, now)
+        self.finished.append((claimed, outcome))
+        self.in_a_hurry = self.in_a_hurry or claimed.settled is not None
         self._notify()

@@ -15,8 +15,8 @@ from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.flags import OutcomeFlag
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.log import NOT_BEGUN, log_cancelled
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.dropped_outcomes import DroppedOutcomes
-from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.shared_state import SharedState
 
@@ -26,7 +26,7 @@ logger = safe_logger("asok.worker")
 class SentOutcomes(NamedTuple):
     """Outcomes that a round trip settles. ``sent_before`` is which of them were sent without a reply."""
 
-    pairs: list[tuple[HeldJob, Outcome]]
+    pairs: list[tuple[ClaimedJob, Outcome]]
     sent_before: list[bool]
 
     @property
@@ -45,7 +45,7 @@ class UnsettledOutcomes:
         self.counts = TaskCounts()
         self._shared = shared
         self._outcomes = outcomes
-        self._open: list[tuple[HeldJob, Outcome]] = []
+        self._open: list[tuple[ClaimedJob, Outcome]] = []
         self._dropped = DroppedOutcomes(consumer, self.counts)
 
     def __len__(self) -> int:
@@ -54,31 +54,31 @@ class UnsettledOutcomes:
     @property
     def dubious(self) -> bool:
         """Whether one of the outcomes is of a job whose process died often."""
-        return any(held.dubious for held, _ in self._open)
+        return any(claimed.dubious for claimed, _ in self._open)
 
-    def add(self, held: HeldJob, outcome: Outcome) -> None:
+    def add(self, claimed: ClaimedJob, outcome: Outcome) -> None:
         """Take an outcome that the next round trip settles."""
-        self._open.append((held, outcome))
+        self._open.append((claimed, outcome))
 
-    def close(self, held: HeldJob) -> None:
+    def close(self, claimed: ClaimedJob) -> None:
         """Note that nothing is left to settle of a job."""
-        self._shared.settle(held.shared_slot)
-        if held.settled is not None:
-            held.settled.set()
+        self._shared.settle(claimed.shared_slot)
+        if claimed.settled is not None:
+            claimed.settled.set()
 
     def claims(self) -> Iterator[Claim]:
         """The claims that they are of."""
-        return (held.claim for held, _ in self._open)
+        return (claimed.claim for claimed, _ in self._open)
 
     def keep_only(self, active: Sequence[Claim]) -> None:
         """Drop outcomes whose jobs are no longer active: settled before, or another worker's now."""
         former, self._open = self._open, []
-        for held, outcome in former:
-            if held.claim in active:
-                self._open.append((held, outcome))
+        for claimed, outcome in former:
+            if claimed.claim in active:
+                self._open.append((claimed, outcome))
             else:
-                self.close(held)
-                self._dropped.add(held, outcome)
+                self.close(claimed)
+                self._dropped.add(claimed, outcome)
         self._dropped.account()
 
     def mark_sent(self) -> SentOutcomes:
@@ -93,25 +93,25 @@ class UnsettledOutcomes:
         """Close what is settled by the reply to the round trip. ``flags``: one for each."""
         unmoved, settled = [], []
         for pair, flag, before in zip(sent.pairs, flags, sent.sent_before, strict=True):
-            held, outcome = pair
+            claimed, outcome = pair
             if is_settled(outcome, flag):
-                if flag == OutcomeFlag.CANCELLED and held.job is not None:
+                if flag == OutcomeFlag.CANCELLED and claimed.job is not None:
                     if outcome.started_at:
                         error = outcome.error_line or "its worker stopped"
-                        log_cancelled(held.job, error, duration=outcome.run_us / 1e6)
+                        log_cancelled(claimed.job, error, duration=outcome.run_us / 1e6)
                     else:
-                        log_cancelled(held.job, outcome.error_line or NOT_BEGUN)
-                self.close(held)
+                        log_cancelled(claimed.job, outcome.error_line or NOT_BEGUN)
+                self.close(claimed)
                 # What an envelope names whose signature is not good says nothing about a task.
-                if held.job is not None and held.rejected is None:
-                    settled.append((outcome, held.noted))
+                if claimed.job is not None and claimed.rejected is None:
+                    settled.append((outcome, claimed.noted))
                 continue
             outcome.in_doubt = before
             if flag == OutcomeFlag.NOT_ACTIVE:
-                self.close(held)
-                self._dropped.add(held, outcome)
+                self.close(claimed)
+                self._dropped.add(claimed, outcome)
             elif flag == OutcomeFlag.UNNAMED:
-                unmoved.append((held, self._outcomes.returned_by_name(held)))
+                unmoved.append((claimed, self._outcomes.returned_by_name(claimed)))
             else:
                 unmoved.append(pair)
                 logger.error(

@@ -9,7 +9,7 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.inspection.stacks import Stack, encode_kept
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.log import log_cancelled
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.supervising.settling import settle_for_dead
 
@@ -27,19 +27,19 @@ def settle_cancelled(
 ) -> None:
     """End the jobs in ``cancelled`` (id -> for how many seconds they had run) as cancelled."""
 
-    def outcome_of(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
-        job = held.job
+    def outcome_of(builder: OutcomeBuilder, claimed: ClaimedJob) -> Outcome | None:
+        job = claimed.job
         if job is None or job.id not in cancelled:
             return None
         ran = cancelled[job.id]
-        held.started_at = builder.now() - ran
-        outcome = builder.outcome("cancel", held, job, ran, error=WHY)
+        claimed.started_at = builder.now() - ran
+        outcome = builder.outcome("cancel", claimed, job, ran, error=WHY)
         outcome.stack = encode_kept(
             "cancelled", job.attempt, builder.now(), process, stacks.get(job.id, ())
         )
         return outcome
 
-    for held, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
-        if held.job is not None:
+    for claimed, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
+        if claimed.job is not None:
             ran = outcome.run_us / 1e6
-            log_cancelled(held.job, WHY, duration=ran)
+            log_cancelled(claimed.job, WHY, duration=ran)

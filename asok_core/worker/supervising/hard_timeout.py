@@ -18,7 +18,7 @@ from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.job_slots import Phase
 from asok_core.worker.log import log_cancelled, log_failure
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import PREPARATION
 from asok_core.worker.supervising.settling import settle_for_dead
@@ -67,28 +67,28 @@ def settle_overrun(
     """Retry or fail the jobs in ``over`` (by id) on behalf of the dead process; ``stacks`` are theirs."""
     failed: dict[str, tuple[TimeoutError, Failure]] = {}
 
-    def outcome_of(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
-        job = held.job
+    def outcome_of(builder: OutcomeBuilder, claimed: ClaimedJob) -> Outcome | None:
+        job = claimed.job
         if job is None or job.id not in over or over[job.id].phase is Phase.IMPORTING:
             return None
         ran = over[job.id].seconds
-        held.started_at = builder.now() - ran
+        claimed.started_at = builder.now() - ran
         error = over[job.id].error(job)
         began = over[job.id].phase is Phase.RUNNING
-        outcome, failure = builder.timed_out(held, error, ran, began=began)
+        outcome, failure = builder.timed_out(claimed, error, ran, began=began)
         outcome.stack = encode_kept(
             "hard limit", job.attempt, builder.now(), process, stacks.get(job.id, ())
         )
         failed[job.id] = error, failure
         return outcome
 
-    for held, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
-        if held.job is not None:
-            error, failure = failed[held.job.id]
-            ran = over[held.job.id].seconds
+    for claimed, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
+        if claimed.job is not None:
+            error, failure = failed[claimed.job.id]
+            ran = over[claimed.job.id].seconds
             if outcome.verb == "cancel":
-                log_cancelled(held.job, failure.line, duration=ran)
+                log_cancelled(claimed.job, failure.line, duration=ran)
                 continue
             retry_in = outcome.delay if outcome.verb == "retry" else None
             note = outcome.note or None
-            log_failure(held.job, error, failure, retry_in=retry_in, note=note, duration=ran)
+            log_failure(claimed.job, error, failure, retry_in=retry_in, note=note, duration=ran)

@@ -1,4 +1,4 @@
-"""Recovery of what dead processes held: those of this worker at once, others once they are known dead.
+"""Recovery of the jobs of dead processes: those of this worker at once, others once they are known dead.
 
 That is when its lease has expired, or as soon as the kernel and Redis agree that nothing of it is left.
 """
@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable
 
 from asok_core.backends.redis.connection import Connection
-from asok_core.backends.redis.consuming.held_jobs import (
+from asok_core.backends.redis.consuming.orphaned_jobs import (
     NO_STACKS,
-    HeldJobs,
     LastStacks,
+    OrphanedJobs,
     RecoveryResult,
     crashed,
 )
@@ -51,7 +51,7 @@ class Recovery:
         settings = config.settings
         self._config = config
         self._registry = registry
-        self._held = HeldJobs(
+        self._orphaned = OrphanedJobs(
             registry,
             crash_limit=settings.crash_limit,
             dlq_max=settings.dlq_max,
@@ -101,9 +101,9 @@ class Recovery:
             if at - since >= self._pause:
                 self._orphans.pop((process, queue), None)
                 guard, by = worker_of(process), self._config.worker
-                total = self._held.recover(process, queue, guard=guard, by=by)
+                total = self._orphaned.recover(process, queue, guard=guard, by=by)
                 self._log(f"process {process}, which no lease covers", total)
-        for each in self._held.orphans():
+        for each in self._orphaned.lists_without_lease():
             self._orphans.setdefault(each, at)
 
     def _neighbours(self, names: list[str], at: float, *, reconnected: bool) -> None:
@@ -125,17 +125,17 @@ class Recovery:
 
     def _worker(self, worker: str, why: str) -> None:
         registry = self._registry
-        total, lists = RecoveryResult(), self._held.lists_of(worker)
+        total, lists = RecoveryResult(), self._orphaned.lists_of(worker)
         registry.kill_waiters(*{process for process, _ in lists})
         for process, queue in lists:
-            total += self._held.recover(process, queue, guard=worker, by=self._config.worker)
+            total += self._orphaned.recover(process, queue, guard=worker, by=self._config.worker)
         keys = [registry.keys.active(process, queue) for process, queue in lists]
         if registry.leave(worker, keys, only_if_expired=True, by=self._config.worker):
             remove_traces(worker, self._machine)
             self._log(f"worker {worker}, {why}", total)
 
     def process(self, handle: ProcessHandle) -> None:
-        """Return what a dead process held; jobs that had started and were not settled are charged."""
+        """Return the jobs of a dead process; those that had started and were not settled are charged."""
         # A job past its hard limit, or cancelled, is why the process was ended: others are not charged.
         # Of one that was ended as it hung, no job was the reason; and where a module was imported, that
         # may have been it. What ran while hooks were called is in doubt: the process may have died of
@@ -159,7 +159,7 @@ class Recovery:
             self._settle_cancelled(handle, queue)
             if imports:
                 postpone_imports(self._config, self._registry, handle.process_id, queue, imports)
-            total += self._held.recover(
+            total += self._orphaned.recover(
                 handle.process_id,
                 queue,
                 charged=charged,
@@ -178,7 +178,7 @@ class Recovery:
                 try:
                     self._settle_cancelled(handle, queue)
                     process, stacks = handle.process_id, _kept(handle)
-                    total = self._held.recover(process, queue, charged=(), stacks=stacks)
+                    total = self._orphaned.recover(process, queue, charged=(), stacks=stacks)
                     self._account(total)
                 except Refused as error:
                     # One broken key must not keep the jobs of another queue.

@@ -17,18 +17,18 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport, postponed_for
 from asok_core.worker.log import log_cancelled, log_failure, log_postponed, log_set_aside
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 
 logger = safe_logger("asok.worker")
 
-OutcomeOf = Callable[[OutcomeBuilder, HeldJob], Outcome | None]
-"""The outcome of an opened job that the process held; None where there is none, and it is returned."""
+OutcomeOf = Callable[[OutcomeBuilder, ClaimedJob], Outcome | None]
+"""The outcome of an opened job that the process had claimed; None where there is none: it is returned."""
 
 
 def settle_for_dead(
     config: WorkerConfig, registry: Registry, process: str, queue: str, outcome_of: OutcomeOf
-) -> list[tuple[HeldJob, Outcome]]:
+) -> list[tuple[ClaimedJob, Outcome]]:
     """Settle what ``outcome_of`` gives for jobs of a dead process, in one step. Returns what was settled.
 
     The verb of each is the one that Redis settled: a job that an operator cancelled ends as cancelled.
@@ -46,18 +46,18 @@ def settle_for_dead(
         largest=config.settings.largest_envelope,
         release=SAME_RELEASE,
     )
-    found: list[tuple[HeldJob, Outcome]] = []
+    found: list[tuple[ClaimedJob, Outcome]] = []
     try:
-        holding = consumer.held()
-        log_set_aside(holding.aside)
-        for claim in holding.claims:
+        active = consumer.active()
+        log_set_aside(active.aside)
+        for claim in active.claims:
             try:
-                held = HeldJob(claim, unseal(claim.envelope, keyring))
+                claimed = ClaimedJob(claim, unseal(claim.envelope, keyring))
             except EnvelopeError:
                 continue
-            outcome = outcome_of(builder, held)
+            outcome = outcome_of(builder, claimed)
             if outcome is not None:
-                found.append((held, outcome))
+                found.append((claimed, outcome))
         outcomes = [outcome for _, outcome in found]
         settled = consumer.cycle(outcomes, (), 0).settled if outcomes else []
     finally:
@@ -88,25 +88,25 @@ def postpone_imports(
 ) -> None:
     """Postpone the jobs in ``failed``, by their ids, on behalf of a process that died."""
 
-    def outcome_of(builder: OutcomeBuilder, held: HeldJob) -> Outcome | None:
-        job = held.job
+    def outcome_of(builder: OutcomeBuilder, claimed: ClaimedJob) -> Outcome | None:
+        job = claimed.job
         if job is None or job.id not in failed:
             return None
-        held.started_at = builder.now()
+        claimed.started_at = builder.now()
         why = postponed_for(job.module, failed[job.id].why)
         failure = Failure.of_line(f"{TaskImportFailed.__name__}: {why}")
-        outcome = builder.postponed(held, failure, 0.0)
+        outcome = builder.postponed(claimed, failure, 0.0)
         if outcome.verb == "reject":
             outcome.notice = DEAD_JOB
         return outcome
 
-    for held, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
-        if held.job is not None and outcome.verb == "cancel":
-            log_cancelled(held.job, outcome.error_line)
-        elif held.job is not None and outcome.verb == "reject":
+    for claimed, outcome in settle_for_dead(config, registry, process, queue, outcome_of):
+        if claimed.job is not None and outcome.verb == "cancel":
+            log_cancelled(claimed.job, outcome.error_line)
+        elif claimed.job is not None and outcome.verb == "reject":
             # An error reporter writes the class before the text.
             why = outcome.error_line.removeprefix(f"{TaskImportFailed.__name__}: ")
             error = TaskImportFailed(why)
-            log_failure(held.job, error, Failure.of_line(outcome.error_line))
-        elif held.job is not None:
-            log_postponed(held.job, outcome.error_line, outcome.delay)
+            log_failure(claimed.job, error, Failure.of_line(outcome.error_line))
+        elif claimed.job is not None:
+            log_postponed(claimed.job, outcome.error_line, outcome.delay)

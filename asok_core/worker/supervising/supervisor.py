@@ -24,11 +24,11 @@ from asok_core.worker.outage import Outage
 from asok_core.worker.presence import WorkerPresence
 from asok_core.worker.signals import SignalRequests
 from asok_core.worker.supervising.commands import Commands
+from asok_core.worker.supervising.duties.active_renewal import ActiveRenewalDuty
 from asok_core.worker.supervising.duties.crash_recovery import CrashRecoveryDuty
 from asok_core.worker.supervising.duties.dead_job_expiry import DeadJobExpiryDuty
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.duties.heartbeat import HeartbeatDuty
-from asok_core.worker.supervising.duties.held_renewal import HeldRenewalDuty
 from asok_core.worker.supervising.duties.hold_end import HoldEndDuty
 from asok_core.worker.supervising.duties.lease_recovery import LeaseRecoveryDuty
 from asok_core.worker.supervising.duties.lease_release import LeaseReleaseDuty
@@ -148,7 +148,7 @@ class Supervisor:
             SubscriptionDuty(self._wakes, heartbeat.interval),
             memory,
             RecordRenewalDuty(config, registry),
-            HeldRenewalDuty(registry, self._processes),
+            ActiveRenewalDuty(registry, self._processes),
             HoldEndDuty(registry, heartbeat),
             UnclaimedQueuesDuty(config, registry),
             QueueHistoryDuty(config, registry),

@@ -12,7 +12,7 @@ import pytest
 from asok_core.backends.redis.audit import read_activity
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -56,8 +56,8 @@ def consumer(endpoint: Endpoint, redis_client: redis.Redis) -> Iterator[Consumer
 
 
 @pytest.fixture
-def held(registry: Registry) -> HeldJobs:
-    return HeldJobs(registry, crash_limit=3, dlq_max=2)
+def orphaned(registry: Registry) -> OrphanedJobs:
+    return OrphanedJobs(registry, crash_limit=3, dlq_max=2)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_who_may_not_read_what_is_active_is_informed(
         dlq_max=9,
     )
     with pytest.raises(Refused, match="ACL"):
-        curbed.held()
+        curbed.active()
     curbed.close()
 
 
@@ -174,14 +174,14 @@ def test_one_spoiled_key_does_not_hold_up_the_rest_of_a_batch(
 
 
 def test_a_job_is_not_charged_again_while_its_queue_is_no_list(
-    held: HeldJobs, redis_client: redis.Redis
+    orphaned: OrphanedJobs, redis_client: redis.Redis
 ) -> None:
     redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
     redis_client.set(KEYS.queue("default"), "not a list")
     for _ in range(5):
-        assert held.recover(PROCESS, "default", charged=["job-0"]).returned == 0
+        assert orphaned.recover(PROCESS, "default", charged=["job-0"]).returned == 0
     redis_client.delete(KEYS.queue("default"))
-    assert held.recover(PROCESS, "default", charged=["job-0"]).returned == 1
+    assert orphaned.recover(PROCESS, "default", charged=["job-0"]).returned == 1
     assert redis_client.get(KEYS.crashes("job-0")) == b"1"
 
 
@@ -189,22 +189,22 @@ def test_a_job_is_not_charged_again_while_its_queue_is_no_list(
     "count", ["many", "nan", "inf", "1e99", "-5", pytest.param("9" * 5000, id="long")]
 )
 def test_a_spoiled_crash_counter_does_not_keep_a_job_from_coming_back(
-    held: HeldJobs, redis_client: redis.Redis, count: str
+    orphaned: OrphanedJobs, redis_client: redis.Redis, count: str
 ) -> None:
     redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(), KEYRING))
     redis_client.set(KEYS.crashes("job-0"), count, ex=60)
-    assert held.recover(PROCESS, "default", charged=["job-0"]).returned == 1
+    assert orphaned.recover(PROCESS, "default", charged=["job-0"]).returned == 1
     assert redis_client.get(KEYS.crashes("job-0")) == b"1"
 
 
 def test_dead_jobs_of_a_recovery_keep_the_cap_and_are_counted(
-    held: HeldJobs, redis_client: redis.Redis, endpoint: Endpoint
+    orphaned: OrphanedJobs, redis_client: redis.Redis, endpoint: Endpoint
 ) -> None:
     for number in range(5):
         redis_client.lpush(KEYS.active(PROCESS, "default"), seal(job(number), KEYRING))
         redis_client.set(KEYS.crashes(f"job-{number}"), "2", ex=60)
     charged = [f"job-{number}" for number in range(5)]
-    total = held.recover(PROCESS, "default", charged=charged)
+    total = orphaned.recover(PROCESS, "default", charged=charged)
     assert (total.dead, total.dropped) == (5, 3)
     assert redis_client.llen(KEYS.dead) == 2
     assert (counted(redis_client, "dead"), counted(redis_client, "dropped")) == (5, 3)
@@ -283,13 +283,13 @@ def test_a_lease_that_is_not_text_holds_up_no_recovery(
 
 
 def test_a_worker_hash_that_names_a_million_lists_is_not_believed(
-    held: HeldJobs, redis_client: redis.Redis
+    orphaned: OrphanedJobs, redis_client: redis.Redis
 ) -> None:
     names = ",".join(f"q{number}" for number in range(100_000))
     redis_client.hset(KEYS.worker(WORKER), mapping={"queues": names, "processes": "1000"})
     redis_client.expire(KEYS.worker(WORKER), 60)
     redis_client.lpush(KEYS.active(PROCESS, "q7"), dead_entry(b"x", failed_at=0.0, error=""))
-    assert held.lists_of(WORKER) == [(PROCESS, "q7")]
+    assert orphaned.lists_of(WORKER) == [(PROCESS, "q7")]
 
 
 @pytest.mark.parametrize("delay", [None, 60.0])

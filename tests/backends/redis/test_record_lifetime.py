@@ -11,7 +11,7 @@ import redis
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -136,8 +136,8 @@ def promoted_by_an_operator(bench: LifetimeBench) -> None:
 def recovered(bench: LifetimeBench) -> None:
     bench.enqueue()
     bench.start()
-    held = HeldJobs(bench.registry, crash_limit=3, dlq_max=1000)
-    assert held.recover("w.1", "default", charged=()).returned == 1
+    orphaned = OrphanedJobs(bench.registry, crash_limit=3, dlq_max=1000)
+    assert orphaned.recover("w.1", "default", charged=()).returned == 1
 
 
 def moved(bench: LifetimeBench) -> None:

@@ -9,7 +9,7 @@ from textual.widgets import Log
 
 from asok_console.tui.screens import stack
 from asok_console.tui.screens.confirm import ConfirmationDialog
-from asok_core.backends.roles import HeldByProcess
+from asok_core.backends.roles import ActiveJob
 from tests.fixtures.console import Open
 from tests.fixtures.worker import Desk, RunWorker
 
@@ -150,8 +150,8 @@ async def test_how_far_a_cancellation_is_changes_on_the_page_as_it_happens(
         worker.signal(signal.SIGSTOP)
         operator = hand.app.session.operator
         assert operator is not None
-        held = HeldByProcess(job.id, process, "default", desk.active()[0])
-        assert operator.stop_running([held], 15.0).applied == 1
+        running = ActiveJob(job.id, process, "default", desk.active()[0])
+        assert operator.stop_running([running], 15.0).applied == 1
         await hand.sees("its worker has not received it yet")
         worker.signal(signal.SIGCONT)
         await hand.sees("; stopping, its process is ended in")

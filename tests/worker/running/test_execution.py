@@ -19,7 +19,7 @@ from asok_core.jobs.keyring import Keyring
 from asok_core.settings.settings import Settings
 from asok_core.worker.log import TextFormatter
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 
 KEYRING = Keyring(b"not to be shown")
 HERE = __name__
@@ -45,10 +45,10 @@ def __getattr__(name: str) -> Any:
 def run(function: str, *args: Any, **fields: Any) -> Outcome:
     job = Job(id="job-1", module=HERE, function=function, args=args, **fields)
     runner = AttemptRunner(Settings(), KEYRING)
-    held = HeldJob(Claim("default", seal(job, KEYRING)))
-    assert runner.open(held) is None
+    claimed = ClaimedJob(Claim("default", seal(job, KEYRING)))
+    assert runner.open(claimed) is None
     outcomes: list[Outcome] = []
-    runner.run(held, lambda _held, outcome: outcomes.append(outcome))
+    runner.run(claimed, lambda _claimed, outcome: outcomes.append(outcome))
     (outcome,) = outcomes
     return outcome
 
@@ -134,28 +134,28 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
 ) -> None:
     story: list[str] = []
 
-    def settle(held: HeldJob) -> None:
+    def settle(claimed: ClaimedJob) -> None:
         story.append("settled")
-        assert held.settled is not None
-        held.settled.set()
+        assert claimed.settled is not None
+        claimed.settled.set()
 
-    def submit(held: HeldJob, _outcome: Outcome) -> None:
+    def submit(claimed: ClaimedJob, _outcome: Outcome) -> None:
         story.append("submitted")
-        if held.settled is not None:
-            threading.Thread(target=settle, args=(held,)).start()
+        if claimed.settled is not None:
+            threading.Thread(target=settle, args=(claimed,)).start()
 
     def hook(*_: object) -> None:
         story.append("hook")
 
     args = (1,) if function == "dig" else ()
     job = Job(id="job-1", module=HERE, function=function, args=args)
-    held = HeldJob(Claim("default", seal(job, KEYRING)), dubious=dubious)
+    claimed = ClaimedJob(Claim("default", seal(job, KEYRING)), dubious=dubious)
     runner = AttemptRunner(Settings(), KEYRING)
-    assert runner.open(held) is None
+    assert runner.open(claimed) is None
     hooks.failure(hook)
     hooks.after(hook)
     try:
-        runner.run(held, submit)
+        runner.run(claimed, submit)
     finally:
         hooks.remove(hook)
     assert story == expected

@@ -38,8 +38,8 @@ from asok_core.operations.inspector import open_reader
 from asok_core.operations.search import listed
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.claimed_jobs import ClaimedJobs
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
+from asok_core.worker.running.process_jobs import ProcessJobs
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
@@ -56,11 +56,11 @@ class SlowRunner(AttemptRunner):
     opening = threading.Event()
     opened = threading.Event()
 
-    def open(self, held: HeldJob) -> Outcome | None:
-        if b"slow" in held.claim.envelope:
+    def open(self, claimed: ClaimedJob) -> Outcome | None:
+        if b"slow" in claimed.claim.envelope:
             self.opening.set()
             self.opened.wait(10)
-        return super().open(held)
+        return super().open(claimed)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def operator(redis_url: str) -> Iterator[RedisOperator]:
 
 
 @pytest.fixture
-def jobs(consumer: Consumer) -> Iterator[tuple[ClaimedJobs, SlowRunner]]:
+def jobs(consumer: Consumer) -> Iterator[tuple[ProcessJobs, SlowRunner]]:
     runner = SlowRunner(Settings(), KEYRING, release="4f2a1c")
     runner.opening.clear()
     runner.opened.clear()
@@ -89,22 +89,22 @@ def jobs(consumer: Consumer) -> Iterator[tuple[ClaimedJobs, SlowRunner]]:
         threads = Threads(1, runner, shared, Alarm())
         threads.runs_until = float("inf")
         unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
-        yield ClaimedJobs(threads, unsettled, runner.outcomes), runner
+        yield ProcessJobs(threads, unsettled, runner.outcomes), runner
         runner.opened.set()
         threads.end()
 
 
-def held_job(*args: object) -> HeldJob:
-    return HeldJob(
+def claimed_job(*args: object) -> ClaimedJob:
+    return ClaimedJob(
         Claim("default", seal(Job(new_id(), "tests.worker.jobs", "give", args), KEYRING))
     )
 
 
 def test_a_job_that_was_claimed_before_is_held_and_one_that_begins_is_not_confirmed(
-    jobs: tuple[ClaimedJobs, SlowRunner], consumer: Consumer, operator: RedisOperator
+    jobs: tuple[ProcessJobs, SlowRunner], consumer: Consumer, operator: RedisOperator
 ) -> None:
     claimed, runner = jobs
-    first, second, third = held_job("slow"), held_job(7), held_job(8)
+    first, second, third = claimed_job("slow"), claimed_job(7), claimed_job(8)
     claimed.start([first, second, third], few=False)
     assert runner.opening.wait(10)
     made = operator.add_hold(
@@ -224,7 +224,7 @@ def kept(consumer: Consumer, operator: RedisOperator, redis_client: Redis) -> Ho
     """A hold that has an end and keeps forty jobs."""
     made = operator.add_hold(Hold("", task=TASK), lasts=60.0).hold
     assert made is not None
-    envelopes = [held_job(each).claim.envelope for each in range(40)]
+    envelopes = [claimed_job(each).claim.envelope for each in range(40)]
     redis_client.lpush(Keys().held(made.id, "default"), *envelopes)
     redis_client.sadd("asok:held", f"{made.id}:default")
     return made
@@ -464,7 +464,7 @@ def test_a_release_at_a_rate_keeps_the_order_where_its_jobs_wait_for_workers(
     kept: Hold, operator: RedisOperator, redis_client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers start fewer than are returned, and others are returned to the consuming end besides."""
-    held = [held_job(each).claim.envelope for each in range(2_600)]
+    held = [claimed_job(each).claim.envelope for each in range(2_600)]
     key, queue, started = Keys().held(kept.id, "default"), Keys().queue("default"), list[bytes]()
     redis_client.delete(key)
     redis_client.lpush(key, *held)
@@ -489,7 +489,7 @@ def test_a_release_at_a_rate_states_what_it_waits_for_and_moves_nothing_until_th
     kept: Hold, operator: RedisOperator, redis_client: Any, paused: bool
 ) -> None:
     """Its jobs are large: those that wait to run are not moved again by each step that waits."""
-    held = [held_job(each, "x" * 150_000).claim.envelope for each in range(40)]
+    held = [claimed_job(each, "x" * 150_000).claim.envelope for each in range(40)]
     key, queue = Keys().held(kept.id, "default"), Keys().queue("default")
     redis_client.delete(key)
     redis_client.lpush(key, *held)
@@ -543,7 +543,7 @@ def test_lists_that_cannot_be_returned_keep_no_others_waiting(
     """Neither does an audit that cannot be written."""
     for name in "abcdef":
         redis_client.set(Keys().queue(name), "not a list")
-        redis_client.lpush(Keys().held(kept.id, name), held_job(name).claim.envelope)
+        redis_client.lpush(Keys().held(kept.id, name), claimed_job(name).claim.envelope)
         redis_client.sadd("asok:held", f"{kept.id}:{name}")
     cut_off(operator, kept.id, None)
     redis_client.set("asok:audit", "not a stream")

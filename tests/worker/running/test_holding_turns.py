@@ -31,7 +31,7 @@ from asok_core.worker.wakeup import Alarm
 from tests.fixtures.worker import KEYRING
 from tests.programs import wait_until
 from tests.users import user_url
-from tests.worker.running.test_holding import TASK, SlowRunner, held_job
+from tests.worker.running.test_holding import TASK, SlowRunner, claimed_job
 
 
 class AskedConsumer(Consumer):
@@ -134,7 +134,7 @@ def test_holds_are_not_confirmed_while_a_thread_may_start_a_job_by_former_ones(
 ) -> None:
     turns = make_turns(redis_url)
     turns.jobs.threads.runs_until = float("inf")
-    turns.jobs.start([held_job("slow")], few=False)
+    turns.jobs.start([claimed_job("slow")], few=False)
     assert turns.runner.opening.wait(10)
     made = operator.add_hold(Hold("", queue="other"))
     turns.runner.holding.changed = True
@@ -170,7 +170,7 @@ def test_a_job_claimed_before_does_not_start_between_a_new_lease_and_the_new_hol
 ) -> None:
     """Without a lease a process is not asked whether it enforces a hold."""
     turns = make_turns(redis_url)
-    threads, waiting = turns.jobs.threads, held_job(7)
+    threads, waiting = turns.jobs.threads, claimed_job(7)
 
     def start_it() -> None:
         turns.jobs.start([waiting], few=False)

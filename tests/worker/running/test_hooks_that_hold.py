@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asok_core.backends.redis.consuming.held_jobs import IN_DOUBT
+from asok_core.backends.redis.consuming.orphaned_jobs import IN_DOUBT
 from tests.fixtures.worker import Desk, RunWorker
 from tests.programs import wait_until
 from tests.worker.supervising.test_hanging import LIMIT

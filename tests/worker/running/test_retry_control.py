@@ -25,7 +25,7 @@ from asok_core.operations.inspector import open_operator, open_reader
 from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.import_crashes import FailedImport
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.supervising.settling import postpone_imports
 from tests.conformance import retrying
@@ -245,16 +245,16 @@ def test_attempts_that_spend_no_retry_count_for_the_jobs_of_a_process(
 def test_a_requested_retry_that_cannot_be_written_is_a_dead_job(desk: Desk) -> None:
     # Its number and its age are in the envelope: they would not grow, and it would run without end.
     job = desk.job("note", "7")
-    held = HeldJob(Claim("default", seal(job, KEYRING)), job)
+    claimed = ClaimedJob(Claim("default", seal(job, KEYRING)), job)
     builder = OutcomeBuilder(desk.settings, Keyring(b"another key, of thirty-two bytes"))
     failure = Failure.of_line("Retry: not yet")
     request = Decision("postpone", 1.0, "the task requested a retry in 1 s, uncounted", asked=True)
-    outcome = builder.failed(failure, held, job, 0.5, decision=request)
+    outcome = builder.failed(failure, claimed, job, 0.5, decision=request)
     assert (outcome.verb, outcome.note) == ("fail", request.note)
     assert outcome.error_line.startswith("Retry: not yet (and cannot be retried: the signature ")
     # A fault of this worker makes no dead job of one that only this worker cannot write.
-    outcome = builder.postponed(held, failure, 0.0)
-    assert (outcome.verb, outcome.moved) == ("postpone", held.claim.envelope)
+    outcome = builder.postponed(claimed, failure, 0.0)
+    assert (outcome.verb, outcome.moved) == ("postpone", claimed.claim.envelope)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from asok_console.commands.job.cancel import how_far
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.keys import worker_of
 from asok_core.backends.redis.operating.operator import RedisOperator
-from asok_core.backends.roles import HeldByProcess, OperationResult
+from asok_core.backends.roles import ActiveJob, OperationResult
 from asok_core.inspection.task_figures import RANGES
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_reader
@@ -214,13 +214,13 @@ def test_two_operators_cancel_one_job_once(desk: Desk, start: RunWorker) -> None
     job = running(desk, "ignore", "job")
     worker.signal(signal.SIGSTOP)
     process = desk.record(job).worker or ""
-    held = HeldByProcess(job.id, process, "default", desk.active()[0])
+    active = ActiveJob(job.id, process, "default", desk.active()[0])
     endpoint = Endpoint(desk.settings.redis_url)
     results: list[OperationResult] = []
 
     def ask(who: str) -> None:
         with closing(RedisOperator(endpoint, desk.keys, None, who=who)) as operator:
-            results.append(operator.stop_running([held], 600.0))
+            results.append(operator.stop_running([active], 600.0))
 
     operators = [threading.Thread(target=ask, args=(f"{name}@host",)) for name in ("ann", "bob")]
     for each in operators:

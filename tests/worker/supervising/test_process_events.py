@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asok_console.presentation.events import sentence
-from asok_core.backends.roles import HeldByProcess
+from asok_core.backends.roles import ActiveJob
 from asok_core.inspection.events import EventKind
 from asok_core.inspection.stacks import KeptStack, decode_kept
 from asok_core.jobs.job import Job
@@ -170,8 +170,8 @@ def test_a_process_with_a_cancelled_job_that_does_not_stop(
     detail = reader.job(job.id)
     assert detail is not None
     assert detail.process
-    held = HeldByProcess(job.id, detail.process, "default", desk.active()[0])
-    assert operator.stop_running([held], 0.5).applied == 1
+    running = ActiveJob(job.id, detail.process, "default", desk.active()[0])
+    assert operator.stop_running([running], 0.5).applied == 1
     reader.close()
     operator.close()
     (ended,) = planted(desk.settings, EventKind.PROCESS_ENDED)

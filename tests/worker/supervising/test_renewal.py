@@ -11,7 +11,7 @@ import redis
 
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming import renewal
-from asok_core.backends.redis.consuming.renewal import Renewal, RenewalStep, renew_held
+from asok_core.backends.redis.consuming.renewal import Renewal, RenewalStep, renew_active
 from asok_core.backends.redis.keys import Keys
 from asok_core.jobs.job import Job
 from asok_core.operations.inspector import open_operator
@@ -87,7 +87,7 @@ def test_a_worker_renews_what_it_runs_itself(desk: Desk, connection: Connection)
     job = desk.enqueue("hold", "it", unique="u")
     desk.client.lmove(KEYS.queue("default"), KEYS.active("w.1", "default"), "RIGHT", "LEFT")
     let_pass(desk.client, 20 * DAY)
-    renew_held(connection, KEYS, [("w.1", "high"), ("w.1", "default")])
+    renew_active(connection, KEYS, [("w.1", "high"), ("w.1", "default")])
     assert ttl(desk.client, job) > LONG
     assert desk.client.ttl(KEYS.unique("u")) > LONG
 

@@ -66,8 +66,8 @@ class CycleResult:
     """The generation of holds: a process with another one reads them before it starts a job."""
 
 
-class HeldClaims(NamedTuple):
-    """What a process holds, and what of it was set aside."""
+class ActiveClaims(NamedTuple):
+    """What is in the active lists of a process, and what of it was set aside."""
 
     claims: list[Claim]
     aside: list[OversizedEntry]
@@ -207,8 +207,8 @@ class Consumer:
             KeepJobs(ns=self.keys.namespace, process=self.process, jobs=jobs)
         )
 
-    def held(self) -> HeldClaims:
-        """Every envelope that this process holds, newest first; what is oversized is set aside."""
+    def active(self) -> ActiveClaims:
+        """Every envelope in the active lists of the process, newest first; oversized: set aside."""
         call = CheckActive(
             ns=self.keys.namespace,
             process=self.process,
@@ -221,7 +221,7 @@ class Consumer:
         aside: list[OversizedEntry] = []
         while (reply := self._reconnecting.run(call)).aside:
             aside += set_aside(reply.aside, self.queues)
-        return HeldClaims(_claims(reply.rest, self.queues), aside)
+        return ActiveClaims(_claims(reply.rest, self.queues), aside)
 
     def arrived(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Ids of those among outcomes in doubt that are settled, by their jobs' records.

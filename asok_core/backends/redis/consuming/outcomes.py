@@ -21,7 +21,7 @@ Verb = Literal["complete", "retry", "fail", "reject", "cancel", "return", "postp
 
 @dataclass(slots=True)
 class Claim:
-    """An envelope that this process holds. ``queue`` is the one it was taken from.
+    """An envelope that this process has claimed. ``queue`` is the one it was taken from.
 
     ``ended_before`` is whether its job has ended before: see ``Consumer.look_up``.
     """

@@ -49,7 +49,7 @@ LONGEST_WAIT = 60.0
 """Seconds after which a supervisor looks again whether a step is due."""
 STEP_LOCK = 10.0
 """Seconds for which a step keeps others from the next. Two at once do no harm."""
-HELD = 600.0
+ACTIVE = 600.0
 """Seconds between two renewals of what a worker itself holds."""
 
 _SCAN = b"*"
@@ -158,7 +158,7 @@ class Renewal:
     def _expel(self, connection: Connection, key: bytes, start: int, count: int) -> int:
         """Set aside what is oversized among ``count`` entries from ``start``; return how many."""
         if self._keys.held_parts(parsing.text(key)):
-            # Only what was read and opened is held.
+            # Only what was read and opened is kept.
             return 0
         queue = self._keys.queue_name(parsing.text(key)) or ""
         call = SetAsideUnclaimed(
@@ -234,7 +234,7 @@ def renew(connection: Connection, keys: Keys, envelopes: Iterable[bytes]) -> int
     return connection.run(Renew(ns=keys.namespace, jobs=jobs)) if jobs else 0
 
 
-def renew_held(
+def renew_active(
     connection: Connection,
     keys: Keys,
     lists: Sequence[tuple[str, str]],
@@ -250,7 +250,7 @@ def renew_held(
         passed = 0
         while connection.checked(length):
             # A job that is passed over, as one before it was settled meanwhile, has its turn next time.
-            held = connection.run(
+            part = connection.run(
                 Slice(
                     elements=name,
                     order="left",
@@ -260,10 +260,10 @@ def renew_held(
                     largest=LARGEST_ENVELOPE,
                 )
             )
-            if not held:
+            if not part:
                 break
-            renew(connection, keys, [each for each in held if isinstance(each, bytes)])
-            passed += len(held)
+            renew(connection, keys, [each for each in part if isinstance(each, bytes)])
+            passed += len(part)
             between()
 
 

@@ -53,7 +53,7 @@ from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.server_clock import epoch_seconds
-from asok_core.backends.roles import HeldByProcess, OperationResult, Scope, Watch
+from asok_core.backends.roles import ActiveJob, OperationResult, Scope, Watch
 from asok_core.errors import UsageError
 from asok_core.inspection.audit import EDIT
 from asok_core.inspection.holds import Hold
@@ -199,10 +199,10 @@ class RedisOperator(OperatorSession):
             expect_queue(scope)
         return self._cancel("cancel", scope, watch)
 
-    def stop_running(self, jobs: Sequence[HeldByProcess], wait: float) -> OperationResult:
+    def stop_running(self, jobs: Sequence[ActiveJob], wait: float) -> OperationResult:
         """Cancel running jobs: their tasks are asked to stop; after ``wait`` seconds their processes end.
 
-        A job that its process no longer holds is skipped. One operation, in a step for each job.
+        A job that is no longer active is skipped. One operation, in a step for each job.
         """
         done, skipped = 0, Counter[str]()
         words = " ".join(f"id:{each.job_id}" for each in jobs[:3])

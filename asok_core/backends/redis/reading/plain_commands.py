@@ -22,8 +22,8 @@ from asok_core.backends.redis.reading.queries import (
     AS_SHOWN,
     SAMPLED,
     ActiveList,
+    ActiveLists,
     FoundElement,
-    HeldByWorker,
     ListWindow,
     Order,
     QueueState,
@@ -106,7 +106,7 @@ class PlainQueries:
         return Query(tuple(("HGETALL", parsing.raw(key(name, start))) for start in starts), read)
 
     def worker(self, worker_id: str, most: int) -> Query[WorkerState]:
-        """As ScriptQueries.worker, without what it holds: that is ``held``'s to ask."""
+        """As ScriptQueries.worker, without its active lists: ``active`` reads those."""
         del most
         key = parsing.raw(self._keys.worker(worker_id))
 
@@ -118,19 +118,19 @@ class PlainQueries:
 
         return Query((("HMGET", key, *parsing.WORKER_FIELDS),), read)
 
-    def held(self, worker_id: str, reading: WorkerState, most: int) -> Query[HeldByWorker]:
-        """What the processes of a worker hold, by the fields that ``worker`` has read."""
+    def active(self, worker_id: str, reading: WorkerState, most: int) -> Query[ActiveLists]:
+        """The active lists of a worker, by the fields that ``worker`` has read."""
         worker = parsing.worker(worker_id, None, reading.fields or {})
         lists = [
             (f"{worker_id}.{n}", queue) for queue in worker.queues for n in worker.process_numbers
         ][:MOST_LISTS]
         commands, read_each = by_key({each: self._active_list(*each, most) for each in lists})
 
-        def read(replies: Sequence[Any]) -> HeldByWorker:
+        def read(replies: Sequence[Any]) -> ActiveLists:
             found = [each for each in read_each(replies).values() if each is not None]
             unreadable = [each for each in found if isinstance(each, str)]
-            held = tuple(each for each in found if isinstance(each, ActiveList))
-            return HeldByWorker(held, tuple(unreadable[:MOST_UNREADABLE]))
+            active = tuple(each for each in found if isinstance(each, ActiveList))
+            return ActiveLists(active, tuple(unreadable[:MOST_UNREADABLE]))
 
         return Query(commands, read)
 
@@ -145,8 +145,8 @@ class PlainQueries:
                 return name
             if not isinstance(length, int) or not length or not isinstance(parts, list):
                 return None
-            held = tuple(ListElement(len(each), each) for each in parts[:most])
-            return ActiveList(process, queue, length, held)
+            items = tuple(ListElement(len(each), each) for each in parts[:most])
+            return ActiveList(process, queue, length, items)
 
         # An index of -1 would be the last: where none are named, one is asked for and dropped.
         return Query((("LLEN", key), ("LRANGE", key, 0, max(most - 1, 0))), read)

@@ -41,7 +41,7 @@ UNBOUNDED = 1 << 30
 """Bytes up to which an element is read uncut in a search in arguments (``WHOLE`` on a page)."""
 BRIEF = 4_096
 """The same for a snapshot, which needs little more than ids and times."""
-HELD = 64
+MOST_ACTIVE = 64
 """Jobs of one active list that a snapshot names."""
 RECORDS = 100
 """Records that one call of a script reads."""
@@ -85,7 +85,7 @@ class QueueState(NamedTuple):
 
 
 class ActiveList(NamedTuple):
-    """An active list that holds something."""
+    """An active list that is not empty."""
 
     process: str
     queue: str
@@ -93,18 +93,18 @@ class ActiveList(NamedTuple):
     items: tuple[ListElement, ...] = ()
 
 
-class HeldByWorker(NamedTuple):
-    """What the processes of a worker hold, and the keys of its active lists that are not lists."""
+class ActiveLists(NamedTuple):
+    """The active lists of a worker that are not empty, and the keys of those that are not lists."""
 
     lists: tuple[ActiveList, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
 class WorkerState(NamedTuple):
-    """The fields of a worker's hash (None for a key of another type), and what its processes hold."""
+    """The fields of a worker's hash (None for a key of another type), and its active lists."""
 
     fields: dict[str, Any] | None
-    held: HeldByWorker = HeldByWorker()
+    active: ActiveLists = ActiveLists()
 
 
 class FoundElement(NamedTuple):
@@ -210,13 +210,13 @@ class ScriptQueries:
         )
 
     def worker(self, worker_id: str, most: int) -> Query[WorkerState]:
-        """A worker and what it holds, with up to ``most`` jobs of each active list."""
+        """A worker and its active lists, with up to ``most`` jobs of each active list."""
 
         def read(replies: Sequence[Any]) -> WorkerState:
             values, parts, keys = WorkerReply(*required(replies[0]))
             unreadable = [parsing.text(key) for key in keys]
             lists = zip(*(parts[at::4] for at in range(4)), strict=False)
-            held = tuple(
+            active = tuple(
                 ActiveList(
                     parsing.text(process), parsing.text(queue), length, tuple(parsing.items(items))
                 )
@@ -226,7 +226,7 @@ class ScriptQueries:
             own = self._keys.worker(worker_id)
             return WorkerState(
                 None if own in unreadable else fields,
-                HeldByWorker(held, tuple(key for key in unreadable if key != own)),
+                ActiveLists(active, tuple(key for key in unreadable if key != own)),
             )
 
         call = ReadWorker(
@@ -238,10 +238,10 @@ class ScriptQueries:
         )
         return Query((call.command(),), read)
 
-    def held(self, worker_id: str, reading: WorkerState, most: int) -> Query[HeldByWorker]:
-        """What the processes of a worker hold, which ``worker`` has read already."""
+    def active(self, worker_id: str, reading: WorkerState, most: int) -> Query[ActiveLists]:
+        """The active lists of a worker, which ``worker`` has read already."""
         del worker_id, most
-        return known(reading.held)
+        return known(reading.active)
 
     def records(
         self, ids: Sequence[str], fields: Sequence[str] = record_replies.RECORD_FIELDS

@@ -26,7 +26,12 @@ from asok_core.backends.redis.reading.overview import (
     pauses_of,
     read_leases,
 )
-from asok_core.backends.redis.reading.queries import HELD, HeldByWorker, QueueState, WorkerState
+from asok_core.backends.redis.reading.queries import (
+    MOST_ACTIVE,
+    ActiveLists,
+    QueueState,
+    WorkerState,
+)
 from asok_core.backends.redis.reading.query import by_key, known, maybe, named
 from asok_core.backends.redis.reading.queue_stats import QueueStatsReader
 from asok_core.backends.redis.reading.rates import BucketMemory
@@ -113,7 +118,7 @@ class SnapshotBuilder:
         if is_another and rates:
             # Only those after the newest of the server before were read.
             events = round_trips.ask(self._events.query(queries))
-        most = HELD if jobs else 0
+        most = MOST_ACTIVE if jobs else 0
         self._discovery.note_scan(found.scanned)
         now = found.now
 
@@ -138,11 +143,11 @@ class SnapshotBuilder:
         self._discovery.note_lengths(
             details.active_lists, workers, all_leases=not found.workers_unread
         )
-        held = round_trips.ask(
-            by_key({each: queries.held(each, details.workers[each], most) for each in leases})
+        active = round_trips.ask(
+            by_key({each: queries.active(each, details.workers[each], most) for each in leases})
         )
 
-        running = {each: self._running.parse(parts.lists) for each, parts in held.items()}
+        running = {each: self._running.parse(parts.lists) for each, parts in active.items()}
         late = self._late_names(names, workers)
         paused |= self._paused(round_trips, found.paused, late)
         ids = [
@@ -159,7 +164,7 @@ class SnapshotBuilder:
         if jobs:
             self._running.note(running, added.records)
         workers = [replace(worker, jobs=self._running.of(worker.id)) for worker in workers]
-        workers, load = measure(workers, held, now)
+        workers, load = measure(workers, active, now)
         stats = self._stats.note(
             details.queues | added.queues,
             load,
@@ -172,7 +177,7 @@ class SnapshotBuilder:
         unread = tuple(found.unread())
         cut = [
             (each.process, each.queue)
-            for parts in held.values()
+            for parts in active.values()
             for each in parts.lists
             if each.length > len(each.items)
         ]
@@ -189,13 +194,14 @@ class SnapshotBuilder:
             delayed=found.delayed.total or 0,
             due=count(details.due),
             next_due_at=next((item.score for item in found.delayed.items), None),
-            active=sum(each.length for parts in held.values() for each in parts.lists) + found_only,
+            active=sum(each.length for parts in active.values() for each in parts.lists)
+            + found_only,
             running=sum(worker.running for worker in workers),
             orphaned=self._discovery.orphaned,
             dead=found.newest_dead.total or 0,
             oldest_dead_at=next((payload.failed_at for payload in oldest), None),
             dead_head=found.dead_head,
-            problems=(*found.problems(), *self._problems(held), *_problems_of(notes)),
+            problems=(*found.problems(), *self._problems(active), *_problems_of(notes)),
             unread=unread,
             workers_unread=found.workers_unread,
             events=self._events.note(events),
@@ -245,9 +251,9 @@ class SnapshotBuilder:
         why = "is not a hash" if fields is None else "names no queue"
         return replace(found, problem=f"its key {self._keys.worker(worker_id)} {why}")
 
-    def _problems(self, held: Mapping[str, HeldByWorker]) -> Iterator[str]:
+    def _problems(self, active: Mapping[str, ActiveLists]) -> Iterator[str]:
         """Lines about active lists and statistics whose keys are of another type."""
-        keys = [key for parts in held.values() for key in parts.unreadable]
+        keys = [key for parts in active.values() for key in parts.unreadable]
         if keys:
             yield f"active jobs cannot be read or settled: {_not_a('list', keys)}"
         keys = [

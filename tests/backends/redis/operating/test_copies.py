@@ -10,7 +10,7 @@ import pytest
 
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import JobStart
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
@@ -67,8 +67,8 @@ def recovered(bench: Bench, job: Job) -> None:
     bench.add_pending(job)
     bench.client.lmove("asok:queue", bench.keys.active(GONE, "default"), "LEFT", "LEFT")
     registry = Registry(Endpoint(bench.url), bench.keys)
-    held = HeldJobs(registry, crash_limit=3, dlq_max=9)
-    assert held.recover(GONE, "default", charged=[]).returned == 1
+    orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=9)
+    assert orphaned.recover(GONE, "default", charged=[]).returned == 1
     registry.close()
 
 

@@ -14,7 +14,7 @@ from asok_core.backends.redis.calls.cycle import CheckActive
 from asok_core.backends.redis.calls.walks import SetAsideUnclaimed
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
-from asok_core.backends.redis.consuming.held_jobs import HeldJobs
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.promotion import promote_due
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.keys import Keys
@@ -268,8 +268,8 @@ def test_a_recovery_and_a_filter_read_records_without_what_is_too_large(
         bench.client.expire(bench.keys.job(job.id), 600)
     sent = Sent(bench.client)
     registry = Registry(Endpoint(bench.url), Keys())
-    held = HeldJobs(registry, crash_limit=1, dlq_max=9)
-    assert held.recover("gone.1", "default").dead == 1, "it ran when its process died"
+    orphaned = OrphanedJobs(registry, crash_limit=1, dlq_max=9)
+    assert orphaned.recover("gone.1", "default").dead == 1, "it ran when its process died"
     registry.close()
     nothing = Scope(Location.DELAYED, match=lambda row: row.record is not None and not row.queue)
     assert bench.operator.promote(nothing).applied == 0
@@ -334,8 +334,8 @@ def test_one_script_sets_aside_a_bounded_number_of_bytes(bench: Bench, where: st
         )
         asides = [len(registry.connection.run(call).aside) // 3]
         # A worker that asks for it calls the script until nothing is left.
-        holding = consumer.held()
-        assert (len(holding.aside), len(holding.claims)) == (5 - asides[0], 1)
+        active = consumer.active()
+        assert (len(active.aside), len(active.claims)) == (5 - asides[0], 1)
         assert bench.client.lrange("asok:active:one.1:default", 0, -1) == [envelope]
     consumer.close()
     registry.close()
@@ -372,7 +372,7 @@ def held(bench: Bench, raw: bytes) -> None:
     consumer = Consumer(
         Endpoint(bench.url), Keys(), worker="one", process="one.1", queues=("default",), dlq_max=9
     )
-    assert len(consumer.held().aside) == 1
+    assert len(consumer.active().aside) == 1
     consumer.close()
 
 

@@ -17,10 +17,10 @@ from asok_core.jobs.job import Job, new_id
 from asok_core.settings.settings import Settings
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.running.attempts import AttemptRunner
-from asok_core.worker.running.claimed_jobs import ClaimedJobs
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.dispatcher import Dispatcher
 from asok_core.worker.running.failure_hooks import FailureNotices
-from asok_core.worker.running.held_job import HeldJob
+from asok_core.worker.running.process_jobs import ProcessJobs
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
 from asok_core.worker.shared_state import SharedState
@@ -30,7 +30,7 @@ from tests.programs import wait_until
 
 
 @pytest.fixture
-def claimed_jobs(redis_url: str) -> Iterator[ClaimedJobs]:
+def process_jobs(redis_url: str) -> Iterator[ProcessJobs]:
     consumer = Consumer(
         Endpoint(redis_url), Keys(), worker="w", process="w.1", queues=["default"], dlq_max=10
     )
@@ -38,7 +38,7 @@ def claimed_jobs(redis_url: str) -> Iterator[ClaimedJobs]:
     with tempfile.TemporaryFile() as file:
         shared = SharedState(file, 1)
         threads = Threads(1, runner, shared, Alarm())
-        yield ClaimedJobs(
+        yield ProcessJobs(
             threads,
             UnsettledOutcomes(consumer, runner.outcomes, shared),
             runner.outcomes,
@@ -51,62 +51,62 @@ def claim(*args: object) -> Claim:
     return Claim("default", seal(Job(new_id(), "tests.worker.jobs", "give", args), KEYRING))
 
 
-def returned(claimed_jobs: ClaimedJobs) -> list[Claim]:
-    return list(claimed_jobs.unsettled.claims())
+def returned(process_jobs: ProcessJobs) -> list[Claim]:
+    return list(process_jobs.unsettled.claims())
 
 
 def test_two_jobs_with_equal_claims_are_two() -> None:
     same = claim(1)
-    first, second = HeldJob(same), HeldJob(same)
+    first, second = ClaimedJob(same), ClaimedJob(same)
     assert first != second
     assert len({first, second}) == 2
 
 
-def test_each_of_two_equal_claims_is_settled(claimed_jobs: ClaimedJobs) -> None:
+def test_each_of_two_equal_claims_is_settled(process_jobs: ProcessJobs) -> None:
     """A program may push one envelope twice: each copy is claimed, and each has an outcome."""
     same = claim(1)
-    claimed_jobs.threads.runs_until = float("inf")
-    claimed_jobs.start([HeldJob(same), HeldJob(same)], few=False)
-    assert len(claimed_jobs) == 2
-    wait_until(lambda: len(claimed_jobs.threads.finished) == 2, "both to end")
-    assert claimed_jobs.collect() == 2
-    assert len(claimed_jobs) == 0
-    assert returned(claimed_jobs) == [same, same]
+    process_jobs.threads.runs_until = float("inf")
+    process_jobs.start([ClaimedJob(same), ClaimedJob(same)], few=False)
+    assert len(process_jobs) == 2
+    wait_until(lambda: len(process_jobs.threads.finished) == 2, "both to end")
+    assert process_jobs.collect() == 2
+    assert len(process_jobs) == 0
+    assert returned(process_jobs) == [same, same]
 
 
-def test_a_dubious_copy_does_not_pass_for_the_one_that_waits(claimed_jobs: ClaimedJobs) -> None:
+def test_a_dubious_copy_does_not_pass_for_the_one_that_waits(process_jobs: ProcessJobs) -> None:
     same = claim(1)
-    first, second = HeldJob(same, dubious=True), HeldJob(same, dubious=True)
-    claimed_jobs.start([first, second], few=False)
-    assert first not in claimed_jobs.dubious
-    assert second in claimed_jobs.dubious
+    first, second = ClaimedJob(same, dubious=True), ClaimedJob(same, dubious=True)
+    process_jobs.start([first, second], few=False)
+    assert first not in process_jobs.dubious
+    assert second in process_jobs.dubious
 
 
-def test_what_waits_is_returned_with_the_oldest_last(claimed_jobs: ClaimedJobs) -> None:
+def test_what_waits_is_returned_with_the_oldest_last(process_jobs: ProcessJobs) -> None:
     claims = [claim(number) for number in range(3)]
-    batch = [HeldJob(each, dubious=True) for each in claims]
-    for held in batch:
+    batch = [ClaimedJob(each, dubious=True) for each in claims]
+    for claimed in batch:
         # None starts: the lease is over.
-        claimed_jobs.start([held], few=False)
-    wait_until(lambda: len(claimed_jobs.threads.finished) == 1, "the first to be refused a start")
-    claimed_jobs.collect()
-    assert claimed_jobs.uncertain
-    claimed_jobs.return_waiting()
-    assert returned(claimed_jobs) == [claims[2], claims[1]]
+        process_jobs.start([claimed], few=False)
+    wait_until(lambda: len(process_jobs.threads.finished) == 1, "the first to be refused a start")
+    process_jobs.collect()
+    assert process_jobs.uncertain
+    process_jobs.return_waiting()
+    assert returned(process_jobs) == [claims[2], claims[1]]
 
 
 def test_a_comparison_with_redis_returns_what_is_not_known_here(
-    claimed_jobs: ClaimedJobs,
+    process_jobs: ProcessJobs,
 ) -> None:
     known, unknown, lost = claim(1), claim(2), claim(3)
     # The first starts, and the others wait for its end.
-    claimed_jobs.start([HeldJob(each, dubious=True) for each in (known, known, lost)], few=False)
-    claimed_jobs.reconcile([known, known, unknown])
-    assert [peek(each.envelope).id for each in returned(claimed_jobs)] == [
+    process_jobs.start([ClaimedJob(each, dubious=True) for each in (known, known, lost)], few=False)
+    process_jobs.reconcile([known, known, unknown])
+    assert [peek(each.envelope).id for each in returned(process_jobs)] == [
         peek(unknown.envelope).id
     ]
-    assert len(claimed_jobs) == 2, "what Redis gave to another worker is dropped"
-    assert len(claimed_jobs.dubious) == 1
+    assert len(process_jobs) == 2, "what Redis gave to another worker is dropped"
+    assert len(process_jobs.dubious) == 1
 
 
 def test_a_job_that_another_worker_has_by_now_does_not_start_before_the_comparison(
@@ -135,7 +135,7 @@ def test_a_job_that_another_worker_has_by_now_does_not_start_before_the_comparis
         )
         jobs, threads = dispatcher._jobs, dispatcher._threads
         threads.runs_until = float("inf")
-        first, second = (HeldJob(claim(number), dubious=True) for number in range(2))
+        first, second = (ClaimedJob(claim(number), dubious=True) for number in range(2))
         jobs.start([first, second], few=False)
         wait_until(lambda: threads.finished, "the first to end")
         # As after ALONE seconds. The lease was over, and Redis has neither of them for this process.

@@ -1,4 +1,4 @@
-"""Jobs that dead processes held: the active lists that they are in, and their return."""
+"""Jobs that dead processes left: the active lists that they are in, and their return to queues."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class RecoveryResult:
         )
 
 
-class HeldJobs:
-    """Finds what dead processes held, and returns it. For one thread of a supervisor.
+class OrphanedJobs:
+    """Finds the jobs that dead processes left, and returns them. For one thread of a supervisor.
 
     A job whose process died ``crash_limit`` times while it ran becomes a dead job, of which there are
     ``dlq_max`` at most. All methods raise Unreachable or Refused.
@@ -107,7 +107,7 @@ class HeldJobs:
             return self._scanned(worker)
         return [(f"{worker}.{n}", queue) for n in numbers for queue in queues]
 
-    def orphans(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
+    def lists_without_lease(self, keys_at_most: int = 1000) -> list[tuple[str, str]]:
         """Active lists that no lease covers, found by one bounded step of a slow SCAN."""
         found = self._scan_step(f"{glob_escaped(self._keys.namespace)}:active:*", keys_at_most)
         owners = {worker_of(process) for process, _ in found}
@@ -128,7 +128,7 @@ class HeldJobs:
         doubted: Collection[str] = (),
         stacks: LastStacks = NO_STACKS,
     ) -> RecoveryResult:
-        """Return what ``process`` held of ``queue``, each job atomically and in its order.
+        """Return the active jobs of ``process`` and ``queue``, each job atomically and in its order.
 
         ``guard`` names the worker whose lease must have run out, '' when its process is known dead;
         ``by`` is the worker that recovers it, whose own lease must be alive at the same instant.
@@ -164,7 +164,7 @@ class HeldJobs:
                 by=by,
                 dlq_max=self._dlq_max,
                 jobs=[
-                    self._held_job(
+                    self._recovered_job(
                         each,
                         limits.get(each.id, 0),
                         times.get(each.id, 0),
@@ -234,7 +234,7 @@ class HeldJobs:
         attempt = payload.job.attempt
         return encode_kept(stacks.why, attempt, self._registry.now(), process, stack)
 
-    def _held_job(self, payload: Payload, limit: int, times: int, stack: str) -> RecoveredJob:
+    def _recovered_job(self, payload: Payload, limit: int, times: int, stack: str) -> RecoveredJob:
         job = payload.job
         dead_job, error = b"", f"{WorkerCrashed.__name__}: {crashed(times)}"
         if limit:

@@ -15,7 +15,7 @@ from asok_core.worker.job_slots import Phase
 
 
 @dataclass(slots=True, eq=False)
-class HeldJob:
+class ClaimedJob:
     """A claimed job. Compared by identity: equal envelopes may be claimed twice, and are two jobs.
 
     ``gone`` is set when it must not start here: its lease was lost, its queue is paused, or it is
@@ -48,16 +48,16 @@ class HeldJob:
         return self.job
 
 
-SubmitOutcome = Callable[[HeldJob, Outcome], None]
+SubmitOutcome = Callable[[ClaimedJob, Outcome], None]
 """Takes the outcome of a job, to be settled. Returns at once."""
-EnterPhase = Callable[[HeldJob, Phase], None]
+EnterPhase = Callable[[ClaimedJob, Phase], None]
 """Called when a job enters a phase."""
 SETTLED_WITHIN = 5.0
 """Seconds that hooks wait at most until the outcome of their job is settled; Redis may be away."""
 
 
-def submit_and_wait(held: HeldJob, outcome: Outcome, submit: SubmitOutcome) -> None:
+def submit_and_wait(claimed: ClaimedJob, outcome: Outcome, submit: SubmitOutcome) -> None:
     """Submit an outcome before hooks are called that may end the process: settled, it is not lost."""
-    held.settled = threading.Event()
-    submit(held, outcome)
-    held.settled.wait(SETTLED_WITHIN)
+    claimed.settled = threading.Event()
+    submit(claimed, outcome)
+    claimed.settled.wait(SETTLED_WITHIN)

@@ -1,4 +1,4 @@
-"""What this process holds: claimed jobs with and without a thread, and outcomes that are not settled."""
+"""The jobs of this process: claimed ones with and without a thread, and outcomes that are not settled."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from asok_core.backends.redis.consuming.outcomes import Claim
 from asok_core.inspection.stacks import encode_kept
 from asok_core.jobs.envelope import peek
+from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.crash_isolation import DubiousJobs
-from asok_core.worker.running.held_job import HeldJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import Threads
 from asok_core.worker.running.unsettled import UnsettledOutcomes
@@ -18,7 +18,7 @@ NOTE_AFTER = 0.02
 """Seconds after which Redis records that a job runs, where it has not ended by then."""
 
 
-class ClaimedJobs:
+class ProcessJobs:
     """Every job from its claim until its outcome is settled. ``len``: those without an outcome.
 
     ``uncertain`` is whether Redis may have given some to another worker, as a lease ran out: they are to
@@ -34,7 +34,7 @@ class ClaimedJobs:
         self.uncertain = False
         self._outcomes = outcomes
         # A set that keeps the order of the claims.
-        self._claimed: dict[HeldJob, None] = {}
+        self._claimed: dict[ClaimedJob, None] = {}
 
     def __len__(self) -> int:
         return len(self._claimed)
@@ -46,39 +46,39 @@ class ClaimedJobs:
 
     # Start and end
 
-    def start(self, batch: Sequence[HeldJob], *, few: bool) -> bool:
+    def start(self, batch: Sequence[ClaimedJob], *, few: bool) -> bool:
         """Start claimed jobs, in order. Returns whether dubious ones have to wait for each other."""
-        ready: list[HeldJob] = []
-        for held in batch:
-            if held.dubious and (self.dubious or self._dubious_started()):
-                self.dubious.put(held)
+        ready: list[ClaimedJob] = []
+        for claimed in batch:
+            if claimed.dubious and (self.dubious or self._dubious_started()):
+                self.dubious.put(claimed)
             else:
-                ready.append(held)
-                if held.dubious:
+                ready.append(claimed)
+                if claimed.dubious:
                     self.dubious.start()
-            self._claimed[held] = None
+            self._claimed[claimed] = None
         self.threads.put(ready, few=few)
         return len(ready) < len(batch)
 
     def collect(self) -> int:
         """Take what threads have finished, for the next cycle to settle. Returns how many ended."""
-        finished, claimed, ended = self.threads.finished, self._claimed, 0
+        finished, jobs, ended = self.threads.finished, self._claimed, 0
         self.threads.in_a_hurry = False
         while finished:
-            held, outcome = finished.popleft()
-            if outcome is not None and held in claimed:
-                del claimed[held]
-                self.unsettled.add(held, outcome)
+            claimed, outcome = finished.popleft()
+            if outcome is not None and claimed in jobs:
+                del jobs[claimed]
+                self.unsettled.add(claimed, outcome)
                 # A process that ends over jobs it cannot run would never find out what is wrong. A note is
                 # that of a task that ran, and raised Retry(counted=False). One that is held has not begun.
                 verb = outcome.verb
                 ended += verb != "hold" and (verb != "postpone" or bool(outcome.note))
             elif outcome is not None:
                 # It was returned, or another worker has it by now.
-                self.unsettled.close(held)
+                self.unsettled.close(claimed)
             else:
-                self._drop(held)
-            if held.gone:
+                self._drop(claimed)
+            if claimed.gone:
                 self.uncertain = True
         return ended
 
@@ -107,31 +107,33 @@ class ClaimedJobs:
 
     # What runs
 
-    def to_note(self) -> list[HeldJob]:
+    def to_note(self) -> list[ClaimedJob]:
         """Jobs of which Redis is to record that they run."""
         due = self._outcomes.now() - NOTE_AFTER
         return [
-            held
-            for held in self.threads.running()
-            if not held.noted and held.started_at is not None and held.started_at <= due
+            claimed
+            for claimed in self.threads.running()
+            if not claimed.noted and claimed.started_at is not None and claimed.started_at <= due
         ]
 
     def has_undecided(self) -> bool:
         """Whether a thread is about to start a job that it has compared with the holds, or not yet."""
-        return self.threads.undecided(held for held in self._claimed if held not in self.dubious)
+        return self.threads.undecided(
+            claimed for claimed in self._claimed if claimed not in self.dubious
+        )
 
     @property
     def unnoted(self) -> bool:
         """Whether there are jobs that may have to be noted soon."""
-        return any(not held.noted for held in self._claimed if held not in self.dubious)
+        return any(not claimed.noted for claimed in self._claimed if claimed not in self.dubious)
 
     def ask_to_stop(self, job_id: str, *, by_operator: bool = False) -> None:
         """Ask a job to stop, if it runs here; for an operator, with an exception in its task."""
-        for held in self.threads.running():
-            if held.job is not None and held.job.id == job_id:
-                held.stop.asked = True
+        for claimed in self.threads.running():
+            if claimed.job is not None and claimed.job.id == job_id:
+                claimed.stop.asked = True
                 if by_operator:
-                    held.stop.insist()
+                    claimed.stop.insist()
 
     # Returning to queues
 
@@ -146,31 +148,31 @@ class ClaimedJobs:
     def return_running(self) -> list[str]:
         """Return what still runs to its queue, as the process is about to end: the tasks."""
         started = set(self.threads.running())
-        running = [held for held in self._claimed if held in started]
-        stacks = {held: self._kept_stack(held) for held in running}
+        running = [claimed for claimed in self._claimed if claimed in started]
+        stacks = {claimed: self._kept_stack(claimed) for claimed in running}
         self._return_all(running, stacks)
-        return [held.job.task if held.job else "" for held in running]
+        return [claimed.job.task if claimed.job else "" for claimed in running]
 
-    def return_to_queue(self, held: HeldJob, stack: str = "") -> None:
+    def return_to_queue(self, claimed: ClaimedJob, stack: str = "") -> None:
         """Return a claim to its queue that these jobs do not count. ``stack`` is what its record keeps."""
-        outcome = self._outcomes.returned(held)
+        outcome = self._outcomes.returned(claimed)
         outcome.stack = stack
-        self.unsettled.add(held, outcome)
+        self.unsettled.add(claimed, outcome)
 
-    def _kept_stack(self, held: HeldJob) -> str:
-        job = held.job
+    def _kept_stack(self, claimed: ClaimedJob) -> str:
+        job = claimed.job
         if job is None:
             return ""
-        stack = stack_of_thread(self.threads.ident(held.slot))
+        stack = stack_of_thread(self.threads.ident(claimed.slot))
         return encode_kept("worker stopped", job.attempt, self._outcomes.now(), "", stack)
 
     def _return_all(
-        self, back: Sequence[HeldJob], stacks: Mapping[HeldJob, str] | None = None
+        self, back: Sequence[ClaimedJob], stacks: Mapping[ClaimedJob, str] | None = None
     ) -> None:
         # The oldest is returned last: it ends nearest to the consuming end.
-        for held in reversed(back):
-            if self._drop(held):
-                self.return_to_queue(held, (stacks or {}).get(held, ""))
+        for claimed in reversed(back):
+            if self._drop(claimed):
+                self.return_to_queue(claimed, (stacks or {}).get(claimed, ""))
 
     def reconcile(self, active: Sequence[Claim]) -> None:
         """Compare with the claims in the active lists of this process.
@@ -179,25 +181,25 @@ class ClaimedJobs:
         started and Redis gave to another is dropped.
         """
         self.unsettled.keep_only(active)
-        known = [held.claim for held in self._claimed]
+        known = [claimed.claim for claimed in self._claimed]
         known += self.unsettled.claims()
-        for held in self.threads.take_waiting():
-            if held.claim in active:
-                self.threads.put((held,))
+        for claimed in self.threads.take_waiting():
+            if claimed.claim in active:
+                self.threads.put((claimed,))
             else:
-                self._drop(held)
-        for held in self.dubious.take_lost(active):
-            self._drop(held)
+                self._drop(claimed)
+        for claimed in self.dubious.take_lost(active):
+            self._drop(claimed)
         for claim in active:
             if claim in known:
                 known.remove(claim)
             else:
-                self.return_to_queue(HeldJob(claim, job=peek(claim.envelope).job, noted=True))
+                self.return_to_queue(ClaimedJob(claim, job=peek(claim.envelope).job, noted=True))
         self.uncertain = False
 
-    def _drop(self, held: HeldJob) -> bool:
-        """Drop a job: whether it was held."""
-        known = held in self._claimed
+    def _drop(self, claimed: ClaimedJob) -> bool:
+        """Drop a job. Returns whether it was one of these."""
+        known = claimed in self._claimed
         if known:
-            del self._claimed[held]
+            del self._claimed[claimed]
         return known
