@@ -17,6 +17,8 @@ from asok_core.inspection.rows import Row
 MOST_GROUPS = 2000
 """Groups that are kept; what comes after goes to OTHER."""
 OTHER = "(other errors)"
+OTHER_NAMES = "(others)"
+"""What counts the tasks or queues of a group beyond ``MOST_NAMES``."""
 _REST = " "
 """The key of that group: no error has it, since none is blank or begins with a space."""
 UNREADABLE = "(unreadable)"
@@ -196,6 +198,6 @@ def _count(counts: dict[str, int], name: str) -> None:
     if found is None:
         # Names come from Redis: a hostile producer must not make the memory grow.
         if len(counts) >= MOST_NAMES:
-            name = OTHER
+            name = OTHER_NAMES
         found = counts.get(name, 0)
     counts[name] = found + 1

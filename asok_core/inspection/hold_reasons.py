@@ -37,17 +37,15 @@ def to_come(case: JobCase) -> Iterator[Reason]:
         enforced = _enforced(case, hold)
         evidence = _evidence(each) | {"in_force_on": enforced.words}
         if enforced.whole and not hold.release:
-            text = f"hold {each.id} keeps it from starting when its turn comes"
+            text = f"{hold.named(case.now)} keeps it from starting when its turn comes"
             yield Reason(
-                "will_be_held", text + hold.about(case.now), hold.at, evidence,
+                "will_be_held", text, hold.at, evidence,
                 _remedy(each, case), blocking=True,
             )  # fmt: skip
             return
         where = f", on workers of release {hold.release}" if hold.release else ""
-        text = f"hold {each.id} may keep it from starting when its turn comes{where}"
-        yield Reason(
-            "may_be_held", text + hold.about(case.now), hold.at, evidence, _remedy(each, case)
-        )
+        text = f"{hold.named(case.now)} may keep it from starting when its turn comes{where}"
+        yield Reason("may_be_held", text, hold.at, evidence, _remedy(each, case))
         return
 
 
@@ -94,9 +92,9 @@ def _of_hold(found: HoldState, case: JobCase) -> Reason:
         remedy = release_command(found) if found.id else ""
         return Reason("held", text, None, evidence, remedy, blocking=True)
     if found.ended:
-        text = f"hold {found.id} has ended{hold.about(case.now)}, and has not returned it yet"
+        text = f"{hold.named(case.now)} has ended, and has not returned it yet"
         return Reason("held", text, None, evidence, release_command(found), blocking=True)
-    text = f"hold {found.id} keeps it from starting{hold.about(case.now)}"
+    text = f"{hold.named(case.now)} keeps it from starting"
     return Reason("held", text, hold.at, evidence, _remedy(found, case), blocking=True)
 
 

@@ -86,6 +86,15 @@ class Hold(NamedTuple):
         parts += [f"release {self.release}"] if self.release else []
         return ", ".join(parts)
 
+    def named(self, now: float | None) -> str:
+        """The hold, with what is known of it: ``hold 4f2a1c (by ann@web1: bank down)``."""
+        made = self.made(now)
+        return f"hold {self.id} ({made})" if made else f"hold {self.id}"
+
+    def made(self, now: float | None) -> str:
+        """``by ann@web1: bank down, until 15:30:00 UTC``."""
+        return self.about(now).lstrip(" :,")
+
     def about(self, now: float | None) -> str:
         """Who made it, why and until when: `` by ann@web1: bank down, until 15:30:00 UTC``."""
         words = f" by {self.by}" if self.by else ""

@@ -14,6 +14,8 @@ ALLOWED = (
     "given), or 2h (ago)"
 )
 
+PASSED = "has passed by the clock of Redis"
+"""How the error ends of a moment that can be read and is not to come."""
 TO_COME = "15:00, tomorrowT15:00, 2026-11-25, 2026-11-25T15:00 (local time where no zone is given)"
 
 """Seconds."""
@@ -79,7 +81,7 @@ def read_moment_to_come(text: str, now: float) -> float:
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"{text!r} is not a moment, as in {TO_COME}") from None
     if at <= now:
-        raise ValueError(f"{text!r} has passed by the clock of Redis")
+        raise ValueError(f"{text!r} {PASSED}")
     return at
 
 

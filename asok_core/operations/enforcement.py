@@ -6,7 +6,9 @@ import time
 from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
+from asok_core.errors import AsokError, Unreachable
 from asok_core.inspection.holds import HoldState
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Snapshot
 
 PATIENCE = 10.0
@@ -19,15 +21,19 @@ MOST_NAMED = 5
 class Enforcement(NamedTuple):
     """On which of the workers that run a hold is in force. The names may hold text from Redis."""
 
-    confirmed: tuple[str, ...]
-    late: tuple[str, ...]
+    confirmed: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     """Those that have not confirmed it yet."""
-    unable: tuple[str, ...]
-    """Those of earlier releases, which enforce no holds."""
+    unable: tuple[str, ...] = ()
+    """Those of earlier releases, which enforce no holds; also one that is offline, as it may return."""
+    offline: int = 0
+    """Others without a lease: they start no job before they have read the holds."""
     unread: str = ""
     """Why not all workers were read; empty where they were."""
     known: bool = True
     """Whether it could be read which workers there are."""
+    problem: str = ""
+    """Why not, where the reason is known."""
 
     @property
     def whole(self) -> bool:
@@ -35,22 +41,33 @@ class Enforcement(NamedTuple):
         return self.known and not (self.late or self.unable or self.unread)
 
     @property
+    def total(self) -> int:
+        """The workers that may start a job."""
+        return len(self.confirmed) + len(self.late) + len(self.unable)
+
+    @property
     def brief(self) -> str:
         """``3 of 3``, for a column."""
-        total = len(self.confirmed) + len(self.late) + len(self.unable)
         if not self.known or self.unread:
             return "not known"
-        return f"{len(self.confirmed)} of {total}" if total else "no worker"
+        if self.total:
+            return f"{len(self.confirmed)} of {self.total}"
+        return f"{self.offline} offline" if self.offline else "no worker"
 
     @property
     def words(self) -> str:
         """``in force on 3 of 3 workers``, and which others have not confirmed it."""
         if not self.known:
-            return "not confirmed: which workers there are is not known"
-        total = len(self.confirmed) + len(self.late) + len(self.unable)
-        if not total and not self.unread:
-            return "in force: no worker runs, and each reads it before it starts a job"
-        words = f"in force on {len(self.confirmed)} of {total} worker{'' if total == 1 else 's'}"
+            why = self.problem or "this Redis does not show which workers run"
+            return f"whether it is in force is not known: {why}"
+        if not self.total and not self.unread:
+            none = (
+                f"{counted(self.offline, 'worker')} offline, and each"
+                if self.offline
+                else "no worker runs, and each"
+            )
+            return f"in force: {none} reads it before it starts a job"
+        words = f"in force on {len(self.confirmed)} of {counted(self.total, 'worker')}"
         if self.late:
             words += f"; not confirmed by {_named(self.late)}"
         if self.unable:
@@ -62,12 +79,17 @@ class Enforcement(NamedTuple):
 
 def enforcement(snapshot: Snapshot, generation: int) -> Enforcement:
     """Which workers enforce the holds of a generation, or of a later one."""
-    able = [each for each in snapshot.live_workers if each.holds is not None]
-    confirmed = [each.id for each in able if snapshot.confirms_holds(each, generation)]
+    live = snapshot.live_workers
+    confirmed = [each.id for each in live if snapshot.confirms_holds(each, generation)]
+    # An outage of Redis ends all leases, and its workers return. Of which release one is that has
+    # published nothing is not known.
+    unable = [each.id for each in snapshot.workers if each.holds is None and each.version]
+    late = [each.id for each in live if each.id not in {*confirmed, *unable}]
     return Enforcement(
         tuple(confirmed),
-        tuple(each.id for each in able if each.id not in confirmed),
-        tuple(each.id for each in snapshot.live_workers if each.holds is None),
+        tuple(late),
+        tuple(unable),
+        offline=len(snapshot.workers) - len(confirmed) - len(late) - len(unable),
         unread=snapshot.workers_unread,
         known=snapshot.knows_workers,
     )
@@ -103,11 +125,20 @@ def _is_over(snapshot: Snapshot, state: HoldState) -> bool:
 
 
 def wait_until_enforced(reader: Reader, generation: int, patience: float = PATIENCE) -> Enforcement:
-    """The same, once all have confirmed it that can, or after ``patience`` seconds."""
+    """The same, once all have confirmed it that can, or after ``patience`` seconds.
+
+    The hold is there: where workers cannot be read, that is stated, not raised.
+    """
     until = time.monotonic() + patience
     while True:
-        found = enforcement(reader.snapshot(rates=False, jobs=False), generation)
-        if not found.late or time.monotonic() >= until:
+        try:
+            found = enforcement(reader.snapshot(rates=False, jobs=False), generation)
+            waits = bool(found.late)
+        except AsokError as error:
+            found = Enforcement(known=False, problem=str(error))
+            # Redis may be back in a moment; what it refuses it refuses again.
+            waits = isinstance(error, Unreachable)
+        if not waits or time.monotonic() >= until:
             return found
         time.sleep(LOOK)
 

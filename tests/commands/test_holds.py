@@ -33,9 +33,12 @@ def test_a_list_states_where_holds_are_in_force_and_which_are_not_known(
     with closing(Registry(Endpoint(redis_url), bench.keys)) as registry:
         registry.heartbeat("w1", ("high",), {"holds": made.generation})
         registry.heartbeat("w2", ("high",), {"holds": made.generation - 1})
+        # As a later release may write it: not an earlier one.
+        registry.heartbeat("w3", ("high",), {"holds": f"{made.generation}-x", "version": "9"})
     listed = asok("hold", "list")
-    assert "1 of 2" in listed.out
-    assert "not confirmed by w2" in listed.err
+    assert "1 of 3" in listed.out
+    assert listed.out.split("\n")[0].split("  ")[0] == "HOLD"
+    assert "not confirmed by w2, w3" in listed.err
     bench.client.hset(bench.keys.holds, "later", '{"form": 2, "task": "shop.mail"}')
     bench.client.lpush(bench.keys.held("later", "high"), seal(bench.job(queue="high"), KEYRING))
     bench.client.sadd(bench.keys.held_lists, "later:high")
@@ -60,7 +63,7 @@ def test_a_list_states_where_holds_are_in_force_and_which_are_not_known(
     assert confirmed == {made.hold.id: ["w1"], late.hold.id: [], over.id: None}, (
         "a later change of the rules takes nothing back, and what is over is in force nowhere"
     )
-    assert [asok("hold", "list").out.count(each) for each in ("1 of 2", "0 of 2")] == [1, 1]
+    assert [asok("hold", "list").out.count(each) for each in ("1 of 3", "0 of 3")] == [1, 1]
     bench.operator.release_hold(over.id, rate=None)
     bench.operator.release_hold(late.hold.id, rate=None)
     bench.client.hset(bench.keys.holds, "later", '{"form": 2, "task": "shop.mail"}')
@@ -148,7 +151,49 @@ def test_a_list_on_a_replica_states_no_end_as_missed_that_it_may_not_have_yet() 
     """Its clock is compared with no worker's: whether one has returned the jobs is not known there."""
     kept = HoldState("abc", Hold("abc", task="shop.mail", until=NOW), {"mail": 3}, ended=True)
     worker = WorkerInfo("w1", beat_at=NOW, lease_until=NOW + 30, holds=1)
-    for role, state in (("master", "ended, release it"), ("slave", "ended, returns its jobs")):
+    for role, state in (("master", "jobs left"), ("slave", "ended")):
         snapshot = Snapshot(NOW + 600, ServerInfo("r", role=role), workers=(worker,))
         assert state_of(kept, snapshot) == state
         assert bool(held_document(kept, snapshot)["warning"]) == (role == "master")
+
+
+def test_a_hold_is_reported_where_it_cannot_be_read_whether_it_is_in_force(
+    asok: Asok, bench: Bench, redis_url: str, request: pytest.FixtureRequest
+) -> None:
+    bench.client.acl_setuser("adder", enabled=True, reset=True, passwords=["+x"], keys=["*"],
+        channels=["*"], commands=["+@all", "-zrange"])  # fmt: skip
+    request.addfinalizer(lambda: bench.client.acl_deluser("adder"))
+    user = redis_url.replace("://", "://adder:x@", 1)
+    ran = asok("hold", "add", "--task", "shop.mail", "--url", user)
+    assert (ran.code, ran.out.startswith("Added hold ")) == (1, True), ran
+    assert "whether it is in force is not known: Redis at " in ran.err
+    document = asok("hold", "add", "--task", "shop.mail", "--url", user, "--json").document
+    assert document["hold"]["task"] == "shop.mail"
+    assert "is not known" in document["problem"]
+    assert (document["confirmed_by"], document["not_confirmed_by"]) == (None, None)
+
+
+def test_a_held_job_that_has_moved_before_its_cancellation_is_named_with_where_it_is(
+    asok: Asok, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench.operator.add_hold(Hold("", task="shop.mail")).hold
+    assert made is not None
+    job = bench.job(queue="high")
+    bench.client.lpush(bench.keys.held(made.id, "high"), seal(job, KEYRING))
+    bench.client.sadd(bench.keys.held_lists, f"{made.id}:high")
+    hold = made.id
+
+    class Operator:
+        """One who takes a while to answer."""
+
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            bench.operator.release_hold(hold, rate=None)
+            return "yes\n"
+
+    monkeypatch.setattr("sys.stdin", Operator())
+    ran = asok("job", "cancel", job.id)
+    assert (ran.code, ran.out) == (1, "Cancelled 0 jobs (1 skipped: no longer there)\n")
+    assert f"asok: job {job.id} is pending now" in ran.err

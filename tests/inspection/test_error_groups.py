@@ -11,6 +11,7 @@ from asok_core.inspection.error_groups import (
     MOST_GROUPS,
     MOST_NAMES,
     OTHER,
+    OTHER_NAMES,
     UNREADABLE,
     ErrorGroups,
     normalised_error,
@@ -198,6 +199,7 @@ def test_memory_is_bounded_however_many_error_groups_there_are() -> None:
     assert len(groups) == MOST_GROUPS + 1
     assert (groups[0].error, groups[0].count) == (OTHER, 500)
     assert len(groups[0].tasks) <= MOST_NAMES + 1
+    assert groups[0].tasks[OTHER_NAMES] == groups[0].queues[OTHER_NAMES] == 500 - MOST_NAMES
 
 
 @pytest.mark.parametrize("forged", [OTHER, OTHER.upper()])

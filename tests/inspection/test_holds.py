@@ -223,7 +223,7 @@ def test_workers_confirm_a_generation_or_a_later_one() -> None:
     lives = partial(WorkerInfo, lease_until=NOW + 20)
     workers = [
         lives("a", holds=5), lives("b", holds=4),
-        lives("c"), WorkerInfo("d", holds=4, lease_until=NOW - 1),
+        lives("c", version="0.1"), WorkerInfo("d", holds=4, lease_until=NOW - 1),
     ]  # fmt: skip
     found = enforcement(Snapshot(NOW, ServerInfo("r"), workers=tuple(workers)), 5)
     assert (found.confirmed, found.late, found.unable) == (("a",), ("b",), ("c",))
@@ -236,7 +236,22 @@ def test_workers_confirm_a_generation_or_a_later_one() -> None:
     assert enforcement(former, 4).late == ("a",)
     alone = enforcement(Snapshot(NOW, ServerInfo("r")), 5)
     assert alone.whole
-    assert alone.words.startswith("in force: no worker runs")
+    assert alone.words == "in force: no worker runs, and each reads it before it starts a job"
+    assert alone.brief == "no worker"
+
+
+def test_of_workers_that_return_only_what_is_known_is_stated() -> None:
+    """An outage ends their leases; what has published nothing yet is not of an earlier release."""
+    away = partial(WorkerInfo, lease_until=NOW - 1)
+    found = Snapshot(NOW, ServerInfo("r"), workers=(away("a", holds=5), away("b", holds=4)))
+    assert (enforcement(found, 5).whole, enforcement(found, 5).brief) == (True, "2 offline")
+    words = "in force: 2 workers offline, and each reads it before it starts a job"
+    assert enforcement(found, 5).words == words
+    old = enforcement(replace(found, workers=(away("c", version="0.1"),)), 5)
+    assert (old.whole, old.brief) == (False, "0 of 1")
+    assert old.words == "in force on 0 of 1 worker; earlier releases ignore it: c"
+    new = enforcement(replace(found, workers=(WorkerInfo("d", lease_until=NOW + 20),)), 5)
+    assert new.words == "in force on 0 of 1 worker; not confirmed by d"
 
 
 def test_a_hold_is_not_confirmed_by_workers_that_were_not_read() -> None:
@@ -251,5 +266,5 @@ def test_a_hold_is_not_confirmed_by_workers_that_were_not_read() -> None:
     unknown = enforcement(replace(snapshot, server=ServerInfo("r", role="slave"), workers=late), 5)
     assert (unknown.whole, unknown.words) == (
         False,
-        "not confirmed: which workers there are is not known",
+        "whether it is in force is not known: this Redis does not show which workers run",
     )

@@ -338,7 +338,7 @@ async def test_a_pause_has_a_reason_and_an_end(
         while "▸ high" not in hand.screen():
             await hand.press("j")
         await hand.press("P")
-        await hand.sees("Reason (optional)")
+        await hand.sees("no end; as in 30m or 2h")
         await hand.press(*"bank down", "tab", *"0m")
         await hand.sees("✗ a pause lasts longer than 0 s")
         await hand.press("home", "3")

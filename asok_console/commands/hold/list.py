@@ -7,8 +7,8 @@ from contextlib import closing
 
 from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import say, write_json, write_table
+from asok_console.presentation import holds as words
 from asok_console.presentation import numbers
-from asok_console.presentation.holds import held_document, in_force, state_of
 from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
@@ -33,30 +33,32 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if snapshot.unread_holds:
         say(f"{counted(len(snapshot.unread_holds), 'hold')} cannot be read by this release")
     if args.json:
-        holds = [held_document(each, snapshot) for each in snapshot.holds]
+        holds = [words.held_document(each, snapshot) for each in snapshot.holds]
         problem = snapshot.holds_problem or None
         write_json({"taken_at": iso(now), "problem": problem, "holds": holds})
         return 0
     columns = (
-        TextColumn("HOLD"),
-        TextColumn("HELD", right=True),
-        TextColumn("AGO", right=True),
-        TextColumn("STATE"),
-        TextColumn("IN FORCE"),
-        TextColumn("JOBS OF", shrinks=True),
-        TextColumn("BY", shrinks=True),
-        TextColumn("REASON", shrinks=True),
+        TextColumn(words.HOLD.upper()),
+        TextColumn(words.HELD.upper(), right=True),
+        TextColumn(words.AGO.upper(), right=True),
+        TextColumn(words.STATE.upper()),
+        TextColumn(words.IN_FORCE.upper()),
+        TextColumn(words.JOBS_OF.upper(), shrinks=True),
+        TextColumn(words.REASON.upper(), shrinks=True),
+        TextColumn(words.BY.upper(), shrinks=True),
+        TextColumn(words.QUEUES.upper(), shrinks=True),
     )
     rows = [
         (
             safe(each.id, 32),
             f"{each.jobs:,}",
             numbers.age(each.since, now),
-            safe(state_of(each, snapshot), 60),
-            in_force(each, snapshot),
-            safe(each.hold.words if each.hold else "not known", 200),
-            safe(each.hold.by if each.hold else "", 60),
+            words.state_of(each, snapshot),
+            words.in_force(each, snapshot),
+            safe(words.words_of(each), 200),
             safe(each.hold.reason if each.hold else "", 200),
+            safe(each.hold.by if each.hold else "", 60),
+            safe(", ".join(sorted(each.queues)), 200),
         )
         for each in snapshot.holds
     ]

@@ -12,6 +12,7 @@ from asok_console.commands.support.documents import result_document, say, write_
 from asok_console.commands.support.options import positive
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import OperationResult, Scope
+from asok_core.inspection.holds import HoldState
 from asok_core.inspection.phrases import counted
 from asok_core.operations.catalog.confirmation import preview_line
 from asok_core.operations.catalog.holds import ReleaseHold
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only count the held jobs")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     bulk.add_common(parser)
+
+
+def _details(held: HoldState) -> tuple[str, ...]:
+    if held.hold is None:
+        return ()
+    made = held.hold.made(held.hold.at)
+    return (f"  {'Jobs of':<8}{held.hold.words}", *([f"  {'Made':<8}{made}"] if made else []))
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -56,7 +64,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         operation = ReleaseHold(each.id, rate)
         scope = Scope(operation.location)
         asks = not args.yes and each.jobs
-        details = (f"  {'Jobs of':<8}{each.hold.words}",) if each.hold else ()
+        details = _details(each)
         if asks and not bulk.confirmed(settings, operation, scope, each.jobs, details):
             say(bulk.NOTHING_DONE)
             code = code or 1

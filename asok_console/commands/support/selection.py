@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ from asok_core.operations.inspector import on_redis, open_operator, open_reader
 from asok_core.operations.preview import resolved
 from asok_core.operations.search import PATIENCE
 from asok_core.settings.settings import Settings
+
+MOST_MOVED = 5
+"""Jobs that have moved meanwhile of which is stated where they are."""
 
 Home = tuple[Location, str | None, str]
 """Location, queue where the location has one for each, and hold."""
@@ -101,7 +104,7 @@ def act_on_ids(
         return 1
     skipped, refused = Counter[str](), found.refused
     applied, operations, cancelled = 0, [], False
-    lost, missing = list[str](), set[str]()
+    lost, missing, moved = list[str](), set[str](), list[str]()
     with (
         closing(open_reader(settings)) as reader,
         closing(open_operator(settings)) as operator,
@@ -116,6 +119,7 @@ def act_on_ids(
             skipped.update(result.skipped)
             cancelled = cancelled or result.cancelled
             operations.append(result.operation)
+            moved += _moved(reader, result.missing)
         for job_id, has_record in found.nowhere.items():
             if not (operation.ends_lost and has_record):
                 skipped[GONE] += 1
@@ -139,6 +143,8 @@ def act_on_ids(
     )
     code = bulk.report(args, operation, asked, result)
     bulk.say_missing(missing, "JOB_ID")
+    for line in moved:
+        say(f"asok: {line}")
     for job_id in lost:
         say(
             f"asok: job {safe(job_id, 200)} was lost: it was in no queue, not delayed, in no trash and "
@@ -146,6 +152,14 @@ def act_on_ids(
         )
     # Scripts rely on it that all the named jobs were there.
     return code or (1 if skipped else 0)
+
+
+def _moved(reader: Reader, ids: Collection[str]) -> Iterator[str]:
+    """Where jobs are by now that have left the list in which they were found."""
+    for each in sorted(ids)[:MOST_MOVED]:
+        detail = reader.job(each, patience=PATIENCE)
+        if detail is not None and detail.location is not None:
+            yield f"job {safe(each, 200)} {LOCATION_TEXTS[detail.location]} now"
 
 
 class NamedJobs(NamedTuple):

@@ -101,7 +101,7 @@ class OperationFlow:
         if not bound or any(self.offers(each.name) for each in bound):
             return False
         labels = " or ".join(dict.fromkeys(each.label for each in bound))
-        line = f"Can't {labels}: {_what_is_missing(bound[0])}."
+        line = f"Can't {labels}: {here.missing() or _what_is_missing(bound[0])}."
         if self.only_reads:
             line = "This session is read-only."
             if any(each.key_scope is KeyScope.SUBJECT for each in bound):

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from asok_console.presentation.text import error_text
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_core.backends.roles import OperationResult, Progress
-from asok_core.operations.catalog.entry import Access
+from asok_core.operations.catalog.entry import Access, FollowUp
 from asok_core.operations.catalog.results import total_of
 
 
@@ -57,10 +58,17 @@ class OperationRun(ReportingThread):
         plan = self.plan
         result = plan.operation.perform(self._access, plan.scope, self._watch)
         line, tone = outcome_line(plan, result)
-        further = plan.operation.follow_up(self._access, total_of(result))
+        further = self._follow_up(total_of(result))
         if further.words:
             line, tone = f"{line}; {further.words}", tone if further.whole else "warn"
         return OperationFinished(self.number, plan, total_of(result), line, tone)
+
+    def _follow_up(self, result: OperationResult) -> FollowUp:
+        try:
+            return self.plan.operation.follow_up(self._access, result)
+        except Exception as error:  # noqa: BLE001 - what was done is reported, whatever failed behind it
+            words = f"whether it has taken effect is not known: {error_text(error)}"
+            return FollowUp(words, whole=False)
 
     def _watch(self, progress: Progress) -> bool:
         self.report(OperationProgressed(self.number, self.plan, progress))

@@ -16,7 +16,7 @@ from asok_core.inspection.holds import Hold
 from asok_core.inspection.holds import cleaned_reason as hold_reason
 from asok_core.inspection.holds import length_problem as hold_length_problem
 from asok_core.inspection.holds import problem_of as hold_problem
-from asok_core.inspection.moments import read_moment_to_come
+from asok_core.inspection.moments import PASSED, read_moment_to_come
 from asok_core.inspection.notes import cleaned
 from asok_core.inspection.pauses import cleaned_reason, length_problem
 from asok_core.operations.canary import FIRST, RATE
@@ -196,7 +196,10 @@ def _until(answer: str, plan: OperationPlan) -> str:
     try:
         lasts, ends = _end_of(answer, plan)
     except ValueError as error:
-        return f"{error}, or a length of time as in 2h"
+        # The line has room for no more than the two that the dialog names.
+        if str(error).endswith(PASSED):
+            return str(error)
+        return f"{answer!r} is not a time or a length of time, as in 18:00 or 2h"
     if ends is not None:
         lasts = ends - (plan.scope.before or 0.0)
     return "" if lasts is None else hold_length_problem(lasts)
@@ -214,12 +217,13 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
     ExportDead: (Field("path", "File", _new_file, Path, lambda _plan: _file_name()),),
     MovePending: (Field("to", "Queue", _other_queue),),
     PauseQueue: (
-        Field("reason", "Reason (optional)", _reason, cleaned_reason),
+        Field("reason", "Reason", _reason, cleaned_reason, hint="none"),
         Field(
             "lasts",
-            "For (no end if empty)",
+            "Duration",
             _length,
             lambda text: parse_duration(text) if text else None,
+            hint="no end; as in 30m or 2h",
         ),
     ),
     HoldJobs: (
@@ -232,7 +236,7 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
             default=lambda plan: typed_conditions(_rule(plan).conditions),
             hint="any",
         ),
-        Field("until", "Until, or for", _until, hint="no end; as in 18:00 or 2h"),
+        Field("until", "End", _until, hint="no end; as in 18:00 or 2h"),
         Field("reason", "Reason", _hold_reason, hint="none"),
     ),
     ReleaseHold: (

@@ -131,8 +131,9 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
             line = f"Same as  {plan.abridged()}"
             equivalent.update(Content.styled(safe(line), "$tone-dim"))
             self._count(plan)
-        # It keeps its lines, so that nothing jumps while an answer is typed.
-        equivalent.visible = not problem
+        # A problem gets its lines, so that it is read whole and nothing jumps while an answer is typed.
+        equivalent.display = not problem
+        self.query_one("#verdict", Static).set_class(bool(problem), "alone")
         self.query_one("#yes", Button).disabled = bool(problem)
 
     def _count(self, plan: OperationPlan) -> None:
@@ -140,7 +141,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         if not plan.operation.previews:
             return
         counted = self._job_count
-        if counted is not None and counted.plan.operation == plan.operation:
+        if counted is not None and counted.plan.operation.previewed() == plan.operation.previewed():
             return
         if counted is not None:
             counted.give_up()

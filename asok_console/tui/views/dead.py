@@ -275,14 +275,16 @@ class DeadView(ComposedView):
         """The most frequent task of the error group under the cursor, or that of the job."""
         return rule_of_group(self.groups.row) if self.shows_errors else super().ruled()
 
+    def missing(self) -> str:
+        """The group of all other errors has no error of its own."""
+        return self.groups.missing if self.shows_errors else ""
+
     def _plan_for_group(self, action: OperatorAction) -> OperationPlan | None:
         scan, group, snapshot = self._counting, self.groups.row, self.console.snapshot
         if action.key_scope not in (KeyScope.MATCHING, KeyScope.SHOWN) or snapshot is None:
             return None
-        if scan is None or not scan.done or group is None or group.is_rest:
-            return None
-        if scan.error:
-            # How many there are is not known.
+        # After an error, how many there are is not known.
+        if scan is None or not scan.done or scan.error or group is None or group.is_rest:
             return None
         query = SearchQuery(filter_of(group), snapshot.taken_at)
         scope = scan.end.scope(Location.DEAD, None, query, snapshot.taken_at, group.count)

@@ -36,7 +36,6 @@ class HeldView(JobListView):
 
     NAME = "held"
     LOCATION = Location.HELD
-    EMPTY = "This hold keeps no jobs."
     COLUMNS = WAITING_COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.bindings(actions.MARKS),
@@ -95,7 +94,8 @@ class HeldView(JobListView):
     def show(self, snapshot: Snapshot, page: object = None) -> None:
         """List the holds, or the jobs of one."""
         if self.opened is None:
-            self.holds.set_empty_text(NO_HOLDS)
+            problem = snapshot.holds_problem
+            self.holds.set_empty_text(f"Holds cannot be read: {problem}." if problem else NO_HOLDS)
             self.holds.show_rows(lines_of(snapshot), snapshot.taken_at)
             self.refresh_heading()
             return
@@ -103,6 +103,26 @@ class HeldView(JobListView):
             # It kept no job before.
             self.queue = next(iter(self._queues()))
         super().show(snapshot, page)
+
+    def nothing(self) -> str:
+        """That this queue of the hold has no job; where others have some, how many."""
+        hold, snapshot = self.hold, self.console.snapshot
+        if self.search is not None or self._problem or self.opened is None or snapshot is None:
+            return super().nothing()
+        if hold is None:
+            # Without the rules, a hold that keeps no jobs is not seen.
+            unknown = f"; whether it has ended is not known: {snapshot.holds_problem}"
+            ended = unknown if snapshot.holds_problem else " and has ended"
+            return f"Hold {self.opened} keeps no jobs{ended}."
+        queues = self._queues()
+        if not queues:
+            return f"Hold {hold.id} keeps no jobs."
+        if self.queue in queues or self.queue is None:
+            # The jobs that were counted are being read.
+            return ""
+        others = f"queue '{queues[0]}'" if len(queues) == 1 else f"{len(queues)} other queues"
+        kept = f"It keeps {counted(hold.jobs, 'job')} of {others}: ] shows them."
+        return f"Hold {hold.id} keeps no jobs of queue '{self.queue}'. {kept}"
 
     def _queues(self) -> Sequence[str]:
         """The queues of the jobs of the hold."""
@@ -163,32 +183,39 @@ class HeldView(JobListView):
         """How many there are, and what is known of the hold."""
         snapshot, hold = self.console.snapshot, self.hold
         rule = hold.hold if hold is not None else None
-        about = rule.about(self.console.now).strip() if rule is not None else ""
+        about = rule.made(self.console.now) if rule is not None else ""
         if self.opened is None:
             line = self.holds.row
             enforced = line.enforced if line is not None else None
             unread = len(snapshot.unread_holds) if snapshot is not None else 0
             problem = snapshot.holds_problem if snapshot is not None else ""
+            warning = line.warning if line is not None else ""
             return (
                 ("Held jobs", "title"),
                 (counted(self.holds.total, "hold"), ""),
                 (counted(snapshot.held, "job") if snapshot is not None else "", ""),
                 (f"⚠ {counted(unread, 'hold')} not readable" if unread else "", "warn"),
                 (f"⚠ holds cannot be read: {problem}" if problem else "", "warn"),
+                (f"⚠ {warning}" if warning else "", "warn"),
                 (f"⚠ {enforced.words}" if enforced and not enforced.whole else "", "warn"),
-                (about, "dim"),
+                (f"{rule.id} {about}" if rule is not None and about else "", "dim"),
             )
         position, queues = self.position(), self._queues()
-        beside = f", one of {len(queues)} queues" if len(queues) > 1 else ""
+        is_one = len(queues) > 1 and self.queue in queues
+        beside = f", one of {len(queues)} queues" if is_one else ""
         return (
             (f"Hold {self.opened}", "title"),
             (f"queue {self.queue}{beside}" if self.queue else "", ""),
             (f"job {position}" if position else "", ""),
             (self.marked(), "mark"),
             *self.searched(),
-            ("" if hold is not None else "it has ended", "warn"),
+            ("" if hold is not None or self._are_unread() else "it has ended", "warn"),
             (about, "dim"),
         )
+
+    def _are_unread(self) -> bool:
+        snapshot = self.console.snapshot
+        return snapshot is None or bool(snapshot.holds_problem)
 
     def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Release or remove the hold under the cursor, or act on the jobs of the one that is opened."""
@@ -202,9 +229,9 @@ class HeldView(JobListView):
         # A hold that keeps jobs is released, which returns them.
         if hold is None or bool(hold.jobs) is (action.operation is RemoveHold):
             return None
-        shown = (
-            (f"jobs of {hold.hold.words}{hold.hold.about(self.console.now)}",) if hold.hold else ()
-        )
+        rule = hold.hold
+        lines = (f"jobs of {rule.words}", rule.made(self.console.now)) if rule else ()
+        shown = tuple(filter(None, lines))
         scope = Scope(action.location)
         if action.operation is RemoveHold:
             return OperationPlan(RemoveHold(hold.id), scope, None, shown)

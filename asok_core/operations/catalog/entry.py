@@ -142,6 +142,10 @@ class CatalogOperation:
         """Perform it. Raises Refused in a read-only session, unless it changes nothing."""
         raise NotImplementedError
 
+    def previewed(self) -> object:
+        """What the preview depends on: it is the same as long as this is equal."""
+        return self
+
     def preview(
         self,
         reader: Reader,  # noqa: ARG002 - for those that have one

@@ -58,6 +58,10 @@ class HoldJobs(HoldOperation):
             )
         return self.how
 
+    def previewed(self) -> object:
+        """What matches, and whether a release is named; neither the reason nor the end."""
+        return self.hold._replace(reason="", release="any" if self.hold.release else "")
+
     def preview(self, reader: Reader, watch: Watch | None = None) -> str:
         """How many of the waiting jobs match now."""
         return self.matches_line(waiting_matches(reader, self.hold, watch))
@@ -88,11 +92,19 @@ class ReleaseHold(HoldOperation):
     summary = summaries.RELEASE_HOLD
     verb, done, noun = "release", "released", "held job"
     counts_jobs, enqueues = True, True
-    how = "the hold ends; its jobs are the next to run of their queues, in their order"
+    how = (
+        "the hold ends; all jobs that it keeps by then are the next of their queues, in their order"
+    )
 
     def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Release it."""
         return access.operator.release_hold(self.hold, rate=self.rate, watch=watch)
+
+    def explanation(self) -> str:
+        """How it proceeds, and how fast."""
+        if self.rate is None:
+            return self.how
+        return f"{self.how}, at most {self.rate:g} per second"
 
     def suffix(self, scope: Scope) -> str:  # noqa: ARG002
         """Name the hold."""

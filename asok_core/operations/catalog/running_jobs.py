@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from asok_core.backends.roles import ActiveJob, OperationResult, Reader, Scope, Watch
+from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import Access, CatalogOperation, ScopeKind
@@ -52,7 +53,8 @@ def _active_jobs(
     for job_id in sorted(ids):
         detail = reader.job(job_id)
         if detail is None or detail.location is not Location.ACTIVE:
-            left_out[NOT_ACTIVE] += 1
+            where = detail.location if detail is not None else None
+            left_out[f"{NOT_ACTIVE}: it {LOCATION_TEXTS[where]}" if where else NOT_ACTIVE] += 1
             continue
         record, payload = detail.record, detail.payload
         process = detail.process or (record.worker if record else None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asok_core.backends.roles import OperationResult, Scope, Watch
+from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
 from asok_core.operations.catalog.entry import (
@@ -13,8 +14,12 @@ from asok_core.operations.catalog.entry import (
     Access,
     CatalogOperation,
     Danger,
+    FollowUp,
     ScopeKind,
 )
+
+PATIENCE = 2.0
+"""Seconds for which a job is looked for that is not where it was."""
 
 
 class CancelPending(CatalogOperation):
@@ -27,6 +32,16 @@ class CancelPending(CatalogOperation):
     def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:
         """Cancel them."""
         return access.operator.cancel(scope, watch=watch)
+
+    def follow_up(self, access: Access, result: OperationResult) -> FollowUp:
+        """Where a job is that was not there: it has started, or was held or released."""
+        if len(result.missing) != 1:
+            return FollowUp()
+        (job_id,) = result.missing
+        found = access.reader.job(job_id, patience=PATIENCE)
+        if found is None or found.location is None:
+            return FollowUp()
+        return FollowUp(f"the job {LOCATION_TEXTS[found.location]} now", whole=False)
 
 
 class CancelDelayed(CancelPending):

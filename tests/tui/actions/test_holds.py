@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 import redis
 from textual.widgets import Input
 
+from asok_console.tui.actions.runner import OperationFinished, OperationRun
+from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog
+from asok_console.tui.views.dead import DeadView
+from asok_console.tui.views.shared.hold_rules import rule_of_group
+from asok_core.backends.roles import OperationResult, Scope
+from asok_core.inspection import error_groups
+from asok_core.inspection.error_groups import OTHER_NAMES, UNREADABLE, ErrorGroup
+from asok_core.inspection.holds import Hold
+from asok_core.jobs.states import Location
+from asok_core.operations.catalog.entry import Access, FollowUp
+from asok_core.operations.catalog.holds import HoldJobs
+from asok_core.operations.enforcement import wait_until_enforced
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 from tests.fixtures.bench import Bench
@@ -63,10 +76,12 @@ async def test_the_jobs_of_a_task_are_held_by_a_condition_that_is_offered(
         await hand.press("right")
         await hand.sees("Would hold 3 pending jobs and 1 delayed job")
         await hand.press("tab", "9", "9", "z", "z")
-        await hand.sees("'99zz' is not a moment, as in 15:00")
+        await hand.sees("'99zz' is not a time or a length of time, as in 18:00 or 2h")
         dialog.query_one("#until", Input).value = "2h"
+        counted = dialog._job_count
         dialog.query_one("#reason", Input).value = "bank down"
         await hand.sees("asok hold add --task shop.mail --arg 0=0 --for 2h")
+        assert dialog._job_count is counted, "neither the end nor the reason changes what matches"
         await hand.sees("Would hold 3 pending jobs")
         await hand.press("enter")
         await hand.until(lambda: isinstance(hand.app.screen, ConfirmationDialog), "the question")
@@ -103,6 +118,8 @@ async def test_the_rule_begins_with_what_is_under_the_cursor(
             await hand.sees(known_by)
             await opened(hand)
             assert answers(hand) == dict.fromkeys(answers(hand), "") | begun, keys
+            share = "2 of 3 dead jobs of this error are of this task"
+            assert hand.shows(share) == (keys == ("v",))
             await hand.press("escape")
         # Of a job, its queue is offered.
         await opened(hand)
@@ -140,3 +157,54 @@ async def test_a_read_only_console_holds_nothing(bench: Bench, open_console: Ope
         said = [each.message for each in hand.app._notifications]
         assert "This session is read-only." in said
         assert not isinstance(hand.app.screen, AnswersDialog)
+
+
+class Followed(HoldJobs):
+    """A hold whose follow-up fails."""
+
+    def follow_up(self, access: Access, result: OperationResult) -> FollowUp:
+        raise ValueError("no")
+
+
+def test_a_hold_is_reported_as_made_whatever_fails_after_it(
+    bench: Bench, make_settings: Callable[..., Settings]
+) -> None:
+    away = open_reader(make_settings(ASOK_REDIS_URL="redis://127.0.0.1:1/0"))
+    found = wait_until_enforced(away, 1, patience=0.0)
+    assert (found.known, found.whole, found.brief) == (False, False, "not known")
+    assert found.words.startswith("whether it is in force is not known: cannot reach Redis at ")
+    plan = OperationPlan(Followed(Hold("", task="shop.mail")), Scope(Location.HELD), None)
+    posted: list[object] = []
+    with closing(away):
+        OperationRun(1, plan, Access(away, bench.operator), posted.append).run()
+    (ended,) = posted
+    assert isinstance(ended, OperationFinished)
+    assert ended.line.startswith("Added hold ")
+    assert ended.line.endswith("; whether it has taken effect is not known: ValueError: no")
+    assert (ended.tone, ended.result and ended.result.applied) == ("warn", 1)
+
+
+def test_what_stands_for_several_tasks_is_not_offered() -> None:
+    group = ErrorGroup("E", 60, tasks={OTHER_NAMES: 50, "shop.mail": 5, UNREADABLE: 6})
+    group.queues = {OTHER_NAMES: 50, "high": 5}
+    subject = rule_of_group(group)
+    assert subject is not None
+    assert (subject.task, subject.tasks, subject.queues) == ("shop.mail", ("shop.mail",), ("high",))
+
+
+async def test_the_other_errors_are_not_held(
+    open_dead: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(error_groups, "MOST_GROUPS", 1)
+    async with open_dead(6, size=(120, 40)) as hand:
+        await hand.press("v")
+        await hand.sees("(other errors)")
+        view = hand.app.query_one(DeadView)
+        while view.groups.row is None or not view.groups.row.is_rest:
+            await hand.press("j")
+        for key in ("H", "r", "n"):
+            await hand.press(key)
+            why = "these jobs have different errors; choose another error group."
+            assert hand.app._notifications, key
+            assert [*hand.app._notifications][-1].message.endswith(why), key
+            assert not isinstance(hand.app.screen, AnswersDialog)

@@ -27,7 +27,7 @@ async def test_a_hold_is_listed_with_its_jobs_and_released(
         await hand.sees("2 holds")
         await hand.sees("35 jobs")
         await hand.sees("in force on 1 of 2 workers")
-        (line,) = [each for each in hand.screen().splitlines() if "4f2a1c" in each]
+        (line,) = [each for each in hand.screen().splitlines() if "▸ 4f2a1c" in each]
         assert line.split()[1:][:3] == ["4f2a1c", "35", "1h"]
         assert "1 of 2" in line
         assert "no end" in line
@@ -44,7 +44,9 @@ async def test_a_hold_is_listed_with_its_jobs_and_released(
         await hand.sees("31 found")
         # A job has its page and its reasons.
         await hand.press("enter")
-        await hand.sees("hold 4f2a1c keeps it from starting by ada@ops-1")
+        await hand.sees(
+            "hold 4f2a1c (by ada@ops-1: bank is down, see ticket 4711) keeps it from starting"
+        )
         await hand.press("q", "w")
         await hand.until(lambda: isinstance(hand.app.screen, WhyScreen), "the reasons")
         await hand.sees("asok hold release 4f2a1c")
@@ -97,8 +99,15 @@ async def test_a_hold_that_ends_leaves_its_list_empty(
         await hand.sees("2 holds")
         await hand.press("enter")
         await hand.sees("job 1 of 31")
+        redis_client.delete(KEYS.held("4f2a1c", "high"))
+        kept = "Hold 4f2a1c keeps no jobs of queue 'high'. It keeps 4 jobs of queue 'low': ] shows"
+        await hand.sees(kept)
+        assert not hand.shows("one of")
         redis_client.delete(KEYS.holds, KEYS.held_lists, *redis_client.keys("asok:held:*"))
         await hand.sees("it has ended")
-        await hand.sees("This hold keeps no jobs.")
+        await hand.sees("Hold 4f2a1c keeps no jobs and has ended.")
         await hand.press("escape")
         await hand.sees("No holds.")
+        redis_client.set(KEYS.holds, "of another program")
+        await hand.sees("Holds cannot be read: their key is not a hash.")
+        assert not hand.shows("No holds.")

@@ -61,6 +61,13 @@ class ErrorGroupList(RowList[ErrorGroup]):
     def __init__(self) -> None:
         super().__init__(COLUMNS, lambda group: group.key, empty="No dead jobs.")
 
+    @property
+    def missing(self) -> str:
+        """Why nothing can be done with the group under the cursor: no filter finds the rest."""
+        if self.row is None or not self.row.is_rest:
+            return ""
+        return "these jobs have different errors; choose another error group"
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The group of all other errors has no list of its own."""
         if action == actions.OPEN.method and self.row is not None:

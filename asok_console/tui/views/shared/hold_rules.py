@@ -11,9 +11,10 @@ from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.backends.roles import Scope
 from asok_core.inspection.argument_paths import paths_of
-from asok_core.inspection.error_groups import UNREADABLE, ErrorGroup
+from asok_core.inspection.error_groups import OTHER_NAMES, UNREADABLE, ErrorGroup
 from asok_core.inspection.hold_conditions import Condition
 from asok_core.inspection.holds import Hold
+from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Row
 from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.settings.secret_names import MASK
@@ -21,6 +22,9 @@ from asok_core.settings.secret_names import MASK
 MOST_OFFERED = 6
 LONGEST_OFFERED = 60
 """Arguments of a job that are offered as conditions, and characters of one."""
+
+_NO_NAMES = (UNREADABLE, OTHER_NAMES)
+"""What stands for several tasks or queues of an error group, or for those that are not known."""
 
 
 class RuleSubject(NamedTuple):
@@ -31,6 +35,8 @@ class RuleSubject(NamedTuple):
     tasks: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    about: str = ""
+    """What the rule does not say of what it is made for."""
 
 
 def rule_subject(row: Row | None) -> RuleSubject | None:
@@ -47,9 +53,13 @@ def rule_of_group(group: ErrorGroup | None) -> RuleSubject | None:
     """The most frequent task of an error group, with the others and the queues to be chosen."""
     if group is None or group.is_rest:
         return None
-    tasks = tuple(each for each in by_count(group.tasks) if each != UNREADABLE)
-    queues = tuple(each for each in by_count(group.queues) if each != UNREADABLE)
-    return RuleSubject(tasks[0], tasks=tasks, queues=queues) if tasks else None
+    tasks = tuple(each for each in by_count(group.tasks) if each not in _NO_NAMES)
+    queues = tuple(each for each in by_count(group.queues) if each not in _NO_NAMES)
+    if not tasks:
+        return None
+    share = f"{group.tasks[tasks[0]]:,} of {counted(group.count, 'dead job')}"
+    about = f"{share} of this error are of this task"
+    return RuleSubject(tasks[0], tasks=tasks, queues=queues, about=about)
 
 
 def plan_for_hold(console: Host, subject: RuleSubject | None) -> OperationPlan | None:
@@ -63,6 +73,7 @@ def plan_for_hold(console: Host, subject: RuleSubject | None) -> OperationPlan |
         operation,
         Scope(operation.location, before=snapshot.taken_at if snapshot else None),
         None,
+        (subject.about,) if subject.about else (),
         offers={
             "task": subject.tasks,
             "queue": subject.queues,

@@ -8,11 +8,13 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from asok_console.presentation.compact import ago, until
+from asok_console.presentation import holds as words
+from asok_console.presentation.compact import ago
 from asok_console.presentation.numbers import count
 from asok_console.tui.catalog import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
+from asok_core.inspection.hold_warnings import warning
 from asok_core.inspection.holds import HoldState
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.enforcement import Enforcement, enforcement_of
@@ -24,6 +26,11 @@ class HoldLine:
 
     state: HoldState
     enforced: Enforcement | None
+    ends: str
+    """Whether it has ended, and for how much longer not."""
+    in_force: str
+    warning: str
+    """Why its jobs may stay held, or ''."""
 
     @property
     def key(self) -> str:
@@ -33,32 +40,38 @@ class HoldLine:
 
 def lines_of(snapshot: Snapshot) -> Sequence[HoldLine]:
     """The holds, oldest first."""
-    return [HoldLine(each, enforcement_of(snapshot, each)) for each in snapshot.holds]
+    return [
+        HoldLine(
+            each,
+            enforcement_of(snapshot, each),
+            words.state_of(each, snapshot),
+            words.in_force(each, snapshot),
+            warning(each, snapshot.taken_at, ends=snapshot.knows_workers),
+        )
+        for each in snapshot.holds
+    ]
 
 
 def _jobs(line: HoldLine, _now: float) -> Cell:
     return count(line.state.jobs), "" if line.state.jobs else "dim"
 
 
-def _ends(line: HoldLine, now: float) -> Cell:
-    hold = line.state.hold
-    if line.state.ended:
-        return "ended", "warn"
-    if not line.state.is_known:
-        return "not known", "warn"
-    return ("no end", "dim") if hold is None or hold.until is None else until(hold.until, now)
+def _state(line: HoldLine, _now: float) -> Cell:
+    open_ended = line.state.hold is not None and line.state.hold.until is None
+    if line.state.ended or not line.state.is_known:
+        return line.ends, "warn"
+    return line.ends, "dim" if open_ended else ""
 
 
 def _enforced(line: HoldLine, _now: float) -> Cell:
     found = line.enforced
-    if found is None:
-        return "", "dim"
-    return found.brief, "" if found.whole else "warn"
+    whole = found.whole if found is not None else line.state.is_known
+    return line.in_force, "" if whole else "warn"
 
 
 def _words(line: HoldLine, _now: float) -> Cell:
-    hold = line.state.hold
-    return hold.words if hold else ("not known", "dim")
+    known = words.words_of(line.state)
+    return known if line.state.hold else (known, "dim")
 
 
 def _by(line: HoldLine, _now: float) -> Cell:
@@ -74,15 +87,15 @@ def _queues(line: HoldLine, _now: float) -> Cell:
 
 
 COLUMNS: Sequence[Column[HoldLine]] = (
-    Column("Hold", 8, lambda line, _: line.state.id),
-    Column("Jobs", 6, _jobs, right=True),
-    Column("Made", 6, lambda line, now: ago(line.state.since, now), right=True),
-    Column("Ends", 9, _ends),
-    Column("In force", 9, _enforced),
-    Column("Jobs of", 24, _words, grow=4, most=80),
-    Column("Reason", 16, _reason, grow=3, most=60, rank=1),
-    Column("By", 14, _by, grow=1, most=30, rank=2),
-    Column("In queues", 12, _queues, grow=1, most=30, rank=3),
+    Column(words.HOLD, 8, lambda line, _: line.state.id),
+    Column(words.HELD, 6, _jobs, right=True),
+    Column(words.AGO, 6, lambda line, now: ago(line.state.since, now), right=True),
+    Column(words.STATE, 14, _state),
+    Column(words.IN_FORCE, 9, _enforced),
+    Column(words.JOBS_OF, 20, _words, grow=4, most=80),
+    Column(words.REASON, 16, _reason, grow=3, most=60, rank=1),
+    Column(words.BY, 14, _by, grow=1, most=30, rank=2),
+    Column(words.QUEUES, 12, _queues, grow=1, most=30, rank=3),
 )
 
 

@@ -73,6 +73,10 @@ class KeySubject:
             else rule_subject(subject.near)
         )
 
+    def missing(self) -> str:
+        """Why no operation has anything to do here, where the view knows better than the keys."""
+        return ""
+
     def undo(self, last: Activity | None) -> Activity | None:
         """The operation that an undo would take back; ``last`` is the last one of this session."""
         return last
