@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protected",
         action="store_true",
-        help="require typed confirmation for bulk actions (also ASOK_CONSOLE_PROTECTED)",
+        help="require typed confirmation for bulk operations (also ASOK_CONSOLE_PROTECTED)",
     )
     parser.add_argument(
         "--view",

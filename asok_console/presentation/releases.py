@@ -41,7 +41,7 @@ def comparison_line(comparison: Comparison) -> str:
     return f"{head}: p95 {run}, failures {failures}"
 
 
-def verdict(comparison: Comparison) -> str:
+def finding(comparison: Comparison) -> str:
     """What the figures of both sides show."""
     found = [
         word

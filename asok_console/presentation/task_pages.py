@@ -53,7 +53,7 @@ def release_lines(release: TaskRelease | None, width: int = 1_000) -> Iterator[P
     comparison = release.comparison
     said = (
         (releases.comparison_line(comparison), "bad" if comparison.is_worse else ""),
-        (f"{releases.verdict(comparison)}; {releases.basis(comparison)}", ""),
+        (f"{releases.finding(comparison)}; {releases.basis(comparison)}", ""),
         (releases.mixture(release.others, release.live), "warn"),
     )
     title = "Release"

@@ -296,7 +296,7 @@ class Settings:
         "ASOK_CONSOLE_PROTECTED",
         kinds.FLAG,
         default="0",
-        description="Whether the console requires a typed confirmation for every bulk action",
+        description="Whether the console requires a typed confirmation for every bulk operation",
     )
 
     env_file: Path | None = field(default=None, compare=False)

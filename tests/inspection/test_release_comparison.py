@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from asok_console.presentation.releases import basis, comparison_line, mixture, verdict
+from asok_console.presentation.releases import basis, comparison_line, finding, mixture
 from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.release_comparison import (
     Comparison,
@@ -115,7 +115,7 @@ def test_nothing_is_compared_where_a_part_was_not_read() -> None:
 )
 def test_what_follows_from_the_figures(before: Figures, after: Figures, worse: str) -> None:
     found = comparison(before, after)
-    assert verdict(found).startswith(worse)
+    assert finding(found).startswith(worse)
     assert found.is_worse == (worse in ("slower", "fails more", "slower and fails more"))
 
 

@@ -24,8 +24,8 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "asok_core/backends/redis/operating/scopes.py": (
         "tests/backends/redis/operating/test_scopes.py",
     ),
-    "asok_core/backends/redis/operating/verdicts.py": (
-        "tests/backends/redis/operating/test_verdicts.py",
+    "asok_core/backends/redis/operating/job_builders.py": (
+        "tests/backends/redis/operating/test_job_builders.py",
     ),
 }
 """Each module with its tests. Running more tests would kill more mutants, and take hours."""

@@ -128,7 +128,7 @@ class OperationFlow:
         if action.key_scope is KeyScope.SUBJECT:
             return plan_for_note(self._host, here.noted())
         if action.key_scope is KeyScope.RULE:
-            return plan_for_hold(self._host, here.ruled())
+            return plan_for_hold(self._host, here.rule_subject())
         if action.key_scope is not KeyScope.OPERATION:
             return here.plan(action)
         activity, snapshot = here.undo(self.last_undoable), self._host.snapshot

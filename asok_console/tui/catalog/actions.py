@@ -336,7 +336,7 @@ FASTER = Action(
     call="pace(0.5)",
 )  # fmt: skip
 HALT = Action(
-    "halt", "x", "stop the action", "stop the bulk action that was started last", "Act",
+    "halt", "x", "stop the action", "stop the bulk operation that was started last", "Act",
     footer=True,
 )  # fmt: skip
 GLOBAL = (

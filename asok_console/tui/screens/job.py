@@ -176,7 +176,7 @@ class JobScreen(KeySubject, Screen[None]):
         if action is operations.EDIT:
             return self.editable() is not None
         if action.key_scope is KeyScope.RULE:
-            return self.ruled() is not None
+            return self.rule_subject() is not None
         about = self.noted() if action.key_scope is KeyScope.SUBJECT else self.plan(action)
         return about is not None
 

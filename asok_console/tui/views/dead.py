@@ -271,9 +271,9 @@ class DeadView(ComposedView):
         group = self.groups.row
         return None if group is None or group.is_rest else on_error(group.error)
 
-    def ruled(self) -> RuleSubject | None:
+    def rule_subject(self) -> RuleSubject | None:
         """The most frequent task of the error group under the cursor, or that of the job."""
-        return rule_of_group(self.groups.row) if self.shows_errors else super().ruled()
+        return rule_of_group(self.groups.row) if self.shows_errors else super().rule_subject()
 
     def missing(self) -> str:
         """The group of all other errors has no error of its own."""

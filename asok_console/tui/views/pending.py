@@ -135,10 +135,10 @@ class PendingView(ComposedView):
         """The queue, and the job under the cursor."""
         return (on_queue(self.queue) if self.queue else None, self.noted())
 
-    def ruled(self) -> RuleSubject | None:
+    def rule_subject(self) -> RuleSubject | None:
         """The task of the job under the cursor; where no job is listed, the queue."""
         queue = RuleSubject(queue=self.queue) if self.queue else None
-        return super().ruled() or queue
+        return super().rule_subject() or queue
 
     def scope_queue(self) -> str | None:
         """The queue that is shown."""

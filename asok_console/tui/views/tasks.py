@@ -169,7 +169,7 @@ class TasksView(NamedView):
         if line is not None:
             self.console.visit(view, word("task", f"={line.row.name}"))
 
-    def ruled(self) -> RuleSubject | None:
+    def rule_subject(self) -> RuleSubject | None:
         """The task under the cursor."""
         rows = self.query_one(TaskList)
         return RuleSubject(rows.row.key) if rows.row is not None and rows.is_on_task else None

@@ -7,17 +7,27 @@ from enum import IntEnum
 
 
 class OutcomeFlag(IntEnum):
-    """The reply to an outcome (``settle.lua``, ``complete.lua``, ``settled_outcomes.lua``)."""
+    """The reply to an outcome (``settle.lua``, ``complete.lua``, ``keep_jobs.lua``)."""
 
     NOT_ACTIVE = 0
     """The envelope was not in the active list: its lease was lost, and nothing is written."""
     SETTLED = 1
     WRONG_TYPE = 3
     """The key of its next location is of another type, so it stays active."""
-    UNNAMED = 4
-    """It was returned unopened, without its id, and is cancelled by an operator: it stays active until its
-    process returns it with its id."""
+    TO_RETURN = 4
+    """An operator has cancelled it, and it was returned without its id, or a hold would keep it: it stays
+    active until its process returns it with its id."""
     CANCELLED = 5
+    """It is settled as ``cancel``, as an operator asked for that."""
+
+
+class SettledFlag(IntEnum):
+    """Whether an outcome without a reply was settled (``settled_outcomes.lua``)."""
+
+    NO = 0
+    YES = 1
+    """Or the job has no record."""
+    AS_CANCEL = 2
     """It is settled as ``cancel``, as an operator asked for that."""
 
 
@@ -46,7 +56,7 @@ class StartFlag(IntEnum):
     NO_ID = 4
     NO_RECORD = 5
     CANCELLED = 6
-    """It would be returned, and is cancelled: see ``OutcomeFlag.UNNAMED``."""
+    """It would be returned, and is cancelled: see ``OutcomeFlag.TO_RETURN``."""
 
 
 MAY_START: Mapping[int, EndedFlag] = {
@@ -59,7 +69,12 @@ MAY_START: Mapping[int, EndedFlag] = {
 
 FLAGS: Mapping[str, int] = {
     f"{prefix}_{flag.name}": int(flag)
-    for prefix, flags in (("OUTCOME", OutcomeFlag), ("ENDED", EndedFlag), ("START", StartFlag))
+    for prefix, flags in (
+        ("OUTCOME", OutcomeFlag),
+        ("SETTLED", SettledFlag),
+        ("ENDED", EndedFlag),
+        ("START", StartFlag),
+    )
     for flag in flags
 }
 """Each flag by its name in Lua."""

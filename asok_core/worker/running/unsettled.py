@@ -110,7 +110,7 @@ class UnsettledOutcomes:
             if flag == OutcomeFlag.NOT_ACTIVE:
                 self.close(claimed)
                 self._dropped.add(claimed, outcome)
-            elif flag == OutcomeFlag.UNNAMED:
+            elif flag == OutcomeFlag.TO_RETURN:
                 unmoved.append((claimed, self._outcomes.returned_by_name(claimed)))
             else:
                 unmoved.append(pair)

@@ -1,4 +1,4 @@
-"""The cost of bulk actions, compared with the administration functions of the framework."""
+"""The cost of bulk operations, compared with the administration functions of the framework."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from tests.tui import seed
 from tests.tui.seed import KEYS
 
 BULK = 9000
-"""Dead jobs of a bulk action that takes a while: thirty batches."""
+"""Dead jobs of a bulk operation that takes a while: thirty batches."""
 
 
 def everything(client: redis.Redis) -> dict[bytes, object]:
@@ -62,7 +62,7 @@ def ids(client: redis.Redis, *keys: str) -> list[str]:
 
 @contextmanager
 def held(hand: Hand) -> Iterator[None]:
-    """Let a bulk action wait after its first batch."""
+    """Let a bulk operation wait after its first batch."""
     runner = hand.app.flow.runner
     post, proceed = runner._post, threading.Event()
 
@@ -143,7 +143,7 @@ async def test_a_click_on_a_key_asks_as_well(redis_client: redis.Redis, open_con
     assert everything(redis_client) == before
 
 
-async def test_a_bulk_action_shows_how_far_it_is_and_x_stops_it(
+async def test_a_bulk_operation_shows_how_far_it_is_and_x_stops_it(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     redis_client.rpush(KEYS.dead, *seed.dead_jobs(seed.server_time(redis_client), BULK))

@@ -39,7 +39,7 @@ class RuleSubject(NamedTuple):
     """What the rule does not say of what it is made for."""
 
 
-def rule_subject(row: Row | None) -> RuleSubject | None:
+def rule_of_row(row: Row | None) -> RuleSubject | None:
     """The task of a job, with its queue and arguments to be added; None where it is not known."""
     task = known_task(row) if row is not None else ""
     if row is None or not task:

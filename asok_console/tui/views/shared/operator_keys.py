@@ -12,7 +12,7 @@ from asok_console.tui.catalog.operations import OperatorAction
 from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.views.host import Host
-from asok_console.tui.views.shared.hold_rules import RuleSubject, rule_subject
+from asok_console.tui.views.shared.hold_rules import RuleSubject, rule_of_row
 from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.inspection.audit import Activity
 from asok_core.inspection.notes import NoteSubject, on_job, on_queue
@@ -62,7 +62,7 @@ class KeySubject:
             return on_queue(subject.name)
         return on_job(subject.name, known_task(subject.near) if subject.near else "")
 
-    def ruled(self) -> RuleSubject | None:
+    def rule_subject(self) -> RuleSubject | None:
         """What a hold would be made for: what can be explained, if it is a job or a single queue."""
         subject = self.subject()
         if subject is None or subject.kind not in ("job", "queue"):
@@ -70,7 +70,7 @@ class KeySubject:
         return (
             RuleSubject(queue=subject.name)
             if subject.kind == "queue"
-            else rule_subject(subject.near)
+            else rule_of_row(subject.near)
         )
 
     def missing(self) -> str:

@@ -184,10 +184,7 @@ class SentOutcome(NamedTuple):
 
 @script_call
 class SettledOutcomes(NamespacedCall[list[int]]):
-    """Per outcome 1 where it was settled, or has no record; 5 where it was, and as ``cancel``.
-
-    0 where the job was taken over before.
-    """
+    """Whether outcomes without a reply were settled: a ``SettledFlag`` for each."""
 
     process: str
     outcomes: Sequence[SentOutcome]

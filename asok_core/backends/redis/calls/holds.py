@@ -23,7 +23,7 @@ class KeptJob(NamedTuple):
 
 @script_call
 class KeepJobs(NamespacedCall[list[int]]):
-    """Keep jobs of a process from starting: per job 1, or why not (see ``keep_jobs.lua``)."""
+    """Keep jobs of a process from starting: an ``OutcomeFlag`` for each."""
 
     process: str
     jobs: Sequence[KeptJob]

@@ -24,13 +24,12 @@ from asok_core.backends.redis.consuming.outcomes import (
     Claim,
     JobStart,
     Outcome,
-    is_settled,
     rows_of,
     stamp,
 )
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
-from asok_core.backends.redis.flags import EndedFlag
+from asok_core.backends.redis.flags import EndedFlag, SettledFlag
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection
 from asok_core.inspection.holds import Holds, generation_of
@@ -238,9 +237,13 @@ class Consumer:
         flags = self.connection.run(
             SettledOutcomes(ns=self.keys.namespace, process=self.process, outcomes=sent)
         )
-        return {
-            each.id for each, flag in zip(outcomes, flags, strict=True) if is_settled(each, flag)
-        }
+        settled = set()
+        for each, flag in zip(outcomes, flags, strict=True):
+            if flag == SettledFlag.AS_CANCEL:
+                each.verb = "cancel"
+            if flag in (SettledFlag.YES, SettledFlag.AS_CANCEL):
+                settled.add(each.id)
+        return settled
 
     def look_up(self, claims: Iterable[Claim]) -> None:
         """Read the records of jobs of which Redis does not know whether they have ended.

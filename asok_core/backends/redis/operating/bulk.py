@@ -15,8 +15,8 @@ from asok_core.backends.redis.bounded_records import read_bounded_records
 from asok_core.backends.redis.calls.call import ScriptCall
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
+from asok_core.backends.redis.operating.job_builders import J, JobBuilder, SkipReason
 from asok_core.backends.redis.operating.scopes import IdFilter, ResolvedScope, born_at
-from asok_core.backends.redis.operating.verdicts import J, JobBuilder, SkipReason
 from asok_core.backends.redis.operating.walks import WINDOW, Walk, WalkedRange, batches
 from asok_core.backends.roles import GONE, UNMET, OperationResult, Progress, Scope, Watch
 from asok_core.errors import AsokError
@@ -219,13 +219,13 @@ class BulkOperation:
             chosen: list[tuple[int, Row]] = []
             jobs: list[J] = []
             for at, row in batch:
-                verdict = job_of(row, self.walk.left + at - taken - len(chosen))
-                if isinstance(verdict, str):
-                    passed = isinstance(verdict, SkipReason)
-                    (self.counts.passed_over if passed else self.counts.refused)[verdict] += 1
+                built = job_of(row, self.walk.left + at - taken - len(chosen))
+                if isinstance(built, str):
+                    passed = isinstance(built, SkipReason)
+                    (self.counts.passed_over if passed else self.counts.refused)[built] += 1
                     continue
                 chosen.append((at, row))
-                jobs.append(_marked(verdict, at - first))
+                jobs.append(_marked(built, at - first))
             if chosen:
                 asked.append(chosen)
                 taken += len(chosen)

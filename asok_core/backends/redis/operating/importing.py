@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from asok_core.backends.redis.calls.operations import ImportDeadJobs, ImportedJob
 from asok_core.backends.redis.operating.bulk import BulkOperation
-from asok_core.backends.redis.operating.verdicts import as_bytes, sha
+from asok_core.backends.redis.operating.job_builders import as_bytes, sha
 from asok_core.backends.redis.operating.walks import WINDOW, WINDOW_BYTES
 from asok_core.backends.roles import OperationResult, Progress
 from asok_core.inspection.rows import Row

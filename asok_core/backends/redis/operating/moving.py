@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asok_core.backends.redis.calls.operations import FrontJob, MoveFront
 from asok_core.backends.redis.operating.bulk import BulkOperation
-from asok_core.backends.redis.operating.verdicts import as_bytes
+from asok_core.backends.redis.operating.job_builders import as_bytes
 from asok_core.backends.roles import OperationResult
 
 FRONT_AT_MOST = 200

@@ -26,6 +26,16 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.holding import add_hold, release_hold, remove_hold
 from asok_core.backends.redis.operating.importing import import_dead
+from asok_core.backends.redis.operating.job_builders import (
+    JobBuilder,
+    cancelled_delayed_job,
+    cancelled_job,
+    moved_job_builder,
+    only,
+    promoted_job,
+    purged_job,
+    requeued_job_builder,
+)
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.notes import write_note
@@ -39,16 +49,6 @@ from asok_core.backends.redis.operating.scopes import (
 from asok_core.backends.redis.operating.session import OperatorSession
 from asok_core.backends.redis.operating.stacks import ask_stack
 from asok_core.backends.redis.operating.trash import purge_whole, restore
-from asok_core.backends.redis.operating.verdicts import (
-    JobBuilder,
-    cancel_delayed_verdict,
-    cancel_verdict,
-    move_verdict,
-    only,
-    promote_verdict,
-    purge_verdict,
-    requeue_verdict,
-)
 from asok_core.backends.redis.operating.walks import WalkedRange
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
@@ -133,7 +133,7 @@ class RedisOperator(OperatorSession):
         with self._connection() as connection:
             now = epoch_seconds(connection.call("TIME"))
             note = "to the front" if mode == "front" else ""
-            job_of = requeue_verdict(
+            job_of = requeued_job_builder(
                 keyring,
                 now,
                 changes,
@@ -189,7 +189,7 @@ class RedisOperator(OperatorSession):
             def build(part: WalkedRange, jobs: Sequence[PurgedJob]) -> Purge:
                 return Purge(**bulk.operation.arguments(), lo=part.lo, hi=part.hi, jobs=jobs)
 
-            return bulk.run(build, purge_verdict)
+            return bulk.run(build, purged_job)
 
     def cancel(self, scope: Scope, *, watch: Watch | None = None) -> OperationResult:
         """Pending, held or delayed jobs to the trash, their records ``cancelled``."""
@@ -245,7 +245,7 @@ class RedisOperator(OperatorSession):
     def _cancel(self, action: str, scope: Scope, watch: Watch | None) -> OperationResult:
         delayed = scope.location is Location.DELAYED
         queue = b"" if delayed else name_bytes(scope.queue or "")
-        job_of: JobBuilder[WaitingJob] = cancel_delayed_verdict if delayed else cancel_verdict
+        job_of: JobBuilder[WaitingJob] = cancelled_delayed_job if delayed else cancelled_job
         with self._connection() as connection:
             bulk = self._prepared(connection, action, scope, watch)
 
@@ -270,7 +270,7 @@ class RedisOperator(OperatorSession):
             def build(_part: WalkedRange, jobs: Sequence[PromotedJob]) -> PromoteChosen:
                 return PromoteChosen(**bulk.operation.arguments(), jobs=jobs)
 
-            return bulk.run(build, promote_verdict)
+            return bulk.run(build, promoted_job)
 
     def move(
         self,
@@ -291,7 +291,7 @@ class RedisOperator(OperatorSession):
         if not to or to == scope.queue:
             raise UsageError("name another queue to move the jobs to, or the front")
         expect_name(to)
-        job_of = move_verdict(self._keyring_for("move"), to)
+        job_of = moved_job_builder(self._keyring_for("move"), to)
         source, target = name_bytes(scope.queue or ""), name_bytes(to)
         with self._connection() as connection:
             bulk = self._prepared(connection, "move", _worded(scope, f"to {to}"), watch)

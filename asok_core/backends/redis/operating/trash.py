@@ -10,8 +10,8 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.constants import REFUSALS
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.operating.bulk import BulkOperation
+from asok_core.backends.redis.operating.job_builders import as_bytes, sha, waiting_job
 from asok_core.backends.redis.operating.scopes import resolve
-from asok_core.backends.redis.operating.verdicts import as_bytes, sha, waiting_job
 from asok_core.backends.redis.operating.walks import (
     BATCH,
     BATCH_BYTES,

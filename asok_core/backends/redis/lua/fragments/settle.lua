@@ -28,7 +28,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
   local retry_count, done = ARGV[at + SETTLEMENT.retry_count], OUTCOME_SETTLED
   local unfinished = verb == 'retry' or verb == 'return' or verb == 'postpone'
   if unfinished and is_cancelled(id ~= '' and id or id_in(envelope) or '') then
-    if id == '' then return OUTCOME_UNNAMED, 0 end
+    if id == '' then return OUTCOME_TO_RETURN, 0 end
     -- That of the attempt that there is, not of the one that there will not be.
     if verb == 'retry' then retry_count = string.format('%d', math.max(tonumber(retry_count) - 1, 0)) end
     verb, done, finished_at = 'cancel', OUTCOME_CANCELLED, string.format('%.6f', now)

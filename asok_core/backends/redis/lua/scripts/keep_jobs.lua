@@ -2,8 +2,7 @@
 -- Jobs of a process that a hold keeps from starting: active -> held. Where that hold has ended since its process read it:
 --   active -> pending, at the consuming end. No attempt has begun, so nothing is counted, and no retry is spent.
 -- A script of its own, and not a verb of settle.lua: what a cycle does not use would make each cycle slower.
--- Reply, per job: 1 done; 0 it was not in the active list, its lease was lost; 3 the key of its next location is of
---   another type, so it stays active; 4 an operator has cancelled it: it stays active until its process returns it.
+-- Reply, per job: a flag OUTCOME_... (see flags.py).
 local stamp = server_time()
 
 local function is_active(active, envelope)
@@ -23,11 +22,11 @@ end
 local flags, back = {}, {}
 for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
   local queue, envelope, hold = ARGV[i + KEPT_JOB.queue], ARGV[i + KEPT_JOB.envelope], ARGV[i + KEPT_JOB.hold]
-  local id, active, flag = ARGV[i + KEPT_JOB.id], active_key(process, queue), 3
+  local id, active, flag = ARGV[i + KEPT_JOB.id], active_key(process, queue), OUTCOME_WRONG_TYPE
   if not is_active(active, envelope) then
-    flag = 0
+    flag = OUTCOME_NOT_ACTIVE
   elseif is_cancelled(id) then
-    flag = 4
+    flag = OUTCOME_TO_RETURN
   elseif not is_in_force(hold) then
     -- Returned below, once it is known which others are.
     back[#back + 1] = { #flags + 1, queue, active, envelope }
@@ -35,9 +34,9 @@ for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
   elseif pushed('SADD', held_lists_key, hold .. ':' .. queue)
     and pushed('LPUSH', held_key(hold, queue), envelope) then
     write_held(i, id, ARGV[i + KEPT_JOB.unique], hold)
-    flag = 1
+    flag = OUTCOME_SETTLED
   end
-  if flag == 1 then redis.call('LREM', active, -1, envelope) end
+  if flag == OUTCOME_SETTLED then redis.call('LREM', active, -1, envelope) end
   flags[#flags + 1] = flag
 end
 -- The oldest last: it ends nearest to the consuming end. Their records say pending already.
@@ -45,10 +44,10 @@ for i = #back, 1, -1 do
   local at, queue, active, envelope = unpack(back[i])
   if not is_active(active, envelope) then
     -- It was a copy of one that is returned by now.
-    flags[at] = 0
+    flags[at] = OUTCOME_NOT_ACTIVE
   elseif pushed('RPUSH', queue_key(queue), envelope) then
     redis.call('LREM', active, -1, envelope)
-    flags[at] = 1
+    flags[at] = OUTCOME_SETTLED
   end
 end
 return flags

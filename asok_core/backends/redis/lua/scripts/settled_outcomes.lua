@@ -1,5 +1,5 @@
 -- Which outcomes of a process were settled though it had no reply. Writes nothing.
--- Reply, per outcome: OUTCOME_SETTLED or OUTCOME_CANCELLED; OUTCOME_NOT_ACTIVE where it was not settled.
+-- Reply, per outcome: a flag SETTLED_... (see flags.py).
 local STATUS = { complete = 'completed', retry = 'retrying', fail = 'failed', cancel = 'cancelled' }
 
 local function fields_of(id)
@@ -28,9 +28,9 @@ local flags = {}
 for i = outcomes_first, outcomes_last, SENT_OUTCOME.SIZE do
   local id, verb = ARGV[i + SENT_OUTCOME.id], ARGV[i + SENT_OUTCOME.verb]
   local started_at, finished_at = ARGV[i + SENT_OUTCOME.started_at], ARGV[i + SENT_OUTCOME.finished_at]
-  local flag = settled(id, verb, started_at, finished_at) and OUTCOME_SETTLED or OUTCOME_NOT_ACTIVE
-  if flag == OUTCOME_NOT_ACTIVE and verb == 'retry' and settled(id, 'cancel', started_at, finished_at) then
-    flag = OUTCOME_CANCELLED
+  local flag = settled(id, verb, started_at, finished_at) and SETTLED_YES or SETTLED_NO
+  if flag == SETTLED_NO and verb == 'retry' and settled(id, 'cancel', started_at, finished_at) then
+    flag = SETTLED_AS_CANCEL
   end
   flags[#flags + 1] = flag
 end

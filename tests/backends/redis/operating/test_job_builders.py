@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from asok_core.backends.redis.operating.verdicts import (
+from asok_core.backends.redis.operating.job_builders import (
     LONGEST_ERROR,
     SkipReason,
     as_bytes,
-    cancel_delayed_verdict,
-    cancel_verdict,
+    cancelled_delayed_job,
+    cancelled_job,
     earlier_error,
-    move_verdict,
+    moved_job_builder,
     only,
-    promote_verdict,
-    purge_verdict,
-    requeue_verdict,
+    promoted_job,
+    purged_job,
+    requeued_job_builder,
 )
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.review import NOT_REVIEWED, SHARED_ID, ReviewedEntries
@@ -59,7 +59,7 @@ def requeued(
     trust: ReviewedEntries | None = None,
     **rest: Any,
 ) -> Any:
-    return requeue_verdict(KEYRING, 50.0, changes or {}, trust=trust, **rest)(of, 0)
+    return requeued_job_builder(KEYRING, 50.0, changes or {}, trust=trust, **rest)(of, 0)
 
 
 def digest(raw: bytes) -> str:
@@ -191,7 +191,7 @@ def test_a_job_that_is_not_signed_hides_nothing_from_who_trusts_it() -> None:
 
 def test_one_element_alone_is_judged() -> None:
     of = dead()
-    judge = only(of.payload.raw, purge_verdict)
+    judge = only(of.payload.raw, purged_job)
     assert judge(of, 4) == (digest(of.payload.raw), 4, b"1")
     skipped = judge(dead(error="E: y"), 4)
     assert (skipped, type(skipped)) == (NOT_REVIEWED, SkipReason)
@@ -229,32 +229,32 @@ def test_the_arguments_of_a_cancellation() -> None:
     raw = seal(JOB, KEYRING)
     pending = row(raw, Location.PENDING, "of the list")
     facts = b"1", b"of the list", b"app.send", b"u"
-    assert cancel_verdict(pending, 3) == (digest(raw), *facts)
-    assert cancel_delayed_verdict(row(raw, Location.DELAYED, "low"), 3) == (raw, *FACTS)
+    assert cancelled_job(pending, 3) == (digest(raw), *facts)
+    assert cancelled_delayed_job(row(raw, Location.DELAYED, "low"), 3) == (raw, *FACTS)
     plain = row(seal(replace(JOB, unique=None), KEYRING), Location.PENDING)
-    assert cancel_verdict(plain, 0)[1:] == (*FACTS[:3], b"")
-    assert cancel_verdict(MALFORMED, 0) == (digest(b"no"), b"", b"low", b"", b"")
-    assert cancel_delayed_verdict(MALFORMED, 0) == (b"no", b"", b"low", b"", b"")
-    assert cancel_delayed_verdict(row(ALIAS), 0) == "oversized"
+    assert cancelled_job(plain, 0)[1:] == (*FACTS[:3], b"")
+    assert cancelled_job(MALFORMED, 0) == (digest(b"no"), b"", b"low", b"", b"")
+    assert cancelled_delayed_job(MALFORMED, 0) == (b"no", b"", b"low", b"", b"")
+    assert cancelled_delayed_job(row(ALIAS), 0) == "oversized"
 
 
 def test_the_arguments_of_a_purge() -> None:
-    assert purge_verdict(dead(), 9) == (digest(dead().payload.raw), 9, b"1")
-    assert purge_verdict(MALFORMED, 0) == (digest(b"no"), 0, b"")
+    assert purged_job(dead(), 9) == (digest(dead().payload.raw), 9, b"1")
+    assert purged_job(MALFORMED, 0) == (digest(b"no"), 0, b"")
 
 
 def test_the_arguments_of_a_promotion() -> None:
     raw = seal(JOB, KEYRING)
-    assert promote_verdict(row(raw, queue="other"), 0) == (raw, b"1", b"low", b"app.send")
-    assert promote_verdict(MALFORMED, 0) == "malformed"
-    assert promote_verdict(row(ALIAS), 0) == "oversized"
+    assert promoted_job(row(raw, queue="other"), 0) == (raw, b"1", b"low", b"app.send")
+    assert promoted_job(MALFORMED, 0) == "malformed"
+    assert promoted_job(row(ALIAS), 0) == "oversized"
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_move_signs_the_job_for_its_new_queue(version: Any) -> None:
     raw = seal(JOB, KEYRING, version)
     there = seal(replace(JOB, queue="high"), KEYRING, version)
-    judge = move_verdict(KEYRING, "high")
+    judge = moved_job_builder(KEYRING, "high")
     assert judge(row(raw), 0) == (digest(raw), there, b"1", b"app.send")
     assert judge(row(seal(JOB, WRONG)), 0) == "bad signature"
     assert judge(MALFORMED, 0) == "malformed"

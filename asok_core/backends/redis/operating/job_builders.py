@@ -1,4 +1,4 @@
-"""What each verb sends to its script for a row, or why the row is refused."""
+"""What each operation sends to its script for a row, or why the row is refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ JobBuilder = Callable[[Row, int], J | str]
 """Takes a row, and how many older elements stay: what the script gets of its job, or the refusal."""
 
 
-def requeue_verdict(
+def requeued_job_builder(
     keyring: Keyring,
     now: float,
     changes: Mapping[str, Any],
@@ -139,24 +139,24 @@ def earlier_error(payload: Payload) -> str | None:
     return lines[-1][:LONGEST_ERROR] if lines else None
 
 
-def purge_verdict(row: Row, older: int) -> PurgedJob:
+def purged_job(row: Row, older: int) -> PurgedJob:
     """For ``purge.lua``."""
     return PurgedJob(sha(row.payload.raw), older, as_bytes(row.payload.id))
 
 
-def cancel_verdict(row: Row, _older: int) -> WaitingJob:
+def cancelled_job(row: Row, _older: int) -> WaitingJob:
     """For ``cancel.lua`` on a queue."""
     return waiting_job(row, sha(row.payload.raw))
 
 
-def cancel_delayed_verdict(row: Row, _older: int) -> WaitingJob | str:
+def cancelled_delayed_job(row: Row, _older: int) -> WaitingJob | str:
     """For ``cancel.lua`` on the delayed jobs, which are known by their bytes."""
     if is_alias(row.payload.raw):
         return row.payload.trust.value
     return waiting_job(row, row.payload.raw)
 
 
-def promote_verdict(row: Row, _older: int) -> PromotedJob | str:
+def promoted_job(row: Row, _older: int) -> PromotedJob | str:
     """For ``promote_chosen.lua``."""
     job = row.payload.job
     if job is None:
@@ -169,7 +169,7 @@ def promote_verdict(row: Row, _older: int) -> PromotedJob | str:
     )
 
 
-def move_verdict(keyring: Keyring, queue: str) -> JobBuilder[MovedJob]:
+def moved_job_builder(keyring: Keyring, queue: str) -> JobBuilder[MovedJob]:
     """For ``move_jobs.lua``: the same job, naming its new queue and signed again."""
 
     def job_of(row: Row, _older: int) -> MovedJob | str:
