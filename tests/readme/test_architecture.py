@@ -51,6 +51,15 @@ def test_every_file_that_is_named_exists() -> None:
         assert any(f"/{path}".endswith(f"/{each}") for path in known), each
 
 
+def test_every_package_is_named() -> None:
+    """But for those of commands, whose words are their paths."""
+    for tree in ("asok_core", "asok_console"):
+        for file in (ROOT / tree).rglob("__init__.py"):
+            parts = file.parent.relative_to(ROOT / tree).parts
+            if parts and parts[0] != "commands":
+                assert f"{parts[-1]}/" in TEXT, file.parent
+
+
 def names_in(path: Path) -> set[str]:
     """The functions, classes, methods and variables of a module."""
     found: set[str] = set()
