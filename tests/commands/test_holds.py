@@ -119,6 +119,7 @@ def test_a_dry_run_shows_which_holds_would_be_removed_and_removes_none(
     assert bench.client.hgetall(bench.keys.holds) == before
     assert asok("hold", "remove", empty).out == f"Removed hold {empty}\n"
     assert asok("hold", "remove", "--all", "--dry-run").out == "no holds without jobs\n"
+    assert asok("hold", "remove", keeps, "--json").document["holds"] == []
 
 
 def test_a_task_that_jobs_do_not_name_so_is_refused_and_one_that_did_not_run_is_stated(
@@ -197,3 +198,48 @@ def test_a_held_job_that_has_moved_before_its_cancellation_is_named_with_where_i
     ran = asok("job", "cancel", job.id)
     assert (ran.code, ran.out) == (1, "Cancelled 0 jobs (1 skipped: no longer there)\n")
     assert f"asok: job {job.id} is pending now" in ran.err
+    # What was cancelled is reported where the list of another job fails.
+    kept = bench.job(queue="low")
+    lists = bench.keys.held("abc", "low")
+    bench.client.lpush(lists, seal(kept, KEYRING))
+    bench.client.sadd(bench.keys.held_lists, "abc:low")
+
+    class Program(Operator):
+        """One that writes to the key of the list."""
+
+        def readline(self) -> str:
+            bench.client.set(lists, "?")
+            return "yes\n"
+
+    monkeypatch.setattr("sys.stdin", Program())
+    ran = asok("job", "cancel", job.id, kept.id)
+    assert (ran.code != 0, ran.out) == (True, "Cancelled 1 job\n"), ran
+
+
+def test_what_was_released_is_reported_where_the_next_hold_fails(
+    asok: Asok, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (
+        made.hold.id
+        for task in ("shop.mail", "shop.other")
+        if (made := bench.operator.add_hold(Hold("", task=task))).hold
+    )
+    for hold in (first, second):
+        bench.client.lpush(bench.keys.held(hold, "high"), seal(bench.job(queue="high"), KEYRING))
+        bench.client.sadd(bench.keys.held_lists, f"{hold}:high")
+
+    class Operator:
+        """One who answers after another has released the second."""
+
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            if bench.client.hexists(bench.keys.holds, second):
+                bench.operator.release_hold(second, rate=None)
+            return "yes\n"
+
+    monkeypatch.setattr("sys.stdin", Operator())
+    ran = asok("hold", "release", first, second, "--json")
+    assert (ran.code, ran.document["applied"], ran.document["holds"]) == (2, 1, [first])
+    assert f"there is no hold '{second}'" in ran.err

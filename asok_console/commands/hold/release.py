@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds
-from asok_console.commands.support.documents import result_document, say, write_json, write_lines
+from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds, one_document
+from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.options import positive
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import OperationResult, Scope
@@ -59,18 +59,31 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ]
         write_lines([safe(line, bulk.LONGEST_LINE) for line in lines] or ["no holds"])
         return 0
-    code, results = 0, list[OperationResult]()
+    results = dict[str, OperationResult]()
+    with one_document(args, ReleaseHold.audit_name(), results):
+        code = _release_each(args, settings, chosen, rate, results)
+    if not (args.json or chosen):
+        write_lines([f"no holds: {counted(0, 'job')} released"])
+    return code
+
+
+def _release_each(
+    args: argparse.Namespace,
+    settings: Settings,
+    chosen: Sequence[HoldState],
+    rate: float | None,
+    results: dict[str, OperationResult],
+) -> int:
+    code = 0
     for each in chosen:
         operation = ReleaseHold(each.id, rate)
         scope = Scope(operation.location)
         asks = not args.yes and each.jobs
-        details = _details(each)
-        if asks and not bulk.confirmed(settings, operation, scope, each.jobs, details):
+        if asks and not bulk.confirmed(settings, operation, scope, each.jobs, _details(each)):
             say(bulk.NOTHING_DONE)
             code = code or 1
             continue
-        result = total_of(bulk.perform(settings, operation, scope))
-        results.append(result)
+        results[each.id] = result = total_of(bulk.perform(settings, operation, scope))
         if args.json:
             code = code or bulk.exit_code(result)
         elif each.jobs or result.applied or result.refused:
@@ -79,12 +92,4 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             write_lines([safe(f"Released hold {each.id}, which kept no jobs", bulk.LONGEST_LINE)])
         if result.cancelled:
             break
-    if args.json:
-        # One document, as of one operation where there was one.
-        total = sum(each.applied for each in results)
-        first = results[0] if len(results) == 1 else None
-        merged = replace(first, applied=total) if first else OperationResult("release", total)
-        write_json({**result_document(merged), "holds": [each.id for each in chosen]})
-    elif not chosen:
-        write_lines([f"no holds: {counted(0, 'job')} released"])
     return code

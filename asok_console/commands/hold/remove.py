@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds
-from asok_console.commands.support.documents import result_document, write_json, write_lines
+from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds, one_document
+from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.holds import HAS_JOBS, HoldState
@@ -40,20 +40,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         chosen = [each for each in chosen if not each.jobs]
     if args.dry_run:
         return _preview(args, chosen)
-    code, removed, refused = 0, 0, dict[str, int]()
-    for each in chosen:
-        operation = RemoveHold(each.id)
-        scope = Scope(operation.location)
-        result = total_of(bulk.perform(settings, operation, scope))
-        removed += result.applied
-        refused |= result.refused
-        code = code or bulk.exit_code(result)
-        if not args.json:
-            bulk.report(args, operation, scope, result)
-    if args.json:
-        merged = OperationResult("remove hold", removed, refused=refused)
-        write_json({**result_document(merged), "holds": [each.id for each in chosen]})
-    elif not chosen:
+    code, results = 0, dict[str, OperationResult]()
+    with one_document(args, RemoveHold.audit_name(), results):
+        for each in chosen:
+            operation = RemoveHold(each.id)
+            scope = Scope(operation.location)
+            results[each.id] = result = total_of(bulk.perform(settings, operation, scope))
+            code = code or bulk.exit_code(result)
+            if not args.json:
+                bulk.report(args, operation, scope, result)
+    if not (args.json or chosen):
         write_lines([NONE])
     return code
 

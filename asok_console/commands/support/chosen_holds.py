@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from asok_console.commands.support.documents import say
+from asok_console.commands.support.documents import result_document, say, write_json
 from asok_console.presentation.text import safe
+from asok_core.backends.roles import OperationResult
 from asok_core.errors import UsageError
-from asok_core.inspection.holds import HoldState
+from asok_core.inspection.holds import HAS_JOBS, HoldState
 from asok_core.inspection.snapshot import Snapshot
 
 
@@ -39,3 +42,37 @@ def chosen_holds(args: argparse.Namespace, snapshot: Snapshot) -> Sequence[HoldS
         if name not in known:
             raise UsageError(f"there is no hold {name!r}; asok hold list shows those there are")
     return [known[name] for name in dict.fromkeys(args.hold)]
+
+
+@contextmanager
+def one_document(
+    args: argparse.Namespace, action: str, results: Mapping[str, OperationResult]
+) -> Iterator[None]:
+    """Print with ``--json`` the results that the body adds, by hold, as one document.
+
+    Also where the body fails: what was done to the holds before that is not lost.
+    """
+    whole = False
+    try:
+        yield
+        whole = True
+    finally:
+        if args.json and (whole or results):
+            done = [hold for hold, each in results.items() if HAS_JOBS not in each.refused]
+            write_json({**result_document(_merged(action, results)), "holds": done})
+
+
+def _merged(action: str, results: Mapping[str, OperationResult]) -> OperationResult:
+    """As of one operation, where there was one."""
+    found = list(results.values())
+    if len(found) == 1:
+        return found[0]
+    refused = Counter[str]()
+    for each in found:
+        refused.update(each.refused)
+    return OperationResult(
+        action,
+        sum(each.applied for each in found),
+        refused=dict(refused),
+        cancelled=any(each.cancelled for each in found),
+    )

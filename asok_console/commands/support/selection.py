@@ -6,6 +6,7 @@ import argparse
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asok_console.commands.support import bulk
@@ -14,8 +15,8 @@ from asok_console.commands.support.options import filter_to_act_on
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.commands.support.queue_names import known
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import GONE, OperationResult, Reader, Scope
-from asok_core.errors import UsageError
+from asok_core.backends.roles import GONE, OperationResult, Reader, Scope, Watch
+from asok_core.errors import AsokError, UsageError
 from asok_core.inspection.job_detail import JobDetail
 from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.jobs.states import Location
@@ -102,62 +103,107 @@ def act_on_ids(
     if count and not args.yes and not bulk.confirmed(settings, operation, asked, count):
         say(bulk.NOTHING_DONE)
         return 1
-    skipped, refused = Counter[str](), found.refused
-    applied, operations, cancelled = 0, [], False
-    lost, missing, moved = list[str](), set[str](), list[str]()
+    done = _Done(refused=found.refused)
     with (
         closing(open_reader(settings)) as reader,
         closing(open_operator(settings)) as operator,
         ProgressMeter(operation.done) as meter,
     ):
-        for (location, queue, hold), each in found.homes.items():
-            words = " ".join(f"id:{name}" for name in each[:3])
-            scope = Scope(location, queue, frozenset(each), words=words, hold=hold)
-            result = total_of(operation.perform(Access(reader, operator), scope, meter))
-            applied += result.applied
-            refused.update(result.refused)
-            skipped.update(result.skipped)
-            cancelled = cancelled or result.cancelled
-            operations.append(result.operation)
-            moved += _moved(reader, result.missing)
-        for job_id, has_record in found.nowhere.items():
-            if not (operation.ends_lost and has_record):
-                skipped[GONE] += 1
-                missing.add(job_id)
-                continue
-            result = operator.cancel_lost(job_id)
-            applied += result.applied
-            skipped.update(result.skipped)
-            if result.applied:
-                lost.append(job_id)
-    undoable = operations[0] if len(operations) == 1 else None
-    name = operation.audit_name()
-    result = OperationResult(
-        name,
-        applied,
-        dict(skipped),
-        dict(refused),
-        undoable,
-        cancelled,
-        missing=frozenset(missing),
-    )
+        access = Access(reader, operator)
+        _perform(operation, access, found, meter, done)
+        if done.failed is None:
+            _end_lost(operation, access, found, done)
+    result = done.result(operation.audit_name())
     code = bulk.report(args, operation, asked, result)
-    bulk.say_missing(missing, "JOB_ID")
-    for line in moved:
+    bulk.say_missing(done.missing, "JOB_ID")
+    for line in done.moved:
         say(f"asok: {line}")
-    for job_id in lost:
+    for job_id in done.lost:
         say(
             f"asok: job {safe(job_id, 200)} was lost: it was in no queue, not delayed, in no trash and "
             "held by no worker; its record says so now, and its unique key is free"
         )
+    if done.failed is not None:
+        raise done.failed
     # Scripts rely on it that all the named jobs were there.
-    return code or (1 if skipped else 0)
+    return code or (1 if done.skipped else 0)
+
+
+@dataclass
+class _Done:
+    """What was done with the named jobs, list by list."""
+
+    refused: Counter[str]
+    applied: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    operations: list[str | None] = field(default_factory=list)
+    cancelled: bool = False
+    missing: set[str] = field(default_factory=set)
+    """Ids of which nothing is there."""
+    lost: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    """A line for each job that had left its list."""
+    failed: AsokError | None = None
+    """Why the others were not tried."""
+
+    def add(self, result: OperationResult) -> None:
+        self.applied += result.applied
+        self.refused.update(result.refused)
+        self.skipped.update(result.skipped)
+        self.cancelled = self.cancelled or result.cancelled
+        self.operations.append(result.operation)
+
+    def result(self, action: str) -> OperationResult:
+        return OperationResult(
+            action,
+            self.applied,
+            dict(self.skipped),
+            dict(self.refused),
+            self.operations[0] if len(self.operations) == 1 else None,
+            self.cancelled,
+            missing=frozenset(self.missing),
+        )
+
+
+def _perform(
+    operation: CatalogOperation, access: Access, found: NamedJobs, watch: Watch, done: _Done
+) -> None:
+    for (location, queue, hold), each in found.homes.items():
+        words = " ".join(f"id:{name}" for name in each[:3])
+        scope = Scope(location, queue, frozenset(each), words=words, hold=hold)
+        try:
+            result = total_of(operation.perform(access, scope, watch))
+        except AsokError as error:
+            if not done.operations:
+                raise
+            # What was done in other lists before that is reported.
+            done.failed = error
+            return
+        done.add(result)
+        done.moved += _moved(access.reader, result.missing)
+
+
+def _end_lost(operation: CatalogOperation, access: Access, found: NamedJobs, done: _Done) -> None:
+    for job_id, has_record in found.nowhere.items():
+        if not (operation.ends_lost and has_record):
+            done.skipped[GONE] += 1
+            done.missing.add(job_id)
+            continue
+        result = access.operator.cancel_lost(job_id)
+        done.applied += result.applied
+        done.skipped.update(result.skipped)
+        if result.applied:
+            done.lost.append(job_id)
 
 
 def _moved(reader: Reader, ids: Collection[str]) -> Iterator[str]:
     """Where jobs are by now that have left the list in which they were found."""
     for each in sorted(ids)[:MOST_MOVED]:
-        detail = reader.job(each, patience=PATIENCE)
+        try:
+            detail = reader.job(each, patience=PATIENCE)
+        except AsokError:
+            # What was done counts, and is reported.
+            return
         if detail is not None and detail.location is not None:
             yield f"job {safe(each, 200)} {LOCATION_TEXTS[detail.location]} now"
 
