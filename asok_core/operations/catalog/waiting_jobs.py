@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asok_core.backends.roles import OperationResult, Scope, Watch
+from asok_core.errors import AsokError
 from asok_core.inspection.row_texts import LOCATION_TEXTS
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog import summaries
@@ -38,7 +39,11 @@ class CancelPending(CatalogOperation):
         if len(result.missing) != 1:
             return FollowUp()
         (job_id,) = result.missing
-        found = access.reader.job(job_id, patience=PATIENCE)
+        try:
+            found = access.reader.job(job_id, patience=PATIENCE)
+        except AsokError:
+            # What was done is known without it.
+            return FollowUp()
         if found is None or found.location is None:
             return FollowUp()
         return FollowUp(f"the job {LOCATION_TEXTS[found.location]} now", whole=False)
