@@ -20,13 +20,7 @@ from asok_core.backends.redis.calls.cycle import (
 from asok_core.backends.redis.calls.holds import KeepJobs, KeptJob
 from asok_core.backends.redis.connection import Connection, Endpoint
 from asok_core.backends.redis.consuming.holds import read_holds
-from asok_core.backends.redis.consuming.outcomes import (
-    Claim,
-    JobStart,
-    Outcome,
-    rows_of,
-    stamp,
-)
+from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, rows_of, stamp
 from asok_core.backends.redis.consuming.oversized import OversizedEntry, set_aside
 from asok_core.backends.redis.consuming.task_counts import TaskCounts
 from asok_core.backends.redis.flags import EndedFlag, SettledFlag
