@@ -17,12 +17,12 @@ from asok_console.tui.actions.flow import OperationFlow
 from asok_console.tui.actions.operator_programs import OperatorPrograms
 from asok_console.tui.actions.palette import commands
 from asok_console.tui.actions.runner import OperationFinished, OperationProgressed
-from asok_console.tui.catalog import actions, operations
 from asok_console.tui.data.poller import Answered, Poller, ReadFailed, SnapshotTaken
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.state import ConsoleState
 from asok_console.tui.data.status import ConsoleStatus
 from asok_console.tui.data.whole_jobs import with_whole
+from asok_console.tui.keys import actions, operations
 from asok_console.tui.navigation import BaseScreen, NavigatingApp, Views
 from asok_console.tui.options import Session
 from asok_console.tui.runtime.stray_keys import LOOKED_FOR, StrayKeyGuard

@@ -17,9 +17,9 @@ import pytest
 import asok_core.operations.catalog as package
 from asok_console.cli.parser import COMMANDS, GROUPS
 from asok_console.tui.actions.results import outcome_line
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import EDIT, OPERATIONS
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import EDIT, OPERATIONS
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.holds import Hold
@@ -198,7 +198,8 @@ WORDINGS = (
     "Imported", "Paused", "Resumed", "Quieted", "Would ", "skipped:", "refused:",
 )  # fmt: skip
 DERIVED = ("commands/dlq", "commands/job", "commands/queue", "commands/trash", "commands/worker",
-           "tui/actions", "tui/catalog", "tui/screens/confirm.py", "tui/screens/ask.py")  # fmt: skip
+           "tui/actions", "tui/keys", "tui/plans",
+           "tui/screens/confirm.py", "tui/screens/ask.py")  # fmt: skip
 
 
 def test_neither_commands_nor_the_console_have_words_of_their_own_for_questions_and_results() -> (

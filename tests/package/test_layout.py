@@ -41,7 +41,7 @@ LONG = {
     "asok_core/inspection/history.py": "the past of a job from records of four kinds",
     "asok_core/worker/running/dispatcher.py": "a turn of a process, read from top to bottom",
     "asok_core/worker/supervising/processes.py": "the life of a process: start, watch, replace, stop",
-    "asok_console/tui/catalog/actions.py": "declares every key, with its help",
+    "asok_console/tui/keys/actions.py": "declares every key, with its help",
     "asok_console/tui/screens/job.py": "the page of a job: keys of all its sections",
 }
 """Files of more than 300 lines, and why each is not divided."""

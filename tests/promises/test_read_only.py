@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.keys.operations import OPERATIONS
 from tests.fixtures.command_line import Ran
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed

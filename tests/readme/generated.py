@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from asok_console.tui.catalog import actions, operations
+from asok_console.tui.keys import actions, operations
 from asok_core.settings.settings import Settings
 from tests.conformance import differences
 from tests.readme import redis_keys, rights

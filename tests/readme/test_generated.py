@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asok_console.tui.catalog import operations
+from asok_console.tui.keys import operations
 from tests.readme.generated import GENERATED, GROUPS, rewritten
 
 

@@ -18,7 +18,7 @@ from asok_console.cli import main
 from asok_console.cli.parser import COMMANDS, Command
 from asok_console.commands.support.status_document import to_json
 from asok_console.commands.support.status_report import WorkerStatus
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import STALE_AFTER, WorkerInfo
 from asok_core.worker.supervising.supervisor import UNABLE

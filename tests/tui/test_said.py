@@ -7,7 +7,7 @@ import redis
 from rich.cells import cell_len
 from textual.widgets import Log
 
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_console.tui.screens.full_text import FullTextDialog
 from asok_console.tui.screens.help import help_text, topic_of
 from asok_console.tui.screens.job_texts import plain, rendered

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from textual.app import App
 
 from asok_console.presentation.text import call_text
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.edit import Arguments, ArgumentsDialog, read_arguments
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope

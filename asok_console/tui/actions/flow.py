@@ -12,11 +12,11 @@ from textual.app import App
 from asok_console.presentation.compact import span
 from asok_console.tui.actions.editing import ArgumentEditor
 from asok_console.tui.actions.runner import OperationFinished, OperationProgressed, Runner
-from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.fields import fields_of
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.keys import operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.fields import fields_of
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.quit import QuitDialog

@@ -8,7 +8,7 @@ from typing import Any
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterator[SystemCommand]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import OperationResult
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.catalog.results import is_whole, result_line

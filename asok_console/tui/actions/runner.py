@@ -11,8 +11,8 @@ from textual.message import Message
 
 from asok_console.presentation.text import error_text
 from asok_console.tui.actions.results import outcome_line
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import OperationResult, Progress
 from asok_core.operations.catalog.entry import Access, FollowUp
 from asok_core.operations.catalog.results import total_of

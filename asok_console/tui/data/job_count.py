@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_console.tui.data.scanner import PAUSE
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import Progress, Reader
 
 TYPING = 0.3

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from asok_console.tui.catalog.actions import VIEW_NAMES
 from asok_console.tui.data.poller import FASTEST, SLOWEST
+from asok_console.tui.keys.actions import VIEW_NAMES
 from asok_console.tui.theme import THEMES
 from asok_core.runtime.whole_file import whole_file
 

@@ -14,9 +14,9 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.fields import Field, answered, fields_of, first_problem, problem_of
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.job_count import JobCount, JobsCounted
+from asok_console.tui.plans.fields import Field, answered, fields_of, first_problem, problem_of
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Reader
 

@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Static
 
 from asok_console.presentation.reviews import refusals, review_lines, summary
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_console.tui.widgets.long_lines import LongLines
 from asok_core.operations.catalog.confirmation import facts, is_grave

@@ -14,8 +14,8 @@ from textual.content import Content
 from asok_console.presentation.events import WARNINGS, sentence
 from asok_console.presentation.prose import ago, plural
 from asok_console.presentation.text import plain_json, safe
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.activities import ActivityEntry
+from asok_console.tui.keys import actions
 from asok_console.tui.screens.scrolled_page import ScrolledPage
 from asok_console.tui.views.activity import is_of_jobs, state_of
 from asok_console.tui.widgets.bars import Header

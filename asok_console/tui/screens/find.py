@@ -15,9 +15,9 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.reporting_thread import ReportingThread
 from asok_console.tui.data.scanner import EVERY
+from asok_console.tui.keys import actions
 from asok_console.tui.screens.dialog import Dialog
 from asok_console.tui.views.shared.job_columns import (
     LONG_ID,

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from asok_console.presentation.numbers import size
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.operations import OperatorAction
 from asok_console.tui.screens import help_symbols
 from asok_console.tui.screens.dialog import Dialog
 from asok_core.inspection.snapshot import SnapshotCost

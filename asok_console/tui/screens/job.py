@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.runtime import programs
 from asok_console.tui.screens.full_text import FullTextDialog
 from asok_console.tui.screens.job_actions import OPERATIONS, offers

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from textual.content import Content
 
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
 from asok_console.tui.screens.known_job import KnownJob
 from asok_core.inspection.row_texts import LOCATION_TEXTS
 

@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.reporting_thread import ReportingThread
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Progress, Reader
 from asok_core.inspection.review import ReviewBuilder

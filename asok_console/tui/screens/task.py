@@ -25,7 +25,7 @@ from asok_console.presentation.task_pages import (
     uncounted_lines,
 )
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_console.tui.screens.scrolled_page import ScrolledPage
 from asok_console.tui.views.shared.plots import marks_of
 from asok_console.tui.widgets.bars import Header

@@ -12,8 +12,8 @@ from textual.content import Content
 
 from asok_console.presentation.explanation import command_of, lines_of, title_of
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.why import ExplainedSubject
+from asok_console.tui.keys import actions
 from asok_console.tui.screens.scrolled_page import ScrolledPage
 from asok_console.tui.widgets.bars import Header
 from asok_console.tui.widgets.caption import Caption

@@ -11,11 +11,11 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import count
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.activities import ActivityEntry, merged
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList

@@ -12,12 +12,12 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.error_groups import by_count, filter_of
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.scanner import LocationScan, ScanProgress
 from asok_console.tui.data.search import SearchQuery
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.composition_list import DIMENSIONS, ERRORS, RUNS, Grouping
 from asok_console.tui.views.shared.error_groups import ORDERS, ErrorGroupList, ErrorGroupScan

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asok_console.presentation.compact import until
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.job_columns import (
     ARGUMENTS_COLUMN,

@@ -11,10 +11,10 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, span
 from asok_console.presentation.numbers import duration
 from asok_console.presentation.progress import progress_cell
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.search import Search
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.job_columns import (
     ID_COLUMN,
     QUEUE_COLUMN,

@@ -13,11 +13,11 @@ from textual.content import Content
 
 from asok_console.presentation.text import safe
 from asok_console.presentation.workers import live_words
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.comparison import MOMENTS, SORTED_BY_HEADING, ComparedMoment
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.plots import (

@@ -9,11 +9,11 @@ from typing import ClassVar, cast
 from textual.binding import BindingType
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.trend import trend
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.composed import ComposedView
 from asok_console.tui.views.shared.hold_rules import RuleSubject
 from asok_console.tui.views.shared.job_columns import WAITING_COLUMNS

@@ -15,7 +15,7 @@ from asok_console.presentation.prose import plural
 from asok_console.presentation.releases import marked_since
 from asok_console.presentation.task_pages import RANGE_NAMES
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions, operations
+from asok_console.tui.keys import actions, operations
 from asok_console.tui.views.shared.hold_rules import RuleSubject
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.task_table import (

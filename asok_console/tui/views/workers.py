@@ -13,12 +13,12 @@ from textual.binding import BindingType
 
 from asok_console.presentation.compact import ago
 from asok_console.presentation.prose import listed, plural
-from asok_console.tui.catalog import actions, operations
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRow, SlotRows, in_use
 from asok_console.tui.data.why import ExplainedSubject
+from asok_console.tui.keys import actions, operations
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.running_jobs import has_stack, plan_to_cancel
 from asok_console.tui.views.shared.worker_table import (

@@ -10,8 +10,8 @@ from asok_console.presentation.compact import span
 from asok_console.presentation.fitting import fit_middle
 from asok_console.presentation.numbers import count, milliseconds
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.status import ConsoleStatus
+from asok_console.tui.keys import actions
 from asok_console.tui.widgets.caption import Caption
 from asok_core.inspection.snapshot import Snapshot
 

@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from asok_console.tui.catalog import actions, operations
 from asok_console.tui.data.status import ConsoleStatus
+from asok_console.tui.keys import actions, operations
 
 HINT = "New here? All keys"
 """The label of the key for help until a new user has pressed it once."""

@@ -10,7 +10,7 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Column
 from asok_console.tui.widgets.row_cursor import ListPosition
 from asok_console.tui.widgets.row_view import RowView

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from asok_console.tui.catalog.fields import answered, problem_of
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.fields import answered, problem_of
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import Scope
 from asok_core.inspection.notes import on_queue
 from asok_core.jobs.states import Location

@@ -11,7 +11,7 @@ import redis
 from textual.widgets import Input
 
 from asok_console.tui.actions.runner import OperationFinished, OperationRun
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.views.dead import DeadView

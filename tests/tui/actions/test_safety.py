@@ -14,7 +14,7 @@ from textual.message import Message
 
 from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.actions.runner import OperationProgressed
-from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.keys.operations import OPERATIONS
 from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog

@@ -6,7 +6,7 @@ import pytest
 import redis
 from textual.widgets import Button, Input, TextArea
 
-from asok_console.tui.catalog.operations import OPERATIONS
+from asok_console.tui.keys.operations import OPERATIONS
 from asok_console.tui.runtime.stray_keys import LOOKED_FOR, StrayKeyGuard
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog

@@ -14,9 +14,9 @@ from textual.content import Content
 from asok_console.presentation.fitting import fit
 from asok_console.presentation.notes import note_text
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.operations import OPERATIONS, OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.keys import actions
+from asok_console.tui.keys.operations import OPERATIONS, OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.notes import note_on, with_marks
 from asok_console.tui.views.shared.operator_keys import KeySubject

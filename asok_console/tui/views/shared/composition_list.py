@@ -10,7 +10,7 @@ from textual.binding import BindingType
 
 from asok_console.presentation import compositions
 from asok_console.presentation.numbers import share
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.composition import (

@@ -13,8 +13,8 @@ from asok_console.presentation.compact import ago, spark
 from asok_console.presentation.error_groups import names, trend
 from asok_console.presentation.notes import MARK
 from asok_console.presentation.numbers import count
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.search import WalkEnd
+from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.error_groups import ErrorGroup, ErrorGroups

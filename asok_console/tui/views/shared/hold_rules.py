@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asok_console.presentation.error_groups import by_count
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.backends.roles import Scope

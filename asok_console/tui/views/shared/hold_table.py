@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from asok_console.presentation import holds as words
 from asok_console.presentation.compact import ago
 from asok_console.presentation.numbers import count
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.hold_warnings import warning

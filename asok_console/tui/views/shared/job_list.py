@@ -9,11 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.tui.catalog import actions
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
+from asok_console.tui.keys import actions
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.base import JobList
 from asok_console.tui.views.shared.job_columns import job_id, names_a_job
 from asok_console.tui.views.shared.searching import SearchingView

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.binding import BindingType
 
-from asok_console.tui.catalog import actions
+from asok_console.tui.keys import actions
 from asok_console.tui.views.shared.filtered import FilteredView
 from asok_console.tui.widgets.filter_bar import FilterBar
 from asok_console.tui.widgets.row_list import RowList

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from asok_console.presentation.notes import note_author, note_line
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import job_id, known_task, names_a_job
 from asok_core.backends.roles import Scope

@@ -7,10 +7,10 @@ from typing import cast
 
 from textual.dom import DOMNode
 
-from asok_console.tui.catalog.actions import EXPLAIN
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.why import ExplainedSubject
+from asok_console.tui.keys.actions import EXPLAIN
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.hold_rules import RuleSubject, rule_of_row
 from asok_console.tui.views.shared.job_columns import known_task

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asok_console.tui.catalog.operations import OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
 from asok_console.tui.data.alerts import stale
+from asok_console.tui.keys.operations import OperatorAction
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_core.backends.roles import Scope
 from asok_core.inspection.filters import word

@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import ago, rate, spark
 from asok_console.presentation.notes import MARK
 from asok_console.presentation.numbers import count, milliseconds, share
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.trend import FAILURES_SEEN, WIDEST, Trend, total_trend, trend
+from asok_console.tui.keys import actions
 from asok_console.tui.views.shared.all_queues import total
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.job_columns import task_text
 from asok_core.backends.roles import Scope

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from asok_console.presentation.compact import rate, sortable, spark
 from asok_console.presentation.numbers import count, milliseconds, share, size
 from asok_console.presentation.prose import plural
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.trend import FAILURES_SEEN
+from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.release_comparison import Comparison

@@ -11,9 +11,9 @@ from textual.binding import BindingType
 from asok_console.presentation.calls import arguments_of
 from asok_console.presentation.compact import ago, gauge, span
 from asok_console.presentation.numbers import size
-from asok_console.tui.catalog import actions
 from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRow, SlotUse
+from asok_console.tui.keys import actions
 from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList

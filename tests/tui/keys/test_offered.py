@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from asok_console.tui.actions.flow import MISSING
-from asok_console.tui.catalog.actions import KeyScope
+from asok_console.tui.keys.actions import KeyScope
 from asok_core.jobs.envelope import seal
 from tests.fixtures.console import Hand, Open, settled
 from tests.tui import seed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from asok_console.tui.catalog.actions import (
+from asok_console.tui.keys.actions import (
     COMPARING,
     COMPOSING,
     COMPOSITION,

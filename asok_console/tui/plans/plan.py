@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asok_console.presentation.calls import call_of
-from asok_console.tui.catalog import equivalents
+from asok_console.tui.plans import equivalents
 from asok_core.backends.roles import Scope
 from asok_core.inspection.review import Review
 from asok_core.inspection.rows import Row

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from asok_console.cli.parser import build_parser, with_default_words
-from asok_console.tui.catalog import operations
-from asok_console.tui.catalog.actions import KeyScope
-from asok_console.tui.catalog.fields import answered, fields_of
-from asok_console.tui.catalog.operations import BY_NAME, EDIT, OPERATIONS, OperatorAction
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.keys import operations
+from asok_console.tui.keys.actions import KeyScope
+from asok_console.tui.keys.operations import BY_NAME, EDIT, OPERATIONS, OperatorAction
+from asok_console.tui.plans.fields import answered, fields_of
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
 from asok_core.inspection.holds import Hold

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asok_console.presentation.text import safe
-from asok_console.tui.catalog.plan import OperationPlan
+from asok_console.tui.plans.plan import OperationPlan
 from asok_core.errors import UsageError
 from asok_core.inspection.hold_conditions import parse_conditions, typed_conditions
 from asok_core.inspection.holds import Hold
