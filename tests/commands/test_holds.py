@@ -184,7 +184,7 @@ def test_a_held_job_that_has_moved_before_its_cancellation_is_named_with_where_i
     bench.client.sadd(bench.keys.held_lists, f"{made.id}:high")
     hold = made.id
 
-    class Operator:
+    class SlowAnswer:
         """One who takes a while to answer."""
 
         def isatty(self) -> bool:
@@ -194,7 +194,7 @@ def test_a_held_job_that_has_moved_before_its_cancellation_is_named_with_where_i
             bench.operator.release_hold(hold, rate=None)
             return "yes\n"
 
-    monkeypatch.setattr("sys.stdin", Operator())
+    monkeypatch.setattr("sys.stdin", SlowAnswer())
     ran = asok("job", "cancel", job.id)
     assert (ran.code, ran.out) == (1, "Cancelled 0 jobs (1 skipped: no longer there)\n")
     assert f"asok: job {job.id} is pending now" in ran.err
@@ -204,7 +204,7 @@ def test_a_held_job_that_has_moved_before_its_cancellation_is_named_with_where_i
     bench.client.lpush(lists, seal(kept, KEYRING))
     bench.client.sadd(bench.keys.held_lists, "abc:low")
 
-    class Program(Operator):
+    class Program(SlowAnswer):
         """One that writes to the key of the list."""
 
         def readline(self) -> str:
@@ -228,7 +228,7 @@ def test_what_was_released_is_reported_where_the_next_hold_fails(
         bench.client.lpush(bench.keys.held(hold, "high"), seal(bench.job(queue="high"), KEYRING))
         bench.client.sadd(bench.keys.held_lists, f"{hold}:high")
 
-    class Operator:
+    class LateAnswer:
         """One who answers after another has released the second."""
 
         def isatty(self) -> bool:
@@ -239,7 +239,7 @@ def test_what_was_released_is_reported_where_the_next_hold_fails(
                 bench.operator.release_hold(second, rate=None)
             return "yes\n"
 
-    monkeypatch.setattr("sys.stdin", Operator())
+    monkeypatch.setattr("sys.stdin", LateAnswer())
     ran = asok("hold", "release", first, second, "--json")
     assert (ran.code, ran.document["applied"], ran.document["holds"]) == (2, 1, [first])
     assert f"there is no hold '{second}'" in ran.err
