@@ -230,8 +230,8 @@ def log_failure(
 
 
 def log_postponed(job: Job, error: str, retry_in: float, **extra: Any) -> None:
-    """Log that an attempt ended through no fault of the job. ``retry_in`` is in seconds."""
-    log_job(logging.WARNING, "Job postponed", job, error=error, retry_in=retry_in, **extra)
+    """Log an attempt that ended through no fault of the job. The job itself may have been cancelled."""
+    log_job(logging.WARNING, "Attempt postponed", job, error=error, retry_in=retry_in, **extra)
 
 
 NOT_BEGUN = "it had not begun"
@@ -256,7 +256,7 @@ def log_rejected(
         extra |= {"job_id": job.id, "task": job.task}
     level, event = logging.ERROR, "Job rejected"
     if retry_in is not None:
-        level, event, extra["retry_in"] = logging.WARNING, "Job postponed", retry_in
+        level, event, extra["retry_in"] = logging.WARNING, "Attempt postponed", retry_in
     logger.log(level, event, exc_info=error, exc_text=line, extra=extra)
 
 

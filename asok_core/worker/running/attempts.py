@@ -222,9 +222,12 @@ class AttemptRunner:
 
     def log_rejected(self, claimed: ClaimedJob, outcome: Outcome) -> None:
         """Log that a job must not run, at least not now, once its outcome was submitted."""
-        error = claimed.rejected
+        error, verb = claimed.rejected, outcome.verb
         assert error is not None, "open() has set it"
-        retry_in = outcome.delay if outcome.verb == "postpone" else None
+        if verb == "cancel":
+            # Settled already, as an operator had cancelled it; that has a line of its own.
+            return
+        retry_in = outcome.delay if verb == "postpone" else None
         log_rejected(peek(claimed.claim.envelope).job, claimed.claim.queue, error, retry_in)
 
     def _log(self, level: int, event: str, job: Job, **extra: Any) -> None:

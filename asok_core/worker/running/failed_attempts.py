@@ -144,11 +144,13 @@ class FailedAttempts:
             submit_and_wait(claimed, outcome, submit)
         else:
             submit(claimed, outcome)
-        if outcome.verb == "cancel":
+        # Read once: from now on another thread may settle it, which sets it to what Redis settled.
+        verb = outcome.verb
+        if verb == "cancel":
             # It was cancelled before this process knew, and does not run again.
             return
         job = self.outcomes.as_sent(claimed) if self.log_arguments or has_hooks else claimed.opened
-        retry_in = outcome.delay if outcome.verb in ("retry", "postpone") else None
+        retry_in = outcome.delay if verb in ("retry", "postpone") else None
         shown, note = self.shown_arguments, outcome.note or None
         log_failure(
             job, error, failure, retry_in=retry_in, asked=asked, note=note, arguments=shown,
@@ -173,6 +175,8 @@ class FailedAttempts:
             self._fail(claimed, error, ended, outcome, submit)
             return
         submit(claimed, outcome)
+        if _cancelled_already(outcome):
+            return
         log_postponed(
             claimed.opened,
             failure.line,
@@ -182,3 +186,8 @@ class FailedAttempts:
             trace=failure.traceback,
             arguments=self.shown_arguments,
         )
+
+
+def _cancelled_already(outcome: Outcome) -> bool:
+    """Whether another thread has settled it since, as a cancellation, which has a line of its own."""
+    return outcome.verb == "cancel"

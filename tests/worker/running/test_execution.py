@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from asok_core import hooks
-from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
+from asok_core.backends.redis.consuming.outcomes import Claim, Outcome, is_settled
+from asok_core.backends.redis.flags import OutcomeFlag
 from asok_core.execution import context
 from asok_core.jobs.envelope import peek, seal, unseal
 from asok_core.jobs.job import Job
@@ -159,3 +160,43 @@ def test_hooks_that_may_end_the_process_are_called_once_the_outcome_is_settled(
     finally:
         hooks.remove(hook)
     assert story == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "fields", "event"),
+    [("lazy", {}, "Attempt postponed"), ("dig", {"args": (1,), "retries": 1}, "Attempt failed")],
+)
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_log_states_of_an_attempt_what_holds_also_where_its_job_is_cancelled(
+    caplog: pytest.LogCaptureFixture,
+    function: str,
+    fields: dict[str, Any],
+    event: str,
+    cancelled: bool,
+) -> None:
+    job = Job(id="job-1", module=HERE, function=function, **fields)
+    claimed = ClaimedJob(Claim("default", seal(job, KEYRING)))
+    runner = AttemptRunner(Settings(), KEYRING)
+    assert runner.open(claimed) is None
+
+    def submit(_claimed: ClaimedJob, outcome: Outcome) -> None:
+        if cancelled:
+            # Another thread may settle it at once.
+            assert is_settled(outcome, OutcomeFlag.CANCELLED)
+
+    runner.run(claimed, submit)
+    assert [each.getMessage() for each in caplog.records] == ([] if cancelled else [event])
+
+
+def test_a_cancelled_job_with_another_keys_signature_is_not_logged_as_rejected(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    envelope = seal(Job(id="job-1", module=HERE, function="mark"), KEYRING)
+    claimed = ClaimedJob(Claim("default", envelope))
+    runner = AttemptRunner(Settings(), Keyring(b"another key, of thirty-two bytes"))
+    outcome = runner.open(claimed)
+    assert outcome is not None
+    runner.log_rejected(claimed, outcome)
+    assert is_settled(outcome, OutcomeFlag.CANCELLED)
+    runner.log_rejected(claimed, outcome)
+    assert [each.getMessage() for each in caplog.records] == ["Attempt postponed"]

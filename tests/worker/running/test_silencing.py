@@ -37,7 +37,7 @@ def test_where_no_thread_can_watch_its_time_limit_a_job_is_postponed_and_not_bla
     job = desk.enqueue("loop_forever", timeout=0.2)
     # By a process that can: it ends by its limit there, with the only attempt that it has.
     assert "JobTimeout: it ran longer than its timeout" in (desk.reaches(job, "failed").error or "")
-    worker.wait_for_log("Job postponed")
+    worker.wait_for_log("Attempt postponed")
     assert desk.counted("failed") == 1
 
 
