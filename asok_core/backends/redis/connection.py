@@ -110,6 +110,8 @@ class Connection:
         self._connection: Any = endpoint.connection(reply_timeout, name)
         self._transport = transport_of(self._connection, reply_timeout)
         self.open = True
+        self.operation = ""
+        """The last operation of the audit of which a call was sent."""
 
     def call(self, *command: Arg) -> Any:
         """Send one command and read its reply. Raises Unreachable, Refused or ResponseError."""
@@ -175,6 +177,8 @@ class Connection:
         script, pack, parse = signature_of(type(call))
         arguments = pack(call)
         self.send("EVALSHA", script.sha, *arguments)
+        if call.op:
+            self.operation = call.op
         return script, arguments, parse
 
     def _finish(self, sent: _Sent[R]) -> R:

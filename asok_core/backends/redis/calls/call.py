@@ -62,6 +62,9 @@ def script_call(declared: type[T]) -> type[T]:
 class ScriptCall(Generic[R]):
     """A call of a script with its arguments. ``R`` is its reply."""
 
+    op = ""
+    """The id of the operation in the audit that it is a part of; empty: of none."""
+
     @classmethod
     def script(cls) -> Script:
         """The script with its digest; it is put together when it is first asked for."""

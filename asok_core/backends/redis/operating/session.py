@@ -21,7 +21,7 @@ from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.reading.key_check import check_key
 from asok_core.backends.redis.reading.round_trips import ReaderSession, RoundTrips
 from asok_core.backends.roles import Scope, Watch
-from asok_core.errors import Refused, SettingsError
+from asok_core.errors import Refused, SettingsError, Unreachable
 from asok_core.inspection.redaction import Redaction
 from asok_core.inspection.snapshot import KeyCheck
 from asok_core.jobs.keyring import Keyring
@@ -156,10 +156,26 @@ class OperatorSession:
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         try:
-            with self.pool.borrow() as connection:
+            with self.pool.borrow() as connection, _stating_what_is_not_known(connection):
                 yield connection
         except redis.ResponseError as error:
             raise Refused(_as_line(error)) from error
+
+
+@contextmanager
+def _stating_what_is_not_known(connection: Connection) -> Iterator[None]:
+    """Redis may have carried out what was sent, all of it or a part: the error states so."""
+    connection.operation = ""
+    try:
+        yield
+    except Unreachable as error:
+        operation = connection.operation
+        # Of several batches the error names it already, with how many jobs were moved at least.
+        if not operation or operation in str(error):
+            raise
+        raise type(error)(
+            f"{error}; whether it was carried out is not known: see {operation} in the audit"
+        ) from error
 
 
 def _as_line(error: redis.ResponseError) -> str:
