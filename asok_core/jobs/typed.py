@@ -256,12 +256,17 @@ def _in_python(found: re.Match[str]) -> str:
     return f"{found[1]} `{types}`"
 
 
+LONGEST_LINE = 300
+"""Characters of the message of an error."""
+
+
 def line_of(error: BaseException) -> str:
     """The message of an error on one line, bounded, whatever its ``__str__`` does."""
     try:
-        text = " ".join(str(error).split())[:300]
+        text = " ".join(str(error).split())
         if type(error).__module__ == "msgspec":
             text = _TYPES.sub(_in_python, text)
+        text = text[:LONGEST_LINE]
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the reason
         text = ""
     return text or type(error).__name__

@@ -19,12 +19,12 @@ from asok_console.demo.embedded import EmbeddedRedis
 from asok_console.tui.views.tasks import PATIENCE
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.packed_figures import pack
-from asok_core.backends.redis.scripts import source
 from asok_core.clock import DAY, HOUR, MINUTE
 from asok_core.inspection.histograms import histogram_of
 from asok_core.inspection.task_figures import RANGES
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
+from tests.backends.redis.test_dense_figures import MAKE_DENSE
 from tests.servers import every_server, name_of
 
 KEYS = Keys()
@@ -36,11 +36,6 @@ PATTERNS = 60
 MOST = 10_000_000
 """Bytes that the figures of 100 tasks may take."""
 DENSE_TRAILER = 2
-MAKE_DENSE = f"""
-{source("fragments", "packed_figures")}
-local found = {{}}
-for i, packed in ipairs(ARGV) do found[i] = dense_of(numbers_of(packed), 0) end
-return found"""
 
 SPREADS = {"alike": (0.3, 0.5), "spread widely": (0.8, 1.2)}
 """Standard deviations of the logarithms of run times and waits."""

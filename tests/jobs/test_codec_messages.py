@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from asok_core.errors import AsokError
@@ -26,6 +27,7 @@ from asok_core.jobs.codec import (
     encode_result,
 )
 from asok_core.jobs.plain import MOST_KEYS
+from asok_core.jobs.typed import LONGEST_LINE, line_of
 
 LIMIT = 1000
 DAY = dt.date(2026, 1, 2)
@@ -280,3 +282,10 @@ def test_a_result_that_another_program_changed_is_reported() -> None:
     assert changed_result(number, '"a"') == "it wrote a str; the annotation is int"
     assert changed_result(whole, "[1, 2]") == ("it wrote a list; the annotation is tuple[int, ...]")
     assert changed_result(mixed, "null") == "it wrote a NoneType; the annotation is date"
+
+
+def test_the_message_of_an_error_is_bounded_as_it_is_shown() -> None:
+    """Python's names of types are longer than those of msgspec, which are replaced by them."""
+    error = msgspec.ValidationError(" ".join(["Expected `array`"] * 30))
+    assert line_of(error).startswith("Expected `list or tuple` Expected")
+    assert len(line_of(error)) == LONGEST_LINE

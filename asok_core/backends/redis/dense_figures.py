@@ -1,4 +1,4 @@
-"""Dense figures: those of a bucket that is complete, a quarter smaller than packed ones.
+"""Dense figures: those of a bucket that is complete, a fifth smaller than packed ones.
 
 They are bits, of each number the highest first: how many bits the run time has (6 bits) and how many the
 size (6); the first bucket of the run times and how many more there are (7 each); the same of the waits.
@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import TypeAlias
+
+from asok_core.inspection.histograms import BUCKETS
 
 Parts: TypeAlias = tuple[Sequence[int], int, Sequence[int], int, Sequence[int]]
 """Counts, and of the run times and of the waits the first bucket and the numbers from there."""
@@ -43,11 +45,11 @@ def parts(dense: bytes) -> Parts | None:
     head = int(bits[:_HEAD], 2)
     waits_at = _COUNTS + (head >> 14 & 127) + 1
     count = waits_at + (head & 127) + 1
-    *steps, rest = bits[_HEAD:].split("0", count)
-    try:
-        lengths = list(accumulate([_STEPS[each] for each in steps]))
-    except KeyError:
+    first_run, first_wait = head >> 21 & 127, head >> 7 & 127
+    if max(first_run + waits_at - _COUNTS, first_wait + count - waits_at) > BUCKETS:
         return None
+    *steps, rest = bits[_HEAD:].split("0", count)
+    lengths = _lengths(steps)
     if len(lengths) < count or min(lengths) < 0:
         return None
     start = 0
@@ -73,7 +75,15 @@ def parts(dense: bytes) -> Parts | None:
         return None
     run_us, size = int(f"0{rest[start:middle]}", 2), int(f"0{rest[middle:end]}", 2)
     counts = (started, completed, failed, retried, cancelled, run_us, size)
-    return counts, head >> 21 & 127, runs, head >> 7 & 127, numbers[waits_at:]
+    return counts, first_run, runs, first_wait, numbers[waits_at:]
+
+
+def _lengths(steps: Sequence[str]) -> list[int]:
+    """How many bits each number has; none where these are not steps."""
+    try:
+        return list(accumulate([_STEPS[each] for each in steps]))
+    except KeyError:
+        return []
 
 
 def _number(bits: str) -> int:

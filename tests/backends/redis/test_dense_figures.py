@@ -6,10 +6,12 @@ import random
 import time
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asok_core.backends.redis.connection import Connection
+from asok_core.backends.redis.dense_figures import parts
 from asok_core.backends.redis.packed_figures import PackedSum, entries, pack, unpack
 from asok_core.backends.redis.scripts import source
 from asok_core.inspection import histograms
@@ -67,6 +69,18 @@ def test_dense_figures_are_a_fifth_smaller(redis_client: Any) -> None:
     dense = redis_client.eval(MAKE_DENSE, 0, *some)
     assert all(dense)
     assert sum(map(len, dense)) < 0.8 * sum(len(each) + 3 for each in some)
+
+
+@pytest.mark.parametrize(("first", "valid"), [(126, True), (127, False)])
+@pytest.mark.parametrize("histogram", ["runs", "waits"])
+def test_no_histogram_has_more_buckets_than_there_are(
+    histogram: str, first: int, *, valid: bool
+) -> None:
+    """Two numbers in each, from the bucket ``first`` of one of them."""
+    first_run, first_wait = (first, 0) if histogram == "runs" else (0, first)
+    head = f"{0:012b}{first_run:07b}{1:07b}{first_wait:07b}{1:07b}"
+    dense = int(head.ljust(56, "0"), 2).to_bytes(7, "big")
+    assert (parts(dense) is not None) is valid
 
 
 @given(st.binary(max_size=90), st.binary(max_size=400))
