@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from asok_core.suggestions import did_you_mean
+
 
 class ParsedSoFar(NamedTuple):
     """Where an error was found. ``program`` are the words so far, as in ``asok dlq``."""
@@ -35,7 +37,7 @@ def unknown(rest: Sequence[str], at: ParsedSoFar) -> str:
     for word in rest:
         name = word.partition("=")[0]
         if name.startswith("-") and name != "-":
-            return f"{name} is not an option of {at.program}{_meant(name, at.options)}"
+            return f"{name} is not an option of {at.program}{did_you_mean(name, at.options)}"
     return f"{rest[0]!r} is one argument too many for {at.program}"
 
 
@@ -44,13 +46,13 @@ def _choice(found: re.Match[str], at: ParsedSoFar) -> str:
     if name == "COMMAND":
         group = at.program.partition(" ")[2]
         wrong = f"{group} {value or repr(value)}" if group else value
-        near = _meant(value, at.commands, group) or f"; commands: {', '.join(at.commands)}"
+        near = did_you_mean(value, at.commands, group) or f"; commands: {', '.join(at.commands)}"
         return f"there is no command {wrong!r}{near}"
     action = at.options.get(name)
     choices = [str(each) for each in action.choices or ()] if action else []
     return (
         f"{name} is {value!r}; it must be one of {', '.join(choices) or found[3]}"
-        f"{_meant(value, choices)}"
+        f"{did_you_mean(value, choices)}"
     )
 
 
@@ -64,7 +66,7 @@ def _no_value(found: re.Match[str], at: ParsedSoFar) -> str:
     follows = at.words[at.words.index(names[0]) + 1 :][:1] if names else []
     if follows and follows[0].startswith("-") and follows[0] not in (*at.options, "--"):
         # What is like an option is more likely that one, misspelt, than a value.
-        near = _meant(follows[0].partition("=")[0], at.options)
+        near = did_you_mean(follows[0].partition("=")[0], at.options)
         line += near or f"; one that begins with - is written {option}={follows[0]}"
     return line
 
@@ -128,11 +130,3 @@ def _value(text: str) -> str:
         return str(ast.literal_eval(text))
     except (ValueError, SyntaxError):
         return text
-
-
-def _meant(word: str, names: Collection[str], before: str = "") -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, names, 1, cutoff=0.7)
-    meant = f"{before} {near[0]}".strip() if near else ""
-    return f"; did you mean {meant}?" if meant else ""

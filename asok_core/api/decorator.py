@@ -14,6 +14,7 @@ from asok_core.jobs.checks import Delay, Moment
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.plain import described
 from asok_core.jobs.retry_rules import NO_RULES, RetryRules, as_classes
+from asok_core.suggestions import did_you_mean
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,10 +95,7 @@ class Task(Generic[P, C, R]):
 
 
 def _not_an_option(name: str, options: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, options, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(name, options)
     return f"{name} is not an option of a job ({', '.join(options)}){hint}"
 
 

@@ -22,6 +22,7 @@ from asok_core.jobs.plain import described
 from asok_core.jobs.retry_rules import NO_RULES, RetryRules
 from asok_core.settings.durations import LONGEST_KEPT
 from asok_core.settings.kinds import is_text, parse_name_pattern, parse_queue_name
+from asok_core.suggestions import did_you_mean
 
 Kept = bool | float | timedelta
 
@@ -247,10 +248,7 @@ def _takes(function: Callable[..., Any], name: str, *, exactly: bool = False) ->
 
 
 def _unknown(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, _OPTION_NAMES, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(name, _OPTION_NAMES)
     options = ", ".join(sorted(_OPTION_NAMES))
     return f"{name} is neither an option ({options}) nor a parameter of the task{hint}"
 

@@ -14,6 +14,8 @@ from enum import Enum
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from asok_core.suggestions import did_you_mean
+
 Value = str | int | float | bool | list[int]
 
 LONGEST_SHOWN = 200
@@ -245,9 +247,5 @@ def _unknown(scheme: str, query: str, name: str) -> str:
     if "@" in query or not _NAME.fullmatch(name):
         # It may be the rest of a password.
         return "its part after the ? is not NAME=VALUE; percent-encode / # ? and @ in a password"
-    from difflib import get_close_matches
-
     names = names_for(scheme)
-    near = get_close_matches(name, names, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"{name} is not one of its options{hint}: {', '.join(names)}"
+    return f"{name} is not one of its options ({', '.join(names)}){did_you_mean(name, names)}"

@@ -6,12 +6,13 @@ framework, so that nothing is lost by its coming. ``asok-console`` is always and
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Collection, Sequence
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
 from pathlib import Path
+
+from asok_core.suggestions import did_you_mean
 
 
 def pass_to_framework(words: Sequence[str], ours: Collection[str]) -> None:
@@ -22,10 +23,8 @@ def pass_to_framework(words: Sequence[str], ours: Collection[str]) -> None:
     program = _program()
     if program is None:
         return
-    if like := difflib.get_close_matches(words[0], ours, n=1, cutoff=0.75):
-        sys.stderr.write(
-            f"asok: {words[0]!a} goes to the asok framework; did you mean {like[0]}?\n"
-        )
+    if hint := did_you_mean(words[0], ours):
+        sys.stderr.write(f"asok: {words[0]!a} goes to the asok framework{hint}\n")
     # The name stays: the framework's messages, and whatever starts itself again, use it.
     start = (
         f"import sys; sys.argv[0] = {sys.argv[0]!r}; from {program.module} import {program.attr}; "
