@@ -79,7 +79,7 @@ class ConsoleApp(NavigatingApp):
             snapshot=state.snapshot,
             taken=state.taken,
             failing=state.failing,
-            refused=next(iter(state.refused.values()), ""),
+            unread=next(iter(state.unread.values()), ""),
             display_paused=state.display_paused,
             alerts=state.alerts,
             alerts_listed=self.view_name == "overview" and len(self.screen_stack) == 1,
@@ -137,7 +137,7 @@ class ConsoleApp(NavigatingApp):
 
     @on(SnapshotTaken)
     def _take(self, event: SnapshotTaken) -> None:
-        if self.state.take(event.snapshot, event.refused):
+        if self.state.take(event.snapshot, event.unread):
             self.show(event.pages)
         if self.state.is_key_check_due():
             self.poller.ask("key", lambda reader: reader.check_key(), self._check_key)
@@ -157,7 +157,7 @@ class ConsoleApp(NavigatingApp):
 
     @on(Answered)
     def _answered(self, event: Answered) -> None:
-        self.state.refused.pop(event.slot, None)
+        self.state.unread.pop(event.slot, None)
         if self.is_running:
             event.deliver()
 

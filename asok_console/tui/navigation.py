@@ -180,7 +180,7 @@ class NavigatingApp(OrderlyApp):
         self.query_one(Views).current = name
         self.poller.reads_jobs = self.view.SHOWS_RUNNING
         # It was about what another view showed.
-        self.state.refused.clear()
+        self.state.unread.clear()
         self.view.focus_list()
         self.show({})
         self.rewrite_bars()
@@ -230,7 +230,7 @@ class NavigatingApp(OrderlyApp):
         if len(self.screen_stack) > 1:
             self.pop_screen()
             self.poller.reads_jobs = self.view.SHOWS_RUNNING
-            self.state.refused.clear()
+            self.state.unread.clear()
             self.show({})
             return True
         view, former = self.view, self.view.came_from

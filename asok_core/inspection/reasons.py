@@ -28,6 +28,9 @@ from asok_core.inspection.worker_reasons import (
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.settings.settings import Settings
 
+NO_WORKERS = "no_workers"
+"""The code of the reason that no worker is registered."""
+
 
 def of_queue(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -> Iterator[Reason]:
     """Why jobs of a queue do not start at once. None where nothing is found that holds them up."""
@@ -42,27 +45,27 @@ def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterato
     queue: it is not about one of them, and holds its jobs up once another reason has ended.
     """
     yield from of_server(snapshot)
-    held: list[tuple[Reason, list[str]]] = []
+    shared_by: list[tuple[Reason, list[str]]] = []
     without_worker: list[str] = []
     for stats in sorted(snapshot.queues, key=lambda each: each.oldest_at or snapshot.taken_at):
         found = ranked(_of_jobs(stats.name, snapshot, activities))
         if not found or not (stats.pending or stats.problem):
             continue
         label = stats.name if stats.problem else f"{stats.name} ({stats.pending:,} pending)"
-        for reason in (found[0], *(each for each in found[1:] if each.code == "no_workers")):
-            if reason.code == "no_workers":
+        for reason in (found[0], *(each for each in found[1:] if each.code == NO_WORKERS)):
+            if reason.code == NO_WORKERS:
                 without_worker.append(stats.name)
             # One worker can serve them all.
-            shared = reason if reason.code != "no_workers" else replace(reason, remedy="")
-            same = next((names for other, names in held if other == shared), None)
+            shared = reason if reason.code != NO_WORKERS else replace(reason, remedy="")
+            same = next((names for other, names in shared_by if other == shared), None)
             if same is None:
-                held.append((shared, [label]))
+                shared_by.append((shared, [label]))
             else:
                 same.append(label)
     for stats in snapshot.queues:
         yield from of_held(stats.name, snapshot)
-    for reason, names in held:
-        remedy = _worker_of(*without_worker) if reason.code == "no_workers" else reason.remedy
+    for reason, names in shared_by:
+        remedy = _worker_of(*without_worker) if reason.code == NO_WORKERS else reason.remedy
         yield replace(reason, text=f"{named(names)}: {reason.text}", remedy=remedy)
 
 
@@ -150,7 +153,7 @@ def _of_workers(name: str, snapshot: Snapshot, activities: Sequence[Activity]) -
         yield from (replace(each, blocking=each.blocking and not unread) for each in held_up)
     elif not snapshot.workers:
         yield Reason(
-            "no_workers", "no worker is registered (those of the asok framework never are)",
+            NO_WORKERS, "no worker is registered (those of the asok framework never are)",
             remedy=_worker_of(name), blocking=True,
         )  # fmt: skip
     else:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state",
         choices=STATES,
-        help="[pending]; recent jobs have no arguments, which are not kept",
+        help="[pending]; recent jobs are listed without arguments, which are not kept",
     )
     parser.add_argument("--queue", help="only of this queue (pending: [all, one after another])")
     listing.add_arguments(parser)

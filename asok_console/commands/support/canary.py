@@ -36,7 +36,7 @@ def requeue_carefully(args: argparse.Namespace, settings: Settings, rate: float 
 
 
 class _Waiting:
-    """States once what a canary waits for, and why that may be in vain: also where no bar is drawn."""
+    """States once what a canary waits for, and that no worker may run it: also where no bar is drawn."""
 
     def __init__(self, *, warns: bool) -> None:
         self._warns = warns

@@ -49,12 +49,12 @@ class PageSource(Protocol):
 class SnapshotTaken(Message):
     """A new snapshot, and the pages that were read with it.
 
-    ``refused``: why one of them could not be read, such as by a user without the right; '': all were.
+    ``unread``: why one of them could not be read, such as by a user without the right; '': all were.
     """
 
     snapshot: Snapshot
     pages: Mapping[PageSource, object] = field(default_factory=dict)
-    refused: str = ""
+    unread: str = ""
 
     def can_replace(self, message: Message) -> bool:
         """A newer snapshot replaces all that wait, so that a slow screen skips some."""
@@ -235,13 +235,13 @@ class Poller(threading.Thread):
     def _refresh(self) -> SnapshotTaken:
         snapshot = self._reader.snapshot(jobs=self._jobs_are_due())
         pages: dict[PageSource, object] = {}
-        refused = ""
+        unread = ""
         for each in self.sources:
             try:
                 pages[each] = each.page(self._reader, snapshot)
             except Exception as error:  # noqa: BLE001 - one bad page must not cost the others
-                refused = refused or error_text(error)
-        return SnapshotTaken(snapshot, pages, refused)
+                unread = unread or error_text(error)
+        return SnapshotTaken(snapshot, pages, unread)
 
     def _answer(self, request: _Request) -> None:
         try:

@@ -28,7 +28,7 @@ class ConsoleState:
         """When the snapshot that is shown arrived (``time.monotonic``)."""
         self.failing = ""
         """Why Redis cannot be read; empty: it can."""
-        self.refused: dict[str, str] = {}
+        self.unread: dict[str, str] = {}
         """Why a request of the screen could not be answered, by its slot; '': a page of a snapshot."""
         self.display_paused = False
         """Whether the display stays as it is while snapshots arrive."""
@@ -46,15 +46,15 @@ class ConsoleState:
         """
         return self.snapshot.taken_at if self.snapshot else math.nan
 
-    def take(self, snapshot: Snapshot, refused: str = "") -> bool:
+    def take(self, snapshot: Snapshot, unread: str = "") -> bool:
         """Take in a new snapshot, and why a page with it could not be read ('': all were).
 
         Returns whether it is shown.
         """
         self.failing = ""
-        self.refused.pop("", None)
-        if refused:
-            self.refused[""] = refused
+        self.unread.pop("", None)
+        if unread:
+            self.unread[""] = unread
         self._incidents.see(snapshot)
         self.history.see(snapshot)
         if not self.display_paused:
@@ -64,7 +64,7 @@ class ConsoleState:
     def fail(self, line: str, slot: str = "") -> None:
         """Take in that nothing could be read, or not what a slot requested, and why."""
         if slot:
-            self.refused[slot] = line
+            self.unread[slot] = line
         else:
             self.failing = line
 

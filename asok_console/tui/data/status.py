@@ -27,7 +27,7 @@ class ConsoleStatus:
     taken: float = 0.0
     failing: str = ""
     """Why Redis cannot be read; empty: it can."""
-    refused: str = ""
+    unread: str = ""
     """Why Redis refuses a part of what the screen shows; empty: it refuses none."""
     display_paused: bool = False
     alerts: Sequence[Alert] = ()

@@ -7,7 +7,7 @@ The first row that applies decides, the worst first, so that nothing bad can be 
     any      any     any      any      any         any            UNREADABLE   its key is not a list
     any      yes     any      any      any         any            PAUSED
     none     no      > 0      any      any         any            NO_WORKER
-    none     no      0        any      any         any            IDLE, or UNSERVED where jobs come and go
+    none     no      0        any      any         any            IDLE_UNSERVED; with traffic UNSERVED
     unknown  no      > 0      any      any         any            UNSERVED
     some     no      any      >= 50 %  some        any            FAILING
     some     no      0        < 50 %   any         any            EMPTY, or IDLE without traffic
@@ -56,22 +56,25 @@ OLD = 3600.0
 class TrendKind(IntEnum):
     """What is the case, from the harmless to what costs most: of several queues the highest counts."""
 
-    IDLE = 0
-    EMPTY = 1
-    CLEARING = 2
-    STEADY = 3
-    EARLY = 4
-    PAUSED = 5
-    UNSERVED = 6
-    GROWING = 7
-    SLOW = 8
-    FAILING = 9
-    STALLED = 10
-    NO_WORKER = 11
-    UNREADABLE = 12
+    IDLE_UNSERVED = 0
+    """Less than IDLE: that one of several idle queues has no worker is in its own line."""
+    IDLE = 1
+    EMPTY = 2
+    CLEARING = 3
+    STEADY = 4
+    EARLY = 5
+    PAUSED = 6
+    UNSERVED = 7
+    GROWING = 8
+    SLOW = 9
+    FAILING = 10
+    STALLED = 11
+    NO_WORKER = 12
+    UNREADABLE = 13
 
 
 TONES = {
+    TrendKind.IDLE_UNSERVED: "dim",
     TrendKind.IDLE: "dim",
     TrendKind.EMPTY: "dim",
     TrendKind.CLEARING: "good",
@@ -159,11 +162,11 @@ def _unserved(queue: QueueStats, now: float, *, flows: bool) -> Trend | None:
         # It is served by something unknown here, such as a worker of the framework.
         return _plain(TrendKind.UNSERVED, "⚠ no worker")
     # Harmless until a job is enqueued, which would wait until a worker serves the queue.
-    return _plain(TrendKind.IDLE, "○ idle, no worker", "idle")
+    return _plain(TrendKind.IDLE_UNSERVED, "○ idle, no worker", "idle")
 
 
 def _perhaps_served(found: Trend) -> Trend:
-    if found.kind is TrendKind.IDLE:
+    if found.kind is TrendKind.IDLE_UNSERVED:
         return replace(_plain(TrendKind.IDLE, IDLE), certain=False)
     if found.kind not in (TrendKind.NO_WORKER, TrendKind.UNSERVED):
         return replace(found, certain=False)
@@ -201,8 +204,7 @@ def total_trend(trends: Iterable[tuple[QueueStats, Trend]]) -> Trend:
     if worst.kind is TrendKind.CLEARING:
         # The last to be empty decides.
         return _clearing(max(each.figure for each in alike), certain)
-    # That one of several idle queues has no worker is in its own line.
-    return next((each for each in alike if each.words == IDLE), worst)
+    return worst
 
 
 def _plain(kind: TrendKind, words: str, brief: str = "") -> Trend:

@@ -160,7 +160,7 @@ class TaskScreen(ScrolledPage):
         if not self.is_mounted or not self.query(Plot):
             return
         found = self._found if self._found and self._found.span == self.span else None
-        unread = ": not known" if self.console.status.refused else ": reading …"
+        unread = ": not known" if self.console.status.unread else ": reading …"
         self.query_one("#title", Caption).write(
             Content.assemble(
                 (f"Task {fit_name(self.task_name, self._room)}", "bold $tone-title"),

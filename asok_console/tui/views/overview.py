@@ -181,7 +181,7 @@ class OverviewView(NamedView, PlotView):
             compared.of_all(getattr(snapshot, name), name) if compared else ""
             for name in ("delayed", "dead")
         )
-        words = compared.words(refused=bool(self.console.status.refused)) if compared else ""
+        words = compared.words(unread=bool(self.console.status.unread)) if compared else ""
         first = (*self.narrowed(self._shown, len(snapshot.queues)), (words, "info"))
         listed = (
             (f"○ {snapshot.pending:,} pending", ""),

@@ -103,7 +103,7 @@ class TasksView(NamedView):
         rows = self.query_one(TaskList)
         table = self._table
         if table is None:
-            unread = UNREAD if self.console.status.refused else READING
+            unread = UNREAD if self.console.status.unread else READING
             if rows.empty != unread:
                 rows.empty = unread
                 rows.show_rows([], self.console.now)
@@ -127,7 +127,7 @@ class TasksView(NamedView):
         head = (("Tasks", "title"), (RANGE_NAMES[self.span.name], "dim"))
         table = self._table
         if table is None:
-            return (*head, ("not read" if self.console.status.refused else "reading …", "dim"))
+            return (*head, ("not read" if self.console.status.unread else "reading …", "dim"))
         if table.unread:
             return (*head, (f"reading … {plural(table.unread, 'more task')}", "dim"))
         every = [*table.rows, *((table.other,) if table.other else ())]

@@ -111,8 +111,8 @@ class StatusLine(Static):
             what = f"Data is {span(status.age)} old." if status.snapshot else "Nothing read yet."
             # The reason comes last: it may be longer than there is room.
             shown.append(Content(safe(f"⚠ {what} Reconnecting: {status.failing}")))
-        elif status.refused and not shown:
-            shown.append(Content(safe(f"⚠ Not all of this can be read: {status.refused}", 300)))
+        elif status.unread and not shown:
+            shown.append(Content(safe(f"⚠ Not all of this can be read: {status.unread}", 300)))
         elif shown and (alert := self._alert(grave=True)) is not None:
             # An operation must not hide that jobs are lost or wait.
             shown.append(alert)

@@ -81,7 +81,7 @@ def test_nothing_bad_reads_well(queue: QueueStats) -> None:
         assert not (queue.pending and not queue.consumers and not queue.paused)
         failing = (queue.failure_rate or 0) >= 0.5 and queue.consumers and not queue.paused
         assert not failing or (found.tone == "warn" and finished < PROOF)
-    if found.kind in (TrendKind.IDLE, TrendKind.EMPTY):
+    if found.kind in (TrendKind.IDLE_UNSERVED, TrendKind.IDLE, TrendKind.EMPTY):
         assert not queue.pending
     if found.kind is TrendKind.STALLED:
         assert queue.pending

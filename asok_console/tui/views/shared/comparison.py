@@ -62,10 +62,10 @@ class ComparedMoment:
         if then.ago == self.moment.ago:
             self.then = then
 
-    def words(self, *, refused: bool = False) -> str:
-        """What the heading says of it. ``refused``: what was recorded could not be read."""
+    def words(self, *, unread: bool = False) -> str:
+        """What the heading says of it. ``unread``: what was recorded could not be read."""
         if self.then is None:
-            return f"± {self.moment.name}: {'not known' if refused else 'reading …'}"
+            return f"± {self.moment.name}: {'not known' if unread else 'reading …'}"
         at = clock(self.then.start, exact=False)
         known = "" if self.is_known else ", not recorded"
         return f"± {self.moment.name}, {at} UTC{known}"
