@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
 
+from asok_console.commands.task import list as task_list
+from asok_core.backends.redis.reading import tasks as task_reader
 from asok_core.jobs.envelope import seal
 from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.command_line import Ran
@@ -59,6 +63,40 @@ def test_the_list_is_a_document(asok: Run, tasks: Tasks) -> None:
     assert (mail["completed"], mail["failure_rate"], mail["run_p95_ms"]) == (30, 0.0, 32.0)
     assert sum(mail["trend"]) == 30
     assert document["other"]["completed"] == 2
+
+
+def test_the_reading_of_many_tasks_shows_progress_and_can_be_stopped(
+    asok: Run, redis_client: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = Tasks(redis_client, redis_url)
+    # The other tasks and one, then one at a time.
+    monkeypatch.setattr(task_reader, "BLOCKS_AT_ONCE", 20)
+    monkeypatch.setattr(task_list, "PATIENCE", 0.0)
+    for number in range(3):
+        tasks.count(f"shop.t{number}", 9 - number)
+    whole = asok("task", "list", "--last", "14d", "--json").document
+    assert ([each["completed"] for each in whole["tasks"]], whole["unread_tasks"]) == ([9, 8, 7], 0)
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    stopped = asok("task", "list", "--last", "14d")
+    assert "] 1 of 3, 1 counted  (Ctrl+C stops)" in terminal.getvalue()
+    assert (stopped.code, [line.split()[:2] for line in stopped.out.splitlines()[1:]]) == (
+        130,
+        [["shop.t0", "9"]],
+    )
+    assert terminal.getvalue().endswith("stopped before the end: 2 tasks not read\n")
+
+
+class Terminal(StringIO):
+    """A terminal whose operator presses Ctrl+C when a bar is drawn."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if "Ctrl+C" in text:
+            signal.raise_signal(signal.SIGINT)
+        return super().write(text)
 
 
 def test_where_nothing_is_counted_it_is_reported(asok: Run) -> None:
