@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from textwrap import wrap
 from typing import NamedTuple
 
 from asok_console.presentation import compositions, numbers, releases
+from asok_console.presentation.fitting import wrap_cells
 from asok_console.presentation.tables import cells
 from asok_console.presentation.text import safe
 from asok_core.inspection import histograms
@@ -58,7 +58,7 @@ def release_lines(release: TaskRelease | None, width: int = 1_000) -> Iterator[P
     )
     title = "Release"
     for text, tone in said:
-        for part in wrap(safe(text, 300), max(width - len(_INDENT), 20)):
+        for part in wrap_cells(safe(text, 300), max(width - len(_INDENT), 20)):
             yield PageLine(f"{title:<{len(_INDENT)}}{part}", tone)
             title = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
@@ -141,9 +141,11 @@ class NavigatingApp(OrderlyApp):
         # Its running jobs are counted.
         self.poller.reads_jobs = True
 
-    def show_entry(self, entry: ActivityEntry) -> None:
-        """Open the page of an operation or an event."""
-        self.push_screen(EntryScreen(entry))
+    def show_entry(
+        self, entry: ActivityEntry, current: Callable[[ActivityEntry], ActivityEntry]
+    ) -> None:
+        """Open the page of an operation or an event, as ``current`` returns it from then on."""
+        self.push_screen(EntryScreen(entry, current))
 
     def action_find(self) -> None:
         """Find a job and open it."""
@@ -197,7 +199,7 @@ class NavigatingApp(OrderlyApp):
         elif isinstance(self.screen, TaskScreen):
             topic = HelpTopic("the page of a task", TaskScreen.ACTIONS)
         elif isinstance(self.screen, EntryScreen):
-            topic = HelpTopic("the page of Activity", EntryScreen.ACTIONS)
+            topic = HelpTopic("the page of an operation or event", EntryScreen.ACTIONS)
         else:
             lists = [rows for rows in self.view.query(RowList) if rows.display]
             titles = [title for rows in lists for title in rows.titles]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from asok_console.presentation.fitting import fit, fit_middle
+from asok_console.presentation.fitting import fit, fit_middle, wrap_cells
 from asok_console.presentation.names import shortened
 
 WORDS = st.text("ab-世\u0301", max_size=24)
@@ -60,3 +60,14 @@ def test_a_text_takes_exactly_its_cells(text: str, width: int, right: bool, tail
 def test_what_is_cut_off_in_front_leaves_the_end() -> None:
     assert fit("asok_tasks.mail.send", 10, tail=True) == "…mail.send"
     assert fit("世界世界世界", 6, tail=True) == "…世界 "
+
+
+@given(WORDS, st.integers(8, 20))
+def test_lines_have_at_most_their_width_and_all_of_the_text(text: str, width: int) -> None:
+    lines = wrap_cells(text, width, hanging="  ")
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_wide_characters_fill_a_line() -> None:
+    assert wrap_cells("世界世界世界 ab", 9) == ["世界世界", "世界 ab"]

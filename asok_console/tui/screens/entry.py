@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from textwrap import wrap
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
@@ -12,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from asok_console.presentation.events import WARNINGS, sentence
+from asok_console.presentation.fitting import wrap_cells
 from asok_console.presentation.prose import ago, plural
 from asok_console.presentation.text import plain_json, safe
 from asok_console.tui.data.activities import ActivityEntry
@@ -42,7 +42,10 @@ class Fact(NamedTuple):
 
 
 class EntryScreen(ScrolledPage):
-    """Its facts, one below the other. ``y`` copies it as JSON."""
+    """Its facts, one below the other. ``y`` copies it as JSON.
+
+    ``current`` returns an entry as last read: an operation continues, or is undone by another operator.
+    """
 
     ACTIONS: ClassVar[tuple[actions.Action, ...]] = (
         *actions.OF_ENTRY,
@@ -55,9 +58,11 @@ class EntryScreen(ScrolledPage):
         *actions.bindings(actions.READING),
     ]
 
-    def __init__(self, entry: ActivityEntry) -> None:
+    def __init__(
+        self, entry: ActivityEntry, current: Callable[[ActivityEntry], ActivityEntry]
+    ) -> None:
         super().__init__()
-        self._entry = entry
+        self._entry, self._current = entry, current
 
     def compose(self) -> ComposeResult:
         """What happened, then the facts."""
@@ -81,6 +86,7 @@ class EntryScreen(ScrolledPage):
     def _rewrite(self) -> None:
         if not self.is_mounted:
             return
+        self._entry = self._current(self._entry)
         room = max(self.app.size.width - 6, 20)
         state, tone = state_of(self._entry)
         title = Content.assemble(
@@ -89,7 +95,9 @@ class EntryScreen(ScrolledPage):
         self.query_one("#title", Caption).write(title)
         lines = [
             line
-            for fact in facts(self._entry, self.console.now)
+            for fact in facts(
+                self._entry, self.console.now, read_only=self.console.session.only_reads
+            )
             if fact.value
             for line in _lines(fact, room)
         ]
@@ -100,19 +108,19 @@ class EntryScreen(ScrolledPage):
         self.console.copy(plain_json(self._entry.document, indent=2), "JSON")
 
 
-def facts(entry: ActivityEntry, now: float) -> Iterator[Fact]:
+def facts(entry: ActivityEntry, now: float, *, read_only: bool) -> Iterator[Fact]:
     """What is known of an operation or an event, in the order in which it is read."""
     # The title has one line, which cuts a long filter or note.
     yield Fact("What", sentence(entry.event) if entry.event else entry.what)
     if entry.at is not None:
         yield Fact("When", f"{moment(entry.at, now)}, {ago(entry.at, now)}")
     if entry.operation is not None:
-        yield from _of_operation(entry.operation, now)
+        yield from _of_operation(entry.operation, now, read_only=read_only)
     elif entry.event is not None:
         yield from _of_event(entry.event, now)
 
 
-def _of_operation(each: Activity, now: float) -> Iterator[Fact]:
+def _of_operation(each: Activity, now: float, *, read_only: bool) -> Iterator[Fact]:
     yield Fact("By", each.who)
     yield Fact("Redis", each.where)
     yield Fact("Queue", each.queue)
@@ -120,7 +128,8 @@ def _of_operation(each: Activity, now: float) -> Iterator[Fact]:
     if each.until is not None:
         yield Fact("Until", f"{moment(each.until, now)}, {ago(each.until, now)}")
     if is_of_jobs(each):
-        yield Fact("Jobs", f"{each.applied:,}", "" if each.applied else "warn")
+        none = not each.applied and each.state != "running"
+        yield Fact("Jobs", f"{each.applied:,}", "warn" if none else "")
     yield Fact("Skipped", _counts(each.skipped), "warn")
     yield Fact("Refused", _counts(each.refused), "warn")
     yield Fact("Trash", each.trash_problem, "warn")
@@ -128,7 +137,8 @@ def _of_operation(each: Activity, now: float) -> Iterator[Fact]:
         end = "" if each.trash_until is None else f" until {moment(each.trash_until, now)}"
         yield Fact("In trash", f"{plural(each.in_trash, 'job')}{end}")
     if each.undo_left(now):
-        yield Fact("Undo", f"z in Activity, or asok trash restore {each.operation}", "info")
+        key = "" if read_only else "z in Activity, or "
+        yield Fact("Undo", f"{key}asok trash restore {each.operation}", "info")
     yield Fact("Operation", each.operation, "dim")
 
 
@@ -166,6 +176,6 @@ def _title(entry: ActivityEntry) -> str:
 def _lines(fact: Fact, room: int) -> Iterator[Content]:
     name, width = safe(fact.name, LABEL), max(room - LABEL - 1, 10)
     tone = f"$tone-{fact.tone}" if fact.tone else ""
-    for at, line in enumerate(wrap(safe(fact.value, LONGEST), width, break_on_hyphens=False)):
+    for at, line in enumerate(wrap_cells(safe(fact.value, LONGEST), width)):
         label = name if at == 0 else ""
         yield Content.assemble((f"{label:<{LABEL}} ", "$tone-dim"), (line, tone))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from textwrap import wrap
 
 from rich.cells import chop_cells
 from textual.content import Content
 
-from asok_console.presentation.fitting import fit_middle
+from asok_console.presentation.fitting import fit_middle, wrap_cells
 from asok_console.presentation.text import framed, plain_json, safe, safe_block
 from asok_core.inspection.tracebacks import RaisedException, chain_of, last_line
 
@@ -94,7 +93,7 @@ def _failure(text: str, width: int) -> Content:
 def _raised(label: str, raised: RaisedException, width: int) -> Iterator[Content]:
     margin = LABEL if label else 0
     room = max(width - margin, 20)
-    for at, line in enumerate(wrap(safe(raised.line, 400), room)[:WRAPPED] or [""]):
+    for at, line in enumerate(wrap_cells(safe(raised.line, 400), room)[:WRAPPED] or [""]):
         named = f"{label if at == 0 else '':<{margin}}"
         yield Content.assemble((named, "$tone-dim"), (line, "bold $tone-bad"))
     for inside in raised.inside:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from asok_console.presentation.explanation import command_of, lines_of, title_of
+from asok_console.presentation.fitting import wrap_cells
 from asok_console.presentation.text import safe
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.keys import actions
@@ -156,5 +156,4 @@ class WhyScreen(ScrolledPage):
 
 def _wrapped(text: str, width: int, hanging: str = "", lead: str = "") -> str:
     """The text in lines of ``width`` cells beside a ``lead``; all but the first are indented, too."""
-    lines = textwrap.wrap(text, width, subsequent_indent=hanging, break_on_hyphens=False)
-    return f"\n{' ' * len(lead)}".join(lines)
+    return f"\n{' ' * len(lead)}".join(wrap_cells(text, width, hanging=hanging))

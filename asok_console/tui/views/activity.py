@@ -192,7 +192,11 @@ class ActivityView(NamedView):
     def _open(self) -> None:
         row = self.query_one(ActivityList).row
         if row is not None:
-            self.console.show_entry(row)
+            self.console.show_entry(row, self._current)
+
+    def _current(self, entry: ActivityEntry) -> ActivityEntry:
+        """The entry as it was read last; unchanged where it is not among the newest now."""
+        return next((each for each in self._entries if each.key == entry.key), entry)
 
     def plan(self, action: OperatorAction) -> OperationPlan | None:
         """Delete the trash of the operation under the cursor, or of all operations that are listed."""

@@ -94,8 +94,10 @@ class Host(Protocol):
     def explain(self, subject: ExplainedSubject) -> None:
         """Show why a job, a queue or a worker is as it is."""
 
-    def show_entry(self, entry: ActivityEntry) -> None:
-        """Open the page of an operation or an event."""
+    def show_entry(
+        self, entry: ActivityEntry, current: Callable[[ActivityEntry], ActivityEntry]
+    ) -> None:
+        """Open the page of an operation or an event, as ``current`` returns it from then on."""
 
     def show_pending(self, queue: str | None) -> None:
         """Show the pending jobs of a queue."""

@@ -7,8 +7,11 @@ import json
 import pytest
 import redis
 
+from asok_console.tui.data.activities import ActivityEntry
+from asok_console.tui.screens.entry import facts
 from asok_console.tui.widgets.plot import Plot
 from asok_core.backends.redis.keys import Keys
+from asok_core.inspection.audit import Activity
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed
 
@@ -103,6 +106,10 @@ async def test_a_filter_narrows_both_and_enter_shows_everything(
         assert fact(hand, "In trash").startswith("6 jobs until ")
         assert fact(hand, "Undo") == "z in Activity, or asok trash restore 20260301-000250-5a1e00"
         assert "{" not in hand.screen()
+        # Another operator undoes it, while the page is open.
+        redis_client.delete(KEYS.trash("20260301-000250-5a1e00"))
+        await hand.press("r")
+        await hand.until(lambda: not fact(hand, "Undo"), "the page without an undo")
         await hand.press("question_mark")
         await hand.sees("copy the operation or the event as JSON")
         await hand.press("escape")
@@ -110,6 +117,25 @@ async def test_a_filter_narrows_both_and_enter_shows_everything(
         await hand.sees("1 of 10")
         await hand.press("escape", "slash", *"nothing", "enter")
         await hand.sees("None of 10 entries matches. Esc clears the filter.")
+
+
+async def test_the_page_of_an_operation_advises_what_this_console_can_do(
+    redis_client: redis.Redis, open_console: Open
+) -> None:
+    seed.audit(redis_client)
+    async with open_console(view="activity", size=(120, 30), read_only=True) as hand:
+        await hand.press("slash", *"purge", "enter", "enter")
+        await hand.sees("✓ done   purge   dead: task:reports")
+        assert fact(hand, "Undo") == "asok trash restore 20260301-000250-5a1e00"
+
+
+def test_of_an_operation_that_runs_no_jobs_are_no_warning() -> None:
+    def tone(state: str) -> str:
+        activity = Activity("o", 1.0, "ada", "here", "purge", "dead", state=state)
+        found = facts(ActivityEntry(operation=activity), 2.0, read_only=False)
+        return next(each.tone for each in found if each.name == "Jobs")
+
+    assert (tone("running"), tone("done")) == ("", "warn")
 
 
 async def test_an_unreadable_audit_is_named_beside_events(
