@@ -68,7 +68,8 @@ class Annotations:
             for each in self._parameters.values()
             if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
         ]
-        self._hints: dict[str, EvaluatedAnnotation] = {}
+        self._hints: dict[str, tuple[EvaluatedAnnotation, int]] = {}
+        """Each with the number of names in ``_scope`` when it was evaluated."""
 
     @property
     def names(self) -> Collection[str]:
@@ -102,10 +103,13 @@ class Annotations:
         return hint
 
     def _hint(self, name: str, annotation: Any) -> EvaluatedAnnotation:
-        hint = self._hints.get(name) or self._evaluated(annotation)
-        # What failed for lack of a file descriptor does not fail for good.
-        if not hint.problem:
-            self._hints[name] = hint
+        hint, names = self._hints.get(name, (None, 0))
+        if hint is None or (hint.problem and names != len(self._scope)):
+            hint, names = self._evaluated(annotation), len(self._scope)
+            # A name for type checkers only stays missing, unless its module is still being imported.
+            # What failed for lack of a file descriptor does not fail for good.
+            if not hint.problem or type(hint.cause) is NameError:
+                self._hints[name] = hint, names
         return hint
 
     def _evaluated(self, annotation: Any) -> EvaluatedAnnotation:

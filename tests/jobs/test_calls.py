@@ -11,6 +11,7 @@ import pytest
 
 from asok_core import call, task
 from asok_core.api import signatures
+from asok_core.jobs.annotations import annotations_of
 from asok_core.jobs.calls import Options, make_call
 from tests.samples import sample_tasks
 
@@ -91,3 +92,21 @@ def test_every_option_has_an_overload(protocol: str) -> None:
     # These are declared with the task, and for all of its jobs.
     options -= {"_redact", "_rules"}
     assert words == options
+
+
+def test_an_annotation_of_an_unknown_name_is_evaluated_once_until_its_module_has_other_names() -> (
+    None
+):
+    evaluated: list[int] = []
+    scope: dict[str, Any] = {"note": lambda: evaluated.append(1)}
+    exec("def task(when: 'note() or Moment'): ...", scope)  # nosec B102
+    found = annotations_of(scope["task"])
+    parameter = found.parameter("when")
+    assert parameter is not None
+    assert all(
+        found.hint(parameter).problem.startswith("NameError: name 'Moment'") for _ in range(3)
+    )
+    assert len(evaluated) == 1
+    scope["Moment"] = int
+    assert [found.hint(parameter).type for _ in range(3)] == [int] * 3
+    assert len(evaluated) == 2

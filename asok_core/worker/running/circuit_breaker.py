@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 LIMIT = 5
@@ -55,9 +55,7 @@ _EXHAUSTED = frozenset(
         errno.EROFS,
     }
 )
-_NOT_LOADED = tuple(f": {os.strerror(each)}" for each in _EXHAUSTED)
-"""How the message ends of a module in C whose file cannot be opened or mapped; it has no error number."""
-_NO_FILES = tuple(f": {os.strerror(each)}" for each in (errno.EMFILE, errno.ENFILE))
+_NO_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 class CircuitBreaker:
@@ -231,14 +229,20 @@ def _says_exhausted(error: BaseException) -> bool:
         number = _ERRNO(error)
         return type(number) is int and number in _EXHAUSTED
     if kind is ImportError:
-        return _message(error).endswith(_NOT_LOADED)
+        return _is_not_loaded(error, _EXHAUSTED)
     # For threads the interpreter has no error number.
     return issubclass(kind, MemoryError) or (kind is RuntimeError and _ARGS(error) == _NO_THREAD)
 
 
-def _message(error: BaseException) -> str:
+def _is_not_loaded(error: BaseException, numbers: Iterable[int]) -> bool:
+    """Whether the message is that of a module in C whose file cannot be opened or mapped.
+
+    It has no error number, only its text at the end, in the language that the application has chosen.
+    """
     first = next(iter(_ARGS(error)), "")
-    return first if type(first) is str else ""
+    return type(first) is str and first.endswith(
+        tuple(f": {os.strerror(each)}" for each in numbers)
+    )
 
 
 def is_exhausted_still(error: BaseException) -> bool:
@@ -247,9 +251,9 @@ def is_exhausted_still(error: BaseException) -> bool:
     False also where that cannot be tried without harm: memory and disk space.
     """
     if issubclass(type(error), OSError):
-        return _ERRNO(error) in (errno.EMFILE, errno.ENFILE) and not _can_open_files()
+        return _ERRNO(error) in _NO_FILES and not _can_open_files()
     if type(error) is ImportError:
-        return _message(error).endswith(_NO_FILES) and not _can_open_files()
+        return _is_not_loaded(error, _NO_FILES) and not _can_open_files()
     return type(error) is RuntimeError and not _can_start_thread()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import os
 import resource
 import threading
 from pathlib import Path
@@ -254,6 +255,15 @@ def test_what_a_host_lacks_is_found_in_the_chain_of_an_error(error: BaseExceptio
 def test_other_errors_are_the_tasks_own(error: BaseException) -> None:
     assert exhausted(error) is None
     assert exhausted(chained(error)) is None
+
+
+def test_a_module_that_is_not_loaded_is_recognised_in_the_language_of_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A task may choose one long after the start of its process.
+    monkeypatch.setattr(os, "strerror", {errno.EMFILE: "Zu viele offene Dateien"}.get)
+    error = ImportError("/app/_core.so: cannot open shared object file: Zu viele offene Dateien")
+    assert exhausted(error) is error
 
 
 def test_an_annotation_that_cannot_be_evaluated_is_no_fault_of_a_job(
