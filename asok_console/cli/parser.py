@@ -40,7 +40,7 @@ class CommandGroup(NamedTuple):
 
 GROUPS = (
     CommandGroup(
-        "worker", "run a worker, show the status, quiet, resume or stop workers", default="run"
+        "worker", "run a worker, show the status, quiet, resume, set or stop workers", default="run"
     ),
     CommandGroup("queue", "list, count, pause, resume or purge queues", default="list"),
     CommandGroup("job", "show, find, list, cancel, promote or move jobs"),
@@ -64,6 +64,7 @@ COMMANDS = (
     Command(
         "worker resume", "asok_console.commands.worker.resume", summaries.RESUME_WORKER.in_general()
     ),
+    Command("worker set", "asok_console.commands.worker.set", summaries.SET_WORKER.in_general()),
     Command("worker stop", "asok_console.commands.worker.stop", summaries.STOP_WORKER.in_general()),
     Command("console", "asok_console.commands.console", "open the console"),
     Command("queue list", "asok_console.commands.queue.list", "list queues"),

@@ -15,6 +15,7 @@ LABELS: Mapping[str, str] = {
     EventKind.WORKER_LOST: "lost",
     EventKind.WORKER_RECOVERED: "recovered",
     EventKind.WORKER_RETURNED: "returned",
+    EventKind.WORKER_RESHAPED: "reshaped",
     EventKind.PROCESS_CRASHED: "crashed",
     EventKind.PROCESS_ENDED: "ended",
     EventKind.RELEASE_CHANGED: "release",
@@ -61,6 +62,8 @@ def about(event: SystemEvent) -> str:
         return (
             f"queue {fields['queue']}{ended}{_until(fields) if not ended else ''}{_reason(fields)}"
         )
+    if event.kind == EventKind.WORKER_RESHAPED:
+        return f"{event.subject or '?'}: {fields.get('to', '?')}"
     if fields.get("warning"):
         return f"{event.subject or 'Redis'}: {_warning(fields)}{_reason(fields)}"
     if event.kind not in _SENTENCES:
@@ -143,6 +146,9 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
     EventKind.WORKER_LOST: lambda f: f"{_worker(f)} lost{_reason(f)}",
     EventKind.WORKER_RECOVERED: _recovered,
     EventKind.WORKER_RETURNED: lambda f: f"{_worker(f)} has a lease again",
+    EventKind.WORKER_RESHAPED: lambda f: (
+        f"{_worker(f)} reshaped{_author(f)}: {f.get('from', '?')} -> {f.get('to', '?')}"
+    ),
     EventKind.PROCESS_CRASHED: lambda f: (
         f"process {f.get('process', '?')} crashed{_reason(f)}{_last_line(f)}"
     ),

@@ -358,6 +358,20 @@ class Operator(Protocol):
     def stop(self, worker: str) -> OperationResult:
         """Stop a worker as SIGTERM does: it returns jobs that have not begun and finishes running ones."""
 
+    def shape_worker(
+        self,
+        worker: str,
+        *,
+        concurrency: int | None = None,
+        queues: tuple[str, ...] = (),
+        reset: bool = False,
+    ) -> OperationResult:
+        """Order threads a process and queues of a worker; ``reset``: those that it was started with.
+
+        What is not given stays as it is. Raises UsageError for an unknown worker, and Refused for one
+        that would not follow: it is offline, stalled, stopping, or of an earlier release.
+        """
+
     def stack(self, job_id: str, process: str, *, samples: int, patience: float) -> JobStack | None:
         """Ask a worker where the code of a job is. None: no answer within ``patience`` seconds.
 

@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     """All that a lost worker held is back in the queues, or a dead job."""
     WORKER_RETURNED = "worker_returned"
     """A worker that was lost has a lease again."""
+    WORKER_RESHAPED = "worker_reshaped"
+    """All its processes have the concurrency and the queues that were ordered."""
     PROCESS_CRASHED = "process_crashed"
     PROCESS_ENDED = "process_ended"
     """Its supervisor ended it: for jobs that did not stop in time, or as it hung."""

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from asok_core.inspection.worker_shape import WorkerShape
 from asok_core.jobs.envelope import Payload
 
 HEARTBEAT = 5.0
 """Seconds between two heartbeats of a worker whose lease is not set to be long."""
 STALE_AFTER = 12.0
 """Seconds after the last heartbeat from which a worker is stalled, which sends one every 5 s."""
-_STALE_PART = 0.4
+STALE_PART = 0.4
 """The same, of a worker with a longer lease, in lengths of it: it sends six in that time."""
 STATE_NOT_KNOWN = "not known"
 """The state of a worker whose lease and heartbeats cannot be compared with the clock of this Redis."""
@@ -44,10 +45,22 @@ class WorkerInfo:
     release_source: str = ""
     """What it was read from: ``ASOK_RELEASE``, ``git commit`` or ``package version``; '': not known."""
     queues: tuple[str, ...] = ()
+    """Those that it serves now, in their order."""
+    former_queues: tuple[str, ...] = ()
+    """Others of which it may still hold jobs: it served them before an order took effect."""
     more_queues: bool = False
     """Whether it serves more queues than were read."""
     concurrency: int = 0
     """Threads in all its processes."""
+    configured: WorkerShape | None = None
+    """What it was started with; None of one of an earlier release."""
+    ordered_concurrency: int | None = None
+    """Threads a process that an operator ordered; None: those that are configured."""
+    ordered_queues: tuple[str, ...] = ()
+    """Queues that an operator ordered it to serve; none: those that are configured."""
+    ordered_by: str = ""
+    """Who ordered that, or to serve what is configured again."""
+    ordered_at: float | None = None
     processes: int = 0
     process_numbers: tuple[int, ...] = ()
     """Numbers of the processes that may hold jobs: also of those that retire, until they end."""
@@ -97,6 +110,33 @@ class WorkerInfo:
     """Why it cannot be read (its key is not a hash, or names no queue), or an empty string."""
 
     @property
+    def in_force(self) -> WorkerShape:
+        """The threads of each of its processes, and the queues that it serves now."""
+        return WorkerShape(self.concurrency // max(self.processes, 1), self.queues)
+
+    @property
+    def ordered(self) -> WorkerShape | None:
+        """The shape that it is to have: as ordered, else as configured. None of an earlier release."""
+        if self.configured is None:
+            return None
+        return WorkerShape(
+            self.ordered_concurrency or self.configured.concurrency,
+            self.ordered_queues or self.configured.queues,
+        )
+
+    @property
+    def is_reshaping(self) -> bool:
+        """Whether it has not confirmed yet what was ordered last."""
+        return self.ordered is not None and self.ordered != self.in_force
+
+    @property
+    def overrides(self) -> bool:
+        """Whether another shape is in force, or ordered, than the configured one."""
+        return self.configured is not None and (
+            self.in_force != self.configured or self.is_reshaping
+        )
+
+    @property
     def queues_unread(self) -> str:
         """Why it is not known which queues it serves, or ''."""
         most = f"only {len(self.queues):,} of them were read" if self.more_queues else ""
@@ -104,7 +144,7 @@ class WorkerInfo:
 
     def no_heartbeat_for(self, now: float) -> float | None:
         """Seconds since its last heartbeat, where that is too long ago; None where it is not."""
-        limit = max(STALE_AFTER, _STALE_PART * self.lease)
+        limit = max(STALE_AFTER, STALE_PART * self.lease)
         if self.beat_at is None or now - self.beat_at <= limit:
             return None
         return now - self.beat_at

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from asok_core.inspection.worker_shape import WorkerShape
 from asok_core.settings.settings import Settings
 
 
@@ -30,6 +31,15 @@ class WorkerConfig:
     log_level: str = "info"
     log_format: str = "text"
     log_arguments: bool = False
+
+    @property
+    def shape(self) -> WorkerShape:
+        """What an operator may override while the worker runs."""
+        return WorkerShape(self.concurrency, self.queues)
+
+    def reshaped(self, shape: WorkerShape) -> WorkerConfig:
+        """The same with another shape."""
+        return replace(self, concurrency=shape.concurrency, queues=shape.queues)
 
     def to_json(self) -> bytes:
         """Return the text from which ``from_json`` makes an equal configuration."""

@@ -14,6 +14,7 @@ from asok_core.inspection.queues import QueueStats
 from asok_core.inspection.rows import Row
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
+from asok_core.inspection.worker_shape import WorkerShape
 from asok_core.inspection.workers import WorkerInfo
 
 VERSION = 1
@@ -100,6 +101,7 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
         "state": _state(snapshot, worker),
         "queues": list(worker.queues),
         "concurrency": worker.concurrency,
+        "shape": _shape(worker),
         "processes": worker.processes,
         "started_at": iso(worker.started_at),
         "beat_at": iso(worker.beat_at),
@@ -125,6 +127,24 @@ def _worker(snapshot: Snapshot, worker: WorkerInfo) -> dict[str, Any]:
             }
             for job in worker.jobs
         ],
+    }
+
+
+def _shape(worker: WorkerInfo) -> dict[str, Any] | None:
+    """Threads a process and queues: in force, configured, and ordered. None of an earlier release."""
+    if worker.configured is None or worker.ordered is None:
+        return None
+
+    def document(shape: WorkerShape) -> dict[str, Any]:
+        return {"concurrency": shape.concurrency, "queues": list(shape.queues)}
+
+    return {
+        "in_force": document(worker.in_force),
+        "configured": document(worker.configured),
+        "ordered": document(worker.ordered),
+        "confirmed": not worker.is_reshaping,
+        "ordered_by": worker.ordered_by or None,
+        "ordered_at": iso(worker.ordered_at),
     }
 
 

@@ -28,6 +28,7 @@ from asok_core.operations.catalog.switches import (
     QuietWorker,
     ResumeQueue,
     ResumeWorker,
+    SetWorkerShape,
     StopWorker,
 )
 from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
@@ -146,6 +147,14 @@ def _(operation: CatalogOperation, scope: Scope) -> str:
 @command_line.register(StopWorker)
 def _(operation: QuietWorker | ResumeWorker | StopWorker, _scope: Scope) -> str:
     return f"asok worker {operation.verb} {operands(operation.worker)}"
+
+
+@command_line.register
+def _(operation: SetWorkerShape, _scope: Scope) -> str:
+    words = ["--reset"] if operation.reset else []
+    words += [option("--concurrency", str(operation.concurrency))] if operation.concurrency else []
+    words += [option("--queues", ",".join(operation.queues))] if operation.queues else []
+    return f"asok worker set {' '.join(words)} {operands(operation.worker)}"
 
 
 @command_line.register

@@ -10,6 +10,7 @@ from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.holds import END_OF_HOLD, LONGEST_HOLD, MOST_HOLDS
 from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
 from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, LONGEST_PAUSE, MOST_PAUSES
+from asok_core.inspection.worker_shape import CONFIGURED, LONGEST_ORDER
 from asok_core.jobs.job import NOT_KEPT, RECORD_TTL, UNFINISHED_TTL
 from asok_core.jobs.oversized import MOST_READ, OVERSIZED_TTL
 from asok_core.settings.kinds import FEWEST_EVENTS, SHORTEST_EVENTS_AGE
@@ -95,7 +96,9 @@ CONSTANTS: Mapping[str, Constant] = {
     "LARGEST_NOTE": LARGEST_NOTE,
     "LARGEST_PAUSE": LARGEST_PAUSE,
     "LONGEST_HOLD": int(LONGEST_HOLD),
+    "CONFIGURED": CONFIGURED,
     "LONGEST_PAUSE": int(LONGEST_PAUSE),
+    "LONGEST_ORDER": LONGEST_ORDER,
     "LONGEST_WAIT": LONGEST_WAIT,
     "MOST_LISTS": MOST_LISTS,
     "MOST_HOLDS": MOST_HOLDS,

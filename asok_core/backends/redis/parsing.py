@@ -12,6 +12,7 @@ from asok_core.clock import DAY
 from asok_core.inspection.partial_payload import ListElement
 from asok_core.inspection.queues import COUNTERS, Bucket
 from asok_core.inspection.snapshot import ServerInfo
+from asok_core.inspection.worker_shape import WorkerShape, concurrency_in, queues_in
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.numbers import count, number, score, whole
 
@@ -46,6 +47,13 @@ WORKER_FIELDS = (
     "envelopes",
     "ends_pauses",
     "holds",
+    "serves",
+    "configured_concurrency",
+    "configured_queues",
+    "ordered_concurrency",
+    "ordered_queues",
+    "ordered_by",
+    "ordered_at",
 )
 
 SAVE, STOPS_ON_SAVE_ERROR, REQUIRED_REPLICAS = SERVER_SETTINGS = (
@@ -55,6 +63,7 @@ SAVE, STOPS_ON_SAVE_ERROR, REQUIRED_REPLICAS = SERVER_SETTINGS = (
 )
 """Settings of Redis that ``server`` reads."""
 _LONGEST_REASON = 512
+_LONGEST_NAME = 200
 LONGEST_FIELD = 65_536
 """Bytes of a field of a worker's hash that ``read_worker.lua`` sends."""
 MOST_SERVED = 1000
@@ -127,6 +136,11 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         # The last name was cut with it.
         queues = queues[:-1]
     processes = min(count(fields.get("processes")), 256)
+    listed = tuple(dict.fromkeys(each for each in queues[:MOST_SERVED] if each))
+    configured = _configured(fields)
+    serves = queues_in(text(fields.get("serves")))[:MOST_SERVED] if configured else ()
+    # What it serves is among the queues of which it may hold jobs; else another program wrote it.
+    serves = serves if {*serves} <= {*listed} else ()
     return WorkerInfo(
         id=worker_id,
         host=text(fields.get("host"))[:200],
@@ -134,9 +148,15 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         version=text(fields.get("version"))[:50],
         release=text(fields.get("release"))[:64],
         release_source=text(fields.get("release_source"))[:20],
-        queues=tuple(dict.fromkeys(each for each in queues[:MOST_SERVED] if each)),
+        queues=serves or listed,
+        former_queues=tuple(each for each in listed if each not in serves) if serves else (),
         more_queues=is_cut or len(queues) > MOST_SERVED,
         concurrency=count(fields.get("concurrency")),
+        configured=configured,
+        ordered_concurrency=concurrency_in(text(fields.get("ordered_concurrency"))),
+        ordered_queues=queues_in(text(fields.get("ordered_queues"))),
+        ordered_by=text(fields.get("ordered_by"))[:_LONGEST_NAME],
+        ordered_at=number(fields.get("ordered_at")),
         processes=processes,
         process_numbers=tuple(
             (process_numbers(text(fields.get("slots")), f"{processes or 1}") or ())[:256]
@@ -165,6 +185,12 @@ def worker(worker_id: str, lease_ms: float | None, fields: Mapping[str, Any]) ->
         hang_seconds=number(fields.get("hang_seconds")) or 0.0,
         hang=text(fields.get("hang"))[:_LONGEST_REASON],
     )
+
+
+def _configured(fields: Mapping[str, Any]) -> WorkerShape | None:
+    threads = concurrency_in(text(fields.get("configured_concurrency")))
+    queues = queues_in(text(fields.get("configured_queues")))
+    return WorkerShape(threads, queues) if threads and queues else None
 
 
 def server(

@@ -83,6 +83,9 @@ STOP_WORKER = Summary(
     "worker",
     "a worker",
 )
+SET_WORKER = Summary(
+    "set the concurrency and the queues of {} until it ends", "worker", "a running worker"
+)
 
 EDIT_NOTE = Summary("write a note on {}, or change or remove it", _NOTED, f"a {_NOTED}")
 RESTORE_TRASH = Summary("restore what {} moved to the trash", "operation", "an operation")

@@ -13,9 +13,11 @@ from asok_core.operations.catalog.entry import (
     Access,
     CatalogOperation,
     Danger,
+    FollowUp,
     ScopeKind,
     UndoWindow,
 )
+from asok_core.operations.reshaping import wait_until_reshaped
 
 
 class QueueOperation(CatalogOperation):
@@ -139,3 +141,45 @@ class StopWorker(WorkerOperation):
     def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
         """Request it."""
         return access.operator.stop(self.worker)
+
+
+@dataclass(frozen=True)
+class SetWorkerShape(WorkerOperation):
+    """Other threads a process or queues of a worker; ``reset``: those that it was started with."""
+
+    concurrency: int | None = None
+    queues: tuple[str, ...] = ()
+    reset: bool = False
+
+    summary = summaries.SET_WORKER
+    verb, done, audited = "set", "ordered", "set worker"
+    how = "its processes are replaced; running jobs finish, and jobs claimed ahead return"
+    guarded = True
+    undo = UndoWindow("reset the worker, at any time; a restart has the configured values as well")
+
+    def perform(self, access: Access, scope: Scope, watch: Watch) -> OperationResult:  # noqa: ARG002
+        """Order it."""
+        return access.operator.shape_worker(
+            self.worker, concurrency=self.concurrency, queues=self.queues, reset=self.reset
+        )
+
+    def follow_up(self, access: Access, result: OperationResult) -> FollowUp:  # noqa: ARG002
+        """Whether it is in force, once the worker has confirmed it."""
+        found = wait_until_reshaped(access.reader, self.worker)
+        return FollowUp(found.words, found.confirmed)
+
+    @property
+    def words(self) -> str:
+        """What it sets."""
+        if self.reset:
+            return "the configured concurrency and queues"
+        parts = [f"concurrency {self.concurrency}"] if self.concurrency else []
+        return " and ".join(parts + ([f"queues {','.join(self.queues)}"] if self.queues else []))
+
+    def subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """What, and the worker."""
+        return f"{self.words} of worker {self.worker}"
+
+    def changed(self, scope: Scope) -> str:
+        """The same."""
+        return self.subject(scope)

@@ -308,6 +308,12 @@ class Dispatcher:
 
     # Commands
 
+    def _resize(self, slots: int) -> None:
+        """Run this number of jobs at once; fewer than before: what waits may be beyond them."""
+        if slots < self._capacity.slots:
+            self.return_waiting()
+        self._capacity.resize(slots)
+
     def follow_commands(self) -> None:
         """Do what the supervisor has ordered since the last call."""
         for command in self._alarm.commands():
@@ -315,7 +321,7 @@ class Dispatcher:
             if self.mode.follow(verb):
                 continue
             if verb == "slots":
-                self._capacity.resize(int(value))
+                self._resize(int(value))
             elif verb == "wake" and self._blocked.armed:
                 self._starter.start_arrived(self._idle_wait.end())
             elif verb == "holds":

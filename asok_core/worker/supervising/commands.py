@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from asok_core.backends.redis.consuming.leases import Heartbeat
+from asok_core.backends.redis.consuming.leases import NO_ORDER, Heartbeat, ShapeOrder
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.inspection.worker_shape import WorkerShape, concurrency_in, queues_in
 from asok_core.jobs.job import LONGEST_ID
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.config import WorkerConfig
@@ -30,11 +31,13 @@ class Commands:
         requests: SignalRequests,
         answer: Callable[[Sequence[str]], None],
     ) -> None:
+        self._config = config
         self._worker = config.worker
         self._registry = registry
         self._processes = processes
         self._requests = requests
         self._answer = answer
+        self._shape_order = NO_ORDER
         self._deadlines: dict[str, float] = {}
         """Cancelled jobs and the monotonic times from which their processes may be ended."""
 
@@ -52,11 +55,28 @@ class Commands:
             quiet = self._processes.quiet
             logger.info("Worker quieted: takes no new jobs" if quiet else "Worker resumed")
             self._processes.send("quiet" if quiet else "resume")
+        if heartbeat.shape != self._shape_order and not self._requests.stop:
+            self._shape_order = heartbeat.shape
+            self._follow_shape(heartbeat.shape)
         self._answer(heartbeat.asked)
         self._note_ends(heartbeat)
         if heartbeat.cancelled:
             self._cancel_again(heartbeat.cancelled)
         return changed
+
+    def _follow_shape(self, order: ShapeOrder) -> None:
+        """Have the ordered shape come into force; of an invalid value remains what is in force."""
+        former, configured = self._processes.ordered, self._config.shape
+        concurrency, queues = configured.concurrency, configured.queues
+        if order.concurrency:
+            concurrency = concurrency_in(order.concurrency) or former.concurrency
+        if order.queues:
+            queues = queues_in(order.queues) or former.queues
+        shape = WorkerShape(concurrency, queues)
+        if shape != former:
+            by = order.by[:LONGEST_OPERATOR]
+            logger.info("Worker is ordered another shape: %s (by %s)", shape.words, by)
+            self._processes.reshape(shape, by)
 
     def _note_ends(self, heartbeat: Heartbeat) -> None:
         """Have cancelled jobs stopped, and their processes ended from the time that was requested."""

@@ -50,6 +50,8 @@ class ProcessHandle:
         self.slots = config.concurrency
         """How many jobs it may run at once by the last command."""
         self.process_id = f"{config.worker}.{number}"
+        self.shape = config.shape
+        """Its threads and its queues, as long as it exists."""
         self._config = config
         self._presence = presence
         self._bell = bell

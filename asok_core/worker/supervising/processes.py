@@ -8,6 +8,7 @@ from itertools import count
 
 from asok_core.errors import AsokError
 from asok_core.inspection.events import EventKind
+from asok_core.inspection.worker_shape import WorkerShape
 from asok_core.jobs.job import HARD_GRACE
 from asok_core.runtime.exhaustion import failed_start
 from asok_core.runtime.logs import safe_logger
@@ -32,6 +33,8 @@ SUSPENDED = 5.0
 """Seconds between two looks at limits after which the supervisor may have been suspended."""
 RETRY = 1.0
 """Seconds between two attempts to return what a dead process held."""
+STANDBY_PAUSE = 5.0
+"""Seconds after the end of a standby of the ordered shape before another is started."""
 
 
 class Processes:
@@ -46,6 +49,9 @@ class Processes:
     A process that expects to retire soon has a *standby*: a successor that is started before it is
     needed, and has no slot. It replaces its predecessor when that retires or dies. Where it dies
     first, the predecessor has its next successor when it retires.
+
+    Another shape (``reshape``) comes by the same way: each process has a standby of that shape and retires
+    once this runs. What it has claimed ahead is returned, and what it runs continues.
     """
 
     def __init__(
@@ -54,6 +60,10 @@ class Processes:
         self._events = events
         self.quiet = False
         self._config = config
+        self.in_force = config.shape
+        """The shape by which jobs are claimed: the ordered one once no process claims by another."""
+        self._shaped_by = ""
+        self._standby_from: dict[int, float] = {}
         self._presence = presence
         self._bell = bell
         self._all = [
@@ -80,6 +90,22 @@ class Processes:
         """Start each of them."""
         for process in self._all:
             self._start(process)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that are served, then others of which its processes may still hold jobs."""
+        held = (queue for process in self._all for queue in process.shape.queues)
+        return tuple(dict.fromkeys((*self.in_force.queues, *held)))
+
+    @property
+    def ordered(self) -> WorkerShape:
+        """The shape that each process is to have."""
+        return self._config.shape
+
+    def reshape(self, shape: WorkerShape, by: str) -> None:
+        """Have all processes replaced by ones of this shape. Fewer slots are granted at once."""
+        self._config, self._shaped_by = self._config.reshaped(shape), by
+        self._standby_from.clear()
 
     def send(self, command: str) -> None:
         """Send a command to each of them; see ``wakeup.Command``."""
@@ -128,7 +154,18 @@ class Processes:
         ended = self.note_deaths()
         for position in range(len(self._newest)):
             self._succeed(position)
+        self._note_shape()
         return ended
+
+    def _note_shape(self) -> None:
+        """Note that the ordered shape is in force, once all processes that claim have it."""
+        before, ordered = self.in_force, self.ordered
+        if before == ordered or any(process.shape != ordered for process in self._newest):
+            return
+        self.in_force, self._news = ordered, True
+        logger.info("Worker has another shape: %s (before: %s)", ordered.words, before.words)
+        change = {"by": self._shaped_by, "from": before.words, "to": ordered.words}
+        self._events.note(EventKind.WORKER_RESHAPED, **change)
 
     def unrecovered(self) -> list[ProcessHandle]:
         """Those that have ended and whose jobs are not returned yet."""
@@ -154,8 +191,9 @@ class Processes:
 
     def active_lists(self) -> list[tuple[str, str]]:
         """``(process, queue)`` of every active list of this worker."""
-        queues = self._config.queues
-        return [(process.process_id, queue) for process in self._all for queue in queues]
+        return [
+            (process.process_id, queue) for process in self._all for queue in process.shape.queues
+        ]
 
     def _is_newest(self, process: ProcessHandle) -> bool:
         return self._newest[process.position] is process
@@ -166,6 +204,7 @@ class Processes:
     def _succeed(self, position: int) -> None:
         """See to it that a process which retires (soon) has a successor, and that this gets its slots."""
         newest = self._newest[position]
+        self._replace_former(position)
         if newest.retires_soon and not newest.prepared and position not in self._standbys:
             newest.prepared = True
             self._prepare(newest)
@@ -184,6 +223,25 @@ class Processes:
         if newest.alive:
             newest.grant(self._granted(newest))
 
+    def _replace_former(self, position: int) -> None:
+        """Have a process of a former shape retire, once a standby of the ordered one runs."""
+        newest, standby = self._newest[position], self._standbys.get(position)
+        ordered = self._config.shape
+        if standby is not None and standby.shape != ordered:
+            # It runs nothing, and another one is created in its place.
+            if standby.pid is None:
+                del self._standbys[position]
+                self._remove(standby)
+            else:
+                standby.retire("has a former shape")
+        elif newest.shape == ordered or not newest.alive or newest.retiring is not None:
+            return
+        elif standby is None:
+            if time.monotonic() >= self._standby_from.get(position, 0.0):
+                self._prepare(newest)
+        elif standby.alive and standby.shared.turns:
+            newest.retire("has a former shape")
+
     def _prepare(self, newest: ProcessHandle) -> None:
         """Create the standby of a process, which is started when its number is published."""
         numbers = {process.number for process in self._all}
@@ -194,6 +252,7 @@ class Processes:
             )
         except AsokError as error:
             logger.error("Process %s has no successor yet: %s", newest.process_id, error)
+            self._standby_from[newest.position] = time.monotonic() + STANDBY_PAUSE
             return
         standby.slots = 0
         self._all.append(standby)
@@ -208,7 +267,8 @@ class Processes:
         others = (
             each for each in self._all if each.position == process.position and each is not process
         )
-        return max(0, self._config.concurrency - sum(each.taken for each in others))
+        left = self._config.concurrency - sum(each.taken for each in others)
+        return max(0, min(left, process.shape.concurrency))
 
     def _remove(self, process: ProcessHandle) -> None:
         self._start_at.pop(process.number, None)
@@ -285,6 +345,7 @@ class Processes:
             if self._is_standby(process):
                 logger.warning("Process %s cannot be started yet: %s", process.process_id, why)
                 del self._standbys[process.position]
+                self._standby_from[process.position] = time.monotonic() + STANDBY_PAUSE
                 self._remove(process)
                 return
             wait = self._lives.fail_start(process.position, why, process.process_id)
@@ -305,6 +366,7 @@ class Processes:
         if self._is_standby(process):
             # Another process runs the jobs of the position. The next start is when that retires.
             del self._standbys[process.position]
+            self._standby_from[process.position] = time.monotonic() + STANDBY_PAUSE
             if died:
                 name = process.process_id
                 logger.warning("Process %s ended before it was needed (%s)", name, why)

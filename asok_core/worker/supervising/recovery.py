@@ -151,7 +151,7 @@ class Recovery:
         doubted = [each.job_id for each in in_doubt]
         self._registry.kill_waiters(handle.process_id)
         total = RecoveryResult()
-        for queue in self._config.queues:
+        for queue in handle.shape.queues:
             if over:
                 settle_overrun(
                     self._config, self._registry, handle.process_id, queue, over=over, stacks=stacks
@@ -174,7 +174,7 @@ class Recovery:
         self._registry.kill_waiters(*(handle.process_id for handle in ended))
         refusals = []
         for handle in ended:
-            for queue in self._config.queues:
+            for queue in handle.shape.queues:
                 try:
                     self._settle_cancelled(handle, queue)
                     process, stacks = handle.process_id, _kept(handle)

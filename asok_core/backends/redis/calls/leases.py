@@ -21,6 +21,12 @@ class HeartbeatReply(NamedTuple):
     """``quiet``, ``stop`` or ''."""
     requested_by: bytes
     """The operator who did; '' where that is not known."""
+    concurrency: bytes
+    """Threads a process that were ordered, as they are stored; '' for the configured ones."""
+    queues: bytes
+    """The queues that were ordered, in the same way."""
+    shaped_by: bytes
+    """The operator who ordered these, or the configured ones again."""
     cancels: list[bytes]
     """Ids of running jobs that are to stop, a thousand at most."""
     asked: list[bytes]

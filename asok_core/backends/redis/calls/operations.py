@@ -75,6 +75,21 @@ class WorkerCommand(AuditedCall[int]):
 
 
 @script_call
+class ShapeWorker(AuditedCall[int]):
+    """Order threads a process and queues of a worker: 1, 0 if that was ordered, or why not (< 0).
+
+    '' leaves what was ordered, ``CONFIGURED`` ends it. A worker is stalled that has sent no heartbeat for
+    ``stale_after`` seconds, and for ``stale_part`` of its lease.
+    """
+
+    worker: bytes
+    concurrency: str
+    queues: bytes
+    stale_after: float
+    stale_part: float
+
+
+@script_call
 class StopRunning(AuditedCall[int]):
     """Cancel a running job: 1, or why not. ``wait``: seconds until its process may be ended."""
 

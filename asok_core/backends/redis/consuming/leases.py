@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_LEASE = 86_400.0
 """Seconds: the longest that ASOK_WORKER_LEASE may be, for workers that do not say theirs."""
+
+
+class ShapeOrder(NamedTuple):
+    """An order as it is stored: '' for what is configured. It may be text that is not valid."""
+
+    concurrency: str = ""
+    queues: str = ""
+    by: str = ""
+
+
+NO_ORDER = ShapeOrder()
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Reply to a heartbeat. ``whole``: the lease had not run out since the last one.
 
+    ``shape`` is what was ordered of the shape of the worker, as it is stored, and by whom.
     ``requested`` is ``quiet``, ``stop`` or '', and ``requested_by`` the operator, as far as that is known.
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
     ``asked`` are requests for stacks of jobs, each of which comes once. ``ends`` are running jobs that an
@@ -27,6 +40,7 @@ class Heartbeat:
     asked: list[str]
     ends: dict[str, float]
     holds: int = 0
+    shape: ShapeOrder = NO_ORDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from asok_core.backends.redis.consuming.leases import (
     ExpiredLease,
     Heartbeat,
     LeaseSnapshot,
+    ShapeOrder,
 )
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.reconnecting import ReconnectingConnection, end_listed
@@ -116,7 +117,12 @@ class Registry:
         }
         by = reply.requested_by.decode("utf-8", "replace")
         holds = generation_of(reply.holds)
-        return Heartbeat(reply.whole == 1, now, requested, by, cancelled, asked, ends, holds)
+        shape = ShapeOrder(
+            reply.concurrency.decode("utf-8", "surrogateescape"),
+            reply.queues.decode("utf-8", "surrogateescape"),
+            reply.shaped_by.decode("utf-8", "replace"),
+        )
+        return Heartbeat(reply.whole == 1, now, requested, by, cancelled, asked, ends, holds, shape)
 
     def remove_cancels(self, worker: str, job_ids: Collection[str]) -> None:
         """Remove what ``worker`` was asked to stop and no longer runs."""

@@ -18,6 +18,7 @@ from asok_core.backends.redis.calls.operations import (
     PurgedJob,
     Requeue,
     RequeuedJob,
+    ShapeWorker,
     StopRunning,
     WaitingJob,
     WorkerCommand,
@@ -54,7 +55,7 @@ from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.redis.server_clock import epoch_seconds
 from asok_core.backends.roles import ActiveJob, OperationResult, Scope, Watch
-from asok_core.errors import UsageError
+from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import EDIT
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
@@ -62,12 +63,22 @@ from asok_core.inspection.phrases import named
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.inspection.rows import Row
 from asok_core.inspection.stacks import JobStack
+from asok_core.inspection.worker_shape import CONFIGURED, LONGEST_ORDER
+from asok_core.inspection.workers import STALE_AFTER, STALE_PART
 from asok_core.jobs.codec import check_arguments
 from asok_core.jobs.envelope import Trust, peek
 from asok_core.jobs.states import Location
 
 WORKERS_READ = 500
 """Ids of workers that are compared with one that is not known."""
+SHAPE_REFUSALS = {
+    -2: "is offline: its lease has expired",
+    -3: "is stopping; nothing else can be ordered of it",
+    -4: "is of an earlier release, which does not carry out this order: restart it with other options",
+    -5: "is stalled: it has sent no heartbeat for too long, and may not carry out the order",
+}
+"""Why a worker that has a lease is not ordered another shape."""
+
 NOT_STOPPED = {
     0: "no longer running there",
     2: "this is a copy, or it has no record",
@@ -442,6 +453,44 @@ class RedisOperator(OperatorSession):
         Raises UsageError for an unknown worker.
         """
         return self._order("stop", worker, "stop")
+
+    def shape_worker(
+        self,
+        worker: str,
+        *,
+        concurrency: int | None = None,
+        queues: tuple[str, ...] = (),
+        reset: bool = False,
+    ) -> OperationResult:
+        """Order threads a process and queues of a worker, or what it was started with.
+
+        Raises UsageError for an unknown worker, and Refused for one that would not follow.
+        """
+        if len(name_bytes(",".join(queues))) > LONGEST_ORDER:
+            raise UsageError(f"the names of the queues have more than {LONGEST_ORDER:,} bytes")
+        unset = CONFIGURED if reset else ""
+        words = [f"worker:{worker}", *(["reset"] if reset else [])]
+        words += [f"concurrency:{concurrency}"] if concurrency else []
+        words += [f"queues:{','.join(queues)}"] if queues else []
+        scope = Scope(Location.ACTIVE, words=" ".join(words))
+        with self._connection() as connection:
+            operation = self._operation(connection, "set worker", scope, of_jobs=False)
+            changed = connection.run(
+                ShapeWorker(
+                    **operation.arguments(),
+                    worker=name_bytes(worker),
+                    concurrency=str(concurrency or unset),
+                    queues=name_bytes(",".join(queues) or unset),
+                    stale_after=STALE_AFTER,
+                    stale_part=STALE_PART,
+                )
+            )
+            if changed == -1:
+                raise UsageError(self._no_worker(connection, worker))
+            if changed < 0:
+                raise Refused(f"worker {worker} {SHAPE_REFUSALS[changed]}")
+        skipped = {} if changed else {"already ordered": 1}
+        return OperationResult("set", changed, skipped, operation=operation.id)
 
     def stack(self, job_id: str, process: str, *, samples: int, patience: float) -> JobStack | None:
         """Ask the worker of ``process`` for stacks of a job. None: no answer in ``patience`` seconds."""

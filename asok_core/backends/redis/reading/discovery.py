@@ -102,7 +102,7 @@ class ListDiscovery:
 
         Unless ``all_leases`` were read, a worker that is not among them may have one.
         """
-        queues = {worker.id: worker.queues for worker in workers}
+        queues = {worker.id: worker.queues + worker.former_queues for worker in workers}
         self._lists, self._leased = {}, set()
         for key, length in lengths.items():
             process, queue = self._keys.active_parts(parsing.text(key)) or ("", "")

@@ -122,7 +122,9 @@ class PlainQueries:
         """The active lists of a worker, by the fields that ``worker`` has read."""
         worker = parsing.worker(worker_id, None, reading.fields or {})
         lists = [
-            (f"{worker_id}.{n}", queue) for queue in worker.queues for n in worker.process_numbers
+            (f"{worker_id}.{n}", queue)
+            for queue in worker.queues + worker.former_queues
+            for n in worker.process_numbers
         ][:MOST_LISTS]
         commands, read_each = by_key({each: self._active_list(*each, most) for each in lists})
 

@@ -87,7 +87,7 @@ class HeartbeatDuty(Duty):
         asked_at = time.monotonic()
         reply = self._registry.heartbeat(
             self._config.worker,
-            self._config.queues,
+            self._processes.queues,
             self._fields(memory, slots),
             machine=self._presence.machine,
             events=events,
@@ -118,8 +118,11 @@ class HeartbeatDuty(Duty):
             "version": __version__,
             "release": self._release.name,
             "release_source": self._release.source,
-            "queues": ",".join(config.queues),
-            "concurrency": config.concurrency * config.processes,
+            "queues": ",".join(processes.queues),
+            "serves": ",".join(processes.in_force.queues),
+            "concurrency": processes.in_force.concurrency * config.processes,
+            "configured_concurrency": config.concurrency,
+            "configured_queues": ",".join(config.queues),
             "processes": config.processes,
             "slots": ",".join(f"{number}:{each}" for number, each in slots.items()),
             "started_at": f"{self._started_at:.3f}",

@@ -77,12 +77,17 @@ if #left > 0 then redis.call('EXPIRE', ends_key(worker), CANCELS_TTL) end
 local generation = redis.pcall('HGET', holds_key, 'generation')
 local command = redis.call('HGET', key, 'wanted') or ''
 local of, by = string.match(redis.call('HGET', key, 'requested_by') or '', '^(%S*) (.*)$')
+-- A part of the names could be others: what is too long is sent as what is invalid.
+local queues = redis.call('HGET', key, 'ordered_queues') or ''
 return reply {
   whole = whole,
   server_time = now,
   server = run,
   requested = command,
   requested_by = of == command and by or '',
+  concurrency = string.sub(redis.call('HGET', key, 'ordered_concurrency') or '', 1, 20),
+  queues = #queues > LONGEST_ORDER and ',' or queues,
+  shaped_by = redis.call('HGET', key, 'ordered_by') or '',
   cancels = cancels.err and {} or cancels,
   asked = asked.err and {} or asked,
   ends = left,
