@@ -172,3 +172,62 @@ def test_commands_to_a_worker(bench: Bench, asok: Asok) -> None:
     )
     assert asok("worker", "stop", "web-1", "--json").document["worker"] == "web-1"
     assert bench.client.hget("asok:worker:web-1", "wanted") == b"stop"
+
+
+def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
+    bench: Bench, asok: Asok
+) -> None:
+    key = "asok:worker:web-1"
+    seed.worker(bench.client, "web-1", queues=("high", "low"), concurrency=4, running=0, first=1)
+    ordered = asok("worker", "set", "web-1", "--concurrency", "8", "--wait", "0s")
+    assert (ordered.code, ordered.err) == (1, "")
+    assert ordered.out == (
+        "Ordered concurrency 8 of worker web-1\nordered, not confirmed yet: 8 threads a process\n"
+    )
+    assert asok("worker", "set", "web-1", "--queues", "high", "--wait", "0s").code == 1
+    assert (
+        "already ordered" in asok("worker", "set", "web-1", "--queues", "high", "--wait", "0s").out
+    )
+    (shown,) = asok("worker", "status", "--json").document["workers"]
+    assert shown["shape"]["ordered"] == {"concurrency": 8, "queues": ["high"]}
+    assert (shown["shape"]["confirmed"], shown["concurrency"]) == (False, 4)
+    assert "@" in shown["shape"]["ordered_by"]
+    page = asok("worker", "status").out
+    assert "ordered, not confirmed yet: 8 threads a process, queues high; by " in page
+
+    # The heartbeat of the worker confirms it.
+    bench.client.hset(key, mapping={"concurrency": 8, "serves": "high"})
+    done = asok("worker", "set", "web-1", "--concurrency", "8", "--json")
+    assert (done.code, done.document["confirmed"]) == (0, True)
+    assert (
+        "8 threads a process (configured 4), queues high (configured high,low); by "
+        in asok("worker", "status").out
+    )
+    (entry,) = [
+        each
+        for each in asok("audit", "--json").document
+        if "concurrency:8" in str(each) and each["applied"]
+    ]
+    assert entry["action"] == "set worker"
+
+    for field, value, why in (
+        ("configured_concurrency", "", "is of an earlier release"),
+        ("beat_at", "1", "is stalled"),
+        ("stopping", "1", "is stopping"),
+    ):
+        before = bench.client.hget(key, field)
+        if value:
+            bench.client.hset(key, field, value)
+        else:
+            bench.client.hdel(key, field)
+        refused = asok("worker", "set", "web-1", "--reset")
+        assert refused.code != 0
+        assert f"worker web-1 {why}" in refused.err
+        bench.client.hset(key, field, before or "0")
+    assert bench.client.hget(key, "ordered_concurrency") == b"8"
+    assert asok("worker", "set", "web-1", "--reset", "--wait", "0s").code == 1
+    assert bench.client.hmget(key, "ordered_concurrency", "ordered_queues") == [None, None]
+    for words in ((), ("--reset", "--concurrency", "2"), ("--concurrency", "0"), ("--queues", ",")):
+        assert asok("worker", "set", "web-1", *words).code == 2
+    bench.client.zadd("asok:workers", {"web-1": 1})
+    assert "is offline" in asok("worker", "set", "web-1", "--reset").err

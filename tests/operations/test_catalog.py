@@ -51,6 +51,7 @@ from asok_core.operations.catalog.switches import (
     QuietWorker,
     ResumeQueue,
     ResumeWorker,
+    SetWorkerShape,
     StopWorker,
 )
 from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
@@ -77,6 +78,7 @@ NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
 NO_KEY = {
     ImportDead: "an export is a file of the machine on which the command runs",
+    SetWorkerShape: "its values are options of the command",
 }
 """Operations without a key in the console, and why."""
 
@@ -417,6 +419,7 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
         (PurgeQueue(), high),
         (QuietWorker("web-1"), Scope(Location.ACTIVE)),
         (ResumeWorker("web-1"), Scope(Location.ACTIVE)),
+        (SetWorkerShape("web-1", concurrency=8), Scope(Location.ACTIVE)),
         (StopWorker("web-1"), Scope(Location.ACTIVE)),
         (EditNote(on_queue("high"), "x"), Scope(Location.ACTIVE)),
     ]

@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import WORKER_FIELDS
 from asok_core.backends.redis.record_replies import RECORD_FIELDS
 from asok_core.inspection.events import EventKind
+from asok_core.inspection.worker_shape import concurrency_in, queues_in
 from asok_core.jobs.envelope import dead_entry, seal
 from asok_core.jobs.job import Job
 from asok_core.jobs.keyring import Keyring
@@ -61,6 +63,9 @@ class Target:
     machine: str
 
 
+ORDERED = ("ordered_concurrency", "ordered_queues")
+"""The fields of a worker that it follows."""
+
 TYPES: dict[str, Write] = {
     "string": lambda client, key: client.set(key, b"word"),
     "list": lambda client, key: client.rpush(key, b"word", b"\xff"),
@@ -103,6 +108,23 @@ def _hash(key: str, fields: Iterable[str]) -> Iterator[Poison]:
     for label, value in VALUES.items():
         yield Poison(f"each field of {key} is {label}", _fields(key, dict.fromkeys(names, value)))
     yield Poison(f"{key} has pairs of bytes", partial(_do, "HSET", key, b"\xff", b"\xfe:1 nan"))
+
+
+def _invalid_orders(key: str) -> Iterator[Poison]:
+    """A value that is valid is an order, which a worker carries out: what is in Redis may be one."""
+    for label, value in VALUES.items():
+        ordered = value.decode("utf-8", "surrogateescape")
+        invalid = [
+            field
+            for field, valid in zip(
+                ORDERED, (concurrency_in(ordered), queues_in(ordered)), strict=True
+            )
+            if not valid
+        ]
+        if invalid:
+            yield Poison(
+                f"an order in {key} is {label}", _fields(key, dict.fromkeys(invalid, value))
+            )
 
 
 def _set(key: str) -> Iterator[Poison]:
@@ -333,7 +355,10 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "worker": (
             (key := KEYS.worker(worker)),
             "hash",
-            _hash(key, (*WORKER_FIELDS, "lease", "wanted_by")),
+            chain(
+                _hash(key, ({*WORKER_FIELDS} - {*ORDERED}) | {"lease", "wanted_by"}),
+                _invalid_orders(key),
+            ),
         ),
         "cancels": ((key := KEYS.cancels(worker)), "set", _set(key)),
         "ends": ((key := KEYS.ends(worker)), "hash", _hash(key, (target.running, "ghost", "\n"))),

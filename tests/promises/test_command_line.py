@@ -55,6 +55,8 @@ POSITIONS: tuple[tuple[str, ...], ...] = (
     ("worker", "status", "--max-pending", "{}"),
     ("worker", "quiet", "{}"),
     ("worker", "stop", "{}"),
+    ("worker", "set", "{}", "--concurrency", "2"),
+    ("worker", "set", "x", "--queues", "{}"),
     ("console", "--view", "{}"),
     ("console", "--filter", "{}", "--url", "redis://127.0.0.1:1"),
     ("console", "--url", "{}"),

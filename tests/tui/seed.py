@@ -203,6 +203,8 @@ def worker(
             "version": "0.1.0",
             "queues": ",".join(queues),
             "concurrency": concurrency,
+            "configured_concurrency": concurrency,
+            "configured_queues": ",".join(queues),
             "processes": 1,
             "started_at": now - 3 * 3600 - 420,
             "beat_at": now - heartbeat,

@@ -141,7 +141,7 @@ class Keys(NamedTuple):
         return (process, queue) if found and queue else None
 
     def worker(self, worker_id: str) -> str:
-        """Hash: what a worker reported of itself with its last heartbeat."""
+        """Hash: what a worker reported of itself with its last heartbeat, and what is ordered of it."""
         return f"{self.namespace}:worker:{worker_id}"
 
     def cancels(self, worker_id: str) -> str:
