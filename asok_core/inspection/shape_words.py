@@ -32,8 +32,7 @@ def ordered_words(worker: WorkerInfo) -> str:
 
 
 def override_words(worker: WorkerInfo) -> str:
-    """In a line what an operator overrides, or ''. Without who did, and when."""
+    """What an operator overrides, or what is not in force yet, or ''. Without who ordered it, and when."""
     if not worker.overrides:
         return ""
-    parts = [in_force_words(worker), ordered_words(worker)]
-    return "; ".join(part for part in parts if part)
+    return ordered_words(worker) or in_force_words(worker)

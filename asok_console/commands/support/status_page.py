@@ -32,12 +32,7 @@ from asok_core.inspection.server_reasons import of_server
 from asok_core.inspection.shape_words import override_words
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.tracebacks import last_line
-from asok_core.inspection.workers import (
-    STATE_NOT_KNOWN,
-    WorkerInfo,
-    release_sources,
-    releases,
-)
+from asok_core.inspection.workers import STATE_NOT_KNOWN, release_sources, releases
 
 _ERROR = 200
 
@@ -190,20 +185,16 @@ def _workers(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[s
         if worker.trouble:
             yield fit(f"    {safe(worker.trouble, 1000)}", width)
         if override := override_words(worker):
-            yield fit(f"    {safe(override, 1000)}{_ordered_by(worker, snapshot.taken_at)}", width)
+            yield fit(f"    {safe(override, 1000)}", width)
+            if worker.ordered_by:
+                age = numbers.age(worker.ordered_at, snapshot.taken_at)
+                yield fit(f"    ordered by {safe(worker.ordered_by, NAME_LIMIT)} {age} ago", width)
         if worker.outcomes_dropped:
             count = prose.plural(worker.outcomes_dropped, "outcome")
             text = f"    {count} dropped: other workers took its jobs over when its lease ran out"
             yield fit(text, width)
     yield from _releases(status, width, styles)
     yield from _envelopes(status, width, styles)
-
-
-def _ordered_by(worker: WorkerInfo, now: float) -> str:
-    if not worker.ordered_by:
-        return ""
-    age = numbers.age(worker.ordered_at, now)
-    return f"; by {safe(worker.ordered_by, NAME_LIMIT)}, {age} ago"
 
 
 def _releases(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[str]:
