@@ -24,7 +24,7 @@ NO_ORDER = ShapeOrder()
 class Heartbeat:
     """Reply to a heartbeat. ``whole``: the lease had not run out since the last one.
 
-    ``shape`` is what was ordered of the shape of the worker, as it is stored, and by whom.
+    ``shape`` is what was ordered of the shape of the worker, as it is stored, and who ordered it.
     ``requested`` is ``quiet``, ``stop`` or '', and ``requested_by`` the operator, as far as that is known.
     ``cancelled`` are ids of jobs that were asked to stop and that this worker ran at that time.
     ``asked`` are requests for stacks of jobs, each of which comes once. ``ends`` are running jobs that an
