@@ -18,11 +18,10 @@ from asok_core.backends.redis.calls.operations import (
     PurgedJob,
     Requeue,
     RequeuedJob,
-    ShapeWorker,
     StopRunning,
     WaitingJob,
-    WorkerCommand,
 )
+from asok_core.backends.redis.calls.worker_orders import ShapeWorker, WorkerCommand
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.operating.emptying import empty_trash
 from asok_core.backends.redis.operating.holding import add_hold, release_hold, remove_hold
