@@ -44,7 +44,7 @@ class Commands:
     def follow(self, heartbeat: Heartbeat) -> bool:
         """Follow what the reply to a heartbeat has brought. Raises Unreachable or Refused.
 
-        Returns whether the worker is quiet now or no longer: the heartbeat published the state before.
+        Returns whether something changes in the worker: the heartbeat published the state before.
         """
         changed = False
         if heartbeat.requested == "stop":
@@ -57,15 +57,15 @@ class Commands:
             self._processes.send("quiet" if quiet else "resume")
         if heartbeat.shape != self._shape_order and not self._requests.stop:
             self._shape_order = heartbeat.shape
-            self._follow_shape(heartbeat.shape)
+            changed = self._follow_shape(heartbeat.shape) or changed
         self._answer(heartbeat.asked)
         self._note_ends(heartbeat)
         if heartbeat.cancelled:
             self._cancel_again(heartbeat.cancelled)
         return changed
 
-    def _follow_shape(self, order: ShapeOrder) -> None:
-        """Have the ordered shape come into force; of an invalid value remains what is in force."""
+    def _follow_shape(self, order: ShapeOrder) -> bool:
+        """Have the ordered shape come into force, if it is another; an invalid value changes nothing."""
         former, configured = self._processes.ordered, self._config.shape
         concurrency, queues = configured.concurrency, configured.queues
         if order.concurrency:
@@ -77,6 +77,7 @@ class Commands:
             by = order.by[:LONGEST_OPERATOR]
             logger.info("Worker is ordered another shape: %s (by %s)", shape.words, by)
             self._processes.reshape(shape, by)
+        return shape != former
 
     def _note_ends(self, heartbeat: Heartbeat) -> None:
         """Have cancelled jobs stopped, and their processes ended from the time that was requested."""
