@@ -29,7 +29,7 @@ from asok_core.jobs.states import Location
 _WindowOf: TypeAlias = Callable[[int, int], Query[ListWindow]]
 
 
-STEP_BYTES = 1 << 20
+STEP_BYTES = 1 << 19
 """Bytes that one command of a walk through a list reads, where its elements are like those before."""
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from asok_core.backends.redis.reading.queries import ListWindow
 from asok_core.inspection.partial_payload import ListElement
 
-KEPT, KEPT_BYTES = 32, 262_144
+KEPT, KEPT_BYTES = 32, 65_536
 """Items by which a walk finds where it was, and their bytes (one may be larger)."""
-LARGE = 4 << 20
+LARGE = 1 << 19
 """Bytes after which a window ends (``read_window.lua``)."""
 FURTHER = 8
 """How many times as far back is looked for them where they are not found."""

@@ -115,6 +115,25 @@ def test_a_walk_over_small_jobs_goes_through_the_list_once_for_each_window(
     assert calls(redis_client, "memory") <= 1
 
 
+@pytest.mark.only_form("scripts")  # Plain commands read as many jobs at once, whatever their size.
+@pytest.mark.parametrize("size", [8_000, 30_000])
+def test_no_command_of_a_walk_reads_much_more_than_a_megabyte(
+    redis_client: redis.Redis, reader: RedisReader, size: int
+) -> None:
+    """Four took more than 10 ms, for which Redis did nothing else."""
+    redis_client.lpush(
+        KEYS.queue("default"),
+        *(seal(job(n, args=("x" * size,)), KEYRING) for n in range(300)),
+    )
+    pages = list(reader.scan(Location.PENDING, "default", whole=True))
+    assert [row.payload.id for page in pages for row in page.rows] == [
+        f"job-{n}" for n in range(300)
+    ]
+    # What a window begins with was read by the one before.
+    read = [sum(row.payload.size or len(row.payload.raw) for row in page.rows) for page in pages]
+    assert max(read) <= 1 << 20
+
+
 @pytest.mark.only_form("scripts")
 def test_a_search_in_a_long_list_goes_through_it_a_few_times_for_each_step(
     redis_client: redis.Redis, reader: RedisReader

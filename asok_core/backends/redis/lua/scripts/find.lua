@@ -4,7 +4,7 @@
 -- elements as many are read at once as a megabyte may hold, and a call that continues states how many (`at_once`).
 -- Between two calls others take elements and return them, which shifts the rest: the range begins after the element
 -- `anchor`, the last that was passed, which is looked for from `back` elements before `start` on.
-local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES, NAMED_BY = 4194304, 32, 512, 1048576, 1024
+local ENOUGH, STEP, LONGEST_STEP, STEP_BYTES, NAMED_BY = 1048576, 32, 512, 524288, 1024
 
 -- In the order of the search: a search that continues after a match must have passed all before it.
 local function read(from, n)

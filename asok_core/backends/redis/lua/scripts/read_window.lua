@@ -1,7 +1,8 @@
 -- needs: list_range outline
 -- A window of a list or sorted set of envelopes, of the large ones an outline. Writes nothing.
 -- No call holds Redis up for long, however large the items are: the bytes looked at have a limit.
-local ENOUGH, STEP_BYTES, LONGEST_STEP = 4194304, 1048576, 64
+-- Redis copies them three times: half a megabyte takes it a millisecond or two.
+local ENOUGH, STEP_BYTES, LONGEST_STEP = 524288, 524288, 64
 local MANY, DEEP, LONGEST_DEEP_STEP, MOST_BYTES = 256, 4096, 512, 268435456
 
 local function read(from, n)
