@@ -145,13 +145,23 @@ def _of_operation(each: Activity, now: float, *, read_only: bool) -> Iterator[Fa
 def _of_event(event: SystemEvent, now: float) -> Iterator[Fact]:
     for name, text in event.fields.items():
         at = number(text) if name == "until" else None
-        shown = WARNINGS.get(text, text) if name == "warning" else text
+        shown = _slots(text) if name == "slots" else text
+        if name == "warning":
+            shown = WARNINGS.get(text, text)
         yield Fact(
             _NAMES.get(name, name.replace("_", " ").capitalize()),
             shown if at is None else f"{moment(at, now)}, {ago(at, now)}",
         )
     yield Fact("Kind", event.kind, "dim")
     yield Fact("Event", event.id, "dim")
+
+
+def _slots(text: str) -> str:
+    """The slots of each process, from ``1:6,2:6``."""
+    pairs = [each.partition(":") for each in text.split(",")]
+    if not all(process.isdigit() and slots.isdigit() for process, _, slots in pairs):
+        return text
+    return ", ".join(f"{slots} in process {process}" for process, _, slots in pairs)
 
 
 _NAMES: Mapping[str, str] = {

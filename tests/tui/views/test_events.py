@@ -12,6 +12,7 @@ from asok_console.tui.screens.entry import facts
 from asok_console.tui.widgets.plot import Plot
 from asok_core.backends.redis.keys import Keys
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.events import SystemEvent
 from tests.fixtures.console import Hand, Open
 from tests.tui import seed
 
@@ -136,6 +137,19 @@ def test_of_an_operation_that_runs_no_jobs_are_no_warning() -> None:
         return next(each.tone for each in found if each.name == "Jobs")
 
     assert (tone("running"), tone("done")) == ("", "warn")
+
+
+@pytest.mark.parametrize(
+    ("slots", "shown"), [("1:6", "6 in process 1"), ("1:6,2:4", "6 in process 1, 4 in process 2")]
+)
+def test_the_slots_of_a_worker_that_started_are_those_of_its_processes(
+    slots: str, shown: str
+) -> None:
+    event = SystemEvent("1-0", 1.0, "worker_started", {"worker": "w", "slots": slots})
+    found = {
+        each.name: each.value for each in facts(ActivityEntry(event=event), 2.0, read_only=False)
+    }
+    assert found["Slots"] == shown
 
 
 async def test_an_unreadable_audit_is_named_beside_events(
