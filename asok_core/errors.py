@@ -23,6 +23,10 @@ class UsageError(AsokError):
     """A command line, filter or file is invalid."""
 
 
+class NoSuchHold(UsageError):
+    """There is no hold of this id, as far as is known."""
+
+
 class Unreachable(AsokError):
     """Redis cannot be reached, or rejects the login. Nothing was changed unless the line says so."""
 

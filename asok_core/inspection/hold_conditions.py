@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -145,7 +146,7 @@ def _value_problem(operator: str, value: object) -> str:
         plain = isinstance(value, list) and all(map(_is_plain, value))
         return "" if plain else "the value of 'in' must be a JSON list of plain values"
     if not _is_plain(value):
-        return "the value must be a number, a text, true, false or null"
+        return "the value must be a finite number, a text, true, false or null"
     orders = isinstance(value, int | float | str) and not isinstance(value, bool)
     if operator != "==" and not orders:
         return f"the value of {operator!r} must be a number or a text"
@@ -153,7 +154,10 @@ def _value_problem(operator: str, value: object) -> str:
 
 
 def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float)
+    if isinstance(value, float):
+        # Others are not JSON, and NaN equals nothing.
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int)
 
 
 def _equal(found: object, value: object) -> bool:

@@ -53,7 +53,10 @@ def _of_ended(state: HoldState, hold: Hold, now: float) -> str:
     if not hold.is_cut_off(now):
         return ""
     rate = f" --rate {hold.rate:g}" if hold.rate else ""
-    stopped = f"was cut off {rough_duration(now - hold.released)} ago with {jobs} left"
+    passed = now - hold.released
+    # A moment to come is of before the clock was set back.
+    ago = f" {rough_duration(passed)} ago" if passed >= 0 else ""
+    stopped = f"was cut off{ago} with {jobs} left"
     return f"the release of hold {state.id} {stopped}: {release_command(state)}{rate}"
 
 

@@ -64,8 +64,8 @@ class Hold(NamedTuple):
         """Whether its release has returned no jobs for so long that it counts as cut off."""
         if self.released is None:
             return False
-        # At a low rate the next batch is due later.
-        return now - self.released >= max(CUT_OFF, 2 / self.rate if self.rate > 0 else 0.0)
+        # At a low rate the next batch is due later. A moment to come is of before the clock was set back.
+        return abs(now - self.released) >= max(CUT_OFF, 2 / self.rate if self.rate > 0 else 0.0)
 
     def matches(self, job: Job, release: str, now: float) -> bool:
         """Whether it keeps a job from starting on this release of the application."""

@@ -75,6 +75,7 @@ def test_a_condition_is_about_the_argument_as_it_was_enqueued(text: str, matches
     [
         *("", "0", "=7", "0~7", "0 in 7", "0 in [[1]]", "0<null", "0=[1]", "a b=1", "0 into [1]"),
         *("amount>=100", "amount <= 100", "amount=>100", "amount===100", "amount<>100"),
+        *("0=NaN", "0=1e999", "0<Infinity", "0 in [1, NaN]"),
     ],
 )
 def test_what_is_no_condition_is_refused(text: str) -> None:
@@ -203,6 +204,12 @@ def test_a_hold_is_forgotten_once_it_has_kept_jobs_for_a_day() -> None:
             ),
         ),
         ({"released": NOW, "rate": 0.01}, NOW + CUT_OFF, ""),
+        # As where the clock of Redis was set back since.
+        (
+            {"released": NOW + 3600},
+            NOW,
+            "the release of hold abc was cut off with 3 jobs left: asok hold release abc",
+        ),
         ({}, NOW, "the release of hold abc was stopped with 3 jobs left: asok hold release abc"),
         ({"until": NOW}, NOW + 1, ""),
         (

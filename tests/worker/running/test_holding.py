@@ -312,6 +312,33 @@ def test_workers_remove_a_hold_whose_release_was_cut_off_after_its_last_job(
     assert not redis_client.exists("asok:holds", "asok:held")
 
 
+def test_the_audit_counts_a_removed_hold_that_had_ended_before(
+    kept: Hold, operator: RedisOperator, redis_client: Any
+) -> None:
+    cut_off(operator, kept.id, None)
+    redis_client.delete(Keys().held(kept.id, "default"))
+    assert operator.remove_hold(kept.id).applied == 1
+    (_, entry), *_ = redis_client.xrevrange(Keys().audit, count=1)
+    assert (entry[b"action"], entry[b"applied"]) == (b"remove hold", b"1")
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_workers_return_what_ended_before_the_clock_of_redis_was_set_back(
+    kept: Hold, consumer: Consumer, operator: RedisOperator, redis_client: Redis, released: bool
+) -> None:
+    if released:
+        cut_off(operator, kept.id, None)
+    else:
+        rule = redis_client.hget(Keys().holds, kept.id)
+        assert isinstance(rule, bytes)
+        redis_client.hdel(Keys().holds, kept.id)
+        redis_client.hset(Keys().holds, f"ended:{kept.id}", rule)
+    with closing(Registry(consumer.endpoint, Keys())) as registry:
+        holds = read_holds(registry.connection, Keys())
+        end_holds(registry.connection, Keys(), holds, registry.now() - 3600)
+    assert redis_client.llen(Keys().queue("default")) == 40
+
+
 def test_workers_finish_a_release_that_was_cut_off(
     kept: Hold,
     consumer: Consumer,

@@ -86,8 +86,9 @@ def _return(keys: Keys, hold: str, queue: str) -> ReturnHeld:
 
 
 def _is_for_workers(ended: Hold, now: float) -> bool:
+    # Also where its end is to come again, as the clock of Redis was set back: it matches no job.
     if ended.until is not None:
-        return ended.until <= now
+        return True
     return ended.rate == 0 and ended.is_cut_off(now)
 
 

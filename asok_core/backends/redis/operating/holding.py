@@ -27,7 +27,7 @@ from asok_core.backends.redis.members import members
 from asok_core.backends.redis.parsing import raw as name_bytes
 from asok_core.backends.redis.parsing import text
 from asok_core.backends.roles import OperationResult, Progress, Watch
-from asok_core.errors import AsokError, UsageError
+from asok_core.errors import AsokError, NoSuchHold, UsageError
 from asok_core.inspection.holds import (
     ENDED,
     GENERATION,
@@ -46,8 +46,8 @@ BATCH = 500
 """Jobs that one script returns: a few milliseconds of Redis."""
 PER_STEP = 0.2
 """Seconds between two steps of a release with a rate."""
-TOO_LONG, HELD_SOME, TAKEN = 5, 3, 6
-"""Replies of the scripts: its end is too far away; it keeps jobs; another one has its id."""
+TOO_LONG, JUST_ENDED, HELD_SOME, TAKEN = 5, 1, 3, 6
+"""Replies of the scripts: its end is too far away; it ended now; it keeps jobs; another one has its id."""
 _REFUSALS = {3: HOLD_OVER, 4: HOLDS_FULL}
 NONE_SUCH = "there is no hold {!r}; asok hold list shows those there are"
 BROKEN = "the key of its queue is not a list"
@@ -107,7 +107,9 @@ def remove_hold(connection: Connection, operation: Operation, hold: str) -> Oper
         # Those of a hold that ended before: a hold that just ended has no jobs.
         queues = queues_of(connection, keys, hold)
         removed = close_hold(connection, keys, hold, queues)
-    operation.finish(connection, "done", {})
+    # The script counts one that it ends. Another, which had ended before, is removed only here.
+    counts = {"applied": 1} if removed and state != JUST_ENDED else {}
+    operation.finish(connection, "done", counts)
     refused = {} if removed else {HAS_JOBS: 1}
     return OperationResult("remove hold", int(removed), refused=refused, operation=operation.id)
 
@@ -265,7 +267,7 @@ def _end(
 
 def _raise_unknown(connection: Connection, operation: Operation, hold: str) -> NoReturn:
     operation.finish(connection, "done", {})
-    raise UsageError(NONE_SUCH.format(hold))
+    raise NoSuchHold(NONE_SUCH.format(hold))
 
 
 def _lengths(
