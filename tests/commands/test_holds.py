@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from asok_console.commands.support.chosen_holds import chosen_holds
 from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.holds import held_document, state_of
 from asok_core.backends.redis.connection import Endpoint
@@ -16,6 +18,7 @@ from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import seal
+from asok_core.operations.enforcement import Enforcement
 from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
@@ -243,3 +246,49 @@ def test_what_was_released_is_reported_where_the_next_hold_fails(
     ran = asok("hold", "release", first, second, "--json")
     assert (ran.code, ran.document["applied"], ran.document["holds"]) == (2, 1, [first])
     assert f"there is no hold '{second}'" in ran.err
+
+
+@pytest.mark.parametrize("verb", ["release", "remove"])
+def test_a_hold_of_all_that_another_has_ended_since_does_not_keep_the_others(
+    asok: Asok, bench: Bench, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    first, second = (
+        made.hold.id
+        for task in ("shop.mail", "shop.other")
+        if (made := bench.operator.add_hold(Hold("", task=task))).hold
+    )
+    choose = chosen_holds
+
+    def choose_before_another(*given: Any) -> Sequence[HoldState]:
+        chosen = choose(*given)
+        bench.operator.release_hold(first, rate=None)
+        return chosen
+
+    monkeypatch.setattr(f"asok_console.commands.hold.{verb}.chosen_holds", choose_before_another)
+    confirmed = ("--yes",) if verb == "release" else ()
+    ran = asok("hold", verb, "--all", "--json", *confirmed)
+    assert (ran.code, ran.document["holds"]) == (0, [second])
+    assert f"there is no hold '{first}'" in ran.err
+    assert not bench.client.exists(bench.keys.holds)
+
+
+def test_the_id_of_a_hold_is_reported_where_the_wait_for_workers_is_interrupted(
+    asok: Asok, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> Enforcement:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asok_console.commands.hold.add.wait_until_enforced", interrupt)
+    ran = asok("hold", "add", "--task", "shop.mail", "--json")
+    assert (ran.code, ran.document["hold"]["task"]) == (130, "shop.mail")
+    assert ran.document["confirmed_by"] is None
+    assert "the wait was interrupted" in ran.document["problem"]
+
+
+def test_a_dry_run_refuses_the_ends_that_are_refused_without_it(asok: Asok) -> None:
+    add = ("hold", "add", "--task", "shop.mail", "--dry-run")
+    assert [
+        asok(*add, *end).code
+        for end in (("--for", "soon"), ("--until", "soon"), ("--for", "1h", "--until", "2h"))
+    ] == [2, 2, 2]
+    assert asok(*add, "--until", "2h").code == 0

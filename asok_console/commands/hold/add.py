@@ -22,7 +22,7 @@ from asok_core.inspection.holds import (
 from asok_core.inspection.task_figures import RANGES
 from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.results import total_of
-from asok_core.operations.enforcement import wait_until_enforced
+from asok_core.operations.enforcement import Enforcement, wait_until_enforced
 from asok_core.operations.hold_matches import waiting_matches
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.durations import parse_duration
@@ -31,6 +31,7 @@ from asok_core.settings.settings import Settings
 OPERATIONS = (HoldJobs,)
 PATIENCE = 1.0
 """Seconds for which names of tasks are read."""
+INTERRUPTED = "the wait was interrupted; see asok hold list"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,9 +103,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return bulk.report(args, operation, scope, result)
         if not args.json:
             bulk.report(args, operation, scope, result)
-        if hint := _unknown_task(reader, hold.task):
-            say(f"asok: {safe(hint, bulk.LONGEST_LINE)}")
-        found = wait_until_enforced(reader, result.generation)
+        interrupted = False
+        try:
+            if hint := _unknown_task(reader, hold.task):
+                say(f"asok: {safe(hint, bulk.LONGEST_LINE)}")
+            found = wait_until_enforced(reader, result.generation)
+        except KeyboardInterrupt:
+            # The hold is there: its id must not be lost.
+            found, interrupted = Enforcement(known=False, problem=INTERRUPTED), True
     if args.json:
         write_json(
             {
@@ -116,6 +122,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
     else:
         say(f"asok: {safe(found.words, bulk.LONGEST_LINE)}")
+    if interrupted:
+        return bulk.INTERRUPTED
     return 0 if found.whole else 1
 
 
@@ -150,6 +158,7 @@ def _unknown_task(reader: Reader, task: str) -> str:
 def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:
     """Count what waits now. Arguments are compared as workers do it, also those that are not shown."""
     with closing(open_reader(settings, redacted=False)) as reader:
+        _end(args, reader)
         found = waiting_matches(reader, hold)
     if args.json:
         write_json({"action": "hold", "dry_run": True, **found._asdict()})

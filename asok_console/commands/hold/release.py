@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds, one_document
+from asok_console.commands.support.chosen_holds import (
+    add_chosen,
+    chosen_holds,
+    one_document,
+    perform_on_hold,
+)
 from asok_console.commands.support.documents import say, write_json, write_lines
 from asok_console.commands.support.options import positive
 from asok_console.presentation.text import safe
@@ -16,7 +21,6 @@ from asok_core.inspection.holds import HoldState
 from asok_core.inspection.phrases import counted
 from asok_core.operations.catalog.confirmation import preview_line
 from asok_core.operations.catalog.holds import ReleaseHold
-from asok_core.operations.catalog.results import total_of
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.settings import Settings
 
@@ -83,7 +87,10 @@ def _release_each(
             say(bulk.NOTHING_DONE)
             code = code or 1
             continue
-        results[each.id] = result = total_of(bulk.perform(settings, operation, scope))
+        result = perform_on_hold(args, settings, operation)
+        if result is None:
+            continue
+        results[each.id] = result
         if args.json:
             code = code or bulk.exit_code(result)
         elif each.jobs or result.applied or result.refused:

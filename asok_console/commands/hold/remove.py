@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from asok_console.commands.support import bulk
-from asok_console.commands.support.chosen_holds import add_chosen, chosen_holds, one_document
+from asok_console.commands.support.chosen_holds import (
+    add_chosen,
+    chosen_holds,
+    one_document,
+    perform_on_hold,
+)
 from asok_console.commands.support.documents import write_json, write_lines
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.holds import HAS_JOBS, HoldState
 from asok_core.operations.catalog.confirmation import preview_line
 from asok_core.operations.catalog.holds import RemoveHold
-from asok_core.operations.catalog.results import result_line, total_of
+from asok_core.operations.catalog.results import result_line
 from asok_core.operations.inspector import on_redis, open_reader
 from asok_core.settings.settings import Settings
 
@@ -45,7 +50,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for each in chosen:
             operation = RemoveHold(each.id)
             scope = Scope(operation.location)
-            results[each.id] = result = total_of(bulk.perform(settings, operation, scope))
+            result = perform_on_hold(args, settings, operation)
+            if result is None:
+                continue
+            results[each.id] = result
             code = code or bulk.exit_code(result)
             if not args.json:
                 bulk.report(args, operation, scope, result)

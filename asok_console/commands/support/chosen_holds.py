@@ -7,12 +7,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import result_document, say, write_json
 from asok_console.presentation.text import safe
-from asok_core.backends.roles import OperationResult
-from asok_core.errors import UsageError
+from asok_core.backends.roles import OperationResult, Scope
+from asok_core.errors import NoSuchHold, UsageError
 from asok_core.inspection.holds import HAS_JOBS, HoldState
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations.catalog.entry import CatalogOperation
+from asok_core.operations.catalog.results import total_of
+from asok_core.settings.settings import Settings
 
 
 def add_chosen(parser: argparse.ArgumentParser, what: str = "") -> None:
@@ -60,6 +64,20 @@ def one_document(
         if args.json and (whole or results):
             done = [hold for hold, each in results.items() if HAS_JOBS not in each.refused]
             write_json({**result_document(_merged(action, results)), "holds": done})
+
+
+def perform_on_hold(
+    args: argparse.Namespace, settings: Settings, operation: CatalogOperation
+) -> OperationResult | None:
+    """Perform an operation on a hold. None for one of ``--all`` that has ended since, which is stated."""
+    try:
+        return total_of(bulk.perform(settings, operation, Scope(operation.location)))
+    except NoSuchHold as error:
+        if not args.all:
+            raise
+        # Another operator or a worker was faster: that must not keep the others.
+        say(f"asok: {safe(str(error), bulk.LONGEST_LINE)}")
+        return None
 
 
 def _merged(action: str, results: Mapping[str, OperationResult]) -> OperationResult:
