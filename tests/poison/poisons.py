@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
+
+import redis
 
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.parsing import WORKER_FIELDS
@@ -408,7 +411,9 @@ def _pauses(queue: str) -> Iterator[Poison]:
 
 def _pause(known: dict[str, bytes], client: Any) -> None:
     """What is known of a pause is read only where the queue is paused."""
-    client.sadd(KEYS.paused, *known)
+    with suppress(redis.ResponseError):
+        # Beside other attacks it may be no set.
+        client.sadd(KEYS.paused, *known)
     client.hset(KEYS.pauses, mapping=known)
 
 
