@@ -34,11 +34,13 @@ class Enforcement(NamedTuple):
     """Whether it could be read which workers there are."""
     problem: str = ""
     """Why not, where the reason is known."""
+    ended: bool = False
+    """Whether the hold is there no longer, or its end has come."""
 
     @property
     def whole(self) -> bool:
         """Whether no job that matches begins from now on."""
-        return self.known and not (self.late or self.unable or self.unread)
+        return self.known and not (self.late or self.unable or self.unread or self.ended)
 
     @property
     def total(self) -> int:
@@ -57,6 +59,8 @@ class Enforcement(NamedTuple):
     @property
     def words(self) -> str:
         """``in force on 3 of 3 workers``, and which others have not confirmed it."""
+        if self.ended:
+            return "not in force: the hold is no longer there, or its end has come"
         if not self.known:
             why = self.problem or "this Redis does not show which workers run"
             return f"whether it is in force is not known: {why}"
@@ -124,15 +128,21 @@ def _is_over(snapshot: Snapshot, state: HoldState) -> bool:
     return state.ended or passed
 
 
-def wait_until_enforced(reader: Reader, generation: int, patience: float = PATIENCE) -> Enforcement:
-    """The same, once all have confirmed it that can, or after ``patience`` seconds.
+def wait_until_enforced(
+    reader: Reader, hold: str, generation: int, patience: float = PATIENCE
+) -> Enforcement:
+    """The same of a hold that was added, once all have confirmed it that can.
 
-    The hold is there: where workers cannot be read, that is stated, not raised.
+    Or after ``patience`` seconds. Where workers cannot be read, that is stated, not raised. It may have
+    ended since: workers confirm a later generation then.
     """
     until = time.monotonic() + patience
     while True:
         try:
-            found = enforcement(reader.snapshot(rates=False, jobs=False), generation)
+            snapshot = reader.snapshot(rates=False, jobs=False)
+            found = enforcement(snapshot, generation)
+            if _has_ended(snapshot, hold):
+                return Enforcement(known=False, ended=True)
             waits = bool(found.late)
         except AsokError as error:
             found = Enforcement(known=False, problem=str(error))
@@ -141,6 +151,14 @@ def wait_until_enforced(reader: Reader, generation: int, patience: float = PATIE
         if not waits or time.monotonic() >= until:
             return found
         time.sleep(LOOK)
+
+
+def _has_ended(snapshot: Snapshot, hold: str) -> bool:
+    """Whether a hold that was added is there no longer, as far as holds can be read."""
+    # A replica may not have it yet.
+    if snapshot.holds_problem or snapshot.server.role == "slave" or hold in snapshot.unread_holds:
+        return False
+    return all(_is_over(snapshot, each) for each in snapshot.holds if each.id == hold)
 
 
 def _named(names: tuple[str, ...]) -> str:

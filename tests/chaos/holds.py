@@ -77,7 +77,7 @@ class RandomHolds:
             self._open.add(result.hold.id)
             added = time.monotonic()
             with closing(open_reader(self._settings)) as reader:
-                found = wait_until_enforced(reader, result.generation, PATIENCE)
+                found = wait_until_enforced(reader, result.hold.id, result.generation, PATIENCE)
             if found.whole:
                 until = float("inf") if lasts is None else added + lasts - MARGIN
                 self.in_force[result.hold.id] = HoldInForce(rule, time.monotonic(), until)

@@ -13,12 +13,12 @@ from asok_console.commands.support.progress import ProgressMeter
 from asok_console.presentation.holds import held_document, state_of
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.registry import Registry
-from asok_core.backends.roles import Progress
+from asok_core.backends.roles import Progress, Reader
 from asok_core.inspection.holds import Hold, HoldState
 from asok_core.inspection.snapshot import ServerInfo, Snapshot
 from asok_core.inspection.workers import WorkerInfo
 from asok_core.jobs.envelope import seal
-from asok_core.operations.enforcement import Enforcement
+from asok_core.operations.enforcement import Enforcement, wait_until_enforced
 from tests.backends.redis.reading.test_tasks import Tasks
 from tests.fixtures.bench import KEYRING, Bench
 from tests.fixtures.command_line import Ran
@@ -283,6 +283,24 @@ def test_the_id_of_a_hold_is_reported_where_the_wait_for_workers_is_interrupted(
     assert (ran.code, ran.document["hold"]["task"]) == (130, "shop.mail")
     assert ran.document["confirmed_by"] is None
     assert "the wait was interrupted" in ran.document["problem"]
+
+
+def test_a_hold_that_has_ended_while_workers_confirm_it_is_not_stated_to_be_in_force(
+    asok: Asok, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As workers have read the holds after it: they confirm a later generation."""
+    ran = asok("hold", "add", "--task", "shop.mail", "--for", "0.001s")
+    assert (ran.code, ran.out.startswith("Added hold ")) == (1, True), ran
+    assert "not in force: the hold is no longer there, or its end has come" in ran.err
+
+    def release_and_wait(reader: Reader, hold: str, generation: int) -> Enforcement:
+        bench.operator.release_hold(hold, rate=None)
+        return wait_until_enforced(reader, hold, generation)
+
+    monkeypatch.setattr("asok_console.commands.hold.add.wait_until_enforced", release_and_wait)
+    ran = asok("hold", "add", "--task", "shop.mail", "--json")
+    assert (ran.code, ran.document["confirmed_by"]) == (1, None)
+    assert "no longer there" in ran.document["problem"]
 
 
 def test_a_dry_run_refuses_the_ends_that_are_refused_without_it(asok: Asok) -> None:

@@ -99,7 +99,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         operation = HoldJobs(hold, lasts, ends)
         scope = Scope(operation.location)
         result = total_of(bulk.perform(settings, operation, scope))
-        if not result.applied:
+        if result.hold is None:
             return bulk.report(args, operation, scope, result)
         if not args.json:
             bulk.report(args, operation, scope, result)
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         try:
             if hint := _unknown_task(reader, hold.task):
                 say(f"asok: {safe(hint, bulk.LONGEST_LINE)}")
-            found = wait_until_enforced(reader, result.generation)
+            found = wait_until_enforced(reader, result.hold.id, result.generation)
         except KeyboardInterrupt:
             # The hold is there: its id must not be lost.
             found, interrupted = Enforcement(known=False, problem=INTERRUPTED), True
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         write_json(
             {
                 **result_document(result),
-                "hold": hold_document(result.hold) if result.hold else None,
+                "hold": hold_document(result.hold),
                 **enforcement_document(found),
                 "problem": None if found.known else found.words,
             }

@@ -74,7 +74,7 @@ class HoldJobs(HoldOperation):
         """On which workers it is in force, once all have confirmed it that can."""
         if result.hold is None:
             return FollowUp()
-        found = wait_until_enforced(access.reader, result.generation)
+        found = wait_until_enforced(access.reader, result.hold.id, result.generation)
         return FollowUp(found.words, found.whole)
 
     def subject(self, scope: Scope) -> str:  # noqa: ARG002

@@ -170,7 +170,7 @@ def test_a_hold_is_reported_as_made_whatever_fails_after_it(
     bench: Bench, make_settings: Callable[..., Settings]
 ) -> None:
     away = open_reader(make_settings(ASOK_REDIS_URL="redis://127.0.0.1:1/0"))
-    found = wait_until_enforced(away, 1, patience=0.0)
+    found = wait_until_enforced(away, "abc", 1, patience=0.0)
     assert (found.known, found.whole, found.brief) == (False, False, "not known")
     assert found.words.startswith("whether it is in force is not known: cannot reach Redis at ")
     plan = OperationPlan(Followed(Hold("", task="shop.mail")), Scope(Location.HELD), None)
