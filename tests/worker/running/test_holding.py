@@ -257,7 +257,11 @@ def test_what_an_operator_stopped_to_release_is_left_to_operators(
     with suppress(KeyboardInterrupt):
         released = operator.release_hold(kept.id, rate=rate, watch=watch)
         assert (released.cancelled, released.left) == (True, left)
+    redis_client.sadd(Keys().queues, *(f"queue-{each}" for each in range(50)))
+    redis_client.config_resetstat()
     end_all(consumer)
+    # Supervisors look at it each second: it costs them no command for each queue.
+    assert redis_client.info("commandstats").get("cmdstat_exists", {"calls": 0})["calls"] <= 3
     assert redis_client.llen(Keys().held(kept.id, "default")) == left
     with closing(Registry(consumer.endpoint, Keys())) as registry:
         (ended,) = read_holds(registry.connection, Keys()).ended

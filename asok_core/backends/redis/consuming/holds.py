@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asok_core.backends.redis import parsing
@@ -60,8 +60,15 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
     others = [each.id for each in holds.ended if each.id not in over and _is_left(each, now)]
     if not over and not others:
         return False
-    steps = STEPS
-    for hold, queues in queues_by_hold(connection, keys, [*over, *others]).items():
+    steps, found = STEPS, _named_queues(connection, keys, [*over, *others])
+    # Of the others it has only to be known, each second, that they keep jobs still.
+    named = [each for each in others if found[each]]
+    lists = [[parsing.raw(keys.held(each, queue)) for queue in found[each]] for each in named]
+    replies = connection.pipeline([("EXISTS", *each) for each in lists])
+    for hold, kept in zip(named, replies, strict=True):
+        if kept:
+            del found[hold]
+    for hold, queues in _with_unnamed(connection, keys, found).items():
         for queue in queues if hold in over else ():
             left = 1
             while left > 0 and steps > 0:
@@ -97,30 +104,39 @@ def _is_left(ended: Hold, now: float) -> bool:
     return ended.released is None or ended.is_cut_off(now)
 
 
-def queues_by_hold(
-    connection: Connection, keys: Keys, holds: Iterable[str]
-) -> dict[str, list[str]]:
-    """The queues of which each hold may keep jobs: those with a list of it that is named, or is there.
-
-    Where the set that names lists was deleted, no other reader finds those lists.
-    """
+def _named_queues(connection: Connection, keys: Keys, holds: Iterable[str]) -> dict[str, set[str]]:
+    """The queues of which each hold is named to keep jobs."""
     found: dict[str, set[str]] = {each: set() for each in holds}
     for name in members(connection, keys.held_lists):
         hold, _, queue = parsing.text(name).partition(":")
         if hold in found and queue:
             found[hold].add(queue)
+    return found
+
+
+def _with_unnamed(
+    connection: Connection, keys: Keys, found: Mapping[str, set[str]]
+) -> dict[str, list[str]]:
+    """These queues of each hold, and those of which it has a list that is not named.
+
+    Where the set that names lists was deleted, no other reader finds those lists.
+    """
+    if not found:
+        return {}
     queues = [parsing.text(each) for each in members(connection, keys.queues)]
+    whole: dict[str, list[str]] = {}
     for hold, named in found.items():
         others = [each for each in queues if each not in named]
         commands = [("EXISTS", parsing.raw(keys.held(hold, each))) for each in others]
         replies = connection.pipeline(commands)
-        named |= {queue for queue, reply in zip(others, replies, strict=True) if reply == 1}
-    return {hold: sorted(each) for hold, each in found.items()}
+        there = {queue for queue, reply in zip(others, replies, strict=True) if reply == 1}
+        whole[hold] = sorted(named | there)
+    return whole
 
 
 def queues_of(connection: Connection, keys: Keys, hold: str) -> list[str]:
     """The queues of which one hold may keep jobs."""
-    return queues_by_hold(connection, keys, (hold,))[hold]
+    return _with_unnamed(connection, keys, _named_queues(connection, keys, (hold,)))[hold]
 
 
 def close_hold(connection: Connection, keys: Keys, hold: str, queues: Sequence[str]) -> bool:
