@@ -23,7 +23,7 @@ from asok_console.tui.widgets.caption import Caption
 from asok_console.tui.widgets.key_bar import KeyBar
 from asok_console.tui.widgets.status_line import StatusLine
 from asok_core.inspection.audit import Activity
-from asok_core.inspection.events import SystemEvent
+from asok_core.inspection.events import EventKind, SystemEvent
 from asok_core.inspection.pauses import moment
 from asok_core.jobs.numbers import number
 
@@ -143,13 +143,12 @@ def _of_operation(each: Activity, now: float, *, read_only: bool) -> Iterator[Fa
 
 
 def _of_event(event: SystemEvent, now: float) -> Iterator[Fact]:
+    names = {**_NAMES, **(_OF_RELEASES if event.kind == EventKind.RELEASE_CHANGED else {})}
     for name, text in event.fields.items():
         at = number(text) if name == "until" else None
-        shown = _slots(text) if name == "slots" else text
-        if name == "warning":
-            shown = WARNINGS.get(text, text)
+        shown = _TEXTS[name](text) if name in _TEXTS else text
         yield Fact(
-            _NAMES.get(name, name.replace("_", " ").capitalize()),
+            names.get(name, name.replace("_", " ").capitalize()),
             shown if at is None else f"{moment(at, now)}, {ago(at, now)}",
         )
     yield Fact("Kind", event.kind, "dim")
@@ -164,9 +163,13 @@ def _slots(text: str) -> str:
     return ", ".join(f"{slots} in process {process}" for process, _, slots in pairs)
 
 
+_TEXTS: Mapping[str, Callable[[str], str]] = {
+    "slots": _slots,
+    "warning": lambda text: WARNINGS.get(text, text),
+}
+"""What is shown for the text of a field."""
+_OF_RELEASES: Mapping[str, str] = {"from": "From release", "to": "To release"}
 _NAMES: Mapping[str, str] = {
-    "from": "From release",
-    "to": "To release",
     "exit": "Ended by",
     "returned": "Returned jobs",
     "dead": "Dead jobs",

@@ -152,6 +152,19 @@ def test_the_slots_of_a_worker_that_started_are_those_of_its_processes(
     assert found["Slots"] == shown
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("release_changed", ["From release", "To release"]),
+        ("worker_reshaped", ["From", "To"]),
+    ],
+)
+def test_only_of_releases_a_change_is_named_one(kind: str, names: list[str]) -> None:
+    event = SystemEvent("1-0", 1.0, kind, {"from": "a", "to": "b"})
+    found = facts(ActivityEntry(event=event), 2.0, read_only=False)
+    assert [each.name for each in found if each.value in ("a", "b")] == names
+
+
 async def test_an_unreadable_audit_is_named_beside_events(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
