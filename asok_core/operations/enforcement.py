@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
-from asok_core.errors import AsokError, Unreachable
 from asok_core.inspection.holds import HoldState
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.operations.waiting import wait_for
 
 PATIENCE = 10.0
 """Seconds that workers have to confirm a hold; a busy process does so when its loop turns next."""
-LOOK = 0.1
-"""Seconds between two looks."""
 MOST_NAMED = 5
 
 
@@ -136,21 +133,19 @@ def wait_until_enforced(
     Or after ``patience`` seconds. Where workers cannot be read, that is stated, not raised. It may have
     ended since: workers confirm a later generation then.
     """
-    until = time.monotonic() + patience
-    while True:
-        try:
-            snapshot = reader.snapshot(rates=False, jobs=False)
-            found = enforcement(snapshot, generation)
-            if _has_ended(snapshot, hold):
-                return Enforcement(known=False, ended=True)
-            waits = bool(found.late)
-        except AsokError as error:
-            found = Enforcement(known=False, problem=str(error))
-            # Redis may be back in a moment; what it refuses it refuses again.
-            waits = isinstance(error, Unreachable)
-        if not waits or time.monotonic() >= until:
-            return found
-        time.sleep(LOOK)
+
+    def look() -> Enforcement:
+        snapshot = reader.snapshot(rates=False, jobs=False)
+        if _has_ended(snapshot, hold):
+            return Enforcement(known=False, ended=True)
+        return enforcement(snapshot, generation)
+
+    return wait_for(
+        look,
+        lambda found: bool(found.late),
+        lambda error: Enforcement(known=False, problem=str(error)),
+        patience,
+    )
 
 
 def _has_ended(snapshot: Snapshot, hold: str) -> bool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
-from asok_core.errors import AsokError
 from asok_core.inspection.shape_words import in_force_words, ordered_words
 from asok_core.inspection.workers import WorkerInfo
+from asok_core.operations.waiting import wait_for
 
 PATIENCE = 15.0
 """Seconds that a worker has to start the processes of another shape."""
-LOOK = 0.1
-"""Seconds between two looks."""
 
 
 class Reshaping(NamedTuple):
@@ -28,15 +25,12 @@ def wait_until_reshaped(reader: Reader, worker: str, patience: float = PATIENCE)
 
     It is ordered: where the worker cannot be read, that is stated, not raised.
     """
-    until = time.monotonic() + patience
-    while True:
-        try:
-            found = _seen(reader, worker)
-        except AsokError as error:
-            found = Reshaping(f"whether the worker has confirmed it is not known: {error}")
-        if found.confirmed or time.monotonic() >= until:
-            return found
-        time.sleep(LOOK)
+    return wait_for(
+        lambda: _seen(reader, worker),
+        lambda found: not found.confirmed,
+        lambda error: Reshaping(f"whether the worker has confirmed it is not known: {error}"),
+        patience,
+    )
 
 
 def _seen(reader: Reader, worker: str) -> Reshaping:
