@@ -44,13 +44,12 @@ def held_document(held: HoldState, snapshot: Snapshot) -> dict[str, Any]:
         "in_force": in_force_document(enforcement_of(snapshot, held)),
         "held": held.jobs,
         "queues": dict(held.queues),
-        "warning": _warning(held, snapshot) or None,
+        "warning": warning_of(held, snapshot) or None,
     }
 
 
-def in_force(held: HoldState, snapshot: Snapshot) -> str:
+def in_force(held: HoldState, enforced: Enforcement | None) -> str:
     """On how many workers a hold is in force, as ``2 of 3``; empty where it has ended."""
-    enforced = enforcement_of(snapshot, held)
     if enforced is None:
         return "" if held.is_known else NOT_KNOWN
     return enforced.brief
@@ -89,12 +88,13 @@ def state_of(held: HoldState, snapshot: Snapshot) -> str:
 def _state_of_ended(held: HoldState, snapshot: Snapshot) -> str:
     if not held.jobs:
         return "ended"
-    if _warning(held, snapshot):
+    if warning_of(held, snapshot):
         return "jobs left"
     return "returning" if snapshot.knows_workers else "ended"
 
 
-def _warning(held: HoldState, snapshot: Snapshot) -> str:
+def warning_of(held: HoldState, snapshot: Snapshot) -> str:
+    """Why its jobs may stay held, as far as the workers are known, or ''."""
     return warning(held, snapshot.taken_at, ends=snapshot.knows_workers)
 
 

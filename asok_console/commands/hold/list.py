@@ -13,7 +13,7 @@ from asok_console.presentation.tables import TextColumn
 from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.phrases import counted
-from asok_core.operations.enforcement import enforced_now
+from asok_core.operations.enforcement import enforced_now, enforcement_of
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             f"{each.jobs:,}",
             numbers.age(each.since, now),
             words.state_of(each, snapshot),
-            words.in_force(each, snapshot),
+            words.in_force(each, enforcement_of(snapshot, each)),
             safe(words.words_of(each), 200),
             safe(each.hold.reason if each.hold else "", 200),
             safe(each.hold.by if each.hold else "", 60),

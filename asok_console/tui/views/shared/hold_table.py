@@ -14,7 +14,6 @@ from asok_console.presentation.numbers import count
 from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
-from asok_core.inspection.hold_warnings import warning
 from asok_core.inspection.holds import HoldState
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.enforcement import Enforcement, enforcement_of
@@ -28,7 +27,6 @@ class HoldLine:
     enforced: Enforcement | None
     ends: str
     """Whether it has ended, and for how much longer not."""
-    in_force: str
     warning: str
     """Why its jobs may stay held, or ''."""
 
@@ -45,8 +43,7 @@ def lines_of(snapshot: Snapshot) -> Sequence[HoldLine]:
             each,
             enforcement_of(snapshot, each),
             words.state_of(each, snapshot),
-            words.in_force(each, snapshot),
-            warning(each, snapshot.taken_at, ends=snapshot.knows_workers),
+            words.warning_of(each, snapshot),
         )
         for each in snapshot.holds
     ]
@@ -66,7 +63,7 @@ def _state(line: HoldLine, _now: float) -> Cell:
 def _enforced(line: HoldLine, _now: float) -> Cell:
     found = line.enforced
     whole = found.whole if found is not None else line.state.is_known
-    return line.in_force, "" if whole else "warn"
+    return words.in_force(line.state, found), "" if whole else "warn"
 
 
 def _words(line: HoldLine, _now: float) -> Cell:
