@@ -17,8 +17,8 @@ from asok_core.errors import Unreachable
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.notes import on_queue
 from asok_core.jobs.states import Location
-from tests.model.crash_points import CrashBench
-from tests.model.cutter import Cut
+from tests.model.crash_points import CrashBench, reported_with_every_cut
+from tests.model.cutter import Cutter
 from tests.model.test_hold_points import operator_at
 
 HOLD = "a1b2c3"
@@ -38,7 +38,6 @@ NOT_KNOWN = "; whether it was carried out is not known: see "
 
 
 def prepare(bench: CrashBench) -> None:
-    bench.client.flushall()
     bench.enqueue(*bench.jobs(2))
     with closing(Registry(Endpoint(bench.server.url), Keys())) as registry:
         registry.heartbeat("w", ("default",), {})
@@ -60,28 +59,27 @@ def audited(bench: CrashBench) -> list[bytes]:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_what_redis_may_have_done_is_not_known(bench: CrashBench, name: str) -> None:
-    prepare(bench)
-    with (
-        bench.cutter(None, Cut.REQUEST_LOST) as cutter,
-        closing(operator_at(cutter.url)) as operator,
-    ):
-        OPERATIONS[name](operator)
-        commands = list(cutter.commands)
-    done = 0
-    for at in range(len(commands)):
-        for cut in Cut:
-            prepare(bench)
-            before = state(bench)
-            error = ""
-            with bench.cutter(at, cut) as cutter, closing(operator_at(cutter.url)) as operator:
-                try:
-                    OPERATIONS[name](operator)
-                except Unreachable as raised:
-                    error = str(raised)
-            changed = state(bench) != before
-            done += changed
-            assert not error or NOT_KNOWN in error or not changed, (cut, commands[at], error)
-            if NOT_KNOWN in error and changed:
-                operation = error.partition(NOT_KNOWN)[2].split()[0]
-                assert operation.encode() in b" ".join(audited(bench))
-    assert done
+    before, reported = dict[bytes, Any](), list[bool]()
+
+    def prepare_and_note() -> None:
+        prepare(bench)
+        before.clear()
+        before.update(state(bench))
+
+    def story(cutter: Cutter) -> None:
+        error = ""
+        with closing(operator_at(cutter.url)) as operator:
+            try:
+                OPERATIONS[name](operator)
+            except Unreachable as raised:
+                error = str(raised)
+        cutter.deliver()
+        changed = state(bench) != before
+        assert not error or NOT_KNOWN in error or not changed, error
+        if NOT_KNOWN in error and changed:
+            operation = error.partition(NOT_KNOWN)[2].split()[0]
+            assert operation.encode() in b" ".join(audited(bench))
+            reported.append(True)
+
+    reported_with_every_cut(bench, prepare_and_note, story)
+    assert reported
