@@ -1,8 +1,8 @@
 """``asok``: choose a command, run it, and return its exit code.
 
 0 success, 1 a check or an operation failed, 2 the command line or a setting is invalid, 3 Redis
-cannot be reached, 4 a worker can run no jobs (ASOK_WORKER_EXIT_WHEN_UNABLE), 70 an internal error,
-130 interrupted.
+cannot be reached, 4 a worker cannot import a module of ``--import`` or can run no jobs
+(ASOK_WORKER_EXIT_WHEN_UNABLE), 70 an internal error, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from asok_console.commands.support.app_folder import app_folder
 from asok_console.commands.support.documents import say, write_json
 from asok_core.errors import AsokError, TaskNotFound, UsageError
 from asok_core.execution.import_path import add_application_folder
 from asok_core.execution.task_modules import TaskModules
-from asok_core.execution.tasks import check_runs, resolve
+from asok_core.execution.tasks import check_runs, import_all, resolve
 from asok_core.inspection.redaction import mark
 from asok_core.jobs.calls import NO_OPTIONS, OPTIONS_ATTRIBUTE, Call, Options, misplaced_option
 from asok_core.jobs.codec import check_arguments
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         allowed = TaskModules(settings.task_modules)
         names = _names(args.task, allowed)
-        call = _call(args, names, allowed)
+        call = _call(args, names, settings)
         marks = mark(
             call.function, len(call.args), call.options.redact, always=bool(settings.redact)
         )
@@ -132,23 +133,23 @@ def _names(text: str, allowed: TaskModules) -> tuple[str, str]:
     return names
 
 
-def _call(args: argparse.Namespace, names: tuple[str, str], allowed: TaskModules) -> Call:
+def _call(args: argparse.Namespace, names: tuple[str, str], settings: Settings) -> Call:
     """The call that the command line describes. Raises UsageError."""
     positional, named = _arguments(args.arguments)
     given = _given(args)
     _options(NO_OPTIONS, given)  # A mistake is reported before the application is imported.
-    function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names, allowed)
+    function, own = (_not_here, NO_OPTIONS) if args.no_import else _found(*names, settings)
     _check_names(function, named)
     return Call(function, tuple(positional), named, _options(own, given))
 
 
-def _found(module: str, function: str, allowed: TaskModules) -> tuple[Callable[..., Any], Options]:
+def _found(module: str, function: str, settings: Settings) -> tuple[Callable[..., Any], Options]:
     """The task and the options of its ``@task``, as far as they can be known here.
 
     Raises UsageError where the module is here and has no such task.
     """
     try:
-        return _imported(module, function, allowed)
+        return _imported(module, function, settings)
     except AsokError as error:
         if module in sys.modules:
             raise UsageError(f"{error}; to enqueue it nevertheless, add --no-import") from None
@@ -188,14 +189,13 @@ def _not_here(**_: object) -> None:
     """Take the place of a task that cannot be imported here."""
 
 
-def _imported(
-    module: str, function: str, allowed: TaskModules
-) -> tuple[Callable[..., Any], Options]:
+def _imported(module: str, function: str, settings: Settings) -> tuple[Callable[..., Any], Options]:
     """The task and the options it was declared with. Raises AsokError."""
-    add_application_folder()
+    add_application_folder(app_folder(None, settings))
     # What the application prints while it is imported must not be taken for a job's id.
     with contextlib.redirect_stdout(sys.stderr):
-        task = resolve(module, function, allowed)
+        import_all(settings.imports or ())
+        task = resolve(module, function, TaskModules(settings.task_modules))
     declared = getattr(sys.modules[module], function)
     try:
         check_runs(task)

@@ -5,14 +5,28 @@ from __future__ import annotations
 import os
 import sys
 
+_app: list[str] = []
+"""The folder that was given with ``--app``, if any."""
 
-def add_application_folder() -> str | None:
+
+def application_folder(given: str) -> str:
+    """Return the absolute path of a directory that was given with ``--app`` or ASOK_APP.
+
+    Raises:
+        ValueError: It is not a directory.
+    """
+    if not os.path.isdir(given):  # noqa: PTH112 - pathlib is one more import of every start
+        raise ValueError
+    return os.path.abspath(given)  # noqa: PTH100
+
+
+def add_application_folder(app: str = "") -> str | None:
     """Add the working directory to ``sys.path``; return it, or None if it was removed.
 
     It comes after the standard library and before the installed packages: a ``queue.py`` or
     ``logging.py`` of the application must not replace the module of the standard library, and an
-    installed package must not replace a module of the application. A folder in PYTHONPATH keeps its
-    position.
+    installed package must not replace a module of the application. ``app``, the absolute path of
+    another folder, comes right before it. A folder in PYTHONPATH keeps its position.
 
     All other modules that this program uses must be imported before this call: a ``redis.py`` of
     the application would be found instead.
@@ -20,10 +34,13 @@ def add_application_folder() -> str | None:
     try:
         folder = os.getcwd()  # noqa: PTH109 - pathlib is one more import of every start
     except OSError:
-        return None
+        folder = None
     position = _end_of_standard_library()
-    if folder not in sys.path[: position + 1]:
-        sys.path.insert(position, folder)
+    folders = dict.fromkeys((app, folder))
+    added = [each for each in folders if each and each not in sys.path[:position]]
+    if sys.path[position : position + len(added)] != added:
+        sys.path[position:position] = added
+    _app[:] = [app] if app else []
     return folder
 
 
@@ -35,10 +52,12 @@ def about_hidden(module: str) -> str:
     top = module.partition(".")[0]
     found = sys.modules.get(top)
     origin = getattr(found, "__file__", None) or "part of Python itself"
-    for name in (f"{top}.py", os.path.join(top, "__init__.py")):  # noqa: PTH118
-        there = found is not None and os.path.isfile(name)  # noqa: PTH113
-        if there and origin != os.path.abspath(name):  # noqa: PTH100
-            return f"; {top!r} is {origin}, and hides the application's {name}: rename it"
+    for folder in (*_app, ""):
+        for name in (f"{top}.py", os.path.join(top, "__init__.py")):  # noqa: PTH118
+            file = os.path.join(folder, name)  # noqa: PTH118
+            there = found is not None and os.path.isfile(file)  # noqa: PTH113
+            if there and origin != os.path.abspath(file):  # noqa: PTH100
+                return f"; {top!r} is {origin}, and hides the application's {file}: rename it"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -135,6 +135,22 @@ def _missing(function: Callable[..., Any]) -> str | None:
             "decorated function"
         )
     return None
+
+
+def import_all(modules: Iterable[str]) -> None:
+    """Import modules, as ASOK_IMPORTS names them.
+
+    Raises:
+        TaskNotFound: One does not exist.
+        TaskImportFailed: One raised an error on import.
+    """
+    for module in modules:
+        try:
+            __import__(module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise _import_error(module, error) from error
 
 
 def resolve(module: str, function: str, allowed: TaskModules = ANY_TASK) -> Callable[..., Any]:

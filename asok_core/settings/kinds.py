@@ -19,6 +19,7 @@ _SIZE_SHIFTS = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FRACTION = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
 _TASK_PATTERN = re.compile(r"\*|[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\.\*|:[^\W\d]\w*)?")
+_MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _NAME_PATTERN = re.compile(r"[\w*?-]{1,100}")
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
@@ -194,6 +195,22 @@ def _parse_task_modules(text: str) -> tuple[str, ...]:
     return patterns
 
 
+def _parse_modules(text: str) -> tuple[str, ...]:
+    names = _parse_list(text)
+    for each in names:
+        if not _MODULE.fullmatch(each):
+            raise ValueError(f"{shown(each)} is not the name of a module")
+    if not names:
+        raise ValueError
+    return names
+
+
+def _parse_folder(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
 def _parse_secret(text: str) -> str:
     # Bytes of the environment that are not UTF-8 arrive as lone surrogates.
     if not is_text(text):
@@ -223,9 +240,15 @@ ENVELOPE_FORM: SettingKind[EnvelopeForm] = SettingKind(
 )
 FLAG = SettingKind(_parse_flag, "1, 0, true, false, yes, no, on or off")
 FRACTION = SettingKind(_parse_fraction, "a fraction from 0 to 1")
+FOLDER = SettingKind(_parse_folder, "a directory, as in src", blank_is_unset=True)
 HANG_LIMIT = SettingKind(_parse_hang_limit, "0, or at least 10s, as in 90, 90s or 5m")
 LEASE = SettingKind(_parse_lease, "from 1s to 1d, as in 90, 90s or 5m")
 KEPT = SettingKind(_parse_kept, "from 1s to 3650d, as in 90, 90s, 2h or 7d")
+MODULES: SettingKind[tuple[str, ...]] = SettingKind(
+    _parse_modules,
+    "comma-separated names of modules, as in shop.setup,shop.tasks",
+    blank_is_unset=True,
+)
 NAMESPACE = SettingKind(
     _parse_namespace,
     "made of letters, digits and . _ : - (in braces for Redis Cluster, as in {asok})",

@@ -127,6 +127,20 @@ class Settings:
         "the "
         "rules of jobs on Redis; with 0 the objects themselves are passed",
     )
+    app: str | None = setting(
+        "ASOK_APP",
+        optional(kinds.FOLDER),
+        default=None,
+        description="Directory of the application's modules, such as src, where that is not the working "
+        "directory; tasks are imported from it first",
+    )
+    imports: tuple[str, ...] | None = setting(
+        "ASOK_IMPORTS",
+        optional(kinds.MODULES),
+        default=None,
+        description="Modules that each process of a worker imports before it claims jobs; a worker that "
+        "cannot import one exits (code 4)",
+    )
     worker_queues: tuple[str, ...] = setting(
         "ASOK_WORKER_QUEUES",
         kinds.QUEUES,

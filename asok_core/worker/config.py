@@ -18,7 +18,9 @@ class WorkerConfig:
     """Settings and the options of the command line.
 
     ``concurrency`` is threads a process; ``max_jobs`` and ``max_memory`` (bytes) end a process that
-    has done or grown so much, and another takes its place; None for no limit.
+    has done or grown so much, and another takes its place; None for no limit. ``imports`` are the modules
+    that each process imports before it claims jobs, and ``app`` the absolute path of the application's
+    folder, '' for the working directory alone.
     """
 
     settings: Settings
@@ -31,6 +33,9 @@ class WorkerConfig:
     log_level: str = "info"
     log_format: str = "text"
     log_arguments: bool = False
+    imports: tuple[str, ...] = ()
+    app: str = ""
+    debug: bool = False
 
     @property
     def shape(self) -> WorkerShape:

@@ -23,9 +23,11 @@ _LEFT = struct.Struct("<H")
 _HOLDS = struct.Struct("<Q")
 """After that: the generation of the holds that the process enforces."""
 _REFUSAL_BYTES = 512
-_STATE_BYTES = 5 + _REFUSAL_BYTES + FAULT_BYTES
-"""After that: five flags, why the process does not claim, what fault ended it. The fault is the last of
-all, where ``start.note_fault`` finds it without knowing the rest."""
+_MODULE_BYTES = 256
+_STATE_BYTES = 5 + _REFUSAL_BYTES + _MODULE_BYTES + FAULT_BYTES
+"""After that: five flags, why the process does not claim, the module that it imports before it claims,
+what fault ended it. The fault is the last of all, where ``start.note_fault`` finds it without knowing
+the rest."""
 
 
 def shared_file(name: str) -> IO[bytes]:
@@ -58,7 +60,8 @@ class SharedState(JobSlots):
         self._claims, self._proven, self._planned, self._lasting, self._soon, self._refusal = (
             self._state + at for at in range(6)
         )
-        self._fault = self._refusal + _REFUSAL_BYTES
+        self._module = self._refusal + _REFUSAL_BYTES
+        self._fault = self._module + _MODULE_BYTES
         file.truncate(self._state + _STATE_BYTES)
         super().__init__(mmap.mmap(file.fileno(), self._state + _STATE_BYTES), threads)
 
@@ -106,6 +109,10 @@ class SharedState(JobSlots):
     def note_planned_end(self) -> None:
         """Note that the process is about to end as it should, so that its exit code is its own."""
         self._memory[self._planned] = 1
+
+    def note_importing(self, module: str) -> None:
+        """Note which module the process imports before it claims jobs; '' once all are imported."""
+        write_text(self._memory, self._module, _MODULE_BYTES, module)
 
     def note_fault(self, line: str) -> None:
         """Note what ends the process."""
@@ -174,6 +181,11 @@ class SharedState(JobSlots):
     def refusal(self) -> str:
         """Why the process does not claim jobs, or ''."""
         return read_text(self._memory, self._refusal, _REFUSAL_BYTES)
+
+    @property
+    def importing(self) -> str:
+        """The module that it imports before it claims jobs, or whose import has failed; else ''."""
+        return read_text(self._memory, self._module, _MODULE_BYTES)
 
     @property
     def fault(self) -> str:

@@ -58,11 +58,10 @@ def shop(tmp_path: Path) -> Path:
 @pytest.fixture
 def enqueue(redis_url: str, shop: Path) -> Asok:
     """Run ``asok enqueue`` in the folder of the application."""
-    env = environment(
-        {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
-    )
+    settings = {"ASOK_QUEUE_BACKEND": "redis", "ASOK_REDIS_URL": redis_url}
 
     def run(*words: str) -> Ran:
+        env = environment(settings | {"SECRET_KEY": SECRET_KEY})
         done = run_program(
             sys.executable, "-P", "-m", "asok_console", "enqueue", *words, env=env, cwd=shop
         )
@@ -94,6 +93,22 @@ def test_a_job_has_the_options_of_its_task(bench: Bench, enqueue: Asok) -> None:
     assert before - 1 <= job.enqueued_at <= server_time(bench) + 1
     record = bench.record(job.id)
     assert (record["status"], record["queue"], record["retries"]) == ("pending", "high", "4")
+
+
+def test_the_task_is_found_and_set_up_as_the_settings_of_workers_say(
+    bench: Bench, enqueue: Asok, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "src").mkdir()
+    (shop / "src" / "set_up.py").write_text("import sys\nsys.ready = True\n")
+    (shop / "src" / "inner.py").write_text(
+        "import sys\nfrom asok_core import task\nassert sys.ready\n"
+        "@task(queue='high')\ndef pay(): pass\n"
+    )
+    monkeypatch.setenv("ASOK_APP", "src")
+    monkeypatch.setenv("ASOK_IMPORTS", "set_up")
+    ran = enqueue("inner:pay")
+    assert (ran.code, ran.err) == (0, "")
+    assert only_job(bench, "high").task == "inner.pay"
 
 
 def test_keep_result_of_the_task_is_used(bench: Bench, enqueue: Asok) -> None:

@@ -66,6 +66,10 @@ def test_defaults_are_those_of_an_empty_environment() -> None:
         ("ASOK_CONSOLE_PROTECTED", "Yes", "console_protected", True),
         ("ASOK_WORKER_EXIT_WHEN_UNABLE", "on", "worker_exit_when_unable", True),
         ("ASOK_STRICT", "no", "strict", False),
+        ("ASOK_APP", "src", "app", "src"),
+        ("ASOK_APP", "", "app", None),
+        ("ASOK_IMPORTS", "shop.setup, shop.tasks", "imports", ("shop.setup", "shop.tasks")),
+        ("ASOK_IMPORTS", "", "imports", None),
     ],
 )
 def test_each_variable_sets_its_attribute(

@@ -34,6 +34,9 @@ CONFIG = WorkerConfig(
     max_jobs=5,
     max_memory=1 << 40,
     log_arguments=True,
+    imports=("shop.setup",),
+    app="/srv/shop/src",
+    debug=True,
 )
 
 

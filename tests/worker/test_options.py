@@ -24,6 +24,11 @@ from tests.programs import wait_until
         (("--log-level", "noisy"), "noisy"),
         (("--log-format", "xml"), "xml"),
         (("--url", "http://h"), "--url 'http://h' cannot be used"),
+        (("--app", "/no/such"), "--app is '/no/such'; it must be a directory, as in src"),
+        (
+            ("--import", "shop/tasks.py"),
+            "--import is 'shop/tasks.py' ('shop/tasks.py' is not the name of a module); it must be",
+        ),
         (("--no-such-option",), "--no-such-option"),
     ],
 )
@@ -43,6 +48,8 @@ def test_an_option_that_is_invalid(
         ({"ASOK_QUEUE_BACKEND": "local"}, "set ASOK_QUEUE_BACKEND=redis and REDIS_URL"),
         ({"ASOK_QUEUE_BACKEND": ""}, "set ASOK_QUEUE_BACKEND=redis and REDIS_URL"),
         ({"ASOK_WORKER_CONCURRENCY": "x"}, "ASOK_WORKER_CONCURRENCY is 'x'"),
+        ({"ASOK_APP": "/no/such"}, "ASOK_APP is '/no/such'; it must be a directory, as in src"),
+        ({"ASOK_IMPORTS": ","}, "ASOK_IMPORTS is ','; it must be comma-separated names of modules"),
         ({"ASOK_WORKER_LEASE": "1ms"}, "ASOK_WORKER_LEASE is '1ms'"),
         ({"ASOK_REDIS_URL": "redis://:hush@h:port/0"}, "ASOK_REDIS_URL"),
     ],

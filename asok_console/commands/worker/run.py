@@ -7,10 +7,12 @@ import os
 from dataclasses import replace
 from typing import TypeVar
 
+from asok_console.commands.support.app_folder import app_folder
 from asok_core.operations.inspector import on_redis
 from asok_core.settings.declaration import SettingKind, parse_option
 from asok_core.settings.kinds import (
     DURATION,
+    MODULES,
     PROCESSES,
     QUEUES,
     SIZE,
@@ -25,6 +27,19 @@ T = TypeVar("T")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--url", help="Redis URL (overrides ASOK_REDIS_URL)")
+    parser.add_argument(
+        "--import",
+        metavar="MODULE",
+        dest="imports",
+        action="append",
+        help="import MODULE in each process before it claims jobs; repeatable "
+        "(overrides ASOK_IMPORTS)",
+    )
+    parser.add_argument(
+        "--app",
+        metavar="DIR",
+        help="directory of the application's modules, as src (overrides ASOK_APP)",
+    )
     parser.add_argument(
         "-q",
         "--queues",
@@ -67,6 +82,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run a worker. Returns 0 once it has stopped as asked, or 4 (see ``Supervisor``)."""
     settings = on_redis(settings, args.url)
     settings.require_secret_key()
+    app = app_folder(args.app, settings)
+    imports = _option("--import", MODULES, ",".join(args.imports) if args.imports else None)
     stop_timeout = _option("--stop-timeout", DURATION, args.stop_timeout)
     if stop_timeout is not None:
         settings = replace(settings, worker_shutdown_timeout=stop_timeout)
@@ -97,6 +114,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             log_level=args.log_level,
             log_format=args.log_format,
             log_arguments=args.log_arguments,
+            imports=imports or settings.imports or (),
+            app=app,
+            debug=getattr(args, "debug", False),
         )
     ).run()
     if not (flush() and output.flush(EXIT_PATIENCE)):

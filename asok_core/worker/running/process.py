@@ -38,6 +38,7 @@ from asok_core.worker.presence import keep_from_tasks
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.dispatcher import Dispatcher
 from asok_core.worker.running.failure_hooks import FailureNotices
+from asok_core.worker.running.start_imports import import_modules
 from asok_core.worker.running.threads import end_broken
 from asok_core.worker.shared_state import SharedState
 from asok_core.worker.signals import STOP, handle, keep_from_forks
@@ -233,7 +234,7 @@ def main() -> int:
     _load_what_tasks_may_use()
     # Not that of the supervisor: the code may have been replaced since it started.
     release = release_of(config.settings).name
-    if add_application_folder() is None:
+    if add_application_folder(config.app) is None:
         logger.warning("Working directory does not exist: only installed modules can be imported")
     with os.fdopen(shared_file, "r+b") as file:
         shared = SharedState(file, config.concurrency)
@@ -246,15 +247,19 @@ def main() -> int:
         forks.after_fork(partial(os.close, descriptor))
     try:
         notify = partial(ring, bell)
-        code = Process(
-            config,
-            process,
-            shared,
-            alarm,
-            slots=slots,
-            release=release,
-            notify_supervisor=notify,
-        ).run()
+        with written_elsewhere():
+            imported = import_modules(config.imports, shared, debug=config.debug)
+        code = WORN
+        if imported:
+            code = Process(
+                config,
+                process,
+                shared,
+                alarm,
+                slots=slots,
+                release=release,
+                notify_supervisor=notify,
+            ).run()
     except BaseException as error:  # noqa: BLE001 - else threads a task has left keep it alive
         end_broken(error, shared)
     shared.note_planned_end()

@@ -13,7 +13,7 @@ from pathlib import Path
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker import start
 from asok_core.worker.config import WorkerConfig
-from asok_core.worker.import_crashes import FailedImport, died_importing
+from asok_core.worker.import_crashes import FailedImport, died_importing, postponed_for
 from asok_core.worker.job_slots import Phase, SlotJob
 from asok_core.worker.presence import WorkerPresence
 from asok_core.worker.shared_state import SharedState, shared_file
@@ -231,6 +231,16 @@ class ProcessHandle:
             # Where it was ended for other jobs, this import may be sound.
             and ((over := overruns.get(each.job_id)) or not overruns)
         }
+
+    def failed_start_import(self) -> str:
+        """Why it has ended before it could claim a job: the import of a module; '' where it had not begun.
+
+        It was not ended by its worker.
+        """
+        module = self.shared.importing
+        if not module or self.shared.planned_end:
+            return self.shared.refusal if module else ""
+        return postponed_for(module, died_importing(exit_reason(self.exit_code() or 0)))
 
     def memory(self) -> int | None:
         """Resident memory in bytes, where the system shows it."""

@@ -52,6 +52,9 @@ class ProcessHealth:
     """Whether its loop does not turn."""
     kept: bool = False
     """Whether hooks keep all its threads. No reason to end a worker: that may be over soon."""
+    unimported: bool = False
+    """Whether the last process ended as it could not import what is to be imported before it claims jobs.
+    ``refusal`` is the reason then, until another process has imported all."""
     rests: int = 0
     """Processes in a row that ended because they could not run jobs."""
     failed_starts: int = 0
@@ -167,12 +170,17 @@ class WorkerHealth:
             life.refusal = shared.refusal or life.refusal
             life.renewed = bool(shared.refusal) and not shared.lasting
             life.rests += 1
+            life.unimported = bool(shared.importing)
             wait = min(2.0 ** min(life.rests - 1, 10), LONGEST_REST)
-            logger.info("Process %s could not run jobs; another is tried in %g s", name, wait)
+            if life.unimported:
+                logger.error("Process %s: %s; trying again in %g s", name, shared.refusal, wait)
+            else:
+                logger.info("Process %s could not run jobs; another is tried in %g s", name, wait)
             return wait
         why = exit_reason(code)
         running = shared.running()
         modules = sorted({each.module for each in running if each.phase is Phase.IMPORTING})
+        modules += [shared.importing] if shared.importing else []
         if modules:
             why = f"while importing {', '.join(modules)}: {why}"
         logger.error("Process %s died (%s)", name, why)
@@ -211,6 +219,8 @@ class WorkerHealth:
             if life.deaths and now - life.started_at >= LONG_ENOUGH:
                 life.deaths = 0
             life.claims = life.claims or life.shared.claims
+            if life.unimported and life.shared.turns:
+                life.unimported, life.refusal, life.rests = False, "", 0
             if life.shared.proven:
                 life.refusal, life.rests = "", 0
             life.refusal = life.shared.refusal or life.refusal

@@ -21,6 +21,8 @@ from asok_core.worker.supervising.stack_sampling import (
 
 logger = safe_logger("asok.worker")
 
+SLOW_IMPORT = 30.0
+"""Seconds of a process without its first turn after which the module that it imports is logged."""
 LONGEST_SAMPLING = 1.0
 """Seconds that the end of a process waits at most for the stacks of its jobs."""
 
@@ -79,6 +81,7 @@ class ProcessWatch:
         self._shared = shared
         self._watch = LoopWatch(shared)
         self._left_hanging = False
+        self._started_at, self._slow_import = time.monotonic(), False
         self.hang: LoopHang | None = None
         """Of its loop, as it was at the last look."""
         self.hung = False
@@ -154,6 +157,15 @@ class ProcessWatch:
         """See whether its loop turns and its threads are free; see ``_check_loop``."""
         self._check_loop(limit, in_outage=in_outage)
         self._check_hooks()
+        self._check_import()
+
+    def _check_import(self) -> None:
+        """Log once that a module of ``--import`` takes long: nothing limits that."""
+        module, seconds = self._shared.importing, time.monotonic() - self._started_at
+        if module and not self._slow_import and seconds >= SLOW_IMPORT and self._process.alive:
+            self._slow_import = True
+            self._warn("Process %s claims no jobs yet: it imports %s for %.0f s", module, seconds)
+            self._process.request_stacks()
 
     def _check_loop(self, limit: float | None, *, in_outage: bool) -> None:
         """See whether its loop turns, and log when that changes.

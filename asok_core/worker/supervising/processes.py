@@ -78,6 +78,9 @@ class Processes:
         self._unrecovered: set[int] = set()
         self._start_at: dict[int, float] = {}
         self._import_deaths = ImportDeaths()
+        self._begun = False
+        self.failed_import = ""
+        """Why no process has begun: a module of ``--import`` cannot be imported; else ''."""
         self._looked_at = time.monotonic()
         self._spared, self._ends_from = False, 0.0
         self.ends: dict[str, float] = {}
@@ -316,6 +319,12 @@ class Processes:
             process.commands.flush()
             process.watch.check(limit, in_outage=in_outage)
 
+    def end_importing(self) -> None:
+        """End at once those that still import the modules of ``--import``: they hold no jobs."""
+        for process in self._all:
+            if process.shared.importing:
+                process.watch.end_for_stop("")
+
     def end_for_stop(self, why: str) -> None:
         """End those that live as the worker stops; see ``ProcessWatch.end_for_stop``."""
         for process in self._all:
@@ -363,13 +372,17 @@ class Processes:
         ended = process.watch.ended
         died = not (ended or self._lives.is_planned(process.shared, code))
         why, wait = exit_reason(code), 0.0
-        if self._is_standby(process):
+        failed = "" if ended else process.failed_start_import()
+        self._begun = self._begun or any(each.shared.turns for each in self._all)
+        if failed and not self._begun:
+            self.failed_import, wait = self.failed_import or failed, float("inf")
+        elif self._is_standby(process):
             # Another process runs the jobs of the position. The next start is when that retires.
             del self._standbys[process.position]
             self._standby_from[process.position] = time.monotonic() + STANDBY_PAUSE
-            if died:
+            if died or failed:
                 name = process.process_id
-                logger.warning("Process %s ended before it was needed (%s)", name, why)
+                logger.warning("Process %s ended before it was needed (%s)", name, failed or why)
         elif not ended:
             wait = self._lives.end(process.position, code, process.process_id, process.shared)
             why = self._lives.lives[process.position].reason

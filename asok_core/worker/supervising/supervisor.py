@@ -54,7 +54,8 @@ logger = safe_logger("asok.worker")
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.2, 5.0
 """Seconds between two attempts to reach Redis at the start."""
 UNABLE = 4
-"""Exit code of a worker of which no process can run jobs, where it is set to exit then."""
+"""Exit code of a worker that cannot import a module of ``--import``, or of which no process can run jobs,
+where it is set to exit then."""
 RELEASE_ATTEMPTS = 2
 MARGIN = 4.0
 """Seconds beyond the deadline of the processes before they are ended."""
@@ -191,7 +192,9 @@ class Supervisor:
             due = min(self._schedule.next_due, self._processes.next_start)
             self._alarm.sleep(max(0.0, due - time.monotonic()), self._wakes.files())
         self._shut_down()
-        return UNABLE if self._requests.stop == UNABLE_REASON else 0
+        return (
+            UNABLE if self._requests.stop in (UNABLE_REASON, self._processes.failed_import) else 0
+        )
 
     def _wait_for_redis(self) -> None:
         backoff = SHORTEST_BACKOFF
@@ -205,6 +208,9 @@ class Supervisor:
         self._follow_messages()
         if self._processes.note_ended():
             self._crash_recovery.hasten()
+        if self._processes.failed_import:
+            self._requests.stop = self._requests.stop or self._processes.failed_import
+            return
         self._schedule.run_if_due(self._crash_recovery)
         self._processes.start_due()
         if self._processes.has_news() or self._heartbeat.has_new_holds:
@@ -222,10 +228,15 @@ class Supervisor:
         """Drain the processes, recover what they could not return, give up the lease last."""
         config, requests = self._config, self._requests
         grace = config.settings.worker_shutdown_timeout
-        how = "at once" if requests.at_once else f"within {grace:g} s"
-        logger.info("Worker %s stops %s (%s)", config.worker, how, requests.stop)
+        if requests.stop == self._processes.failed_import:
+            hint = "" if config.debug else " (run with --debug for the traceback)"
+            logger.error("Worker %s stops: %s%s", config.worker, requests.stop, hint)
+        else:
+            how = "at once" if requests.at_once else f"within {grace:g} s"
+            logger.info("Worker %s stops %s (%s)", config.worker, how, requests.stop)
         notify(STOPPING)
         self._processes.send("drain")
+        self._processes.end_importing()
         deadline = time.monotonic() + grace + MARGIN
         # From here on a death of this worker is not a fault of a job, and others must know that.
         self._heartbeat.hasten()

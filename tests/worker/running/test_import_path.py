@@ -269,6 +269,22 @@ class TestPosition:
             assert import_path.add_application_folder() == str(tmp_path)
             assert sys.path == [*before, str(tmp_path), "/site-packages"]
 
+    def test_another_folder_comes_before_it_and_its_hidden_module_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "src").mkdir()
+        app = import_path.application_folder("src")
+        library = str(Path(os.__file__).parent)
+        monkeypatch.setattr(sys, "path", [library, "/site-packages"])
+        monkeypatch.setattr(import_path, "_app", [])
+        for _ in range(2):
+            assert import_path.add_application_folder(app) == str(tmp_path)
+            assert sys.path == [library, f"{tmp_path}/src", str(tmp_path), "/site-packages"]
+        (tmp_path / "src" / "queue.py").write_text("")
+        assert f"hides the application's {tmp_path}/src/queue.py" in import_path.about_hidden(
+            "queue"
+        )
+
     def test_a_location_that_the_user_gave_it_is_kept(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
