@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from dataclasses import replace
 from typing import TypeVar
 
 from asok_console.commands.support.app_folder import app_folder
+from asok_console.commands.support.reloading import Reloader, watched
 from asok_core.operations.inspector import on_redis
 from asok_core.settings.declaration import SettingKind, parse_option
 from asok_core.settings.kinds import (
@@ -39,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--app",
         metavar="DIR",
         help="directory of the application's modules, as src (overrides ASOK_APP)",
+    )
+    parser.add_argument(
+        "--reload",
+        action="store_true",
+        help="start the worker again when a file of the application changes, for development",
     )
     parser.add_argument(
         "-q",
@@ -79,10 +86,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Run a worker. Returns 0 once it has stopped as asked, or 4 (see ``Supervisor``)."""
+    """Run a worker. Returns 0 once it has stopped as asked, or 4 (see ``Supervisor``).
+
+    With ``--reload``, the exit code of the last worker (see ``Reloader``).
+    """
     settings = on_redis(settings, args.url)
     settings.require_secret_key()
     app = app_folder(args.app, settings)
+    if args.reload:
+        return Reloader(sys.argv[1:], watched(app)).run()
     imports = _option("--import", MODULES, ",".join(args.imports) if args.imports else None)
     stop_timeout = _option("--stop-timeout", DURATION, args.stop_timeout)
     if stop_timeout is not None:
