@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Deadlock,
         JobCancelled,
         JobFailed,
+        JobInterrupted,
         JobNotFound,
         JobTimeout,
         PayloadTooLarge,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from asok_core.execution.cancellation import cancelled
     from asok_core.execution.context import current_request, request_context
     from asok_core.execution.current_job import CurrentJob, current_job
+    from asok_core.execution.resumable import resumable
     from asok_core.jobs.futures import JobFuture
     from asok_core.jobs.job import Job, JobRecord
     from asok_core.jobs.progress import JobProgress
@@ -63,12 +65,14 @@ _MODULES = {
     "asok_core.settings.settings": ("Settings",),
     "asok_core.execution.context": ("current_request", "request_context"),
     "asok_core.execution.current_job": ("CurrentJob", "current_job"),
+    "asok_core.execution.resumable": ("resumable",),
     "asok_core.api.decorator": ("task",),
     "asok_core.errors": (
         "AsokError",
         "Deadlock",
         "JobCancelled",
         "JobFailed",
+        "JobInterrupted",
         "JobNotFound",
         "JobTimeout",
         "PayloadTooLarge",
@@ -97,6 +101,7 @@ __all__ = [
     "JobCancelled",
     "JobFailed",
     "JobFuture",
+    "JobInterrupted",
     "JobNotFound",
     "JobProgress",
     "JobRecord",
@@ -122,6 +127,7 @@ __all__ = [
     "get_job",
     "hooks",
     "request_context",
+    "resumable",
     "shutdown",
     "task",
 ]

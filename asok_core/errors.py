@@ -167,6 +167,24 @@ class JobCancelled(AsokError):
     """
 
 
+class JobInterrupted(BaseException):
+    """Raised by ``current_job().checkpoint()`` where the process is about to end; the job resumes later.
+
+    It is not an Exception, so that ``except Exception`` does not stop it. A task can clean up:
+
+    Examples:
+        >>> def load(rows, connection):
+        ...     for number, row in enumerate(rows):
+        ...         try:
+        ...             current_job().checkpoint(number)
+        ...         except JobInterrupted:
+        ...             connection.close()
+        ...             raise
+        >>> configure(Settings(queue_backend="eager"))
+        >>> background(load, ["a", "b"], None).result()
+    """
+
+
 class ResultNotStored(AsokError):
     """Raised by ``future.result()`` of a completed job whose result was not stored or is too large."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from asok_core.clock import now
 from asok_core.execution import cancellation
-from asok_core.execution.current_job import Report
 from asok_core.jobs.calls import Call
+from asok_core.jobs.checkpoint import NOTHING, JobCheckpoint, cursor_text
 from asok_core.jobs.codec import Result
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.job import Job, JobRecord
@@ -26,8 +26,8 @@ class LocalJob:
     """
 
     __slots__ = (
-        "call", "context", "failure", "finished_at", "future", "job", "name", "progress", "result",
-        "started_at", "status", "stop", "text", "ts",
+        "call", "checkpoint", "context", "failure", "finished_at", "future", "interruptions", "job",
+        "name", "progress", "result", "started_at", "status", "stop", "text", "ts",
     )  # fmt: skip
 
     def __init__(self, call: Call, job: Job, future: JobFuture[Any], text: str | None) -> None:
@@ -45,20 +45,8 @@ class LocalJob:
         self.result = Result()
         self.failure: Failure | None = None
         self.progress: JobProgress | None = None
-
-    def report_of(self, attempt: Job) -> Report:
-        """What takes the reports of an attempt; each raises TypeError or ValueError.
-
-        Once the attempt has ended they are not kept, as by a worker: the next attempt has its own.
-        """
-
-        def report(_: object, done: object, total: object, note: object) -> None:
-            progress = checked(done, total, note, now())
-            # Each attempt, and the end, has a job of its own.
-            if self.job is attempt:
-                self.progress = progress
-
-        return report
+        self.checkpoint: JobCheckpoint | None = None
+        self.interruptions = 0
 
     def record(self) -> JobRecord:
         """The record of the job, as a worker would write it."""
@@ -79,4 +67,50 @@ class LocalJob:
             started_at=self.started_at,
             finished_at=self.finished_at,
             worker=f"local.{os.getpid()}" if self.started_at else None,
+            checkpoint=self.checkpoint,
+            interruptions=self.interruptions,
         )
+
+
+class LocalAttempt:
+    """An attempt of a job in this process. ``advanced``: it has a checkpoint beyond where it resumed."""
+
+    __slots__ = ("advanced", "iterates", "job", "resumed", "spent")
+
+    def __init__(self, job: LocalJob) -> None:
+        self.job = job
+        # Each attempt, and the end, has a job of its own.
+        self.spent = job.job
+        self.resumed: str | None = None
+        self.advanced = self.iterates = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: nothing that it reports is kept, as by a worker."""
+        return self.job.job is not self.spent
+
+
+class LocalReports:
+    """Takes what tasks of this process report."""
+
+    @staticmethod
+    def progress(attempt: LocalAttempt, done: object, total: object, note: object) -> None:
+        """Take how far a job is. Raises TypeError or ValueError."""
+        progress = checked(done, total, note, now())
+        if not attempt.over:
+            attempt.job.progress = progress
+
+    @staticmethod
+    def checkpoint(attempt: LocalAttempt, cursor: object) -> None:
+        """Take from where a job resumes. Raises TypeError or ValueError."""
+        text = cursor_text(cursor)
+        if not attempt.over:
+            attempt.advanced = attempt.resumed is not None and text != attempt.resumed
+            attempt.job.checkpoint = JobCheckpoint(text, now())
+
+    @staticmethod
+    def cursor(attempt: LocalAttempt) -> Any:
+        """From where a job resumes."""
+        found = attempt.job.checkpoint or JobCheckpoint(NOTHING)
+        attempt.resumed = found.text if attempt.resumed is None else attempt.resumed
+        return found.cursor

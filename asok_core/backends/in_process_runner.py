@@ -9,7 +9,7 @@ from contextvars import Context
 from typing import Any
 
 from asok_core.backends.in_process import JobStore
-from asok_core.backends.in_process_job import LocalJob
+from asok_core.backends.in_process_job import LocalAttempt, LocalJob, LocalReports
 from asok_core.clock import now
 from asok_core.errors import JobCancelled, JobFailed
 from asok_core.execution import attempt, cancellation, current_job, hooks
@@ -29,6 +29,9 @@ from asok_core.runtime.logs import safe_logger
 from asok_core.settings.settings import Settings
 
 logger = safe_logger("asok.background")
+
+
+_REPORTS = LocalReports()
 
 
 def _failed_with(failure: Failure, error: BaseException) -> JobFailed:
@@ -71,14 +74,15 @@ class JobRunner:
             job.stop = cancellation.StopRequest()
             call, context = job.call, job.context.copy()
         context.run(cancellation.running.set, job.stop)
-        context.run(current_job.running.set, (job.job, job.report_of(job.job), job))
+        begun = LocalAttempt(job)
+        context.run(current_job.running.set, (job.job, _REPORTS, begun))
         try:
             result = context.run(self._attempt, job, call, self._store.slots)
         except BaseException as error:  # noqa: BLE001 - a task must not end the thread that ran it
             if job.stop.asked and stopped_by(error):
                 self._stopped(job, error)
                 return None
-            return self._failed(job, call, context, error)
+            return self._failed(begun, call, context, error)
         self._completed(job, call, context, result)
         return None
 
@@ -110,7 +114,7 @@ class JobRunner:
         if job.keep_result is not False:
             kept = encode_result(function, result, self._settings.max_result)
         with self._store.lock:
-            held.result, held.failure = kept, None
+            held.result, held.failure, held.checkpoint = kept, None, None
             self._store.finish(held, Status.COMPLETED)
         if not self._settings.strict:
             held.future.set_result(result)
@@ -124,14 +128,16 @@ class JobRunner:
         context.run(hooks.call_after, job, result)
 
     def _failed(
-        self, job: LocalJob, call: Call, context: Context, error: BaseException
+        self, begun: LocalAttempt, call: Call, context: Context, error: BaseException
     ) -> float | None:
-        spent, moment = job.job, now()
-        decision = self._decisions.raised(error, spent, call.options.rules, moment)
+        job, spent, moment = begun.job, begun.spent, now()
+        rules, advanced = call.options.rules, begun.advanced
+        decision = self._decisions.raised(error, spent, rules, moment, advanced=advanced)
         delay = None if decision.verb == "fail" else decision.delay
         failure = self._failure_of(error, spent, decision)
         with self._store.lock:
             job.failure = failure
+            job.interruptions += decision.resumes
             if delay is None:
                 self._store.dead.appendleft(job)
                 self._store.finish(job, Status.FAILED)
@@ -142,7 +148,8 @@ class JobRunner:
         if delay is None:
             job.future.set_exception(_failed_with(failure, error))
         self._log_failure(job.name, spent, error, failure, decision)
-        context.run(hooks.call_failure, spent, error, delay is not None)
+        if not decision.resumes:
+            context.run(hooks.call_failure, spent, error, delay is not None)
         return delay
 
     def _end_broken(self, job: LocalJob, error: BaseException) -> None:
@@ -175,9 +182,9 @@ class JobRunner:
             "attempt": f"{job.attempt}/{job.attempts}",
             "error": failure.line,
         }
-        level, verb, delay, note, asked = logging.ERROR, *decision
-        if verb != "fail" and asked:
-            # What a task requests is not an error.
+        level, verb, delay, note, asked, resumes = logging.ERROR, *decision
+        if verb != "fail" and (asked or resumes):
+            # What a task requests is not an error, nor is an interruption.
             logger.info("Background task %s: %s", name, note, extra=extra)
             return
         if note:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
-from asok_core.errors import JobCancelled
+from asok_core.errors import JobCancelled, JobInterrupted, JobTimeout
 from asok_core.jobs.job import RETRY, Job
 from asok_core.jobs.numbers import number
 from asok_core.jobs.retry import LONGEST_DELAY, RetryPolicy, UncountedLimits, plain_duration
@@ -20,9 +20,11 @@ from asok_core.jobs.retry_rules import RetryRules
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.settings.settings import Settings
 
+_EXCLUDED = "not retried: the task excludes JobTimeout"
 MOST_LEAVES = 10_000
 """Exceptions of a group that are looked at."""
-_STOPPED_BY = (JobCancelled, Retry)
+_STOPPED_BY = (JobCancelled, JobInterrupted, Retry)
+_RESUMES = "its time limit was reached; it resumes from its checkpoint"
 
 
 class Decision(NamedTuple):
@@ -30,12 +32,14 @@ class Decision(NamedTuple):
 
     ``retry`` spends a retry, ``postpone`` spends none, ``fail`` makes a dead job. ``delay`` is in
     seconds. ``note`` says why, '' for the number of retries alone. ``asked``: by ``Retry`` or ``Fail``.
+    ``resumes``: it was no failure, as the job resumes from a checkpoint of that attempt.
     """
 
     verb: Literal["retry", "postpone", "fail"]
     delay: float = 0.0
     note: str = ""
     asked: bool = False
+    resumes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,19 @@ class RetryDecisions:
         limits = UncountedLimits(settings.max_uncounted_retries, settings.max_uncounted_age)
         return cls(policy, limits)
 
-    def raised(self, error: BaseException, job: Job, rules: RetryRules, now: float) -> Decision:
-        """What follows an attempt of a job that raised ``error``. ``now``: epoch seconds."""
+    def raised(
+        self,
+        error: BaseException,
+        job: Job,
+        rules: RetryRules,
+        now: float,
+        *,
+        advanced: bool = False,
+    ) -> Decision:
+        """What follows an attempt of a job that raised ``error``. ``now``: epoch seconds.
+
+        ``advanced``: it has made a checkpoint beyond that from which it resumed.
+        """
         kinds: list[type[BaseException]] = []
         requests: list[Retry] = []
         for leaf in _leaves(error):
@@ -72,6 +87,8 @@ class RetryDecisions:
             # Without a retry left, that is why it is not retried.
             spent = job.retry_count >= job.retries
             return Decision("fail", note="" if spent else f"not retried: {excluded}")
+        if not requests and advanced and all(issubclass(each, JobTimeout) for each in kinds):
+            return self._resumed(job, now)
         if not requests:
             return self.counted(job)
         # An exception beside the request is a failure: it is counted, and logged as one.
@@ -83,11 +100,19 @@ class RetryDecisions:
             return Decision("fail")
         return Decision("retry", self._policy_of(job).delay(job.backoff, job.retry_count + 1))
 
-    def timed_out(self, job: Job) -> Decision:
-        """What follows an attempt whose process had to be ended at its hard limit."""
-        if _sent(job).get("timeouts") is False and job.retry_count < job.retries:
-            return Decision("fail", note="not retried: the task excludes JobTimeout")
-        return self.counted(job)
+    def timed_out(self, job: Job, now: float, *, advanced: bool) -> Decision:
+        """What follows an attempt whose process had to be ended at its hard limit; see ``raised``."""
+        if _sent(job).get("timeouts") is False:
+            # Without a retry left, that is why it is not retried.
+            spent = job.retry_count >= job.retries
+            return Decision("fail", note="" if spent else _EXCLUDED)
+        return self._resumed(job, now) if advanced else self.counted(job)
+
+    def _resumed(self, job: Job, now: float) -> Decision:
+        over = self.limit_problem(job, now)
+        if over:
+            return self.counted(job)._replace(note=f"not resumed uncounted, after {over}")
+        return Decision("postpone", 0.0, _RESUMES, resumes=True)
 
     def limit_problem(self, job: Job, now: float) -> str:
         """Why a job is not run again without spending a retry; '' if it is."""
@@ -130,14 +155,22 @@ class RetryDecisions:
 def stopped_by(error: BaseException) -> bool:
     """Whether a job that was asked to stop, and raised this, ends as cancelled.
 
-    It does by ``JobCancelled``, and by ``Retry``, which would run it again in spite of the request; also
-    in a group of exceptions, unless one of them is a ``Fail``.
+    It does by ``JobCancelled``, and by ``Retry`` and ``JobInterrupted``, by which it would run again in
+    spite of the request; also in a group of exceptions, unless one of them is a ``Fail``.
     """
     if not issubclass(type(error), BaseExceptionGroup):
         return issubclass(type(error), _STOPPED_BY)
     kinds = [type(each) for each in _leaves(error)]
     failed = any(issubclass(each, Fail) for each in kinds)
     return not failed and any(issubclass(each, _STOPPED_BY) for each in kinds)
+
+
+def interrupted_by(error: BaseException) -> bool:
+    """Whether an attempt that raised this has ended as its process is about to end.
+
+    In a group of exceptions, another one beside ``JobInterrupted`` is a failure.
+    """
+    return all(issubclass(type(each), JobInterrupted) for each in _leaves(error))
 
 
 def raised_text(error: BaseException, limit: int, decision: Decision | None) -> Failure:

@@ -121,6 +121,29 @@ def masked_result(text: str, pattern: NamePattern) -> str:
     return text if shown == value else json.dumps(shown)
 
 
+def masked_json(text: str, pattern: NamePattern, values: Sequence[Any]) -> str:
+    """A JSON text without what is under hidden names, and without hidden ``values``."""
+    try:
+        shown = _without_values(masked(json.loads(text), pattern, []), pattern, values)
+    except (ValueError, RecursionError):
+        shown = MASK
+    return json.dumps(shown)
+
+
+def _without_values(value: Any, pattern: NamePattern, values: Sequence[Any]) -> Any:
+    if isinstance(value, str):
+        return without_hidden(value, pattern, values)
+    if isinstance(value, dict):
+        return {
+            without_hidden(key, pattern, values): _without_values(each, pattern, values)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_values(each, pattern, values) for each in value]
+    text = json.dumps(value)
+    return value if without_hidden(text, pattern, values) == text else MASK
+
+
 def restored(new: Any, shown: Any, own: Any) -> Any:
     """``new`` with the values of ``own`` where ``shown`` has the mask.
 

@@ -14,8 +14,16 @@ from typing import Any
 
 from asok_core.inspection.edits import changed_words, same
 from asok_core.inspection.job_detail import JobDetail
-from asok_core.inspection.masking import hide, masked, masked_result, restored, without_hidden
+from asok_core.inspection.masking import (
+    hide,
+    masked,
+    masked_json,
+    masked_result,
+    restored,
+    without_hidden,
+)
 from asok_core.jobs.annotations import annotations_of
+from asok_core.jobs.checkpoint import JobCheckpoint
 from asok_core.jobs.envelope import Payload, Trust
 from asok_core.jobs.job import EARLIER_ERROR, Job, JobRecord
 from asok_core.jobs.job_text import to_text
@@ -122,7 +130,14 @@ class Redaction:
             result_error=why,
             result=result,
             progress=self.progress(record.progress, job) if record.progress else None,
+            checkpoint=record.checkpoint and self._checkpoint(record.checkpoint, job, pattern),
         )
+
+    def _checkpoint(
+        self, checkpoint: JobCheckpoint, job: Job | None, pattern: NamePattern
+    ) -> JobCheckpoint:
+        values = self._hidden(job, believed=True)[2] if job is not None else []
+        return checkpoint._replace(text=masked_json(checkpoint.text, pattern, values), signature="")
 
     def progress(self, progress: JobProgress, job: Job | None) -> JobProgress:
         """What a job reported, with its note as it may be shown."""

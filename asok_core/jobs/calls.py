@@ -163,7 +163,8 @@ class Call:
         options, due_at, delay = self.options, None, None
         extra: dict[str, Any] = {} if redact is None else {REDACT: redact}
         if options.rules is not NO_RULES:
-            limited = options.timeout is not None and options.retries > 0
+            # Also where it is never retried: it may resume from a checkpoint.
+            limited = options.timeout is not None
             sent = options.rules.delays_and_timeouts if limited else options.rules.delays
             # Without further keys an envelope is written and read faster.
             if sent:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from asok_core.jobs.checkpoint import JobCheckpoint
 from asok_core.jobs.numbers import number
 from asok_core.jobs.progress import JobProgress
 from asok_core.jobs.states import FINAL, Status
@@ -200,6 +201,9 @@ class JobRecord:
     ``release`` is that of the application in ``worker``, None where it is not known. ``later_attempt``:
     a worker of the framework has run the job after the last attempt of ours; neither when nor for how long
     is recorded. ``held_by`` is the hold that keeps a ``held`` job from starting.
+    ``checkpoint`` is from where an unfinished or failed job resumes. ``interruptions`` is how many of
+    its attempts ended without having completed or failed: as the worker stopped, or at the time limit
+    with a new checkpoint.
 
     Examples:
         >>> from math import factorial
@@ -235,6 +239,8 @@ class JobRecord:
     release: str | None = None
     later_attempt: bool = False
     held_by: str | None = None
+    checkpoint: JobCheckpoint | None = None
+    interruptions: int = 0
 
     @property
     def finished(self) -> bool:

@@ -234,6 +234,8 @@ def log_postponed(job: Job, error: str, retry_in: float, **extra: Any) -> None:
     log_job(logging.WARNING, "Attempt postponed", job, error=error, retry_in=retry_in, **extra)
 
 
+INTERRUPTED = "Job interrupted"
+"""Of an attempt that did not fail, and after which the job resumes from its checkpoint."""
 NOT_BEGUN = "it had not begun"
 """Of a cancelled job that no attempt of a task was made of."""
 

@@ -91,6 +91,13 @@ DIFFERENCES = (
         "test_how_recent_the_progress_of_a_job_is",
     ),
     Difference(
+        "A job with a checkpoint whose process stops",
+        "Is waited for; after the exit nothing is left of it",
+        "Ends before `background()` returns",
+        "Returns to its queue at once, and resumes in another process",
+        "test_what_a_stop_does_to_a_job_with_a_checkpoint",
+    ),
+    Difference(
         "`ASOK_STRICT=0`",
         "Passes the objects themselves",
         "Passes the objects themselves",

@@ -17,6 +17,7 @@ from asok_core import (
     current_job,
     current_request,
     hooks,
+    resumable,
     task,
 )
 from asok_core.execution.current_job import CurrentJob
@@ -220,3 +221,89 @@ def report_for_the_earlier_attempt(path: str) -> int:
     for each in EARLIER[:-1]:
         each.progress(1, 2)
     return current_job().attempt
+
+
+def work_through(path: str, items: list[Any], fails_at: list[Any], key: str | None = None) -> int:
+    """Note each item that no earlier attempt has done; attempts fail at those of ``fails_at``."""
+    for item in resumable(items, key):
+        attempt = current_job().attempt
+        if attempt <= len(fails_at) and item == fails_at[attempt - 1]:
+            raise ConnectionError(f"{item} is missing")
+        note(path, str(item))
+    return current_job().attempt
+
+
+def keep_and_fail(path: str, cursor: Any) -> list[Any]:
+    """Keep a cursor and fail; the next attempt returns it."""
+    found = current_job().cursor
+    note(path)
+    if current_job().attempt == 1:
+        current_job().checkpoint(0)
+        current_job().checkpoint(cursor)
+        raise ConnectionError("page 3 is missing")
+    return [found, current_job().cursor]
+
+
+def exceed_limit(path: str, cursors: list[Any]) -> list[Any]:
+    """Keep the next cursor and run past the time limit; at the end, return what each attempt got."""
+    note(path, str(current_job().cursor))
+    run = len(Path(path).read_text().splitlines())
+    if run > len(cursors):
+        return Path(path).read_text().splitlines()
+    current_job().checkpoint(cursors[run - 1])
+    sleep(LONGEST)
+    return []
+
+
+def exceed_limit_unasked(path: str) -> None:
+    """Keep a cursor without having asked for it, and run past the time limit."""
+    note(path)
+    current_job().checkpoint(1)
+    sleep(LONGEST)
+
+
+def keep(cursor: Any) -> None:
+    """Keep a cursor."""
+    current_job().checkpoint(cursor)
+
+
+def hold_in_loop(folder: str, items: list[int], pause: float) -> list[int]:
+    """Stay at each item until the file ``end`` is there; return what all attempts have done."""
+    for item in resumable(items):
+        note(f"{folder}/process", str(os.getpid()))
+        hold(folder)
+        note(f"{folder}/items", str(item))
+        if len(set(Path(folder, "process").read_text().split())) == 1:
+            # The first process is ordered to end, which takes a moment.
+            time.sleep(pause)
+    return [int(each) for each in Path(folder, "items").read_text().split()]
+
+
+def keep_set() -> None:
+    """Keep what is not JSON."""
+    current_job().checkpoint({"ids": {1, 2}})
+
+
+def iterate_twice(second: str) -> None:
+    """Make checkpoints beside those of ``resumable``."""
+    for _ in resumable([1, 2]):
+        if second == "loop":
+            resumable([3])
+        current_job().checkpoint(3)
+
+
+FIRST: dict[str, CurrentJob] = {}
+"""The first attempts of ``keep_for_the_earlier_attempt``, by its argument."""
+
+
+def keep_for_the_earlier_attempt(path: str) -> Any:
+    """Fail, then keep a cursor as the first attempt and fail; return what the third gets."""
+    if current_job().attempt == 1:
+        current_job().checkpoint("first")
+        FIRST[path] = current_job()
+    if current_job().attempt == 2:
+        FIRST.pop(path).checkpoint("by the first, in the second")
+    note(path)
+    if current_job().attempt < 3:
+        raise ConnectionError("no luck")
+    return current_job().cursor

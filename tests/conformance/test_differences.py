@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from asok_core import (
     configure,
     get_job,
     request_context,
+    shutdown,
 )
 from tests.conformance import retrying, tasks
 from tests.conformance.conftest import ConformingApplication
@@ -134,6 +136,24 @@ def test_how_recent_the_progress_of_a_job_is(application: ConformingApplication)
     assert _amount(future) == (3, 3, "all")
     application.release()
     assert future.result(PATIENCE) == "held"
+
+
+def test_what_a_stop_does_to_a_job_with_a_checkpoint(application: ConformingApplication) -> None:
+    if application.eager:
+        application.release()
+    items, pause = (list(range(100)), 0.2) if application.backend == "redis" else ([1, 2], 0.0)
+    future = background(tasks.hold_in_loop, application.path("."), items, pause)
+    application.wait_for_start()
+    if application.backend == "redis":
+        os.kill(int(application.lines("process")[0]), signal.SIGTERM)
+    application.release()
+    if application.backend == "local":
+        assert shutdown(timeout=PATIENCE)
+    assert future.result(PATIENCE) == items
+    record = get_job(future.job_id) if application.backend == "redis" else None
+    if record is not None:
+        assert (record.interruptions, record.retry_count) == (1, 0)
+        assert len(set(application.lines("process"))) == 2
 
 
 def _amount(future: JobFuture[Any]) -> tuple[float, float | None, str] | None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asok_core import Fail, JobTimeout, Retry, Settings, task
-from asok_core.execution.retries import RetryDecisions, raised_text
+from asok_core.execution.retries import Decision, RetryDecisions, raised_text
 from asok_core.jobs.calls import Call, Options
 from asok_core.jobs.job import POSTPONED_SINCE, RETRY, Job
 from asok_core.jobs.job_text import from_text, to_text
@@ -181,14 +181,36 @@ def test_what_a_job_carries_is_what_its_supervisor_needs() -> None:
     assert RetryRules(retry_on=(ValueError,)).delays_and_timeouts == {"timeouts": False}
     assert RetryRules(retry_on=(Exception,), jitter=0).delays_and_timeouts == {"jitter": 0}
     again = from_text(to_text(job(extra={RETRY: {"timeouts": False, "max_delay": 1.5}})))
-    assert DECISIONS.timed_out(again) == (
-        "fail",
-        0.0,
-        "not retried: the task excludes JobTimeout",
-        False,
-    )
+    excluded = Decision("fail", note="not retried: the task excludes JobTimeout")
+    for advanced in (False, True):
+        assert DECISIONS.timed_out(again, NOW, advanced=advanced) == excluded
     assert DECISIONS.counted(again).delay == 1.5
-    assert DECISIONS.timed_out(job()).verb == "retry"
+    assert DECISIONS.timed_out(job(), NOW, advanced=False).verb == "retry"
+
+
+def test_a_time_limit_after_a_new_checkpoint_spends_no_retry_within_the_bounds() -> None:
+    resumed = Decision(
+        "postpone", note="its time limit was reached; it resumes from its checkpoint", resumes=True
+    )
+    spent = job(retry_count=3)
+
+    def raised(error: BaseException, job: Job, rules: RetryRules = NO_RULES) -> Decision:
+        return DECISIONS.raised(error, job, rules, NOW, advanced=True)
+
+    for each in (JobTimeout(), ExceptionGroup("", [JobTimeout(), JobTimeout()])):
+        assert raised(each, spent) == resumed
+    assert DECISIONS.timed_out(spent, NOW, advanced=True) == resumed
+    assert raised(JobTimeout(), spent, RetryRules(no_retry=(JobTimeout,))).verb == "fail"
+    assert raised(ExceptionGroup("", [JobTimeout(), OSError()]), job()).verb == "retry"
+    assert raised(TimeoutError(), job()).verb == "retry"
+    assert raised(Retry(after=5), job()).delay == 5
+    often = job(postponements=DECISIONS.limits.times)
+    for decided in (
+        raised(JobTimeout(), often),
+        DECISIONS.timed_out(often, NOW, advanced=True),
+    ):
+        assert decided.verb == "retry"
+        assert "not resumed uncounted, after" in decided.note
 
 
 @pytest.mark.parametrize(
@@ -196,7 +218,7 @@ def test_what_a_job_carries_is_what_its_supervisor_needs() -> None:
     [
         ({"retry_on": (ConnectionError,)}, None),
         ({"retry_on": (ConnectionError,), "retries": 3}, None),
-        ({"retry_on": (ConnectionError,), "timeout": 5}, None),
+        ({"retry_on": (ConnectionError,), "timeout": 5}, {"timeouts": False}),
         ({"retry_on": (ConnectionError,), "retries": 3, "timeout": 5}, {"timeouts": False}),
         ({"no_retry": (ValueError,), "retries": 3, "timeout": 5}, None),
         ({"no_retry": (JobTimeout,), "jitter": 0.5}, {"jitter": 0.5}),
@@ -220,7 +242,7 @@ def test_a_job_carries_rules_only_where_they_may_make_a_difference(
 )
 def test_what_others_wrote_into_a_job_decides_nothing_odd(sent: Any) -> None:
     text = json.dumps(json.loads(to_text(job())) | {RETRY: sent})
-    decided = DECISIONS.timed_out(from_text(text))
+    decided = DECISIONS.timed_out(from_text(text), NOW, advanced=False)
     assert decided.verb == "retry"
     assert 0 <= decided.delay <= 4
 
@@ -249,7 +271,7 @@ def test_the_note_says_why_a_job_is_not_retried(
 def test_without_a_retry_left_no_rule_is_the_reason() -> None:
     spent = job(retry_count=3)
     decided = DECISIONS.raised(ValueError(), spent, RetryRules((ValueError,)), NOW)
-    assert decided == ("fail", 0.0, "", False)
+    assert decided == Decision("fail")
     assert DECISIONS.raised(Retry(after=5), spent, NO_RULES, NOW).note == (
         "the task requested a retry; no retries are left"
     )

@@ -5,7 +5,8 @@ records expire under them. After each step the whole of Redis is read: each job 
 one that the verb may make, as many have moved as the verb says, counters and records agree, and
 unfinished jobs have a record and hold their unique keys. Each envelope is signed, in the version in
 which its job was enqueued, for the queue that it is in, and nothing that is claimed passes for a copy of
-a job that has ended; whatever is done to such a copy leaves the record of the job as it is.
+a job that has ended; whatever is done to such a copy leaves the record of the job as it is. A job that
+did not complete has the last checkpoint that a process made of it while it held the job.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from asok_core.backends.redis.calls.call import Arg
+from asok_core.backends.redis.calls.cycle import TaskReport
 from asok_core.backends.redis.calls.walks import DueJob, Promote
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
@@ -180,6 +182,8 @@ class Conservation(RuleBasedStateMachine):
         self.uniques: dict[str, str] = {}
         self.counters: Counter[str] = Counter()
         self.crashes: Counter[str] = Counter()
+        self.reached: dict[str, bytes] = {}
+        """The last checkpoint that a process made of a job which it held."""
         self.stopping: set[str] = set()
         self.forgotten: set[str] = set()
         self.cancelled: set[str] = set()
@@ -325,6 +329,24 @@ class Conservation(RuleBasedStateMachine):
         self._moved("start", 0)
 
     @rule(process=st.sampled_from(PROCESSES))
+    def make_checkpoints(self, process: str) -> None:
+        """Of all that it believes to run; what another process has by now keeps that one's."""
+        claims = self.memories[process].claims
+        lists = {each: self.client.lrange(Keys().active(process, each), 0, -1) for each in QUEUES}
+        records = self._records([name_of(claim.envelope) for claim in claims])
+        rows = []
+        for claim in claims:
+            self.number += 1
+            job_id = name_of(claim.envelope)
+            made = str(self.number)
+            row = TaskReport(claim.queue, claim.envelope, job_id, "1.000000", "", made)
+            rows.append(row)
+            if claim.envelope in lists[claim.queue] and records[job_id]:
+                self.reached[job_id] = made.encode()
+        self.consumers[process].cycle([], [], 0, reports=rows)
+        self._moved("start", 0)
+
+    @rule(process=st.sampled_from(PROCESSES))
     def ask_whether_to_begin(self, process: str) -> None:
         """As jobs that came by the idle wait: returned from a paused queue or without a lease."""
         memory = self.memories[process]
@@ -396,6 +418,8 @@ class Conservation(RuleBasedStateMachine):
         self._count("dead" if verb in ("fail", "reject") else "", others)
         for job_id in settled if verb in ("complete", "fail", "reject", "cancel") else ended:
             del self.crashes[job_id]
+        for job_id in settled if verb == "complete" else ():
+            self.reached.pop(job_id, None)
         self._end(ended)
         self.cancelled -= settled
         self._moved(verb, len(settled))
@@ -476,10 +500,12 @@ class Conservation(RuleBasedStateMachine):
         self._end_uncharged(ended)
         assert sum(each.dead for each in total) == len(guilty)
         self._charge(charged, guilty)
-        self.memories[process] = Memory()
         aside = self._set_aside(sum(len(each.aside) for each in total))
         assert aside == 2 * (len(there) - len(held))
         self._moved("recover", len(held) + aside)
+        # Its last request was under way.
+        self.make_checkpoints(process)
+        self.memories[process] = Memory()
 
     @rule(worker=st.sampled_from(["one", "two"]))
     def a_lease_runs_out(self, worker: str) -> None:
@@ -538,6 +564,8 @@ class Conservation(RuleBasedStateMachine):
         self._charge(charged, guilty)
         self._end_uncharged(cancelled)
         self._moved("recover", moved)
+        for process in PROCESSES if moved else ():
+            self.make_checkpoints(process)
 
     def _end_uncharged(self, cancelled: set[str]) -> None:
         self._count("cancelled", len(cancelled))
@@ -634,6 +662,9 @@ class Conservation(RuleBasedStateMachine):
     def _edited(self, result: OperationResult, job_id: str) -> list[str]:
         if result.applied and result.operation:
             self.edits[result.operation] = job_id
+        if result.applied:
+            # With other arguments it begins again.
+            self.reached.pop(job_id, None)
         return self._moved("edit", result.applied)
 
     @precondition(lambda self: self.edits)
@@ -1001,6 +1032,7 @@ class Conservation(RuleBasedStateMachine):
         self.client.delete(f"asok:job:{job_id}")
         self.forgotten.add(job_id)
         self.cancelled.discard(job_id)
+        self.reached.pop(job_id, None)
         self._moved("expiry", 0)
 
     @precondition(lambda self: self.locations)
@@ -1090,6 +1122,7 @@ class Conservation(RuleBasedStateMachine):
             if not record:
                 assert job_id in self.forgotten, f"{job_id} has lost its record"
                 continue
+            assert record.get(b"checkpoint") == self.reached.get(job_id), job_id
             location, status = self.locations[job_id], record[b"status"].decode()
             if job_id in moved or job_id not in self.forgotten:
                 allowed = STATUSES["trash" if job_id in self.deleted else location]
@@ -1280,6 +1313,7 @@ def test_what_is_read_back_is_what_was_moved(redis_url: str, redis_client: Any) 
         lambda: redis_client.lrem("asok:queue", 1, envelope),
         lambda: redis_client.hset("asok:job:job-001", "status", "failed"),
         lambda: redis_client.expire("asok:job:job-001", RECORD_TTL),
+        lambda: redis_client.hset("asok:job:job-001", "checkpoint", "1"),
     ]
     for spoil in spoils:
         spoil()
@@ -1291,6 +1325,7 @@ def test_what_is_read_back_is_what_was_moved(redis_url: str, redis_client: Any) 
             redis_client.lpush("asok:queue", envelope)
             redis_client.hset("asok:job:job-001", "status", "pending")
             redis_client.expire("asok:job:job-001", UNFINISHED_TTL)
+            redis_client.hdel("asok:job:job-001", "checkpoint")
         else:
             raise AssertionError("a spoilt Redis was not noticed")
     machine.teardown()

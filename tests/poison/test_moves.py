@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from asok_core.backends.redis.calls.cycle import ReportedProgress
+from asok_core.backends.redis.calls.cycle import TaskReport
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
@@ -83,13 +83,13 @@ def test_progress_is_written_beside_poisoned_records(
     """A report meets whatever another program wrote there, and the job beside it is still claimed."""
     poisoned, key = job(1, queue="a"), KEYS.job("job-1")
     envelope = seal(poisoned, KEYRING)
-    row = ReportedProgress("a", b"" if noted else envelope, "job-1", "5.000000", "[]")
+    row = TaskReport("a", b"" if noted else envelope, "job-1", "5.000000", "[]", "")
     for poison in poisons("job", Target(WORKER, "job-1", "a", "operation", "machine")):
         redis_client.delete(key, KEYS.active(PROCESS, "a"), KEYS.queue("b"))
         redis_client.lpush(KEYS.active(PROCESS, "a"), envelope)
         poison.write(redis_client)
         redis_client.lpush(KEYS.queue("b"), seal(job(2, queue="b"), KEYRING))
-        (claimed,) = consumer.cycle([], [], 1, progress=[row]).claims
+        (claimed,) = consumer.cycle([], [], 1, reports=[row]).claims
         assert claimed.queue == "b"
         consumer.cycle([Outcome("return", claimed)], [], 0)
 

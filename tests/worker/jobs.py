@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from asok_core import JobCancelled, cancelled, current_job
+from asok_core import JobCancelled, cancelled, current_job, resumable
 
 FOLDER = Path(os.environ.get("ASOK_TEST_FOLDER", "."))
 
@@ -230,10 +230,11 @@ not_a_function = 7
 
 
 def report_often(times: int) -> None:
-    """Report progress as fast as it can."""
-    report = current_job().progress
+    """Report progress and make checkpoints as fast as it can."""
+    job = current_job()
     for done in range(times):
-        report(done + 1, times, f"item {done}")
+        job.progress(done + 1, times, f"item {done}")
+        job.checkpoint(done)
 
 
 def report_and_hold(word: str) -> None:
@@ -247,8 +248,34 @@ def report_after(word: str, end: str) -> None:
     hold(word)
     current_job().progress(3)
     write_line(f"reported {word}")
+    write_line(f"resumes from {current_job().cursor}")
     while not (FOLDER / end).exists():
         time.sleep(0.01)
+
+
+def step_through(word: str, count: int) -> None:
+    """Note each item that no earlier attempt has done; slowly, unless the test makes ``fast``."""
+    for number in resumable(range(count)):
+        write_line(f"{word} {number}")
+        if not (FOLDER / "fast").exists():
+            time.sleep(0.05)
+
+
+def keep_and_hang(word: str) -> None:
+    """Make a checkpoint and wait where no exception can be raised; the next attempt returns."""
+    found = current_job().cursor
+    write_line(f"{word} {found}")
+    current_job().checkpoint("hangs")
+    if found is None:
+        time.sleep(60)
+
+
+def keep_and_fail(word: str) -> None:
+    """Note from where it resumes, make a checkpoint beyond that, and fail."""
+    found = current_job().cursor
+    write_line(f"{word} {found}")
+    current_job().checkpoint((found or 0) + 1)
+    raise ValueError(word)
 
 
 def report_argument(user: str, password: str) -> None:

@@ -11,6 +11,11 @@ from asok_console.commands.support import bulk
 from asok_console.commands.support.documents import progress_document, write_json, write_lines
 from asok_console.commands.support.named_job import named_job
 from asok_console.presentation.cancellation import cancel_line, cancel_state
+from asok_console.presentation.checkpoints import (
+    checkpoint_line,
+    cursor_value,
+    interruptions_line,
+)
 from asok_console.presentation.history import HistoryLine, history_lines
 from asok_console.presentation.notes import note_document, note_line
 from asok_console.presentation.progress import progress_line
@@ -20,6 +25,7 @@ from asok_core.clock import iso
 from asok_core.inspection.history import history_of
 from asok_core.inspection.job_detail import MISSING, JobDetail
 from asok_core.inspection.stacks import decode_kept
+from asok_core.jobs.checkpoint import JobCheckpoint
 from asok_core.jobs.job import JobRecord
 from asok_core.settings.settings import Settings
 
@@ -65,7 +71,9 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "worker": detail.worker or (record.worker if record else None),
         "release": record.release if record else None,
         "crashes": detail.crashes,
+        "interruptions": record.interruptions if record else 0,
         "progress": progress_document(record.progress if record else None),
+        "checkpoint": _checkpoint(record.checkpoint if record else None),
         "redacted": bool(detail.payload and detail.payload.redacted),
         "trust": str(detail.payload.trust) if detail.payload else None,
         "result": _result(record.result if record else None),
@@ -77,6 +85,12 @@ def _document(detail: JobDetail) -> dict[str, Any]:
         "stack": _stack(record),
         "note": note_document(detail.note),
     }
+
+
+def _checkpoint(checkpoint: JobCheckpoint | None) -> dict[str, Any] | None:
+    if checkpoint is None:
+        return None
+    return {"cursor": cursor_value(checkpoint), "at": iso(checkpoint.at)}
 
 
 def _cancellation(record: JobRecord | None) -> dict[str, Any] | None:
@@ -170,6 +184,10 @@ def _run_lines(detail: JobDetail) -> Iterator[str]:
         yield f"{'crashes':<12}{detail.crashes}"
     if detail.record is not None and detail.record.progress is not None:
         yield f"{'progress':<12}{progress_line(detail.record, detail.read_at)}"
+    if detail.record is not None and detail.record.checkpoint is not None:
+        yield f"{'checkpoint':<12}{checkpoint_line(detail.record, detail.read_at)}"
+    if detail.record is not None and detail.record.interruptions:
+        yield f"{'interrupted':<12}{interruptions_line(detail.record)}"
 
 
 def _event(line: HistoryLine, clock: int) -> str:

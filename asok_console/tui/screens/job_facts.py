@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from asok_console.presentation.cancellation import cancel_line
+from asok_console.presentation.checkpoints import checkpoint_line, interruptions_line
 from asok_console.presentation.notes import note_author
 from asok_console.presentation.numbers import ago
 from asok_console.presentation.progress import progress_line
@@ -45,6 +46,8 @@ def facts(
     elif record and record.retries is not None:
         yield "Attempts", f"{(record.retry_count or 0) + 1} of {record.retries + 1}"
     yield "Progress", progress_line(record, now) if record else ""
+    yield "Checkpoint", checkpoint_line(record, now) if record else ""
+    yield "Interrupted", interruptions_line(record) if record else ""
     enqueued = (job.enqueued_at if job else None) or (record.enqueued_at if record else None)
     # Times of the clock are in the history.
     yield "Enqueued", ago(enqueued, now) if enqueued is not None else ""

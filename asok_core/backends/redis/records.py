@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asok_core.jobs.checkpoint import decoded as decoded_checkpoint
 from asok_core.jobs.job import NOT_KEPT, CancelRequest, JobRecord
 from asok_core.jobs.numbers import number, whole
 from asok_core.jobs.progress import decoded, reported_by
@@ -83,6 +84,8 @@ def _record(
         ttl=ttl,
         foreign=foreign,
         later_attempt=later,
+        checkpoint=decoded_checkpoint(fields.get("checkpoint")),
+        interruptions=max(whole(fields.get("interruptions")) or 0, 0),
         held_by=_optional(fields.get("held_by")) if status == Status.HELD else None,
     )
 

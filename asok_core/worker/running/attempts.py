@@ -21,7 +21,7 @@ from asok_core.errors import (
 )
 from asok_core.execution import attempt, cancellation, current_job, hooks
 from asok_core.execution.context import restored
-from asok_core.execution.retries import stopped_by
+from asok_core.execution.retries import interrupted_by, stopped_by
 from asok_core.execution.task_modules import TaskModules
 from asok_core.execution.tasks import resolve
 from asok_core.inspection.redaction import Redaction
@@ -46,7 +46,7 @@ from asok_core.worker.running.claimed_job import (
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.holding import Holding
 from asok_core.worker.running.outcomes import OutcomeBuilder
-from asok_core.worker.running.progress_reports import ProgressReports
+from asok_core.worker.running.task_reports import TaskReports
 
 _NOTHING: Any = object()
 """The result of a task that has not returned."""
@@ -76,7 +76,7 @@ class AttemptRunner:
     allowed: TaskModules = field(init=False)
     outcomes: OutcomeBuilder = field(init=False)
     failed: FailedAttempts = field(init=False)
-    reports: ProgressReports = field(init=False)
+    reports: TaskReports = field(init=False)
     holding: Holding = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class AttemptRunner:
         self.outcomes = OutcomeBuilder(self.settings, self.keyring)
         redaction = Redaction(self.settings.redact)
         self.failed = FailedAttempts(self.outcomes, self.breaker, redaction, self.log_arguments)
-        self.reports = ProgressReports(self.outcomes.now, redaction)
+        self.reports = TaskReports(self.outcomes.now, redaction, self.keyring)
         self.holding = Holding(self.release)
 
     def open(self, claimed: ClaimedJob) -> Outcome | None:
@@ -125,7 +125,7 @@ class AttemptRunner:
 
     def _run(self, claimed: ClaimedJob, job: Job, submit: SubmitOutcome, enter: EnterPhase) -> None:
         cancellation.running.set(claimed.stop)
-        current_job.running.set((job, self.reports.report, claimed))
+        current_job.running.set((job, self.reports, claimed))
         generation = forks.generation
         imported = job.module in sys.modules
         if not imported and (why := self.avoided.why(job.module)):
@@ -183,6 +183,10 @@ class AttemptRunner:
                 self._complete(claimed, function, result, ran, submit)
             elif stop.insisted or (stop.asked and stopped_by(error)):
                 self.failed.cancelled(claimed, error, ran, submit)
+            elif (
+                self.reports.interrupts and claimed.checkpoint is not None and interrupted_by(error)
+            ):
+                self.failed.interrupted(claimed, ran, submit)
             else:
                 self.failed.raised(claimed, error, ran, submit)
             return

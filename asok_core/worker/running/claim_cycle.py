@@ -60,7 +60,7 @@ class ClaimCycle:
     ) -> CycleResult:
         """Settle every outcome, note what runs, and claim up to ``slots`` jobs: one round trip.
 
-        What jobs reported of their progress is written with it; see ``ProgressReports``.
+        What jobs reported is written with it; see ``TaskReports``.
 
         ``arrived`` are jobs that an idle wait has brought: those that may not start are ``gone`` after
         it. ``during`` is called while Redis works. Raises Unreachable or Refused, and keeps every outcome
@@ -75,7 +75,7 @@ class ClaimCycle:
             reply = self._consumer.cycle(
                 *(sent.outcomes, starts, slots, during),
                 probe=0 if self._breaker.closed else self._breaker.probe,
-                progress=self._reports.rows(reported),
+                reports=self._reports.rows(reported),
             )
         except BaseException:
             self._reports.keep(reported)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.errors import EnvelopeError
 from asok_core.execution.cancellation import StopRequest
+from asok_core.jobs.checkpoint import JobCheckpoint
 from asok_core.jobs.job import Job
 from asok_core.jobs.progress import JobProgress
 from asok_core.worker.job_slots import Phase
@@ -22,8 +23,9 @@ class ClaimedJob:
     cancelled. ``noted`` is whether Redis knows that it runs. ``rejected`` is why it must not run.
     ``slot`` is the number of the thread that runs it, ``shared_slot`` that of its entry in the shared
     state, and ``limit`` the job's hard limit while it runs. ``settled`` is for a thread that waits
-    until it is settled. ``progress`` is what its task reported last, and ``progress_waits`` whether
-    that is to be written.
+    until it is settled. ``progress`` and ``checkpoint`` are what its task reported last, and
+    ``report_waits`` whether that is to be written. ``resumed`` is the cursor from which this attempt
+    resumes, as JSON, once its task has asked for it; ``iterates`` is set by ``resumable``.
     """
 
     claim: Claim
@@ -39,13 +41,21 @@ class ClaimedJob:
     stop: StopRequest = field(default_factory=StopRequest)
     settled: threading.Event | None = None
     progress: JobProgress | None = None
-    progress_waits: bool = False
+    checkpoint: JobCheckpoint | None = None
+    report_waits: bool = False
+    resumed: str | None = None
+    iterates: bool = False
 
     @property
     def opened(self) -> Job:
         """The job, once its envelope is opened."""
         assert self.job is not None, "its envelope is opened first"
         return self.job
+
+    @property
+    def advanced(self) -> bool:
+        """Whether this attempt has made a checkpoint beyond the one from which it resumed."""
+        return self.checkpoint is not None and self.checkpoint.started_at != ""
 
 
 SubmitOutcome = Callable[[ClaimedJob, Outcome], None]

@@ -127,6 +127,7 @@ class Dispatcher:
     def turn(self, patience: float = IDLE) -> None:
         """Settle what has ended and claim, start what was claimed, then wait ``patience`` at most."""
         self._check()
+        self._reports.answer(self._consumer)
         self._collect()
         self._confirm_holds()
         self._start_next_dubious()
@@ -319,6 +320,7 @@ class Dispatcher:
         for command in self._alarm.commands():
             verb, _, value = command.partition(" ")
             if self.mode.follow(verb):
+                self._reports.interrupts = self.mode.interrupts
                 continue
             if verb == "slots":
                 self._resize(int(value))

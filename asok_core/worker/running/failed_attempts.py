@@ -16,7 +16,7 @@ from asok_core.jobs.job import Job
 from asok_core.runtime.deadline import LimitNotWatched
 from asok_core.runtime.failures import Failure, failure_of
 from asok_core.worker.import_crashes import postponed_for
-from asok_core.worker.log import log_failure, log_job, log_postponed
+from asok_core.worker.log import INTERRUPTED, log_failure, log_job, log_postponed
 from asok_core.worker.running.circuit_breaker import (
     LIMIT,
     CircuitBreaker,
@@ -94,7 +94,7 @@ class FailedAttempts:
         """End an attempt that raised."""
         job = claimed.opened
         rules, now = declared_rules(job), self.outcomes.now()
-        decision = self.outcomes.decisions.raised(error, job, rules, now)
+        decision = self.outcomes.decisions.raised(error, job, rules, now, advanced=claimed.advanced)
         failure = self._failure_of(error, job, decision)
         # A task that raised Retry or Fail has decided, whatever exception was the cause.
         found = None if decision.asked else exhausted(error)
@@ -106,7 +106,20 @@ class FailedAttempts:
                 self._postpone(claimed, error, failure, ran, submit)
                 return
         outcome = self.outcomes.failed(failure, claimed, job, ran, decision=decision)
+        if outcome.interrupted:
+            submit(claimed, outcome)
+            self._log_interrupted(job, failure.line, ran)
+            return
         self._fail(claimed, error, failure, outcome, submit, asked=decision.asked)
+
+    def interrupted(self, claimed: ClaimedJob, ran: float, submit: SubmitOutcome) -> None:
+        """End an attempt that made a checkpoint, as its process is about to end."""
+        submit(claimed, self.outcomes.interrupted(claimed, ran))
+        self._log_interrupted(claimed.opened, "its process is about to end", ran)
+
+    def _log_interrupted(self, job: Job, why: str, ran: float) -> None:
+        shown = self.shown_arguments
+        log_job(logging.INFO, INTERRUPTED, job, arguments=shown, duration=ran, error=why)
 
     def cancelled(
         self, claimed: ClaimedJob, error: BaseException, ran: float, submit: SubmitOutcome

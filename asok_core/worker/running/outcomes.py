@@ -16,6 +16,7 @@ from asok_core.settings.settings import Settings
 from asok_core.worker.running.circuit_breaker import postponement
 from asok_core.worker.running.claimed_job import ClaimedJob
 
+RESUMES = "resumes from its checkpoint"
 LONGEST_WAIT = 1e9
 """Seconds: a job cannot have waited longer, whatever its envelope says of when it was enqueued."""
 
@@ -86,9 +87,15 @@ class OutcomeBuilder:
             unique, counts = job.unique or "", (job.retries, job.retry_count)
             return Outcome("return", claimed.claim, job.id, job.task, *counts, unique)
         ran = self.now() - claimed.started_at if claimed.started_at is not None else 0.0
-        outcome = self.outcome("return", claimed, job, ran)
+        return self.interrupted(claimed, ran)
+
+    def interrupted(self, claimed: ClaimedJob, ran: float) -> Outcome:
+        """Of an attempt that was to end here and that its task did not finish: it costs no retry."""
+        outcome = self.outcome("return", claimed, claimed.opened, ran)
         outcome.finished_at = 0.0
-        return outcome
+        # Of a claim that this process found and does not know, it is not known whether it ran.
+        outcome.interrupted = claimed.started_at is not None
+        return outcome.noted("" if claimed.checkpoint is None else RESUMES)
 
     def returned_by_name(self, claimed: ClaimedJob) -> Outcome:
         """Of a job that was not opened and that an operator cancelled: with what its end requires."""
@@ -114,9 +121,11 @@ class OutcomeBuilder:
         ``dead`` once none is left, or if it cannot be.
         """
         line, trace = failure
-        verb, delay, note, _ = decision or self.decisions.counted(job)
+        verb, delay, note, _, resumes = decision or self.decisions.counted(job)
         if verb == "postpone":
-            return self._run_again(claimed, failure, ran, delay, note)
+            postponed = self._run_again(claimed, failure, ran, delay, note)
+            postponed.interrupted = resumes and postponed.verb == "postpone"
+            return postponed
         if verb == "fail":
             return self._dead(dead, claimed, job, failure, ran).noted(note)
         try:
@@ -139,8 +148,13 @@ class OutcomeBuilder:
         """
         failure = failure_of(error, self.settings.max_traceback)
         decisions, job = self.decisions, claimed.opened
-        decision = decisions.timed_out(job) if began else decisions.counted(job)
+        decision = decisions.counted(job)
+        if began:
+            decision = decisions.timed_out(job, self.now(), advanced=claimed.advanced)
         outcome = self.failed(failure, claimed, claimed.opened, seconds, decision=decision)
+        if outcome.interrupted:
+            # It has not failed, so that no failure hooks are called.
+            return outcome, failure
         outcome.notice = dead_entry(
             claimed.claim.envelope, failed_at=self.now(), error=failure.line, traceback=failure.line
         )

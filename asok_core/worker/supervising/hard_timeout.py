@@ -6,9 +6,11 @@ exceeds it is not charged to the job, as one that fails is not.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from asok_core.backends.redis.consuming.checkpoints import read_advance
 from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.inspection.phrases import counted
@@ -17,7 +19,7 @@ from asok_core.jobs.job import Job
 from asok_core.runtime.failures import Failure
 from asok_core.worker.config import WorkerConfig
 from asok_core.worker.job_slots import Phase
-from asok_core.worker.log import log_cancelled, log_failure
+from asok_core.worker.log import INTERRUPTED, log_cancelled, log_failure, log_job
 from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.threads import PREPARATION
@@ -72,6 +74,9 @@ def settle_overrun(
         if job is None or job.id not in over or over[job.id].phase is Phase.IMPORTING:
             return None
         ran = over[job.id].seconds
+        claimed.checkpoint = read_advance(
+            registry.connection, registry.keys, job.id, builder.keyring, process
+        )
         claimed.started_at = builder.now() - ran
         error = over[job.id].error(job)
         began = over[job.id].phase is Phase.RUNNING
@@ -88,6 +93,9 @@ def settle_overrun(
             ran = over[claimed.job.id].seconds
             if outcome.verb == "cancel":
                 log_cancelled(claimed.job, failure.line, duration=ran)
+                continue
+            if outcome.interrupted:
+                log_job(logging.INFO, INTERRUPTED, claimed.job, duration=ran, error=failure.line)
                 continue
             retry_in = outcome.delay if outcome.verb == "retry" else None
             note = outcome.note or None

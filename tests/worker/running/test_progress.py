@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asok_console.demo.embedded import EmbeddedRedis
-from asok_core.backends.redis.calls.cycle import ReportedProgress
+from asok_core.backends.redis.calls.cycle import TaskReport
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
 from asok_core.inspection.history import history_of
@@ -42,11 +42,9 @@ def consumer(desk: Desk) -> Iterator[Consumer]:
     found.close()
 
 
-def report(
-    job: Job, envelope: bytes = b"", *, began: str = BEGAN, done: int = 40
-) -> ReportedProgress:
+def report(job: Job, envelope: bytes = b"", *, began: str = BEGAN, done: int = 40) -> TaskReport:
     line = encoded(began, JobProgress(done, 100, "page 3", 1700000001.5))
-    return ReportedProgress("default", envelope, job.id, began, line)
+    return TaskReport("default", envelope, job.id, began, line, "")
 
 
 def lines_of(desk: Desk, job: Job) -> list[Any]:
@@ -66,8 +64,8 @@ def test_a_report_is_written_while_the_record_says_that_the_attempt_runs(
 ) -> None:
     job = desk.job("note", "x")
     noted(desk, job)
-    consumer.cycle([], [], 0, progress=[report(job)])
-    consumer.cycle([], [], 0, progress=[report(job, done=41)])
+    consumer.cycle([], [], 0, reports=[report(job)])
+    consumer.cycle([], [], 0, reports=[report(job, done=41)])
     assert lines_of(desk, job) == [[BEGAN, 1700000001.5, 41, 100, "page 3"]]
     assert 0 < desk.client.ttl(desk.keys.job(job.id)) <= 1000
     assert desk.record(job).progress == (41, 100, "page 3", 1700000001.5)
@@ -89,7 +87,7 @@ def test_a_process_that_no_longer_runs_the_attempt_writes_nothing(
 ) -> None:
     job = desk.job("note", "x")
     noted(desk, job, **fields)
-    consumer.cycle([], [], 0, progress=[report(job)])
+    consumer.cycle([], [], 0, reports=[report(job)])
     assert lines_of(desk, job) == []
 
 
@@ -97,7 +95,7 @@ def test_a_report_creates_no_record(desk: Desk, consumer: Consumer) -> None:
     job = desk.job("note", "x")
     envelope = seal(job, KEYRING)
     desk.client.lpush(desk.keys.active(PROCESS, "default"), envelope)
-    consumer.cycle([], [], 0, progress=[report(job), report(job, envelope)])
+    consumer.cycle([], [], 0, reports=[report(job), report(job, envelope)])
     assert desk.client.exists(desk.keys.job(job.id)) == 0
 
 
@@ -107,11 +105,11 @@ def test_before_the_start_is_noted_the_active_list_decides(desk: Desk, consumer:
         noted(desk, job, status="pending", started_at="")
     envelopes = [seal(job, KEYRING) for job in (held, lost)]
     desk.client.lpush(desk.keys.active(PROCESS, "default"), envelopes[0])
-    consumer.cycle([], [], 0, progress=[report(held, envelopes[0]), report(lost, envelopes[1])])
+    consumer.cycle([], [], 0, reports=[report(held, envelopes[0]), report(lost, envelopes[1])])
     assert [len(lines_of(desk, job)) for job in (held, lost)] == [1, 0]
     # A copy of the envelope that began later, in the same process.
     desk.client.hset(desk.keys.job(held.id), "started_at", LATER)
-    consumer.cycle([], [], 0, progress=[report(held, envelopes[0], done=99)])
+    consumer.cycle([], [], 0, reports=[report(held, envelopes[0], done=99)])
     assert lines_of(desk, held)[0][2] == 40
 
 
@@ -121,7 +119,7 @@ def test_the_last_reports_of_ten_attempts_are_kept(desk: Desk, consumer: Consume
     for began in starts:
         noted(desk, job, started_at=began)
         for done in (1, 2):
-            consumer.cycle([], [], 0, progress=[report(job, began=began, done=done)])
+            consumer.cycle([], [], 0, reports=[report(job, began=began, done=done)])
     assert [each[0] for each in lines_of(desk, job)] == starts[2:]
     assert {each[2] for each in lines_of(desk, job)} == {2}
 
@@ -129,7 +127,7 @@ def test_the_last_reports_of_ten_attempts_are_kept(desk: Desk, consumer: Consume
 def test_what_another_program_left_there_is_replaced(desk: Desk, consumer: Consumer) -> None:
     job = desk.job("note", "x")
     noted(desk, job, progress="x" * 100_000)
-    consumer.cycle([], [], 0, progress=[report(job)])
+    consumer.cycle([], [], 0, reports=[report(job)])
     assert len(lines_of(desk, job)) == 1
 
 
@@ -138,13 +136,13 @@ def test_a_record_that_is_json_keeps_its_form_and_its_time(desk: Desk, consumer:
     key = desk.keys.job(job.id)
     fields = {"status": "running", "worker": PROCESS, "started_at": float(BEGAN), "result": None}
     desk.client.set(key, json.dumps(fields), ex=1000)
-    consumer.cycle([], [], 0, progress=[report(job)])
+    consumer.cycle([], [], 0, reports=[report(job)])
     assert desk.record(job).progress == (40, 100, "page 3", 1700000001.5)
     assert desk.record(job).status == "running"
     assert desk.client.type(key) == b"string"
     assert 0 < desk.client.ttl(key) <= 1000
     desk.client.set(key, json.dumps(fields | {"worker": "other.1"}), ex=1000)
-    consumer.cycle([], [], 0, progress=[report(job)])
+    consumer.cycle([], [], 0, reports=[report(job)])
     assert desk.record(job).progress is None
 
 
@@ -167,6 +165,7 @@ def test_a_job_that_reports_all_the_time_is_written_once_a_second(
     assert writes <= 3 + (record.finished_at - record.started_at) + 2
     assert record.progress is not None
     assert record.progress[:3] == (100_000, 100_000, "item 99999")
+    assert record.checkpoint is None
 
 
 def test_a_job_whose_process_is_killed_shows_how_far_it_was(
@@ -199,6 +198,7 @@ def test_a_report_survives_an_outage_of_redis(
     own_desk.wait_for_lines("reported word")
     server.start()
     wait_until(lambda: own_desk.record(job).progress is not None, "the progress")
+    own_desk.wait_for_lines("resumes from None")
     own_desk.release("reported")
     own_desk.reaches(job, "completed")
 

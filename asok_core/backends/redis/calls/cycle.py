@@ -67,6 +67,8 @@ class Settlement(NamedTuple):
     """Where the code was when its process was about to end, as ``encode_kept`` writes it."""
     note: str = ""
     """Why it is retried or not, for its history."""
+    interrupted: int = 0
+    """1: the attempt did not fail, and is counted as an interruption."""
 
 
 class StartedJob(NamedTuple):
@@ -82,8 +84,8 @@ class StartedJob(NamedTuple):
     returnable: int
 
 
-class ReportedProgress(NamedTuple):
-    """What a running attempt reported last; see ``progress.lua``."""
+class TaskReport(NamedTuple):
+    """What a running attempt reported last; see ``reports.lua``."""
 
     queue: str
     envelope: bytes
@@ -91,6 +93,9 @@ class ReportedProgress(NamedTuple):
     id: str
     started_at: str
     line: str
+    """Of its progress; '' for none."""
+    checkpoint: str
+    """'' for none."""
 
 
 class CycleReply(NamedTuple):
@@ -127,7 +132,7 @@ class CycleReply(NamedTuple):
 
 @script_call
 class Cycle(NamespacedCall[CycleReply]):
-    """Write ``progress``, settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
+    """Write ``reports``, settle ``outcomes``, note ``starts`` and claim up to ``slots`` jobs.
 
     ``claim_end`` is the end of the queues to claim from: RIGHT for the oldest, LEFT for the newest job.
     ``largest`` is up to how many bytes an element is an envelope. ``release`` is the application's that
@@ -144,7 +149,7 @@ class Cycle(NamespacedCall[CycleReply]):
     queues: Sequence[str]
     outcomes: Sequence[CompletedGroup | CompletedJob | Settlement]
     starts: Sequence[StartedJob]
-    progress: Sequence[ReportedProgress]
+    reports: Sequence[TaskReport]
 
 
 class ActiveReply(NamedTuple):

@@ -12,10 +12,10 @@ from asok_core.backends.redis.calls.cycle import (
     CountDropped,
     Cycle,
     DroppedCount,
-    ReportedProgress,
     SentOutcome,
     SettledOutcomes,
     StartedJob,
+    TaskReport,
 )
 from asok_core.backends.redis.calls.holds import KeepJobs, KeptJob
 from asok_core.backends.redis.connection import Connection, Endpoint
@@ -108,9 +108,9 @@ class Consumer:
         while_waiting: Callable[[], object] | None = None,
         *,
         probe: int = 0,
-        progress: Sequence[ReportedProgress] = (),
+        reports: Sequence[TaskReport] = (),
     ) -> CycleResult:
-        """Write progress, settle, note starts and claim up to ``slots`` jobs.
+        """Write reports, settle, note starts and claim up to ``slots`` jobs.
 
         Safe to send again after a lost reply. ``while_waiting`` is called while Redis works. ``probe``
         looks for another job each time it is one greater: the newest of the first queue, the oldest of the
@@ -125,7 +125,7 @@ class Consumer:
         if kept:
             flags = dict(zip(map(id, kept), self._hold(kept), strict=True))
             others = [each for each in outcomes if each.verb != "hold"]
-            turn = self.cycle(others, starts, slots, while_waiting, probe=probe, progress=progress)
+            turn = self.cycle(others, starts, slots, while_waiting, probe=probe, reports=reports)
             rest = iter(turn.settled)
             turn.settled = [
                 flags[id(each)] if each.verb == "hold" else next(rest) for each in outcomes
@@ -155,7 +155,7 @@ class Consumer:
                 )
                 for each in starts
             ],
-            progress=progress,
+            reports=reports,
         )
         reply = self._reconnecting.run(call, while_waiting)
         claims = _claims(reply.claimed, names)

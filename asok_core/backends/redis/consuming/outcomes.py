@@ -48,7 +48,7 @@ class Outcome:
     ``result_error`` is of a job whose result is not to be kept. ``in_doubt``: it
     was sent, and there was no reply. ``stack`` is where the code was when its process was about to end.
     ``note`` says why it is retried or not, where the number of retries alone does not; of a ``hold`` it is
-    the id of that.
+    the id of that. ``interrupted``: an attempt ended that had neither completed nor failed.
     """
 
     verb: Verb
@@ -74,6 +74,7 @@ class Outcome:
     in_doubt: bool = False
     stack: str = ""
     note: str = ""
+    interrupted: bool = False
 
     def noted(self, note: str) -> Outcome:
         """This outcome, with a note."""
@@ -191,4 +192,5 @@ def _settlement(outcome: Outcome) -> Settlement:
         notice=outcome.notice,
         stack=outcome.stack,
         note=outcome.note,
+        interrupted=int(outcome.interrupted),
     )

@@ -17,7 +17,7 @@ end
 -- backends/redis/records.py reads it. `result` '': it was not to be kept.
 local FRESH_FIELDS = 7 -- of enqueue.lua
 local NOT_OF_COMPLETED = { 'enqueued_at', 'queue', 'retries', 'retry_count', 'started_at', 'finished_at',
-  'error', 'error_line', 'result', 'result_type', 'result_error', 'release' }
+  'error', 'error_line', 'result', 'result_type', 'result_error', 'release', 'checkpoint' }
 
 -- A record that is not a hash gets all fields under their own names: the framework reads it.
 local function write_long(id, process, release, at, ended, took, result, attempts)
@@ -34,7 +34,7 @@ local function write_long(id, process, release, at, ended, took, result, attempt
   add('result_type', ARGV[at + COMPLETED_GROUP.result_type])
   add('result_error', problem)
   add('attempts', attempts or '')
-  write_record(id, fields, nil, nil, nil, tonumber(ARGV[at + COMPLETED_GROUP.kept]))
+  write_record(id, fields, nil, { 'checkpoint' }, nil, tonumber(ARGV[at + COMPLETED_GROUP.kept]))
 end
 
 local function complete(process, release, dubious, at, flags)

@@ -5,6 +5,7 @@
 -- fields: flat list name, value, ... that begins with `status`; `result` is JSON text, every other value
 --   plain text. wait: seconds until the job is due, nil for now. gone: names of fields to remove, or nil.
 -- record_text(id, name): the text of a field of a record of either form; '' where there is none.
+-- one_more(id, name): a count in a record, and one, as text.
 -- is_cancelled(id): whether an operator cancelled the job while it ran, and it has not ended: it must not run again.
 --   Of a job that has ended, what is found is a copy of its envelope, and the record keeps its end.
 -- hold_unique(unique, id, wait): let an unfinished job hold its unique key as long as its record.
@@ -32,6 +33,11 @@ local function record_text(id, name)
   local text = redis.pcall('GET', job_key(id))
   local ok, record = pcall(cjson.decode, type(text) == 'string' and text or '')
   return ok and type(record) == 'table' and type(record[name]) == 'string' and record[name] or ''
+end
+
+local function one_more(id, name)
+  local known = record_text(id, name)
+  return string.format('%d', (#known < 10 and string.find(known, '^%d+$') and tonumber(known) or 0) + 1)
 end
 
 -- Of an operator who cancelled the job while it ran.

@@ -76,6 +76,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
     end
     if release ~= SAME_RELEASE then add('release', release) end
     if ARGV[at + SETTLEMENT.stack] ~= '' then add('stack', ARGV[at + SETTLEMENT.stack]) end
+    if ARGV[at + SETTLEMENT.interrupted] == '1' and moves then add('interruptions', one_more(id, 'interruptions')) end
     if moves and verb ~= 'return' then add('error_line', ARGV[at + SETTLEMENT.error_line]) end
     -- Of a first attempt that was cancelled, the record has everything.
     if started_at ~= '' and (moves or tonumber(retry_count) > 0) then

@@ -1,5 +1,5 @@
--- needs: full record already_ended stats locations set_aside progress settle complete
--- One round trip of a worker's process: write progress (progress.lua), settle what finished (settle.lua, complete.lua),
+-- needs: full record already_ended stats locations set_aside reports settle complete
+-- One round trip of a worker's process: write what jobs report (reports.lua), settle what finished (settle.lua, complete.lua),
 -- note what started, claim (pending -> active) from the queues in their strict order.
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
 -- it does not hold up its queue.
@@ -26,7 +26,7 @@ if exist > 0 then
 end
 
 -- Before the outcomes: of a job that has ended nothing is written.
-for i = progress_first, progress_last, REPORTED_PROGRESS.SIZE do note_progress(process, i) end
+for i = reports_first, reports_last, TASK_REPORT.SIZE do note_report(process, i) end
 
 local at = outcomes_first
 while at <= outcomes_last do

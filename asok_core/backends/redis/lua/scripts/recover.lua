@@ -71,8 +71,9 @@ for i = jobs_first, jobs_last, RECOVERED_JOB.SIZE do
       if crashes > 0 then charge_with(id, crashes) end
       if not has_ended(id) then
         local fields = { 'status', 'pending', 'ts', stamp, 'queue', queue, 'function', task }
-        local moves = moves_of(id, crashes)
-        if moves then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
+        local moves, n = moves_of(id, crashes), #fields
+        if moves then fields[n + 1], fields[n + 2] = 'moves', moves end
+        if moves and crashes == 0 then fields[n + 3], fields[n + 4] = 'interruptions', one_more(id, 'interruptions') end
         write_record(id, kept(fields, i))
       end
       drop_request(id, process)

@@ -23,6 +23,8 @@ local indexes, dead_jobs = find(dead_key, lo, hi, marks)
 local queues, crashes = {}, {}
 local GONE = { 'started_at', 'finished_at', 'worker', 'error', 'result', 'result_type', 'result_error',
                'error_line', 'stack', 'release', 'attempt_ts', unpack(CANCEL_FIELDS) }
+-- With other arguments it begins again.
+if keep then GONE[#GONE + 1] = 'checkpoint' end
 
 -- The requeue removes the end from the record, which may have been gone before: 24 hours are over sooner.
 local function moves_of(id, i)

@@ -1,7 +1,8 @@
 -- needs: record locations
--- What running attempts report of their progress, in `progress` of a job's record: a line of JSON for each attempt,
--- the oldest first, which begins with its start. jobs/progress.py has its form.
--- note_progress(process, at): write the report (ReportedProgress) that begins at `at` in ARGV. Only if this process
+-- What running attempts report. Of their progress, in `progress` of a job's record: a line of JSON for each attempt,
+-- the oldest first, which begins with its start (jobs/progress.py). In `checkpoint` from where the job resumes: the
+-- last alone, as its worker signed it (jobs/checkpoint.py).
+-- note_report(process, at): write the report (TaskReport) that begins at `at` in ARGV. Only if this process
 --   still runs that attempt: the record says so or, where `envelope` is given since nothing is noted yet, the
 --   active list holds it. Where a later attempt has begun, or the job has ended, nothing is written.
 -- The TTL of the record stays.
@@ -32,23 +33,25 @@ local function reports_with(text, started_at, line)
   return table.concat(lines, '\n', math.max(1, #lines - KEPT_REPORTS + 1))
 end
 
-local function note_progress(process, at)
-  local id, envelope = ARGV[at + REPORTED_PROGRESS.id], ARGV[at + REPORTED_PROGRESS.envelope]
-  local started_at, key = ARGV[at + REPORTED_PROGRESS.started_at], job_key(id)
+local function note_report(process, at)
+  local id, envelope = ARGV[at + TASK_REPORT.id], ARGV[at + TASK_REPORT.envelope]
+  local started_at, key = ARGV[at + TASK_REPORT.started_at], job_key(id)
   local known, is_json = reported(key)
   if id == '' or not known or not known[1] then return end
   local status, began = known[1], known[3]
   if envelope == '' then
     if status ~= 'running' or known[2] ~= process or began ~= started_at then return end
   else
-    local index = redis.pcall('LPOS', active_key(process, ARGV[at + REPORTED_PROGRESS.queue]), envelope)
+    local index = redis.pcall('LPOS', active_key(process, ARGV[at + TASK_REPORT.queue]), envelope)
     if wrong_type(index) or not index then return end
     if status == 'completed' or status == 'failed' or status == 'cancelled' then return end
     began = began and #began <= 32 and tonumber(began)
     if began and began > tonumber(started_at) then return end
   end
-  local reports = reports_with(known[4], started_at, ARGV[at + REPORTED_PROGRESS.line])
-  if not is_json then return redis.call('HSET', key, 'progress', reports) end
+  local line, checkpoint, fields = ARGV[at + TASK_REPORT.line], ARGV[at + TASK_REPORT.checkpoint], {}
+  if line ~= '' then fields = { 'progress', reports_with(known[4], started_at, line) } end
+  if checkpoint ~= '' then fields[#fields + 1], fields[#fields + 2] = 'checkpoint', checkpoint end
+  if not is_json then return redis.call('HSET', key, unpack(fields)) end
   local ttl = redis.call('TTL', key)
-  write_json(key, { 'progress', reports }, ttl > 0 and ttl or UNFINISHED_TTL)
+  write_json(key, fields, ttl > 0 and ttl or UNFINISHED_TTL)
 end
