@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from asok_core.operations.reshaping import Reshaping
 from tests.fixtures.bench import Bench, job_id, job_of
 from tests.fixtures.command_line import Ran
 from tests.pseudo_terminal import TypedText
@@ -175,7 +176,7 @@ def test_commands_to_a_worker(bench: Bench, asok: Asok) -> None:
 
 
 def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
-    bench: Bench, asok: Asok
+    bench: Bench, asok: Asok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = "asok:worker:web-1"
     seed.worker(bench.client, "web-1", queues=("high", "low"), concurrency=4, running=0, first=1)
@@ -205,6 +206,17 @@ def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
         in asok("worker", "status").out
     )
     assert "set worker  worker web-1 concurrency:8 " in asok("audit").out
+
+    # What was ordered is reported also where the wait for the worker is interrupted.
+    def interrupt(*_: object) -> Reshaping:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("asok_console.commands.worker.set.wait_until_reshaped", interrupt)
+        ran = asok("worker", "set", "web-1", "--concurrency", "9", "--json")
+        assert (ran.code, ran.document["applied"], ran.document["confirmed"]) == (130, 1, False)
+        assert "the wait was interrupted" in ran.document["state"]
+    asok("worker", "set", "web-1", "--concurrency", "8", "--wait", "0s")
 
     for field, value, why in (
         ("configured_concurrency", "", "is of an earlier release"),

@@ -13,12 +13,13 @@ from asok_core.errors import UsageError
 from asok_core.operations.catalog.results import total_of
 from asok_core.operations.catalog.switches import SetWorkerShape
 from asok_core.operations.inspector import on_redis, open_reader
-from asok_core.operations.reshaping import PATIENCE, wait_until_reshaped
+from asok_core.operations.reshaping import PATIENCE, Reshaping, wait_until_reshaped
 from asok_core.settings.declaration import parse_option
 from asok_core.settings.kinds import DURATION, QUEUES, THREADS
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (SetWorkerShape,)
+INTERRUPTED = "ordered; the wait was interrupted, see asok worker status"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,11 +61,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     result = total_of(bulk.perform(settings, operation, scope))
     if not args.json:
         bulk.report(args, operation, scope, result)
+    interrupted = False
     with closing(open_reader(settings)) as reader:
-        found = wait_until_reshaped(reader, args.worker, patience)
+        try:
+            found = wait_until_reshaped(reader, args.worker, patience)
+        except KeyboardInterrupt:
+            # It is ordered: what was done must not be lost.
+            found, interrupted = Reshaping(INTERRUPTED), True
     if args.json:
         document = {"worker": args.worker, "confirmed": found.confirmed, "state": found.words}
         write_json({**result_document(result), **document})
     else:
         write_lines([safe(found.words, bulk.LONGEST_LINE)])
+    if interrupted:
+        return bulk.INTERRUPTED
     return bulk.exit_code(result) or int(not found.confirmed)
