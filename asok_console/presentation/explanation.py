@@ -45,6 +45,8 @@ _TONES = {
     "running": "info",
     "running_long": "warn",
     "worker_no_heartbeat": "warn",
+    "worker_reshaped": "info",
+    "worker_reshaping": "warn",
     "worker_in_trouble": "warn",
     "would_not_run": "bad",
 }

@@ -12,6 +12,7 @@ from asok_core.inspection.command_lines import operands
 from asok_core.inspection.phrases import NAMED, be, named, named_queues
 from asok_core.inspection.reason import Reason
 from asok_core.inspection.server_reasons import of_server
+from asok_core.inspection.shape_words import in_force_words, ordered_shape
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.workers import RunningJob, WorkerInfo
 
@@ -40,6 +41,8 @@ def _of_worker(
         yield Reason("worker_in_trouble", f"worker {worker.id} is {worker.trouble}")
     if worker.slots and worker.running >= worker.slots:
         yield busy([worker], snapshot.taken_at)
+    if worker.overrides:
+        yield _reshaped(worker)
     if worker.more_queues:
         yield unread_queues([worker])
         return
@@ -73,6 +76,19 @@ def unregistered(name: str, snapshot: Snapshot) -> Reason:
 def worker_not_read(text: str, snapshot: Snapshot) -> Reason:
     """What is not known of a worker that is not in a snapshot which has not all of them."""
     return Reason("worker_not_read", text, evidence={"not_read": snapshot.workers_unread})
+
+
+def _reshaped(worker: WorkerInfo) -> Reason:
+    """That it has, or is ordered to have, another concurrency or other queues than are configured."""
+    evidence: dict[str, str | int | float] = {"ordered_by": worker.ordered_by or "not known"}
+    if worker.ordered_at is not None:
+        evidence["ordered_at"] = worker.ordered_at
+    code, text = "worker_reshaped", f"worker {worker.id} has {in_force_words(worker)}"
+    if worker.is_reshaping:
+        code = "worker_reshaping"
+        text = f"worker {worker.id} has not confirmed its order yet: {ordered_shape(worker)}"
+    remedy = f"asok worker set --reset {operands(worker.id)}"
+    return Reason(code, text, evidence=evidence, remedy=remedy)
 
 
 def no_heartbeat(worker: WorkerInfo) -> Reason:
@@ -159,7 +175,7 @@ def busy(able: Sequence[WorkerInfo], now: float) -> Reason:
     )
     return Reason(
         "slots_busy", f"{which} of {who} {be(slots)} busy", evidence=evidence,
-        remedy="more slots: another worker, or a higher ASOK_WORKER_CONCURRENCY",
+        remedy="more slots: another worker, or asok worker set --concurrency",
     )  # fmt: skip
 
 

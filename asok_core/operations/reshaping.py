@@ -40,4 +40,4 @@ def _seen(reader: Reader, worker: str) -> Reshaping:
         return Reshaping("ordered, not confirmed yet: the worker is not among those that were read")
     if known.is_reshaping:
         return Reshaping(ordered_words(known))
-    return Reshaping(f"in force: {in_force_words(known)}", confirmed=True)
+    return Reshaping(f"confirmed by its heartbeat: {in_force_words(known)}", confirmed=True)

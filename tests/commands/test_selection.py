@@ -183,7 +183,7 @@ def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
     ordered = asok("worker", "set", "web-1", "--concurrency", "8", "--wait", "0s")
     assert (ordered.code, ordered.err) == (1, "")
     assert ordered.out == (
-        "Ordered concurrency 8 of worker web-1\nordered, not confirmed yet: 8 threads a process\n"
+        "Ordered concurrency 8 of worker web-1\nordered, not confirmed yet: 8 threads per process\n"
     )
     assert asok("worker", "set", "web-1", "--queues", "high", "--wait", "0s").code == 1
     assert (
@@ -193,8 +193,13 @@ def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
     assert shown["shape"]["ordered"] == {"concurrency": 8, "queues": ["high"]}
     assert (shown["shape"]["confirmed"], shown["concurrency"]) == (False, 4)
     assert "@" in shown["shape"]["ordered_by"]
+    (first, *_) = asok("explain", "--worker", "web-1", "--json").document["reasons"]
+    assert (first["code"], first["evidence"]["ordered_by"]) == (
+        "worker_reshaping",
+        shown["shape"]["ordered_by"],
+    )
     page = asok("worker", "status").out
-    assert "ordered, not confirmed yet: 8 threads a process, queues high" in page
+    assert "ordered, not confirmed yet: 8 threads per process, queues high" in page
     assert "ordered by " in page
 
     # The heartbeat of the worker confirms it.
@@ -202,10 +207,14 @@ def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
     done = asok("worker", "set", "web-1", "--concurrency", "8", "--json")
     assert (done.code, done.document["confirmed"]) == (0, True)
     assert (
-        "8 threads a process (configured 4), queues high (configured high,low)"
+        "8 threads per process (configured 4), queues high (configured high,low)"
         in asok("worker", "status").out
     )
     assert "set worker  worker web-1 concurrency:8 " in asok("audit").out
+    assert done.document["state"].startswith("confirmed by its heartbeat: 8 threads per process")
+    explained = asok("explain", "--worker", "web-1").out
+    assert "worker web-1 has 8 threads per process (configured 4), queues high (conf" in explained
+    assert "to change it: asok worker set --reset web-1" in explained
 
     # What was ordered is reported also where the wait for the worker is interrupted.
     def interrupt(*_: object) -> Reshaping:

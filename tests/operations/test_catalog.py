@@ -78,7 +78,6 @@ NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
 NO_KEY = {
     ImportDead: "an export is a file of the machine on which the command runs",
-    SetWorkerShape: "its values are options of the command",
 }
 """Operations without a key in the console, and why."""
 

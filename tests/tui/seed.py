@@ -222,6 +222,12 @@ def worker(
                started_at=now - 3.4 - i * 21)  # fmt: skip
 
 
+def reshaped(client: redis.Redis, worker_id: str, **fields: int | str) -> None:
+    """An order of an operator to a worker: its fields in place of those that it has."""
+    order: Any = {"ordered_by": "ada@ops-1", "ordered_at": server_time(client) - 240, **fields}
+    client.hset(KEYS.worker(worker_id), mapping=order)
+
+
 def traffic(
     client: redis.Redis, queue: str, level: float, *, failing: float, growth: float
 ) -> None:
@@ -295,6 +301,7 @@ def workers(client: redis.Redis) -> None:
     client.delete(*client.keys(f"{KEYS.namespace}:active:*") or ("none",))
     worker(client, "web-1", queues=("high", "default", "low"), concurrency=4, running=3, first=200)
     worker(client, "web-2", queues=("high", "default"), concurrency=4, running=4, first=220)
+    reshaped(client, "web-2", configured_concurrency=2, ordered_concurrency=4)
 
 
 def audit(client: redis.Redis) -> None:

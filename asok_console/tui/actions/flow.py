@@ -42,6 +42,7 @@ MISSING = {
     KeyScope.SHOWN: "no job is listed that it applies to",
     KeyScope.QUEUE: "choose a queue with jobs",
     KeyScope.WORKER: "choose a worker that is not stopping",
+    KeyScope.LIVE_WORKER: "choose a worker of this release that sends heartbeats and is not stopping",
     KeyScope.SUBJECT: "choose a job, a queue or an error group",
     KeyScope.HOLD: "choose a hold with jobs to release, or one without to remove",
     KeyScope.RULE: "choose a job whose task is known, an error group, a task or a queue",

@@ -34,6 +34,8 @@ class KeyScope(Enum):
     """The queue under the cursor."""
     WORKER = "worker"
     """The worker under the cursor."""
+    LIVE_WORKER = "live worker"
+    """The worker under the cursor, if it would carry out another shape."""
     OPERATION = "operation"
     """What an earlier operation moved to the trash."""
     SUBJECT = "subject"

@@ -57,6 +57,7 @@ from asok_core.operations.catalog.switches import (
     QuietWorker,
     ResumeQueue,
     ResumeWorker,
+    SetWorkerShape,
     StopWorker,
 )
 from asok_core.operations.catalog.trash import EmptyTrash, RestoreTrash
@@ -180,6 +181,7 @@ OPERATIONS = (
     _action("quiet", "P", "quiet", QuietWorker, KeyScope.WORKER, views=WORKERS),
     _action("resume_worker", "P", "resume", ResumeWorker, KeyScope.WORKER, views=WORKERS),
     _action("stop", "S", "stop", StopWorker, KeyScope.WORKER, views=WORKERS),
+    _action("set_worker", "e", "edit", SetWorkerShape, KeyScope.LIVE_WORKER, views=WORKERS),
     HOLD,
     _action("release", "r", "release", ReleaseHold, KeyScope.HOLD, views=HELD),
     _action("remove_hold", "d,delete", "remove", RemoveHold, KeyScope.HOLD, views=HELD),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from asok_console.presentation.text import safe
+from asok_console.tui.plans import worker_shapes
+from asok_console.tui.plans.checks import (
+    duration_problem,
+    error_of,
+    file_name,
+    new_file_problem,
+    number_problem,
+)
 from asok_console.tui.plans.plan import OperationPlan
-from asok_core.errors import UsageError
 from asok_core.inspection.hold_conditions import parse_conditions, typed_conditions
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.holds import cleaned_reason as hold_reason
@@ -18,13 +24,13 @@ from asok_core.inspection.holds import length_problem as hold_length_problem
 from asok_core.inspection.holds import problem_of as hold_problem
 from asok_core.inspection.moments import PASSED, read_moment_to_come
 from asok_core.inspection.notes import cleaned
-from asok_core.inspection.pauses import cleaned_reason, length_problem
+from asok_core.inspection.pauses import cleaned_reason
 from asok_core.operations.canary import FIRST, RATE
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold
 from asok_core.operations.catalog.notes import EditNote
-from asok_core.operations.catalog.switches import PauseQueue
+from asok_core.operations.catalog.switches import PauseQueue, SetWorkerShape
 from asok_core.operations.catalog.waiting_jobs import MovePending
 from asok_core.settings.durations import parse_duration
 
@@ -45,8 +51,12 @@ class Field:
     """Why an answer is not valid, or an empty string."""
     parse: Callable[[str], Any] = str
     default: Callable[[OperationPlan], str] = lambda _plan: ""
-    hint: str = ""
+    hint: str | Callable[[OperationPlan], str] = ""
     """What no answer means, shown in its place."""
+
+    def hint_in(self, plan: OperationPlan) -> str:
+        """The hint of a plan."""
+        return self.hint if isinstance(self.hint, str) else self.hint(plan)
 
 
 def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
@@ -71,6 +81,8 @@ def first_problem(plan: OperationPlan, answers: Mapping[str, str]) -> tuple[str,
     if not found[1] and isinstance(plan.operation, HoldJobs):
         # Each may be empty, and not all of them.
         return "", hold_problem(_held(plan, answers).hold)
+    if not found[1] and plan.shape is not None:
+        return "", plan.shape.problem_of(answers)
     return found
 
 
@@ -78,6 +90,9 @@ def answered(plan: OperationPlan, answers: Mapping[str, str]) -> OperationPlan:
     """The plan with valid answers."""
     if isinstance(plan.operation, HoldJobs):
         return replace(plan, operation=_held(plan, answers))
+    if plan.shape is not None:
+        operation, about, warning = plan.shape.change(answers)
+        return replace(plan, operation=operation, about=about, warning=warning)
     values = {each.name: each.parse(answers[each.name]) for each in fields_of(plan.operation)}
     # The operations that ask are dataclasses, by the names of whose fields the answers go.
     return replace(plan, operation=replace(plan.operation, **values))  # type: ignore[type-var]
@@ -95,36 +110,12 @@ def _held(plan: OperationPlan, answers: Mapping[str, str]) -> HoldJobs:
     return HoldJobs(hold, lasts, ends)
 
 
-def _number(answer: str, most: float, *, whole: bool) -> str:
-    try:
-        number = float(answer)
-    except ValueError:
-        return f"{answer!r} is not a number"
-    if whole and not answer.isdigit():
-        return f"{answer!r} is not a whole number"
-    if 0 < number <= most:
-        return ""
-    return f"it must be {'from 1 to' if whole else 'above 0 and at most'} {most:,.0f}"
-
-
 def _first(answer: str, _plan: OperationPlan) -> str:
-    return _number(answer, MOST_FIRST, whole=True)
+    return number_problem(answer, MOST_FIRST, whole=True)
 
 
 def _rate(answer: str, _plan: OperationPlan) -> str:
-    return _number(answer, FASTEST, whole=False)
-
-
-def _new_file(answer: str, _plan: OperationPlan) -> str:
-    if not answer or answer == "-":
-        return "a file needs a name"
-    try:
-        path = Path(answer).expanduser()
-        if path.exists() or path.is_symlink():
-            return "it exists already, and is never overwritten"
-        return "" if path.parent.is_dir() else f"there is no folder {path.parent}"
-    except (OSError, ValueError, RuntimeError) as error:
-        return str(error)
+    return number_problem(answer, FASTEST, whole=False)
 
 
 def _other_queue(answer: str, plan: OperationPlan) -> str:
@@ -135,15 +126,11 @@ def _other_queue(answer: str, plan: OperationPlan) -> str:
     return f"there is no queue {answer!r}" if answer else "a queue needs a name"
 
 
-def _file_name() -> str:
-    return time.strftime("dead-jobs-%Y%m%d-%H%M%S.jsonl")
-
-
 def _note(answer: str, plan: OperationPlan) -> str:
     operation = plan.operation
     if not answer and isinstance(operation, EditNote) and not operation.text:
         return "there is no note to remove"
-    return _error(cleaned, answer)
+    return error_of(cleaned, answer)
 
 
 def _note_so_far(plan: OperationPlan) -> str:
@@ -152,14 +139,7 @@ def _note_so_far(plan: OperationPlan) -> str:
 
 
 def _reason(answer: str, _plan: OperationPlan) -> str:
-    return _error(cleaned_reason, answer)
-
-
-def _length(answer: str, _plan: OperationPlan) -> str:
-    try:
-        return length_problem(parse_duration(answer)) if answer else ""
-    except ValueError as error:
-        return str(error)
+    return error_of(cleaned_reason, answer)
 
 
 def _any(_answer: str, _plan: OperationPlan) -> str:
@@ -167,19 +147,11 @@ def _any(_answer: str, _plan: OperationPlan) -> str:
 
 
 def _conditions(answer: str, _plan: OperationPlan) -> str:
-    return _error(parse_conditions, answer)
+    return error_of(parse_conditions, answer)
 
 
 def _hold_reason(answer: str, _plan: OperationPlan) -> str:
-    return _error(hold_reason, answer)
-
-
-def _error(read: Callable[[str], object], answer: str) -> str:
-    try:
-        read(answer)
-    except UsageError as error:
-        return str(error)
-    return ""
+    return error_of(hold_reason, answer)
 
 
 def _end_of(answer: str, plan: OperationPlan) -> tuple[float | None, float | None]:
@@ -214,14 +186,22 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
         Field("first", "Requeue first", _first, int, lambda _plan: f"{FIRST}"),
         Field("rate", "Then jobs per second", _rate, float, lambda _plan: f"{RATE:g}"),
     ),
-    ExportDead: (Field("path", "File", _new_file, Path, lambda _plan: _file_name()),),
+    ExportDead: (
+        Field(
+            "path",
+            "File",
+            lambda answer, _plan: new_file_problem(answer),
+            Path,
+            lambda _plan: file_name(),
+        ),
+    ),
     MovePending: (Field("to", "Queue", _other_queue),),
     PauseQueue: (
         Field("reason", "Reason", _reason, cleaned_reason, hint="none"),
         Field(
             "lasts",
             "Duration",
-            _length,
+            lambda answer, _plan: duration_problem(answer),
             lambda text: parse_duration(text) if text else None,
             hint="no end; as in 30m or 2h",
         ),
@@ -246,6 +226,24 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
             lambda answer, plan: _rate(answer, plan) if answer else "",
             lambda text: float(text) if text else None,
             hint="all at once",
+        ),
+    ),
+    SetWorkerShape: (
+        Field(
+            "concurrency",
+            "Threads per process",
+            lambda answer, _plan: worker_shapes.threads_problem(answer),
+            worker_shapes.parse_threads,
+            lambda plan: plan.shape.threads if plan.shape else "",
+            lambda plan: plan.shape.configured_threads if plan.shape else "",
+        ),
+        Field(
+            "queues",
+            "Queues, in order",
+            lambda answer, _plan: worker_shapes.queues_problem(answer),
+            worker_shapes.parse_queues,
+            lambda plan: plan.shape.queues if plan.shape else "",
+            lambda plan: plan.shape.configured_queues if plan.shape else "",
         ),
     ),
     EditNote: (Field("text", "Note", _note, default=_note_so_far),),

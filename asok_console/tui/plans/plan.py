@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from asok_console.presentation.calls import call_of
 from asok_console.tui.plans import equivalents
+from asok_console.tui.plans.worker_shapes import ShapeSubject
 from asok_core.backends.roles import Scope
 from asok_core.inspection.review import Review
 from asok_core.inspection.rows import Row
@@ -46,6 +47,8 @@ class OperationPlan:
     queues: Mapping[str, int] | None = None
     """How many of its jobs belong to which queue, where ``rows`` do not say it."""
     rows: Sequence[Row] = ()
+    shape: ShapeSubject | None = None
+    """The worker whose concurrency and queues it changes."""
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -60,13 +60,16 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
             yield Static(id="equivalent")
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
+                if plan.shape is not None and plan.shape.overrides:
+                    yield Button("Reset", id="reset", compact=True)
                 yield Button("Save" if last else "Continue", id="yes", compact=True)
 
     def _input(self, field: Field) -> Input:
         offered = self._plan.offers.get(field.name, ())
         choices = offered or self._plan.choices
         # The last one offered has all of them.
-        hint = f"{field.hint}; as in {offered[-1]}" if offered else field.hint
+        hint = field.hint_in(self._plan)
+        hint = f"{hint}; as in {offered[-1]}" if offered else hint
         return Input(
             field.default(self._plan),
             id=field.name,
@@ -99,8 +102,18 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         event.stop()
         if event.button.id == "yes":
             self._continue()
+        elif event.button.id == "reset":
+            self._reset()
         else:
             self.dismiss(None)
+
+    def _reset(self) -> None:
+        """Empty all answers, which means the configured values, and go to the button that continues."""
+        with self.prevent(Input.Changed):
+            for line in self.query(Input):
+                line.value = ""
+        self._check()
+        self.query_one("#yes", Button).focus()
 
     def _continue(self) -> None:
         answers = self._answers()
@@ -122,8 +135,11 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         name, problem = first_problem(self._plan, answers)
         # An answer is not wrong yet where none was typed yet.
         reported = problem and (not name or answers[name])
+        # Nor are all of them together as long as they are what the dialog began with.
+        begun = {each.name: each.default(self._plan) for each in fields_of(self._plan.operation)}
+        mark, tone = ("", "$tone-dim") if answers == begun else ("✗ ", "$warning")
         self.query_one("#verdict", Static).update(
-            Content.styled(safe(f"✗ {problem}", WIDEST_LINE), "$warning") if reported else ""
+            Content.styled(safe(f"{mark}{problem}", WIDEST_LINE), tone) if reported else ""
         )
         equivalent = self.query_one("#equivalent", Static)
         if not problem:

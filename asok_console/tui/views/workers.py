@@ -11,9 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from asok_console.presentation.compact import ago
 from asok_console.presentation.prose import listed, plural
-from asok_console.tui.data.alerts import stale
 from asok_console.tui.data.slots import SlotRow, SlotRows, in_use
 from asok_console.tui.data.why import ExplainedSubject
 from asok_console.tui.keys import actions, operations
@@ -21,9 +19,12 @@ from asok_console.tui.keys.operations import OperatorAction
 from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.views.shared.named import NamedView
 from asok_console.tui.views.shared.running_jobs import has_stack, plan_to_cancel
+from asok_console.tui.views.shared.worker_plans import consequences, plan_to_set
 from asok_console.tui.views.shared.worker_table import (
     NONE,
+    ORDERED,
     ORDERS,
+    OVERRIDDEN,
     SORTED_BY,
     WorkerLine,
     WorkerList,
@@ -41,7 +42,12 @@ from asok_core.inspection.workers import (
 )
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
-from asok_core.operations.catalog.switches import QuietWorker, ResumeWorker, WorkerOperation
+from asok_core.operations.catalog.switches import (
+    QuietWorker,
+    ResumeWorker,
+    SetWorkerShape,
+    WorkerOperation,
+)
 
 NAMED = 2
 """Workers that the heading names; the others are counted."""
@@ -181,6 +187,7 @@ class WorkersView(NamedView):
             (f"{claimed:,} claimed" if claimed else "", "dim"),
             (f"❙❙ {quiet} quiet" if quiet else "", "warn"),
             (f"✗ {troubled} in trouble" if troubled else "", "bad"),
+            *_overrides(snapshot.workers),
             (f"⚠ {stalled} stalled" if stalled else "", "bad"),
             (f"✗ {offline} offline" if offline else "", "bad"),
             *self._releases(snapshot),
@@ -221,36 +228,28 @@ class WorkersView(NamedView):
         if worker.is_stopping:
             return None
         is_quiet = worker.is_quieted
+        if operation is SetWorkerShape:
+            return plan_to_set(self.console, worker)
         if (operation is QuietWorker and is_quiet) or (operation is ResumeWorker and not is_quiet):
             return None
         return OperationPlan(
             operation(worker.id),
             Scope(action.location, words=f"worker:{worker.id}"),
             None,
-            self._consequences(worker),
+            consequences(self.console.snapshot, worker),
         )
-
-    def _consequences(self, worker: WorkerInfo) -> tuple[str, ...]:
-        snapshot = self.console.snapshot
-        alone = [
-            queue.name
-            for queue in (snapshot.queues if snapshot else ())
-            if queue.name in worker.queues and queue.consumers <= 1
-        ]
-        lines = [
-            f"it runs {counted(worker.running, 'job')} in {counted(worker.concurrency, 'thread')}"
-        ]
-        if snapshot is not None and snapshot.state_of(worker) == STATE_NOT_KNOWN:
-            lines.insert(0, "whether the worker lives is not known: this Redis is a replica")
-        elif snapshot is not None and stale(worker, snapshot.taken_at):
-            silence = ago(worker.beat_at, snapshot.taken_at)
-            lines.insert(0, f"no heartbeat for {silence}: the worker may not receive this")
-        if alone and snapshot is not None:
-            serves = "serves" if snapshot.knows_serving else "is known to serve"
-            lines.append(f"no other worker {serves} {', '.join(alone)}")
-        return tuple(lines)
 
     @on(RowList.Opened)
     def _open(self) -> None:
         if (row := self._job) is not None:
             self.console.open_job(row)
+
+
+def _overrides(workers: Sequence[WorkerInfo]) -> Sequence[tuple[str, str]]:
+    """How many have another shape than the configured one, or are ordered another."""
+    ordered = sum(worker.is_reshaping for worker in workers)
+    others = sum(worker.in_force != worker.configured for worker in workers if worker.configured)
+    return (
+        (f"{ORDERED} {ordered} ordered, not in force yet" if ordered else "", "warn"),
+        (f"{OVERRIDDEN} {others} not as configured" if others else "", "info"),
+    )

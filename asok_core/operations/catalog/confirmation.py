@@ -35,7 +35,7 @@ def question(operation: CatalogOperation, scope: Scope, count: int | None) -> st
 
 def button(operation: CatalogOperation, scope: Scope, count: int | None) -> str:
     """The verb of the question, and how many: ``Purge 46 jobs``."""
-    what = operation.subject(scope) if count is None else counted(count, "job")
+    what = operation.short_subject(scope) if count is None else counted(count, "job")
     return f"{_capital(operation.verb)} {what}"
 
 

@@ -162,6 +162,10 @@ class CatalogOperation:
         """The queue or the worker that it is about as a whole."""
         return f"queue '{scope.queue}'"
 
+    def short_subject(self, scope: Scope) -> str:
+        """The same for a button, which has little room."""
+        return self.subject(scope)
+
     def changed(self, scope: Scope) -> str:
         """What a result names that was changed as a whole."""
         return self.subject(scope)

@@ -153,7 +153,7 @@ class SetWorkerShape(WorkerOperation):
 
     summary = summaries.SET_WORKER
     verb, done, audited = "set", "ordered", "set worker"
-    how = "its processes are replaced; running jobs finish, and jobs claimed ahead return"
+    how = "its processes are replaced; running jobs finish, and jobs claimed ahead return to their queues"
     guarded = True
     undo = UndoWindow("reset the worker, at any time; a restart has the configured values as well")
 
@@ -177,9 +177,13 @@ class SetWorkerShape(WorkerOperation):
         return " and ".join(parts + ([f"queues {','.join(self.queues)}"] if self.queues else []))
 
     def subject(self, scope: Scope) -> str:  # noqa: ARG002
-        """What, and the worker."""
-        return f"{self.words} of worker {self.worker}"
+        """What, and the worker; only the worker as long as nothing is chosen."""
+        return f"{self.words} of worker {self.worker}" if self.words else f"worker {self.worker}"
+
+    def short_subject(self, scope: Scope) -> str:
+        """Only the worker: the names of queues may be long."""
+        return super().subject(scope)
 
     def changed(self, scope: Scope) -> str:
-        """The same."""
+        """What, and the worker."""
         return self.subject(scope)

@@ -32,6 +32,7 @@ ODD = ("plain", "with space", "it's", '"quoted"', "-dashed", "--all", "$HOME;`x`
 ANSWERS = {
     "first": "10", "rate": "50", "to": "low", "path": "dead jobs.jsonl", "text": "it's known",
     "reason": "it's down", "lasts": "90m",
+    "concurrency": "8", "queues": "high, it's",
     "task": "m:f", "queue": "low", "arguments": "0=7, name=\"a, b\"", "until": "2h",
 }  # fmt: skip
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
@@ -43,6 +44,7 @@ NAMED = (
     KeyScope.RULE,
     KeyScope.HOLD,
     KeyScope.WORKER,
+    KeyScope.LIVE_WORKER,
     KeyScope.OPERATION,
     KeyScope.TRASH,
     KeyScope.LISTED_TRASH,
@@ -124,6 +126,11 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
         ("quiet", "worker.quiet", {"worker": "web-1"}),
         ("resume_worker", "worker.resume", {"worker": "web-1"}),
         ("stop", "worker.stop", {"worker": "web-1"}),
+        (
+            "set_worker",
+            "worker.set",
+            {"worker": "web-1", "concurrency": "8", "queues": "high,it's", "reset": False},
+        ),
         (
             "hold",
             "hold.add",

@@ -143,12 +143,14 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
     seed.worker(redis_client, "web-1", queues=("high",), concurrency=4, running=0, first=200)
     seed.pending(redis_client, "default", 2, first=1, age=5)
     async with open_console(size=(110, 30), protected=True) as hand:
-        words = (("2", "P", "pause"), ("2", "H", "hold"), ("5", "P", "quiet"), ("2", "f", "move"))
+        words = (("2", "P", "pause"), ("2", "H", "hold"), ("5", "P", "quiet"), ("5", "e", "set"),
+                 ("2", "f", "move"))  # fmt: skip
+        answers = {"pause": ("enter",), "hold": ("enter",), "set": ("8", "enter")}
         for view, key, word in words:
             await hand.until(lambda: not hand.app.stray_keys.lasts)
             await hand.press(view)
             await hand.sees("web-1" if view == "5" else "1 of 2")
-            await asked(hand, key, *(["enter"] if word in ("pause", "hold") else []))
+            await asked(hand, key, *answers.get(word, ()))
             await hand.sees(f"Type {word} to confirm")
             await hand.press("y", "escape")
             await closed(hand)
@@ -158,7 +160,15 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
         for each in OPERATIONS
         if each.operation.guarded and each.operation.danger is Danger.MILD
     }
-    assert guarded == {"pause", "hold", "quiet", "move", "move_front", "cancel_running"}
+    assert guarded == {
+        "pause",
+        "hold",
+        "quiet",
+        "set_worker",
+        "move",
+        "move_front",
+        "cancel_running",
+    }
 
 
 # Text that was meant for a dialog

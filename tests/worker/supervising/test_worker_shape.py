@@ -41,11 +41,14 @@ def test_an_operator_changes_what_a_worker_runs_until_it_ends(
     # Up, and another queue: what runs continues in the former process.
     ran = asok("worker", "set", name, "--concurrency", "3", "--queues", "default,high")
     assert ran.code == 0, ran
-    assert "in force: 3 threads a process (configured 1), queues default,high" in ran.out
+    assert (
+        "confirmed by its heartbeat: 3 threads per process (configured 1), queues default,high"
+        in ran.out
+    )
     assert shape(asok)["in_force"] == {"concurrency": 3, "queues": ["default", "high"]}
     assert shape(asok)["configured"] == configured
     assert first in worker.processes()
-    assert "3 threads a process (configured 1)" in asok("worker", "status").out
+    assert "3 threads per process (configured 1)" in asok("worker", "status").out
     low = desk.enqueue("note", "low", queue="low")
     high = [desk.enqueue("hold", f"h{n}", queue="high") for n in range(3)]
     desk.wait_for_lines("begin h0", "begin h1")

@@ -18,9 +18,13 @@ from asok_console.tui.views.shared.job_columns import LONG_ID, SHORT_ID
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.clock import elapsed
+from asok_core.inspection.shape_words import figures_words
 from asok_core.inspection.workers import STATE_NOT_KNOWN, RunningJob, WorkerInfo
 
 NONE = "No worker is alive. Start one: asok worker"
+
+ORDERED, OVERRIDDEN = "→", "≠"
+"""Before threads that are ordered and not in force yet, and before those that are configured instead."""
 
 LONG = 300.0
 """Seconds after which a running job is pointed out."""
@@ -66,15 +70,35 @@ def _name_cell(line: WorkerLine, _now: float) -> Cell:
 def _queues(line: WorkerLine, _now: float) -> Cell:
     if line.job is not None:
         return line.job.queue, "dim"
-    return "" if line.slot is not None else (", ".join(line.worker.queues), "dim")
+    if line.slot is not None:
+        return ""
+    worker, named = line.worker, ", ".join(line.worker.queues)
+    if worker.configured is not None and worker.configured.queues != worker.queues:
+        return f"{OVERRIDDEN} {named}", "info"
+    return named, "dim"
 
 
 def _details(line: WorkerLine, now: float) -> Cell:
     if line.job is not None:
         return arguments_of(line.job.payload), "dim"
-    if line.slot is not None or not line.worker.trouble:
+    if line.slot is not None:
         return ""
+    if not line.worker.trouble:
+        return override_line(line.worker, now), "warn" if line.worker.is_reshaping else "info"
     return _reason(line, now), "bad"
+
+
+def override_line(worker: WorkerInfo, now: float) -> str:
+    """What is in force in place of what is configured, or ordered; who ordered it, and when."""
+    words, by = figures_words(worker), ordered_by(worker, now)
+    return f"{words} (by {by})" if words and by else words
+
+
+def ordered_by(worker: WorkerInfo, now: float) -> str:
+    """Who ordered its shape last, and when: ``ada@ops-1 4 min ago``; '' where that is not known."""
+    if not worker.ordered_by or worker.ordered_at is None:
+        return worker.ordered_by
+    return f"{worker.ordered_by} {ago(worker.ordered_at, now)} ago"
 
 
 def _reason(line: WorkerLine, now: float) -> str:
@@ -98,8 +122,23 @@ def _busy(line: WorkerLine, now: float) -> Cell:
         return span(seconds), "info"
     if line.slot is not None:
         return ""
+    used = f"{worker.running}/{worker.concurrency}"
+    if (other := _other_concurrency(worker)) is not None:
+        return f"{used} {other}", "warn" if worker.is_reshaping else "info"
     part = worker.running / worker.concurrency if worker.concurrency else 0
-    return f"{gauge(part, 4)} {worker.running}/{worker.concurrency}", "calm"
+    return f"{gauge(part, 4)} {used}", "calm"
+
+
+def _other_concurrency(worker: WorkerInfo) -> str | None:
+    """How many threads are ordered, or else are configured, where these are others than it has."""
+    now, ordered, configured = worker.in_force, worker.ordered, worker.configured
+    if ordered is None or configured is None:
+        return None
+    if ordered.concurrency != now.concurrency:
+        return f"{ORDERED}{ordered.concurrency * max(worker.processes, 1)}"
+    if configured.concurrency != now.concurrency:
+        return f"{OVERRIDDEN}{configured.concurrency * max(worker.processes, 1)}"
+    return None
 
 
 def _heartbeat(line: WorkerLine, now: float) -> Cell:
