@@ -31,6 +31,12 @@ def note(word: str) -> None:
     write_line(word)
 
 
+def nap(number: int) -> None:
+    """Run for so short a time that others of its kind are claimed ahead."""
+    time.sleep(0.002)
+    write_line(f"{number}")
+
+
 def note_first(word: str, *_rest: object) -> None:
     write_line(word)
 

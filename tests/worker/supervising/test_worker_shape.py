@@ -87,6 +87,18 @@ def test_an_operator_changes_what_a_worker_runs_until_it_ends(
         ("concurrency 1, queues default,high", "concurrency 1, queues default,low"),
     ]
     assert all("@" in each.fields["by"] for each in changes)
+
+    # Jobs that are claimed ahead of a queue that is dropped return to it in their order, and none is lost.
+    begun, jobs = len(desk.journal()), [desk.job("nap", n, queue="low") for n in range(1500)]
+    desk.producer.enqueue(jobs)
+    wait_until(lambda: len(desk.active()) > 2, "jobs claimed ahead")
+    assert asok("worker", "set", name, "--queues", "default").code == 0
+    wait_until(lambda: not desk.active(), "the end of what was claimed")
+    numbers = desk.journal()[begun:]
+    left = [each.job.id if each.job else "" for each in desk.pending("low")]
+    assert 0 < len(numbers) < len(jobs)
+    assert numbers == [str(n) for n in range(len(numbers))]
+    assert left == [each.id for each in jobs[len(numbers) :]]
     assert worker.stop() == 0
     refused = asok("worker", "set", name, "--reset")
     assert (refused.code, "there is no worker" in refused.err) == (2, True)
