@@ -22,6 +22,10 @@ NOTHING = "null"
 """The cursor of a job without a checkpoint."""
 
 
+# An encoder of its own for each call would take longer than all else.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class JobCheckpoint(NamedTuple):
     """The last checkpoint of a job: ``text`` is its cursor as JSON, ``at`` is epoch seconds.
 
@@ -48,7 +52,7 @@ def cursor_text(cursor: object) -> str:
         part = flaw.expression
         dot = "." if part and not part.startswith("[") else ""
         raise TypeError(f"cursor{dot}{part} {flaw.reason}; pass {flaw.instead}")
-    text = json.dumps(cursor, separators=(",", ":"))
+    text = _encode(cursor)
     if len(text) > LARGEST:
         raise ValueError(
             f"cursor has {len(text):,} bytes as JSON; it must have at most {LARGEST:,}: store the rest "

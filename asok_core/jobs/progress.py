@@ -1,7 +1,7 @@
 """How far a running job has come, as its task reports it, and as Redis keeps it.
 
 A record keeps the last report of each of its last ten attempts: a line of JSON each, which begins with the
-start of the attempt (see ``progress.lua``).
+start of the attempt (see ``reports.lua``).
 """
 
 from __future__ import annotations

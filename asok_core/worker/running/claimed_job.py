@@ -25,7 +25,8 @@ class ClaimedJob:
     state, and ``limit`` the job's hard limit while it runs. ``settled`` is for a thread that waits
     until it is settled. ``progress`` and ``checkpoint`` are what its task reported last, and
     ``report_waits`` whether that is to be written. ``resumed`` is the cursor from which this attempt
-    resumes, as JSON, once its task has asked for it; ``iterates`` is set by ``resumable``.
+    resumes, as JSON, once its task has asked for it, and ``began`` then its start, as records hold it;
+    ``iterates`` is set by ``resumable``.
     """
 
     claim: Claim
@@ -44,6 +45,7 @@ class ClaimedJob:
     checkpoint: JobCheckpoint | None = None
     report_waits: bool = False
     resumed: str | None = None
+    began: str = ""
     iterates: bool = False
 
     @property

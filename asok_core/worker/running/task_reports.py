@@ -19,6 +19,7 @@ from asok_core.inspection.redaction import Redaction
 from asok_core.jobs import checkpoint, progress
 from asok_core.jobs.checkpoint import JobCheckpoint
 from asok_core.jobs.keyring import Keyring
+from asok_core.runtime import forks
 from asok_core.worker.running.claimed_job import ClaimedJob
 
 INTERVAL = 1.0
@@ -55,6 +56,7 @@ class TaskReports:
         self._waiting: deque[ClaimedJob] = deque()
         self._asked: deque[CursorRequest] = deque()
         self._due_at = 0.0
+        self._generation = forks.generation
 
     # Called by threads of tasks
 
@@ -67,19 +69,23 @@ class TaskReports:
         """Take from where a job resumes. Raises TypeError, ValueError or JobInterrupted."""
         text = checkpoint.cursor_text(cursor)
         # What makes no progress, or never asks from where to resume, is not resumed after a time limit.
-        advances = claimed.resumed is not None and text != claimed.resumed
-        started = stamp(claimed.started_at or 0.0) if advances else ""
-        claimed.checkpoint = JobCheckpoint(text, self._now(), started)
+        began = claimed.began if text != claimed.resumed else ""
+        claimed.checkpoint = JobCheckpoint(text, self._now(), began)
         self._keep(claimed)
         if self.interrupts:
             raise JobInterrupted("the process is about to end; the job resumes from its checkpoint")
 
     def cursor(self, claimed: ClaimedJob) -> Any:
-        """From where a job resumes. Raises Refused."""
+        """From where a job resumes. Raises Refused, and RuntimeError in a process that the task forked."""
         made = claimed.checkpoint
         if made is not None:
             return made.cursor
         if claimed.resumed is None:
+            if forks.generation != self._generation:
+                # The thread that answers is not there.
+                raise RuntimeError(
+                    "a forked process cannot ask for the cursor: ask before the fork"
+                )
             asked = CursorRequest(claimed.opened.id)
             self._asked.append(asked)
             self.ring()
@@ -87,7 +93,7 @@ class TaskReports:
                 pass
             if asked.refused is not None:
                 raise asked.refused
-            claimed.resumed = asked.text
+            claimed.resumed, claimed.began = asked.text, stamp(claimed.started_at or 0.0)
         return JobCheckpoint(claimed.resumed).cursor
 
     def _keep(self, claimed: ClaimedJob) -> None:

@@ -15,7 +15,9 @@ from asok_core.backends.redis.calls.cycle import TaskReport
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.checkpoints import read_checkpoint
 from asok_core.backends.redis.consuming.consumer import Consumer
+from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
+from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.roles import Scope
 from asok_core.inspection.history import history_of
 from asok_core.jobs.checkpoint import JobCheckpoint, encoded
@@ -185,6 +187,23 @@ def test_a_checkpoint_is_kept_until_the_job_completes(desk: Desk, consumer: Cons
     completed.started_at, completed.finished_at = float(BEGAN), float(BEGAN) + 2
     consumer.cycle([completed], [], 0, reports=[report(job, "9")])
     assert desk.client.hget(key, "checkpoint") is None
+
+
+@pytest.mark.parametrize("charged", [False, True])
+def test_a_lost_process_interrupts_its_jobs_and_a_crash_is_counted_by_itself(
+    desk: Desk, consumer: Consumer, charged: bool
+) -> None:
+    job = desk.job("note", "x")
+    desk.client.lpush(desk.keys.active(PROCESS, "default"), seal(job, KEYRING))
+    running = {"status": "running", "worker": PROCESS, "started_at": BEGAN}
+    desk.client.hset(desk.keys.job(job.id), mapping=running)
+    consumer.cycle([], [], 0, reports=[report(job, "7")])
+    with closing(Registry(Endpoint(desk.settings.redis_url), desk.keys)) as registry:
+        orphaned = OrphanedJobs(registry, crash_limit=3, dlq_max=10)
+        orphaned.recover(PROCESS, "default", charged=[job.id] if charged else ())
+    record = desk.record(job)
+    assert (record.status, record.interruptions) == ("pending", 0 if charged else 1)
+    assert record.checkpoint is not None
 
 
 def test_a_record_that_is_json_keeps_a_checkpoint_as_well(desk: Desk, consumer: Consumer) -> None:

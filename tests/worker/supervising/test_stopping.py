@@ -54,6 +54,7 @@ def test_at_the_deadline_what_still_runs_is_returned_and_not_charged(
     assert [each.raw for each in desk.pending()] == [seal(job, KEYRING) for job in jobs]
     assert {desk.record(job).status for job in jobs} == {"pending"}
     assert desk.record(jobs[0]).retry_count == 0
+    assert desk.record(jobs[0]).interruptions == 1
     assert desk.active() == []
     assert not list(desk.client.scan_iter(match="asok:crashes:*"))
     assert "Returned 2 jobs that still ran after 0.5 s" in worker.log
