@@ -87,7 +87,8 @@ def _reshaped(worker: WorkerInfo) -> Reason:
     if worker.is_reshaping:
         code = "worker_reshaping"
         text = f"worker {worker.id} has not confirmed its order yet: {ordered_shape(worker)}"
-    remedy = f"asok worker set --reset {operands(worker.id)}"
+    resets = worker.ordered == worker.configured
+    remedy = "" if resets else f"asok worker set --reset {operands(worker.id)}"
     return Reason(code, text, evidence=evidence, remedy=remedy)
 
 

@@ -244,6 +244,9 @@ def test_the_shape_of_a_worker_is_ordered_and_shown_until_it_is_confirmed(
     assert bench.client.hget(key, "ordered_concurrency") == b"8"
     assert asok("worker", "set", "web-1", "--reset", "--wait", "0s").code == 1
     assert bench.client.hmget(key, "ordered_concurrency", "ordered_queues") == [None, None]
+    resetting = asok("explain", "--worker", "web-1").out
+    assert "has not confirmed its order yet: 4 threads per process, queues high,low" in resetting
+    assert "worker set --reset" not in resetting
     for words in ((), ("--reset", "--concurrency", "2"), ("--concurrency", "0"), ("--queues", ",")):
         assert asok("worker", "set", "web-1", *words).code == 2
     bench.client.zadd("asok:workers", {"web-1": 1})
