@@ -35,6 +35,7 @@ LONG = {
     "asok_core/settings/settings.py": "declares every setting, with its meaning",
     "asok_core/backends/local.py": "the thread pool: what starts, times and ends jobs shares its lock",
     "asok_core/backends/roles.py": "declares every method of the roles of a backend",
+    "asok_core/backends/redis/keys.py": "declares every key, with what it holds",
     "asok_core/backends/redis/operating/operator.py": "has a method for each operation of the role",
     "asok_core/backends/redis/operating/bulk.py": "the one loop of batches of all operations",
     "asok_core/backends/redis/reading/pages.py": "has a method for each location that is listed",

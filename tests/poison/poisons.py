@@ -334,6 +334,22 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
                 *_list(key, ()),
             ],
         ),
+        "limits": (KEYS.limits, "zset", _zset(KEYS.limits, (b"limit-0", b"\xff", b"", b"9" * 300))),
+        "limit": (
+            (key := KEYS.limit("limit-0")),
+            "hash",
+            _hash(key, ("identity", "value", "declared", "free_at")),
+        ),
+        "limit_running": (
+            (key := KEYS.limit_running("limit-0")),
+            "hash",
+            _hash(key, (target.running, "ghost", "\n")),
+        ),
+        "limit_next": (
+            (key := KEYS.limit_next("limit-0")),
+            "hash",
+            _hash(key, (target.running, "ghost", "\n")),
+        ),
         "queues": (KEYS.queues, "set", _set(KEYS.queues)),
         "recent": (KEYS.recent, "list", _list(KEYS.recent, ())),
         "audit": (KEYS.audit, "stream", [Poison("any entry of the audit", audited)]),

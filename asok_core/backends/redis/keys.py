@@ -79,6 +79,23 @@ class Keys(NamedTuple):
         return (hold, queue) if found and queue else None
 
     @property
+    def limits(self) -> str:
+        """Sorted set: bucket of a limit -> epoch seconds when a supervisor looks at it next."""
+        return f"{self.namespace}:limits"
+
+    def limit(self, bucket: str) -> str:
+        """Hash: what a bucket counts, what code declares, and when its rate lets the next job start."""
+        return f"{self.namespace}:limit:{bucket}"
+
+    def limit_running(self, bucket: str) -> str:
+        """Hash: running job that a bucket counts -> its process, its queue and a number."""
+        return f"{self.namespace}:limit:{bucket}:running"
+
+    def limit_next(self, bucket: str) -> str:
+        """Hash: job that a bucket returned as the next of its queue -> that queue."""
+        return f"{self.namespace}:limit:{bucket}:next"
+
+    @property
     def queues(self) -> str:
         """Set of the names of all queues that were ever used."""
         return f"{self.namespace}:queues"
