@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from asok_core.clock import DAY
 from asok_core.inspection.hold_conditions import MOST_CONDITIONS, Condition, conditions_in
+from asok_core.inspection.limits import LIMIT, LimitRule, limit_rule_of
 from asok_core.inspection.notes import decoded, one_line, text_in
 from asok_core.inspection.pauses import moment
 from asok_core.jobs.job import Job
@@ -130,10 +131,10 @@ class HoldState(NamedTuple):
 
 
 class Holds(NamedTuple):
-    """The holds in the hash. ``generation`` grows with each change, 0 where there has been none.
+    """The holds in the hash, and the limits of operators, which are kept with them.
 
-    ``unread`` are fields that hold no rule of this form: what they say is not known. ``problem``: why
-    there may be others.
+    ``generation`` grows with each change, 0 where there has been none. ``unread`` are fields that hold
+    no rule of this form: what they say is not known. ``problem``: why there may be others.
     """
 
     generation: int = 0
@@ -141,14 +142,38 @@ class Holds(NamedTuple):
     ended: tuple[Hold, ...] = ()
     unread: tuple[str, ...] = ()
     problem: str = ""
+    limits: tuple[LimitRule, ...] = ()
+
+    @property
+    def unread_limits(self) -> tuple[str, ...]:
+        """Of these fields those of limits."""
+        return tuple(each for each in self.unread if each.startswith(LIMIT))
+
+    @property
+    def unread_holds(self) -> tuple[str, ...]:
+        """Of these fields those of holds."""
+        return tuple(each for each in self.unread if not each.startswith(LIMIT))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but a generation is there."""
+        return not (self.holds or self.ended or self.unread or self.limits or self.problem)
 
 
 def holds_of(fields: Iterable[tuple[str, bytes]]) -> Holds:
-    """The holds in the fields of the hash."""
+    """The holds and limits in the fields of the hash."""
     generation, active, ended, unread = 0, list[Hold](), list[Hold](), list[str]()
+    limits = list[LimitRule]()
     for field, value in fields:
         if field == GENERATION:
             generation = generation_of(value)
+            continue
+        if field.startswith(LIMIT):
+            rule = limit_rule_of(field.removeprefix(LIMIT), value)
+            if rule is None:
+                unread.append(field)
+            else:
+                limits.append(rule)
             continue
         hold = hold_of(field.removeprefix(ENDED), value)
         if hold is None:
@@ -156,7 +181,8 @@ def holds_of(fields: Iterable[tuple[str, bytes]]) -> Holds:
         else:
             (ended if field.startswith(ENDED) else active).append(hold)
     by_age = sorted(active, key=lambda each: (each.at or 0.0, each.id))
-    return Holds(generation, tuple(by_age), tuple(ended), tuple(unread))
+    by_subject = sorted(limits, key=lambda each: each.identity)
+    return Holds(generation, tuple(by_age), tuple(ended), tuple(unread), limits=tuple(by_subject))
 
 
 def generation_of(value: object) -> int:
