@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 FAMILY = "ASOK_TEST_FAMILY"
@@ -175,7 +172,9 @@ def wait_until(
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            pytest.fail(f"waited {seconds:g} s for {what if isinstance(what, str) else what()}")
+            raise AssertionError(
+                f"waited {seconds:g} s for {what if isinstance(what, str) else what()}"
+            )
         time.sleep(interval)
 
 
@@ -196,13 +195,3 @@ def exit_code(pid: int) -> int:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
     return ended[0]
-
-
-def systemd_analyze() -> str:
-    """The path of systemd-analyze. If it is missing, the test is skipped, or fails in CI."""
-    found = shutil.which("systemd-analyze")
-    if found is None:
-        if sys.platform == "linux" and os.environ.get("CI"):
-            pytest.fail("systemd-analyze is missing: on Debian, apt install systemd", pytrace=False)
-        pytest.skip("systemd-analyze is missing: on Debian, apt install systemd")
-    return found

@@ -24,7 +24,7 @@ from asok_core.inspection.histograms import histogram_of
 from asok_core.inspection.task_figures import RANGES
 from asok_core.operations.inspector import open_reader
 from asok_core.settings.settings import Settings
-from tests.backends.redis.test_dense_figures import MAKE_DENSE
+from tests.backends.redis.dense_figures import MAKE_DENSE
 from tests.servers import every_server, name_of
 
 KEYS = Keys()

@@ -15,7 +15,8 @@ from asok_console.commands.support.systemd_unit import WorkerUnit, command, whol
 from asok_core.errors import UsageError
 from asok_core.worker.supervising import supervisor
 from asok_core.worker.supervising.duties.heartbeat import HEARTBEATS
-from tests.programs import run_program, systemd_analyze
+from tests.commands.systemd import systemd_analyze
+from tests.programs import run_program
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from asok_console.cli.main import main
 from asok_console.commands.support.env_file import read_otherwise, systemd_values
 from asok_core.settings.settings import Settings
-from tests.programs import python, run_program, systemd_analyze
+from tests.commands.systemd import systemd_analyze
+from tests.programs import python, run_program
 
 ODD = ("pa${zz}ss", "a$b", "{x}", "#a", "a # b", 'x "a" ', "a`b`", "a=b;c", "é→ж", "%h", "a ")
 """Values with characters that are special to one of the programs."""

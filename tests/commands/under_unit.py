@@ -17,7 +17,7 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
-from tests.programs import systemd_analyze
+from tests.commands.systemd import systemd_analyze
 
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 EQUAL, MASKED = 4, 7

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.dense_figures import parts
 from asok_core.backends.redis.packed_figures import PackedSum, entries, pack, unpack
-from asok_core.backends.redis.scripts import source
 from asok_core.inspection import histograms
 from asok_core.inspection.task_figures import Figures, total
+from tests.backends.redis.dense_figures import MAKE_DENSE
 from tests.backends.redis.test_packed_figures import (
     KEYS,
     connection,
@@ -26,11 +26,6 @@ from tests.backends.redis.test_packed_figures import (
 )
 
 __all__ = ["connection"]
-MAKE_DENSE = f"""
-{source("fragments", "packed_figures")}
-local found = {{}}
-for i, packed in ipairs(ARGV) do found[i] = dense_of(numbers_of(packed), i - 1) or '' end
-return found"""
 
 
 @settings(
