@@ -11,6 +11,7 @@ from asok_core.api.client import enqueue
 from asok_core.execution.tasks import check_runs
 from asok_core.jobs.calls import NO_OPTIONS, Call, Kept, Options, task_call
 from asok_core.jobs.checks import Delay, Moment
+from asok_core.jobs.declared_limits import DeclaredLimit
 from asok_core.jobs.futures import JobFuture
 from asok_core.jobs.plain import described
 from asok_core.jobs.retry_rules import NO_RULES, RetryRules, as_classes
@@ -112,7 +113,10 @@ class _MakeTask:
     @overload
     def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
     def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
-        return Task(function, self._options)
+        options = self._options
+        if options.limit is not None:
+            options = replace(options, limit=options.limit.of(function))
+        return Task(function, options)
 
 
 @overload
@@ -134,6 +138,8 @@ def task(
     retry_on: Sequence[type[BaseException]] | None = None,
     jitter: float | None = None,
     max_delay: Delay | None = None,
+    limit: str | None = None,
+    key: str | None = None,
 ) -> _MakeTask: ...
 # An overload does not inherit the parameters of the implementation, so both declare them.
 def task(
@@ -150,6 +156,8 @@ def task(
     retry_on: Sequence[type[BaseException]] | None = None,
     jitter: float | None = None,
     max_delay: Delay | None = None,
+    limit: str | None = None,
+    key: str | None = None,
 ) -> Any:
     """Make a function a task with options for its jobs: ``@task`` or ``@task(queue="high")``.
 
@@ -170,6 +178,10 @@ def task(
             ``ASOK_RETRY_JITTER``.
         max_delay: The longest delay of a retry in seconds or as a timedelta; None for
             ``ASOK_RETRY_MAX_DELAY``.
+        limit: How many of its jobs run at once, or start in a time: ``"4 at once"``,
+            ``"100/minute"``, ``"5/second, burst 20"``. Workers on Redis enforce it together.
+        key: The parameter by whose values ``limit`` counts, each by itself, as in
+            ``key="account_id"``.
 
     A task raises ``Retry`` or ``Fail`` to decide itself.
 
@@ -205,8 +217,17 @@ def task(
     if (no_retry, retry_on, jitter, max_delay) != ((), None, None, None):
         allowed = None if retry_on is None else as_classes(retry_on)
         rules = RetryRules(as_classes(no_retry), allowed, jitter, max_delay)
+    if key is not None and limit is None:
+        raise ValueError("key is given without limit; they go together")
     return _MakeTask(
         Options(
-            queue, retries, backoff, timeout, keep_result=keep_result, redact=names, rules=rules
+            queue,
+            retries,
+            backoff,
+            timeout,
+            keep_result=keep_result,
+            redact=names,
+            rules=rules,
+            limit=None if limit is None else DeclaredLimit(limit, key or ""),
         )
     )

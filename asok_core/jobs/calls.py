@@ -17,7 +17,8 @@ from asok_core.jobs.checks import (
     expect_number,
     seconds_of,
 )
-from asok_core.jobs.job import MAX_RETRIES, REDACT, RETRY, Job
+from asok_core.jobs.declared_limits import DeclaredLimit
+from asok_core.jobs.job import LIMIT, MAX_RETRIES, REDACT, RETRY, Job
 from asok_core.jobs.plain import described
 from asok_core.jobs.retry_rules import NO_RULES, RetryRules
 from asok_core.settings.durations import LONGEST_KEPT
@@ -45,6 +46,7 @@ class Options:
     or a timedelta replace ASOK_RECORD_TTL for the record of the completed job.
     redact: Names (with * and ?) of arguments whose values are not shown, logged or exported.
     rules: Which exceptions are retried, and when, beyond ``retries`` and ``backoff``.
+    limit: How many jobs of the task run at once or start in a time; None for no limit.
 
     Raises ValueError or TypeError that names the option.
     """
@@ -59,6 +61,7 @@ class Options:
     keep_result: Kept | None = None
     redact: tuple[str, ...] = ()
     rules: RetryRules = NO_RULES
+    limit: DeclaredLimit | None = None
 
     def __post_init__(self) -> None:
         expect("_queue", self.queue, str, "a string")
@@ -132,7 +135,7 @@ OPTIONS_ATTRIBUTE = "__asok_options__"
 _FUNCTION_ATTRIBUTE = "__asok_function__"
 """The attribute of a ``@task`` with the function that its jobs run."""
 _OPTION_NAMES = frozenset(
-    f"_{field.name}" for field in fields(Options) if field.name not in ("redact", "rules")
+    f"_{field.name}" for field in fields(Options) if field.name not in ("redact", "rules", "limit")
 )
 
 
@@ -169,6 +172,8 @@ class Call:
             # Without further keys an envelope is written and read faster.
             if sent:
                 extra[RETRY] = sent
+        if options.limit is not None:
+            extra[LIMIT] = options.limit.sent
         if options.delay is not None or options.at is not None:
             due_at, delay = options.due_at(now), options.delay_seconds
         return Job(

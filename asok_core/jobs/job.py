@@ -33,6 +33,8 @@ RETRY = "retry"
 """Key of a job (in ``extra``): what its task declares of retries, for programs that cannot import it.
 
 An object with ``jitter``, ``max_delay`` and ``timeouts``, each only where it is declared."""
+LIMIT = "limit"
+"""Key of a job (in ``extra``): the limit that its task declares; see ``declared_limits``."""
 POSTPONED_SINCE = "postponed_since"
 """Key of a job (in ``extra``): when it was postponed first since its last counted attempt."""
 CLOCKS_DIFFER = 5.0

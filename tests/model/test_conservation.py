@@ -31,6 +31,7 @@ from asok_core.backends.redis.calls.walks import DueJob, Promote
 from asok_core.backends.redis.connection import Endpoint
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.holds import end_holds, read_holds
+from asok_core.backends.redis.consuming.limits import review_due
 from asok_core.backends.redis.consuming.orphaned_jobs import OrphanedJobs
 from asok_core.backends.redis.consuming.outcomes import Claim, JobStart, Outcome, Verb
 from asok_core.backends.redis.consuming.promotion import promote_due
@@ -43,11 +44,16 @@ from asok_core.backends.redis.producing.producer import RedisProducer
 from asok_core.backends.roles import ActiveJob, OperationResult, Scope
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.holds import Hold
+from asok_core.inspection.limits import LimitRule
+from asok_core.inspection.redaction import Redaction
 from asok_core.jobs.envelope import Trust, dead_entry, peek, seal, seal_again
 from asok_core.jobs.job import RECORD_TTL, UNFINISHED_TTL, Job
 from asok_core.jobs.keyring import Keyring
+from asok_core.jobs.limits import Limit, bucket_of
 from asok_core.jobs.states import Location
 from asok_core.settings.settings import Settings
+from asok_core.worker.running.claimed_job import ClaimedJob
+from asok_core.worker.running.limiting import Limiting
 from tests.conftest import SECRET_KEY
 
 KEYRING = Keyring(SECRET_KEY.encode())
@@ -73,6 +79,7 @@ MOVES = {
     "postpone": {("active", "delayed"), ("active", "finished")},
     "hold": {("active", "held"), ("active", "pending")},
     "release": {("held", "pending")},
+    "limit": {("active", "held"), ("held", "pending"), ("active", "pending")},
     "ask to stop": set(),
     "promote": {("delayed", "pending"), *ASIDE},
     "recover": {("active", "pending"), ("active", "dead"), ("active", "finished"), *ASIDE},
@@ -126,6 +133,7 @@ AFTER_A_CANCEL = (
     "dies",
     "lost",
 )
+LIMIT = LimitRule("m.f", limit=Limit(at_once=2))
 UNFINISHED = ("pending", "active", "delayed", "held")
 WEEKS = 20 * 86_400
 
@@ -194,8 +202,11 @@ class Conservation(RuleBasedStateMachine):
         self.edits: dict[str, str] = {}
         self.number = 0
         self.holds: list[str] = []
-        self.released_in_part: set[str] = set()
         """Those that were made, in force or not."""
+        self.released_in_part: set[str] = set()
+        self.limiting = {process: Limiting(Redaction()) for process in PROCESSES}
+        self.limited: dict[str, dict[str, ClaimedJob]] = {process: {} for process in PROCESSES}
+        """Jobs that a limit has let their process start."""
         self.full = False
         self.deleted: set[str] = set()
         self.oversized: set[str] = set()
@@ -898,6 +909,69 @@ class Conservation(RuleBasedStateMachine):
         end_holds(connection, keys, holds, now)
         self._moved("release", len(there))
 
+    @rule(process=st.sampled_from(PROCESSES), count=st.integers(1, 4))
+    def start_under_a_limit(self, process: str, count: int) -> None:
+        self.enqueue("default", 1, False, "")
+        self.claim(process, count)
+        memory, limiting = self.memories[process], self.limiting[process]
+        limiting.follow([LIMIT])
+        known = self.limited[process]
+        asking = [
+            ClaimedJob(claim, peek(claim.envelope).job)
+            for claim in memory.claims
+            if name_of(claim.envelope) not in {*memory.running, *known}
+        ][:count]
+        there = set(self._active(process))
+        flags = limiting.start(self.consumers[process], asking)
+        for claimed in asking:
+            name, flag = claimed.opened.id, flags[claimed]
+            expected = {StartFlag.MAY_START, StartFlag.RETURNED}
+            if name not in there:
+                expected = {StartFlag.NOT_ACTIVE}
+            elif name in self.cancelled:
+                expected = {StartFlag.CANCELLED}
+            assert flag in expected
+            if flag is StartFlag.MAY_START:
+                known[name] = claimed
+            else:
+                memory.claims.remove(claimed.claim)
+        self._moved("limit", None)
+        self._at_most_two_run()
+        cancelled = [each for each, flag in flags.items() if flag is StartFlag.CANCELLED]
+        back = [self._outcome("return", each.claim) for each in cancelled]
+        self._settle(process, "return", back)
+
+    @rule(process=st.sampled_from(PROCESSES), returned=st.booleans())
+    def leave_a_limit(self, process: str, returned: bool) -> None:
+        """Some were settled, of some the lease was lost, and others may run them."""
+        known, self.limited[process] = self.limited[process], {}
+        verb: Verb = "return" if returned else "complete"
+        ended = [(each, Outcome(verb, each.claim)) for each in known.values()]
+        self.limiting[process].leave(self.consumers[process], ended)
+        self._moved("limit", None)
+        self._at_most_two_run()
+
+    @rule()
+    def review_limits(self) -> None:
+        """Supervisors correct what is counted: what is in an active list, and what was given back."""
+        rules = {LIMIT.identity: LIMIT}
+        review_due(self.registry.connection, Keys(), rules, 9e15)
+        self._moved("limit", None)
+        self._at_most_two_run()
+        bucket = bucket_of(LIMIT.identity)
+        running = {each.decode() for each in self.client.hkeys(Keys().limit_running(bucket))}
+        assert running <= {each for each in self.locations if self.locations[each] == "active"}
+        found = self.client.hgetall(Keys().limit_next(bucket))
+        then = {job_id.decode(): queue.decode() for job_id, queue in found.items()}
+        paused = {name.decode() for name in self.client.smembers("asok:paused")}
+        assert {self.locations[each] for each in then} <= {"pending", "active"}
+        if len(running) + sum(queue not in paused for queue in then.values()) < LIMIT.limit.at_once:
+            waiting = [queue for queue in QUEUES if self._held_in(bucket, queue)]
+            assert set(waiting) <= paused, "as many start as may"
+
+    def _at_most_two_run(self) -> None:
+        assert self.client.hlen(Keys().limit_running(bucket_of(LIMIT.identity))) <= 2
+
     @precondition(lambda self: "held" in self.locations.values())
     @rule(chosen=st.data())
     def cancel_held_jobs(self, chosen: st.DataObject) -> None:
@@ -1066,7 +1140,8 @@ class Conservation(RuleBasedStateMachine):
 
     # What must hold
 
-    def _moved(self, verb: str, count: int) -> list[str]:
+    def _moved(self, verb: str, count: int | None) -> list[str]:
+        """``count``: how many jobs have moved; None: any number."""
         before, after = self.locations, self._look()
         moves = {
             job_id: (before.get(job_id, ""), location)
@@ -1074,7 +1149,7 @@ class Conservation(RuleBasedStateMachine):
             if before.get(job_id, "") != location
         }
         assert set(moves.values()) <= MOVES[verb], (verb, moves)
-        assert len(moves) == count, (verb, count, moves)
+        assert count in (None, len(moves)), (verb, count, moves)
         self.locations = after
         assert all(after[job_id] == "finished" for job_id in self.ended), "it never runs again"
         assert all(after[job_id] == "active" for job_id in self.cancelled), "or it has ended"

@@ -47,6 +47,8 @@ RENEWED_BEFORE = 600
 """Seconds after which the TTL of an unfinished job is renewed: not with every look at it."""
 MOST_LISTS = 4096
 """Active lists of a worker, or of all, that are looked at; a hash that names more is invalid."""
+MOST_GIVEN_BACK = 100
+"""Jobs that one script gives back to their queues of what waits for one limit."""
 LONGEST_WAIT = 315_360_000
 """Seconds: ten years. Redis refuses a TTL that its clock cannot hold."""
 
@@ -101,6 +103,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "LONGEST_ORDER": LONGEST_ORDER,
     "LONGEST_WAIT": LONGEST_WAIT,
     "MOST_LISTS": MOST_LISTS,
+    "MOST_GIVEN_BACK": MOST_GIVEN_BACK,
     "MOST_HOLDS": MOST_HOLDS,
     "MOST_NOTES": MOST_NOTES,
     "MOST_PAUSES": MOST_PAUSES,

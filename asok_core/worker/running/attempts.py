@@ -45,6 +45,7 @@ from asok_core.worker.running.claimed_job import (
 )
 from asok_core.worker.running.failed_attempts import FailedAttempts
 from asok_core.worker.running.holding import Holding
+from asok_core.worker.running.limiting import Limiting
 from asok_core.worker.running.outcomes import OutcomeBuilder
 from asok_core.worker.running.task_reports import TaskReports
 
@@ -78,6 +79,7 @@ class AttemptRunner:
     failed: FailedAttempts = field(init=False)
     reports: TaskReports = field(init=False)
     holding: Holding = field(init=False)
+    limiting: Limiting = field(init=False)
 
     def __post_init__(self) -> None:
         self.allowed = TaskModules(self.settings.task_modules)
@@ -86,6 +88,7 @@ class AttemptRunner:
         self.failed = FailedAttempts(self.outcomes, self.breaker, redaction, self.log_arguments)
         self.reports = TaskReports(self.outcomes.now, redaction, self.keyring)
         self.holding = Holding(self.release)
+        self.limiting = Limiting(redaction)
 
     def open(self, claimed: ClaimedJob) -> Outcome | None:
         """Verify and read the envelope; an outcome at once when it must not run."""

@@ -41,6 +41,7 @@ class ClaimCycle:
         self.leased_until = 0.0
         self._consumer = consumer
         self._holding = runner.holding
+        self._limiting = runner.limiting
         self._breaker = runner.breaker
         self._outcomes = runner.outcomes
         self._reports = runner.reports
@@ -86,6 +87,9 @@ class ClaimCycle:
         lease = self._outcomes.settings.worker_lease
         self.leased_until = sent_at + min(reply.lease_left, lease)
         self._unsettled.settle(sent, reply.settled)
+        if limited := self._unsettled.limited:
+            self._unsettled.limited = []
+            self._limiting.leave(self._consumer, limited)
         self._note_started(noting)
         self._confirm(arrived, reply.started[len(noting) :])
         self._log(reply)

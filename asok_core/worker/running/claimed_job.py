@@ -5,14 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
 from asok_core.errors import EnvelopeError
 from asok_core.execution.cancellation import StopRequest
 from asok_core.jobs.checkpoint import JobCheckpoint
 from asok_core.jobs.job import Job
+from asok_core.jobs.limits import Limit
 from asok_core.jobs.progress import JobProgress
 from asok_core.worker.job_slots import Phase
+
+
+class AppliedLimit(NamedTuple):
+    """A limit as it applies to one job: the bucket in which it is counted, and what is shown of that.
+
+    ``declared`` is what the code declares, '' for none; ``holder`` names process, queue and start.
+    """
+
+    bucket: str
+    identity: str
+    value: str
+    declared: str
+    limit: Limit
+    holder: str
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +63,8 @@ class ClaimedJob:
     resumed: str | None = None
     began: str = ""
     iterates: bool = False
+    limits: tuple[AppliedLimit, ...] = ()
+    """The limits by which it was allowed to start, and that count it."""
 
     @property
     def opened(self) -> Job:

@@ -68,6 +68,7 @@ class Dispatcher:
         self._threads = Threads(config.concurrency, runner, shared, alarm)
         self._reports = runner.reports
         self._reports.ring = alarm.ring
+        self._limiting = runner.limiting
         self._unsettled = UnsettledOutcomes(consumer, runner.outcomes, shared)
         self._jobs = ProcessJobs(self._threads, self._unsettled, runner.outcomes)
         self.figures = TaskFigures(consumer, self._unsettled.counts)
@@ -156,15 +157,19 @@ class Dispatcher:
         self.figures.write_if_due()
 
     def _confirm_holds(self) -> None:
-        """Report which holds this process enforces, once no thread can start a job by former ones."""
+        """Report which holds and limits are enforced, once no thread can start a job by former ones."""
         holding = self._runner.holding
         if holding.changed:
             holding.read(self._consumer)
+        if self._limiting.follow(holding.limits):
+            # They were not compared with these limits. What runs is counted below.
+            self.return_waiting()
         if (
             self._confirmed != holding.generation
             and holding.whole
             and not self._jobs.has_undecided()
         ):
+            self._limiting.start(self._consumer, self._threads.running(), running=True)
             self._confirmed = holding.generation
             self._report.enforces_holds(self._confirmed)
 

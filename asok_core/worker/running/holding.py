@@ -9,6 +9,7 @@ from asok_core.backends.redis.consuming.outcomes import Outcome
 from asok_core.errors import Refused
 from asok_core.inspection.hold_index import HoldIndex
 from asok_core.inspection.holds import Holds
+from asok_core.inspection.limits import LimitRule
 from asok_core.runtime.logs import safe_logger
 from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.outcomes import OutcomeBuilder
@@ -28,6 +29,8 @@ class Holding:
 
     def __init__(self, release: str) -> None:
         self.holds = HoldIndex()
+        self.limits: tuple[LimitRule, ...] = ()
+        """The limits that operators set, which are read with the holds."""
         self.generation = 0
         self.changed = False
         """Whether the supervisor has reported that there may be others."""
@@ -60,6 +63,7 @@ class Holding:
         else:
             self._refused = False
         self.changed = False
+        self.limits = found.limits
         # The holds before the generation: a thread that sees this one must not have the former ones.
         self.holds, self.generation = HoldIndex(found.holds), found.generation
         unread = tuple(each for each in found.unread if not each.startswith("ended:"))

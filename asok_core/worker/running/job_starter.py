@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from asok_core.backends.redis.consuming.consumer import Consumer, CycleResult
 from asok_core.backends.redis.consuming.outcomes import Claim, Outcome
+from asok_core.backends.redis.flags import StartFlag
 from asok_core.jobs.envelope import peek
 from asok_core.worker.running.attempts import AttemptRunner
 from asok_core.worker.running.capacity import Capacity
@@ -39,22 +40,53 @@ class JobStarter:
         self._breaker = runner.breaker
         self._cycle = cycle
         self._jobs = jobs
+        self._limiting = runner.limiting
         self._capacity = capacity
         self._idle_wait = idle_wait
         self._last_chance = max(1, runner.settings.crash_limit - 1)
 
     def start(self, reply: CycleResult, opened: Sequence[ClaimedJob] = ()) -> bool:
-        """Start ``opened`` jobs and what a cycle has claimed. Returns whether dubious ones must wait."""
-        batch = [*opened, *map(ClaimedJob, reply.claims)]
-        if not batch:
+        """Start ``opened`` jobs and what a cycle has claimed, where limits allow it.
+
+        Returns whether others may be claimed in place of some: dubious ones wait, as some do for limits.
+        """
+        claimed_now = [*opened, *map(ClaimedJob, reply.claims)]
+        if not claimed_now:
             return False
         self._breaker.claimed()
+        batch = self._allowed_by_limits(claimed_now)
+        if not batch:
+            return True
         self.started_at = time.monotonic()
         if reply.dubious:
             ids = [peek(claimed.claim.envelope).id for claimed in batch]
             for claimed, crashes in zip(batch, self._consumer.crashes(ids), strict=True):
                 claimed.dubious = crashes >= self._last_chance
-        return self._jobs.start(batch, few=self._capacity.prefetch.few)
+        some_wait = self._jobs.start(batch, few=self._capacity.prefetch.few)
+        return some_wait or len(batch) < len(claimed_now)
+
+    def _allowed_by_limits(self, batch: list[ClaimedJob]) -> list[ClaimedJob]:
+        """Those of claimed jobs that no limit keeps from starting."""
+        limited = [claimed for claimed in batch if self._limiting.may_limit(claimed)]
+        if not limited:
+            return batch
+        left: set[ClaimedJob] = set()
+        for claimed in limited:
+            rejected = self._runner.open(claimed) if claimed.job is None else None
+            if rejected is not None:
+                left.add(claimed)
+                self._jobs.unsettled.add(claimed, rejected)
+                self._runner.log_rejected(claimed, rejected)
+        opened = [claimed for claimed in limited if claimed not in left]
+        for claimed, flag in self._limiting.start(self._consumer, opened).items():
+            if flag is StartFlag.MAY_START:
+                continue
+            left.add(claimed)
+            self._breaker.untried()
+            if flag is StartFlag.CANCELLED:
+                by_name = self._runner.outcomes.returned_by_name(claimed)
+                self._jobs.unsettled.add(claimed, by_name)
+        return [claimed for claimed in batch if claimed not in left]
 
     def start_arrived(self, claims: list[Claim], *, wait_again: bool = True) -> None:
         """Start jobs that an idle wait has brought, once a cycle has confirmed that they may start.

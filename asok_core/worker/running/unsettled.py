@@ -43,6 +43,8 @@ class UnsettledOutcomes:
 
     def __init__(self, consumer: Consumer, outcomes: OutcomeBuilder, shared: SharedState) -> None:
         self.counts = TaskCounts()
+        self.limited: list[tuple[ClaimedJob, Outcome]] = []
+        """What is settled of jobs that limits count, until these count them no longer."""
         self._shared = shared
         self._outcomes = outcomes
         self._open: list[tuple[ClaimedJob, Outcome]] = []
@@ -101,6 +103,8 @@ class UnsettledOutcomes:
                         log_cancelled(claimed.job, error, duration=outcome.run_us / 1e6)
                     else:
                         log_cancelled(claimed.job, outcome.error_line or NOT_BEGUN)
+                if claimed.limits:
+                    self.limited.append((claimed, outcome))
                 self.close(claimed)
                 # What an envelope names whose signature is not good says nothing about a task.
                 if claimed.job is not None and claimed.rejected is None:

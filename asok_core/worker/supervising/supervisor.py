@@ -32,6 +32,7 @@ from asok_core.worker.supervising.duties.heartbeat import HeartbeatDuty
 from asok_core.worker.supervising.duties.hold_end import HoldEndDuty
 from asok_core.worker.supervising.duties.lease_recovery import LeaseRecoveryDuty
 from asok_core.worker.supervising.duties.lease_release import LeaseReleaseDuty
+from asok_core.worker.supervising.duties.limit_review import LimitReviewDuty
 from asok_core.worker.supervising.duties.orphan_recovery import OrphanRecoveryDuty
 from asok_core.worker.supervising.duties.process_check import UNABLE_REASON, ProcessCheckDuty
 from asok_core.worker.supervising.duties.promotion import PromotionDuty
@@ -108,9 +109,10 @@ class Supervisor:
             events=self._events,
         )
         promotion = PromotionDuty(config, registry, longest=self._heartbeat.interval)
+        limit_review = LimitReviewDuty(registry, self._heartbeat)
         self._crash_recovery = CrashRecoveryDuty(self._processes, self._recovery)
         self._schedule = DutySchedule(
-            self._duties(promotion, memory),
+            self._duties(promotion, limit_review, memory),
             heartbeat=self._heartbeat,
             outage=self._outage,
             reset=registry.close,
@@ -125,9 +127,10 @@ class Supervisor:
             commands,
             heartbeat=self._heartbeat,
             promotion=promotion,
+            limit_review=limit_review,
         )
 
-    def _duties(self, promotion: Duty, memory: Duty) -> list[Duty]:
+    def _duties(self, promotion: Duty, limit_review: Duty, memory: Duty) -> list[Duty]:
         """All duties, in the order in which they are done where several are due."""
         config, registry, settings = self._config, self._registry, self._config.settings
         heartbeat = self._heartbeat
@@ -151,6 +154,7 @@ class Supervisor:
             RecordRenewalDuty(config, registry),
             ActiveRenewalDuty(registry, self._processes),
             HoldEndDuty(registry, heartbeat),
+            limit_review,
             UnclaimedQueuesDuty(config, registry),
             QueueHistoryDuty(config, registry),
         ]

@@ -24,6 +24,7 @@ class WakeMessages:
         *,
         heartbeat: Duty,
         promotion: Duty,
+        limit_review: Duty,
     ) -> None:
         self._worker = worker
         self._registry = registry
@@ -31,14 +32,16 @@ class WakeMessages:
         self._commands = commands
         self._heartbeat = heartbeat
         self._promotion = promotion
+        self._limit_review = limit_review
 
     def follow(self, message: str) -> None:
         """Follow one message. Raises Unreachable or Refused."""
         verb, _, rest = message.partition(" ")
-        if verb == "due":
+        if verb in ("due", "limit"):
             due = number(rest)
             if due is not None:
-                self._promotion.hasten(max(0.0, due - self._registry.now()))
+                duty = self._promotion if verb == "due" else self._limit_review
+                duty.hasten(max(0.0, due - self._registry.now()))
         elif verb == "order" and rest == self._worker:
             self._heartbeat.hasten()
         elif verb == "cancel":

@@ -1,4 +1,4 @@
--- needs: full time record status moves locations holds
+-- needs: full time record status locations held holds
 -- Jobs of a process that a hold keeps from starting: active -> held. Where that hold has ended since its process read it:
 --   active -> pending, at the consuming end. No attempt has begun, so nothing is counted, and no retry is spent.
 -- A script of its own, and not a verb of settle.lua: what a cycle does not use would make each cycle slower.
@@ -8,15 +8,6 @@ local stamp = server_time()
 local function is_active(active, envelope)
   local index = redis.pcall('LPOS', active, envelope, 'RANK', -1)
   return not wrong_type(index) and index
-end
-
-local function write_held(i, id, unique, hold)
-  if has_ended(id) then return end
-  if unique ~= '' and (holder(unique) or id) == id then hold_unique(unique, id) end
-  write_record(id, { 'status', 'held', 'ts', stamp, 'queue', ARGV[i + KEPT_JOB.queue],
-    'function', ARGV[i + KEPT_JOB.task], 'retries', ARGV[i + KEPT_JOB.retries],
-    'retry_count', ARGV[i + KEPT_JOB.retry_count], 'held_by', hold,
-    'moves', moves_with(id, move_line(stamp, 'hold', '', hold)) })
 end
 
 local flags, back = {}, {}
@@ -30,10 +21,9 @@ for i = jobs_first, jobs_last, KEPT_JOB.SIZE do
   elseif not is_in_force(hold) then
     -- Returned below, once it is known which others are.
     back[#back + 1] = { #flags + 1, queue, active, envelope }
-  -- The name of the list first: a list that nothing names would be found by nothing.
-  elseif pushed('SADD', held_lists_key, hold .. ':' .. queue)
-    and pushed('LPUSH', held_key(hold, queue), envelope) then
-    write_held(i, id, ARGV[i + KEPT_JOB.unique], hold)
+  elseif name_held(hold, queue) and pushed('LPUSH', held_key(hold, queue), envelope) then
+    write_held({ id = id, queue = queue, task = ARGV[i + KEPT_JOB.task], retries = ARGV[i + KEPT_JOB.retries],
+      retry_count = ARGV[i + KEPT_JOB.retry_count], unique = ARGV[i + KEPT_JOB.unique] }, hold, stamp)
     flag = OUTCOME_SETTLED
   end
   if flag == OUTCOME_SETTLED then redis.call('LREM', active, -1, envelope) end
