@@ -47,6 +47,9 @@ GROUPS = (
     CommandGroup("task", "list tasks, show what one did", default="list"),
     CommandGroup("dlq", "list, requeue, purge, export or import dead jobs"),
     CommandGroup("hold", "list, add, release or remove holds on jobs", default="list"),
+    CommandGroup(
+        "limit", "list, set or reset limits on what runs at once and starts", default="list"
+    ),
     CommandGroup("note", "list or write notes on jobs, queues and error groups", default="list"),
     CommandGroup("trash", "list, restore or delete what operations removed", default="list"),
 )
@@ -127,6 +130,13 @@ COMMANDS = (
         "hold release", "asok_console.commands.hold.release", summaries.RELEASE_HOLD.in_general()
     ),
     Command("hold remove", "asok_console.commands.hold.remove", summaries.REMOVE_HOLD.in_general()),
+    Command(
+        "limit list",
+        "asok_console.commands.limit.list",
+        "list limits, and how much of each is used",
+    ),
+    Command("limit set", "asok_console.commands.limit.set", summaries.SET_LIMIT.in_general()),
+    Command("limit reset", "asok_console.commands.limit.reset", summaries.RESET_LIMIT.in_general()),
     Command("note list", "asok_console.commands.note.list", "list the notes of operators"),
     Command("note write", "asok_console.commands.note.write", summaries.EDIT_NOTE.in_general()),
     Command("trash list", "asok_console.commands.trash.list", "list what can be restored"),

@@ -23,6 +23,8 @@ LABELS: Mapping[str, str] = {
     EventKind.QUEUE_RESUMED: "resumed",
     EventKind.HOLD_ADDED: "hold",
     EventKind.HOLD_ENDED: "hold ended",
+    EventKind.LIMIT_SET: "limit",
+    EventKind.LIMIT_RESET: "limit reset",
     EventKind.REDIS_RESTARTED: "restarted",
     EventKind.REDIS_FAILED_OVER: "failover",
     EventKind.WARNING_RAISED: "warning",
@@ -62,7 +64,7 @@ def about(event: SystemEvent) -> str:
         return (
             f"queue {fields['queue']}{ended}{_until(fields) if not ended else ''}{_reason(fields)}"
         )
-    if event.kind == EventKind.WORKER_RESHAPED:
+    if event.kind in (EventKind.WORKER_RESHAPED, EventKind.LIMIT_SET):
         return f"{event.subject or '?'}: {fields.get('to', '?')}"
     if fields.get("warning"):
         return f"{event.subject or 'Redis'}: {_warning(fields)}{_reason(fields)}"
@@ -126,6 +128,10 @@ def _hold_ended(fields: Fields) -> str:
     return f" by itself, made{_author(fields)}" if by_itself else _author(fields)
 
 
+def _before(fields: Fields) -> str:
+    return f" (before: {fields['from']})" if fields.get("from") else ""
+
+
 def _recovered(fields: Fields) -> str:
     dead = fields.get("dead", "0")
     jobs = f"{fields.get('returned', '?')} jobs returned to their queues"
@@ -164,6 +170,12 @@ _SENTENCES: Mapping[str, Callable[[Fields], str]] = {
         f"hold {f.get('hold', '?')} on {f.get('rule', '?')} added{_author(f)}{_until(f)}{_reason(f)}"
     ),
     EventKind.HOLD_ENDED: lambda f: f"hold {f.get('hold', '?')} ended{_hold_ended(f)}",
+    EventKind.LIMIT_SET: lambda f: (
+        f"limit of {f.get('limit', '?')} set to {f.get('to', '?')}{_before(f)}{_author(f)}{_reason(f)}"
+    ),
+    EventKind.LIMIT_RESET: lambda f: (
+        f"limit of {f.get('limit', '?')} reset{_before(f)}{_author(f)}"
+    ),
     EventKind.REDIS_RESTARTED: lambda f: f"Redis restarted{_details(f, 'version')}",
     EventKind.REDIS_FAILED_OVER: lambda f: (
         f"another Redis server took over (failover){_details(f, 'version')}"

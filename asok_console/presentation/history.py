@@ -11,6 +11,7 @@ from asok_console.presentation.text import safe
 from asok_core.clock import iso
 from asok_core.inspection.history import EDITED_JOB, UNSURVIVED, JobEvent
 from asok_core.inspection.job_events import OF_MOVES, JobEventKind
+from asok_core.jobs.limits import BUCKET
 from asok_core.jobs.numbers import number
 from asok_core.jobs.states import Location
 
@@ -123,7 +124,17 @@ def _details(event: JobEvent, *, dated: bool) -> Iterator[str]:
         yield f"ran {duration(event.ran):<7}"
     if event.start is not None:
         yield f"began {_clock(event.start, dated=dated)}"
-    if event.what in _BY_OPERATORS:
+    yield from _how(event, dated=dated)
+    if event.progress is not None:
+        yield f"at {progress_text(event.progress)}"
+    if event.error:
+        yield event.error
+
+
+def _how(event: JobEvent, *, dated: bool) -> Iterator[str]:
+    if event.detail.startswith(BUCKET):
+        yield "for a limit" if event.what == JobEventKind.HELD else "its limit lets it start next"
+    elif event.what in _BY_OPERATORS:
         yield from _operation(event)
     elif event.what in UNSURVIVED:
         began = _clock(number(event.detail), dated=dated)
@@ -131,10 +142,6 @@ def _details(event: JobEvent, *, dated: bool) -> Iterator[str]:
         yield f"on {event.by}"
     else:
         yield from filter(None, (event.by and f"on {event.by}", event.detail))
-    if event.progress is not None:
-        yield f"at {progress_text(event.progress)}"
-    if event.error:
-        yield event.error
 
 
 def _operation(event: JobEvent) -> Iterator[str]:

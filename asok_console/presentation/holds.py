@@ -103,6 +103,8 @@ def words_of(held: HoldState) -> str:
     return held.hold.words if held.hold else NOT_KNOWN
 
 
-def queue_state(paused: bool, held: int) -> str:
-    """``paused, 3 held``; empty where a queue is neither paused nor has held jobs."""
-    return ", ".join([*(["paused"] if paused else []), *([f"{held:,} held"] if held else [])])
+def queue_state(paused: bool, held: int, limited: int) -> str:
+    """``paused, 3 held, 5 limited``; empty where a queue is not paused and has no such jobs."""
+    kept = {"held": held, "limited": limited}
+    words = [f"{number:,} {how}" for how, number in kept.items() if number]
+    return ", ".join([*(["paused"] if paused else []), *words])

@@ -11,6 +11,7 @@ from asok_core.inspection.elsewhere import FoundLists, RecordSearch
 from asok_core.inspection.events import Events
 from asok_core.inspection.holds import Hold
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.limits import LimitRule, Limits
 from asok_core.inspection.notes import Notes, NoteSubject
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
@@ -72,7 +73,11 @@ class OperationResult:
     hold: Hold | None = None
     """Of a new hold: as it is in force."""
     generation: int = 0
-    """Of a new hold: workers that enforce this generation or a later one start no job that it matches."""
+    """Of a hold or a limit: workers that enforce this generation or a later one start jobs by it."""
+    limit: LimitRule | None = None
+    """Of a limit that was set: as it is in force."""
+    former_limit: LimitRule | None = None
+    """The one that an operator had set before; without a limit where this release cannot read it."""
     left: int = 0
     """Of the release of a hold: jobs that it still keeps."""
     lacks: str = ""
@@ -221,6 +226,9 @@ class Reader(Protocol):
     def events(self, count: int, *, after: str = "", before: str = "") -> Events:
         """At most ``count`` events, newest first, of those between two ids (neither included)."""
 
+    def limits(self) -> Limits:
+        """The limits of operators, and what runs and waits under each limit: some thousand buckets."""
+
     def notes(self) -> Notes:
         """The notes of operators on jobs, queues and error groups."""
 
@@ -345,6 +353,18 @@ class Operator(Protocol):
 
     def remove_hold(self, hold: str) -> OperationResult:
         """Remove a hold that keeps no jobs. Raises UsageError for an unknown hold."""
+
+    def set_limit(self, rule: LimitRule) -> OperationResult:
+        """Set a limit on a queue, a task or an argument of it, instead of what is in force there.
+
+        It is in force until it is reset. Raises UsageError for one that cannot be.
+        """
+
+    def reset_limit(self, rule: LimitRule) -> OperationResult:
+        """Remove the limit that operators have set on what ``rule`` is about: what code declares counts.
+
+        Raises UsageError where there is none.
+        """
 
     def write_note(self, subject: NoteSubject, text: str) -> OperationResult:
         """Write or replace the note on a job, a queue or an error group; without a text remove it."""

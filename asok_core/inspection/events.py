@@ -33,6 +33,9 @@ class EventKind(StrEnum):
     HOLD_ADDED = "hold_added"
     HOLD_ENDED = "hold_ended"
     """A hold matches no more jobs: an operator released or removed it, or its end has come."""
+    LIMIT_SET = "limit_set"
+    """An operator has set a limit, or replaced one."""
+    LIMIT_RESET = "limit_reset"
     REDIS_RESTARTED = "redis_restarted"
     REDIS_FAILED_OVER = "redis_failed_over"
     WARNING_RAISED = "warning_raised"
@@ -71,12 +74,13 @@ class SystemEvent:
 
     @property
     def subject(self) -> str:
-        """The queue, the process or the worker that it is about; '' for Redis itself."""
+        """The queue, process, worker, hold or limit that it is about; '' for Redis itself."""
         return (
             self.fields.get("queue")
             or self.fields.get("process")
             or self.fields.get("worker")
-            or self.fields.get("hold", "")
+            or self.fields.get("hold")
+            or self.fields.get("limit", "")
         )
 
 

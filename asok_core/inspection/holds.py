@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from asok_core.clock import DAY
 from asok_core.inspection.hold_conditions import MOST_CONDITIONS, Condition, conditions_in
-from asok_core.inspection.limits import LIMIT, LimitRule, limit_rule_of
+from asok_core.inspection.limits import LIMIT_FIELD, LimitRule, limit_rule_of
 from asok_core.inspection.notes import decoded, one_line, text_in
 from asok_core.inspection.pauses import moment
 from asok_core.jobs.job import Job
@@ -147,12 +147,12 @@ class Holds(NamedTuple):
     @property
     def unread_limits(self) -> tuple[str, ...]:
         """Of these fields those of limits."""
-        return tuple(each for each in self.unread if each.startswith(LIMIT))
+        return tuple(each for each in self.unread if each.startswith(LIMIT_FIELD))
 
     @property
     def unread_holds(self) -> tuple[str, ...]:
         """Of these fields those of holds."""
-        return tuple(each for each in self.unread if not each.startswith(LIMIT))
+        return tuple(each for each in self.unread if not each.startswith(LIMIT_FIELD))
 
     @property
     def is_empty(self) -> bool:
@@ -168,8 +168,8 @@ def holds_of(fields: Iterable[tuple[str, bytes]]) -> Holds:
         if field == GENERATION:
             generation = generation_of(value)
             continue
-        if field.startswith(LIMIT):
-            rule = limit_rule_of(field.removeprefix(LIMIT), value)
+        if field.startswith(LIMIT_FIELD):
+            rule = limit_rule_of(field.removeprefix(LIMIT_FIELD), value)
             if rule is None:
                 unread.append(field)
             else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from asok_core.inspection.limits import LimitBucket
 from asok_core.inspection.notes import OperatorNote
 from asok_core.jobs.envelope import Payload
 from asok_core.jobs.job import JobRecord
@@ -73,7 +74,9 @@ class JobDetail(NamedTuple):
 
     Of a held one: how many of its queue its hold returns before it."""
     hold: str = ""
-    """The hold that keeps a held job from starting."""
+    """The hold that keeps a held job from starting, or the bucket of the limit that it waits for."""
+    bucket: LimitBucket | None = None
+    """That bucket."""
     crashes: int = 0
     attempts: tuple[Attempt, ...] = ()
     """The last ten, oldest first; none of a job that succeeded at once, whose record holds everything."""

@@ -14,6 +14,7 @@ from asok_core.inspection import (
     ended_reasons,
     estimates,
     hold_reasons,
+    limit_reasons,
     waiting_reasons,
 )
 from asok_core.inspection.audit import Activity
@@ -26,6 +27,7 @@ from asok_core.inspection.reason import Reason, ranked
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.inspection.stacks import JobStack
 from asok_core.inspection.task_figures import TaskHistory
+from asok_core.jobs.limits import BUCKET
 from asok_core.jobs.states import Location
 
 
@@ -56,7 +58,9 @@ def explain_job(
         estimate = estimates.estimate(case, found)
         return Explanation(f"pending in queue {case.queue!r}", found, estimate)
     if detail.location is Location.HELD:
-        return Explanation(f"held in queue {case.queue!r}", ranked(hold_reasons.held(case)))
+        limited = detail.hold.startswith(BUCKET)
+        found = ranked((limit_reasons.limited if limited else hold_reasons.held)(case))
+        return Explanation(f"held in queue {case.queue!r}", found)
     if detail.location is Location.DELAYED:
         found = ranked(waiting_reasons.delayed(case))
         return Explanation(waiting_reasons.delayed_state(case), found)

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from asok_core.errors import UsageError
 from asok_core.inspection.argument_paths import ArgumentPath, parse
 from asok_core.inspection.notes import decoded, text_in
-from asok_core.jobs.limits import Limit, bucket_of, identity_of, parse_limit
+from asok_core.jobs.limits import Limit, identity_of, parse_limit
 from asok_core.jobs.numbers import number
 from asok_core.settings.kinds import is_text
 
 MOST_LIMITS = 100
 """Limits that operators have set."""
-LIMIT = "limit:"
+LIMIT_FIELD = "limit:"
 """What the fields of limits in the hash of holds begin with; the identity follows."""
 LARGEST_LIMIT = 4_096
 """Bytes of the rule of a limit that are written."""
@@ -79,8 +79,8 @@ class LimitBucket(NamedTuple):
     """The limit that code declares; '' for none."""
     free_at: float | None = None
     """From when its rate lets the next job start, epoch seconds by Redis's clock."""
-    running: int = 0
-    """Jobs that run, where there is a bound on these."""
+    running: int | None = 0
+    """Jobs that run, where there is a bound on these; None: that is not known."""
     returned: int = 0
     """Jobs that were returned to their queues as the next to run, and have not started."""
     queues: Mapping[str, int] = MappingProxyType({})
@@ -120,7 +120,7 @@ class LimitBucket(NamedTuple):
         """When it lets the next job start: ``now`` or later; None: when one that runs has ended."""
         if limit is None:
             return now
-        if limit.at_once and self.running + self.returned >= limit.at_once:
+        if limit.at_once and (self.running or 0) + self.returned >= limit.at_once:
             return None
         return max(now, self.free_at or now) if limit.starts else now
 
@@ -154,9 +154,10 @@ class LimitState(NamedTuple):
         return self.rule.limit if self.rule is not None else declared_limit(self.declared)
 
     @property
-    def running(self) -> int:
-        """How many jobs run, in all buckets."""
-        return sum(each.running for each in self.buckets)
+    def running(self) -> int | None:
+        """How many jobs run, in all buckets; None where that is not known."""
+        found = [each.running for each in self.buckets]
+        return None if None in found else sum(each or 0 for each in found)
 
     @property
     def waiting(self) -> int:
@@ -176,7 +177,7 @@ class LimitState(NamedTuple):
 def states_of(limits: Limits) -> tuple[LimitState, ...]:
     """The limits, by what they are about. Buckets of which nothing is known are not among them."""
     rules = {each.identity: each for each in limits.rules}
-    unread = {each.removeprefix(LIMIT) for each in limits.unread}
+    unread = {each.removeprefix(LIMIT_FIELD) for each in limits.unread}
     buckets = dict[str, list[LimitBucket]]()
     for each in limits.buckets:
         if each.identity:
@@ -188,7 +189,7 @@ def states_of(limits: Limits) -> tuple[LimitState, ...]:
             continue
         own = sorted(
             buckets.get(identity, ()),
-            key=lambda each: (-each.waiting, -each.running, -each.returned, each.value),
+            key=lambda each: (-each.waiting, -(each.running or 0), -each.returned, each.value),
         )
         # Workers of two releases may declare two: the one of most buckets is shown.
         declared = [each.declared for each in own if each.declared]
@@ -270,7 +271,7 @@ def bucket_with(
     bucket: str,
     fields: Sequence[bytes | None],
     *,
-    running: int = 0,
+    running: int | None = 0,
     returned: int = 0,
     queues: Mapping[str, int] = MappingProxyType({}),
 ) -> LimitBucket:
@@ -279,8 +280,8 @@ def bucket_with(
         (each or b"").decode("utf-8", "replace") for each in fields
     )
     found = LimitBucket(bucket, running=running, returned=returned, queues=queues)
-    # Another program may have written anything there.
-    if subject_of(identity) is None or bucket_of(identity, value) != bucket:
+    # Another program may have written anything there. A value that is hidden is not that of the name.
+    if subject_of(identity) is None:
         return found
     return found._replace(
         identity=identity, value=value, declared=declared, free_at=number(free_at)

@@ -64,6 +64,7 @@ def of_all_queues(snapshot: Snapshot, activities: Sequence[Activity]) -> Iterato
                 same.append(label)
     for stats in snapshot.queues:
         yield from of_held(stats.name, snapshot)
+        yield from of_limited(stats.name, snapshot)
     for reason, names in shared_by:
         remedy = _worker_of(*without_worker) if reason.code == NO_WORKERS else reason.remedy
         yield replace(reason, text=f"{named(names)}: {reason.text}", remedy=remedy)
@@ -79,6 +80,19 @@ def of_held(name: str, snapshot: Snapshot) -> Iterator[Reason]:
     yield Reason(
         "jobs_held", f"{counted(jobs, 'job')} of queue {name!r} {be(jobs)} held: {holds}",
         evidence={"jobs": jobs}, remedy="asok hold list",
+    )  # fmt: skip
+
+
+def of_limited(name: str, snapshot: Snapshot) -> Iterator[Reason]:
+    """For which limits jobs of a queue wait: these are not pending."""
+    found = [each for each in snapshot.buckets if each.queues.get(name)]
+    if not found:
+        return
+    jobs = sum(each.queues[name] for each in found)
+    limits = [f"{each.words(snapshot.limits)} ({each.queues[name]:,})" for each in found]
+    yield Reason(
+        "jobs_limited", f"{counted(jobs, 'job')} of queue {name!r} wait for {named(limits)}",
+        evidence={"jobs": jobs}, remedy="asok limit list",
     )  # fmt: skip
 
 

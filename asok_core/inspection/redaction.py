@@ -14,6 +14,7 @@ from typing import Any
 
 from asok_core.inspection.edits import changed_words, same
 from asok_core.inspection.job_detail import JobDetail
+from asok_core.inspection.limits import LimitBucket, subject_of
 from asok_core.inspection.masking import (
     hide,
     masked,
@@ -155,7 +156,21 @@ class Redaction:
             ),
             note=detail.note and detail.note._replace(text=self.text(detail.note.text, job)),
             reports={at: self.progress(each, job) for at, each in detail.reports.items()},
+            bucket=detail.bucket and self.bucket(detail.bucket, job),
         )
+
+    def bucket(self, bucket: LimitBucket, job: Job | None = None) -> LimitBucket:
+        """What is known of a bucket as it may be shown. ``job``: one of it, where that is known."""
+        subject = subject_of(bucket.identity)
+        pattern = self._pattern(job)
+        if subject is None or subject.key is None or pattern is None:
+            return bucket
+        path = subject.key
+        # The name of a positional argument is not known here.
+        hides = path.root == "args" or any(
+            pattern.hides(each) for each in path.steps if isinstance(each, str)
+        )
+        return bucket._replace(value=json.dumps(MASK)) if hides else bucket
 
     def filled(
         self, changes: Mapping[str, Any], job: Job, *, believed: bool = True

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from asok_core.inspection.events import SystemEvent
 from asok_core.inspection.holds import Hold, HoldState
+from asok_core.inspection.limits import LimitBucket, LimitRule
 from asok_core.inspection.memory_growth import FillRate, filling, median
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.queues import QueueStats
@@ -185,7 +186,11 @@ class Snapshot:
     unread_holds: tuple[str, ...] = ()
     """Holds whose rules this release cannot read."""
     holds_problem: str = ""
-    """Why holds were not read; '' where they were."""
+    """Why holds were not read; '' where they were. Limits are read with them."""
+    limits: tuple[LimitRule, ...] = ()
+    """The limits that operators have set."""
+    buckets: tuple[LimitBucket, ...] = ()
+    """Where jobs wait for a limit. Of some it is not known for which one."""
     cost: SnapshotCost = field(default_factory=SnapshotCost)
 
     @property
@@ -266,6 +271,21 @@ class Snapshot:
     def held_of(self, queue: str) -> int:
         """How many of a queue."""
         return sum(each.queues.get(queue, 0) for each in self.holds)
+
+    @property
+    def limited(self) -> int:
+        """Jobs that wait for a limit."""
+        return sum(each.waiting for each in self.buckets)
+
+    def limited_of(self, queue: str) -> int:
+        """How many of a queue."""
+        return sum(each.queues.get(queue, 0) for each in self.buckets)
+
+    @property
+    def held_lists(self) -> tuple[str, ...]:
+        """The lists of held jobs that have some, of holds and of limits, each as ``{hold}:{queue}``."""
+        by_holds = (f"{each.id}:{queue}" for each in self.holds for queue in each.queues)
+        return *by_holds, *(f"{each.id}:{queue}" for each in self.buckets for queue in each.queues)
 
     @property
     def claimed(self) -> int:

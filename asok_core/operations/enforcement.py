@@ -1,22 +1,25 @@
-"""Whether a new hold is in force: each worker publishes which holds all of its processes enforce."""
+"""Whether a new hold or limit is in force: each worker publishes which all of its processes enforce."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from asok_core.backends.roles import Reader
 from asok_core.inspection.holds import HoldState
+from asok_core.inspection.limits import LimitRule, rule_on
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.waiting import wait_for
 
 PATIENCE = 10.0
-"""Seconds that workers have to confirm a hold; a busy process does so when its loop turns next."""
+"""Seconds that workers have to confirm a change; a busy process does so when its loop turns next."""
 MOST_NAMED = 5
+HOLD_GONE = "the hold is no longer there, or its end has come"
 
 
 class Enforcement(NamedTuple):
-    """On which of the workers that run a hold is in force. The names may hold text from Redis."""
+    """On which of the workers that run a hold or limit is in force. The texts may come from Redis."""
 
     confirmed: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
@@ -31,8 +34,8 @@ class Enforcement(NamedTuple):
     """Whether it could be read which workers there are."""
     problem: str = ""
     """Why not, where the reason is known."""
-    ended: bool = False
-    """Whether the hold is there no longer, or its end has come."""
+    ended: str = ""
+    """Why it is not in force any longer, or ''."""
 
     @property
     def whole(self) -> bool:
@@ -57,7 +60,7 @@ class Enforcement(NamedTuple):
     def words(self) -> str:
         """``in force on 3 of 3 workers``, and which others have not confirmed it."""
         if self.ended:
-            return "not in force: the hold is no longer there, or its end has come"
+            return f"not in force: {self.ended}"
         if not self.known:
             why = self.problem or "this Redis does not show which workers run"
             return f"whether it is in force is not known: {why}"
@@ -133,11 +136,28 @@ def wait_until_enforced(
     Or after ``patience`` seconds. Where workers cannot be read, that is stated, not raised. It may have
     ended since: workers confirm a later generation then.
     """
+    return _wait(
+        reader,
+        generation,
+        lambda snapshot: HOLD_GONE if _has_ended(snapshot, hold) else "",
+        patience,
+    )
 
+
+def wait_until_limited(
+    reader: Reader, rule: LimitRule, generation: int, patience: float = PATIENCE
+) -> Enforcement:
+    """The same of a limit that was set in this generation, or reset: then ``rule`` has no limit."""
+    return _wait(reader, generation, lambda snapshot: _changed_since(snapshot, rule), patience)
+
+
+def _wait(
+    reader: Reader, generation: int, over: Callable[[Snapshot], str], patience: float
+) -> Enforcement:
     def look() -> Enforcement:
         snapshot = reader.snapshot(rates=False, jobs=False)
-        if _has_ended(snapshot, hold):
-            return Enforcement(known=False, ended=True)
+        if why := over(snapshot):
+            return Enforcement(known=False, ended=why)
         return enforcement(snapshot, generation)
 
     return wait_for(
@@ -154,6 +174,18 @@ def _has_ended(snapshot: Snapshot, hold: str) -> bool:
     if snapshot.holds_problem or snapshot.server.role == "slave" or hold in snapshot.unread_holds:
         return False
     return all(_is_over(snapshot, each) for each in snapshot.holds if each.id == hold)
+
+
+def _changed_since(snapshot: Snapshot, rule: LimitRule) -> str:
+    """Whether another operator has set or reset a limit since, as far as limits can be read."""
+    if snapshot.holds_problem or snapshot.server.role == "slave":
+        return ""
+    found = rule_on(rule.identity, snapshot.limits)
+    if found is None:
+        return "it has been reset since" if rule.limit.text else ""
+    if found.operation == rule.operation and rule.limit.text:
+        return ""
+    return f"it has been replaced since by {found.limit.text}, {found.made}"
 
 
 def _named(names: tuple[str, ...]) -> str:

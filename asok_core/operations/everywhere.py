@@ -61,9 +61,8 @@ class AllJobs:
         named = [queue.name for queue in before.queues if not queue.problem]
         for name in dict.fromkeys((*named, *lists.queues)):
             yield from self._scanned(Location.PENDING, name, whole=whole)
-        for kept in before.holds:
-            for queue in kept.queues:
-                yield from self._scanned(Location.HELD, f"{kept.id}:{queue}", whole=whole)
+        for name in before.held_lists:
+            yield from self._scanned(Location.HELD, name, whole=whole)
         for each in self._operations:
             if each.in_trash:
                 yield from self._scanned(Location.TRASH, each.operation, whole=whole)

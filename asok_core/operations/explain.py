@@ -163,7 +163,11 @@ def known_queue(name: str, snapshot: Snapshot, operations: Sequence[Activity]) -
     """Why the jobs of a queue of a snapshot do not start at once."""
     stats = reasons.queue_of(name, snapshot)
     found = ranked(
-        chain(reasons.of_queue(name, snapshot, operations), reasons.of_held(name, snapshot))
+        chain(
+            reasons.of_queue(name, snapshot, operations),
+            reasons.of_held(name, snapshot),
+            reasons.of_limited(name, snapshot),
+        )
     )
     if stats is None:
         state = "not known: no job and no worker names it"

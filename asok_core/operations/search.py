@@ -61,8 +61,7 @@ def listed(
     elif state == "delayed":
         rows = _scanned(reader, Location.DELAYED, whole=whole)
     elif state == "held":
-        kept = reader.snapshot(rates=False, jobs=False).holds
-        names = [f"{each.id}:{queue}" for each in kept for queue in each.queues]
+        names = reader.snapshot(rates=False, jobs=False).held_lists
         rows = (row for name in names for row in _scanned(reader, Location.HELD, name, whole=whole))
     elif state == "recent":
         rows = _paged(reader.recent)

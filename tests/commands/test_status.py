@@ -167,6 +167,7 @@ def test_the_document_has_stable_keys(
         "due",
         "next_due_at",
         "held",
+        "limited",
         "running",
         "claimed",
         "orphaned",

@@ -10,7 +10,7 @@ import pytest
 from asok_core.inspection.argument_paths import parse
 from asok_core.inspection.holds import holds_of
 from asok_core.inspection.limits import (
-    LIMIT,
+    LIMIT_FIELD,
     LimitBucket,
     LimitRule,
     Limits,
@@ -57,8 +57,8 @@ def test_a_limit_in_the_hash_of_holds_is_no_hold() -> None:
         [
             ("generation", b"9"),
             ("4f2a1c", hold),
-            (f"{LIMIT}{KEYED}", text()),
-            (f"{LIMIT}queue:mail", text(form=2)),
+            (f"{LIMIT_FIELD}{KEYED}", text()),
+            (f"{LIMIT_FIELD}queue:mail", text(form=2)),
         ]
     )
     assert [each.id for each in found.holds] == ["4f2a1c"]
@@ -66,7 +66,7 @@ def test_a_limit_in_the_hash_of_holds_is_no_hold() -> None:
     assert found.unread == found.unread_limits == ("limit:queue:mail",)
     assert not found.unread_holds
     assert holds_of([("generation", b"9")]).is_empty
-    assert not holds_of([(f"{LIMIT}queue:mail", text())]).is_empty
+    assert not holds_of([(f"{LIMIT_FIELD}queue:mail", text())]).is_empty
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_a_bucket_is_named_by_its_limit_and_its_value() -> None:
     gone = one._replace(declared="")
     assert gone.words(()) == "a limit that has ended of task shop.charge by account_id = 17"
     assert bucket(f'"{"x" * 99}"').words(()).endswith("x…")
-    other = bucket_with(one.id, [KEYED.encode(), b"18", b"2 at once", b"1"])
-    assert other == LimitBucket(one.id), "what is not of this bucket is not believed"
+    other = bucket_with(one.id, [b"\xff", b"18", b"2 at once", b"1"])
+    assert other == LimitBucket(one.id)
     assert other.words(()) == f"limit {one.id}, of which nothing else is known"
 
 
@@ -131,12 +131,13 @@ def test_buckets_are_shown_under_their_limit_the_busiest_first() -> None:
         bucket("3", queues={"mail": 9}),
         LimitBucket("limit-0"),
     )
-    unread = (f"{LIMIT}queue:mail",)
+    unread = (f"{LIMIT_FIELD}queue:mail",)
     mail, charge = states_of(Limits((RULE,), buckets, 4, unread))
     assert (mail.subject.queue, mail.is_known, mail.limit) == ("mail", False, None)
     assert [each.value for each in charge.buckets] == ["3", "2", "1"]
     assert (charge.running, charge.waiting, charge.declared) == (3, 13, "2 at once")
     assert charge.queues == {"default": 3, "mail": 10}
     assert charge.limit == Limit(4)
+    assert states_of(Limits((), (bucket("1", running=None), *buckets), 5))[0].running is None
     (declared,) = states_of(Limits((), buckets, 4))
     assert declared.limit == Limit(2)

@@ -23,10 +23,12 @@ from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.audit import SWITCHES
 from asok_core.inspection.holds import Hold
+from asok_core.inspection.limits import LimitRule
 from asok_core.inspection.notes import on_queue
 from asok_core.inspection.pauses import QueuePause
 from asok_core.inspection.review import ReviewedEntries
 from asok_core.jobs.envelope import seal
+from asok_core.jobs.limits import Limit
 from asok_core.jobs.states import Location
 from asok_core.operations.canary import CanaryResult, Verdict
 from asok_core.operations.catalog import summaries
@@ -41,6 +43,7 @@ from asok_core.operations.catalog.dead_jobs import (
 )
 from asok_core.operations.catalog.entry import Access, CatalogOperation, Danger, ScopeKind
 from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
+from asok_core.operations.catalog.limits import LimitJobs, RemoveLimit
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.results import result_line
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
@@ -76,8 +79,11 @@ Asok = Callable[..., Ran]
 
 NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
+LIMITED = LimitRule(queue="high", limit=Limit(4))
 NO_KEY = {
     ImportDead: "an export is a file of the machine on which the command runs",
+    LimitJobs: "its values are options of the command",
+    RemoveLimit: "what it is about is chosen by options of the command",
 }
 """Operations without a key in the console, and why."""
 
@@ -421,6 +427,8 @@ def test_the_audit_has_the_names_of_the_catalogue(bench: Bench) -> None:
         (SetWorkerShape("web-1", concurrency=8), Scope(Location.ACTIVE)),
         (StopWorker("web-1"), Scope(Location.ACTIVE)),
         (EditNote(on_queue("high"), "x"), Scope(Location.ACTIVE)),
+        (LimitJobs(LIMITED), Scope(Location.HELD)),
+        (RemoveLimit(LIMITED), Scope(Location.HELD)),
     ]
     for operation, scope in performed:
         operation.perform(access, scope, lambda _: True)

@@ -38,10 +38,12 @@ LONG = {
     "asok_core/backends/redis/keys.py": "declares every key, with what it holds",
     "asok_core/backends/redis/operating/operator.py": "has a method for each operation of the role",
     "asok_core/backends/redis/operating/bulk.py": "the one loop of batches of all operations",
+    "asok_core/backends/redis/reading/reader.py": "has a method for each question of the role",
     "asok_core/backends/redis/reading/pages.py": "has a method for each location that is listed",
     "asok_core/inspection/history.py": "the past of a job from records of four kinds",
     "asok_core/worker/running/dispatcher.py": "a turn of a process, read from top to bottom",
     "asok_core/worker/supervising/processes.py": "the life of a process: start, watch, replace, stop",
+    "asok_console/cli/parser.py": "declares every command, with its help",
     "asok_console/tui/keys/actions.py": "declares every key, with its help",
     "asok_console/tui/screens/job.py": "the page of a job: keys of all its sections",
 }

@@ -6,11 +6,12 @@ import argparse
 from contextlib import closing
 
 from asok_console.commands.support import bulk, options
-from asok_console.commands.support.documents import result_document, say, write_json, write_lines
-from asok_console.presentation.holds import enforcement_document, hold_document
+from asok_console.commands.support.documents import write_json, write_lines
+from asok_console.commands.support.enforced import report_enforced, say_unknown_task
+from asok_console.presentation.holds import hold_document
 from asok_console.presentation.text import safe
 from asok_core.backends.roles import Reader, Scope
-from asok_core.errors import AsokError, UsageError
+from asok_core.errors import UsageError
 from asok_core.inspection.hold_conditions import EXAMPLE, parse_condition
 from asok_core.inspection.holds import (
     LONGEST_REASON,
@@ -19,7 +20,6 @@ from asok_core.inspection.holds import (
     length_problem,
     problem_of,
 )
-from asok_core.inspection.task_figures import RANGES
 from asok_core.operations.catalog.holds import HoldJobs
 from asok_core.operations.catalog.results import total_of
 from asok_core.operations.enforcement import Enforcement, wait_until_enforced
@@ -29,9 +29,6 @@ from asok_core.settings.durations import parse_duration
 from asok_core.settings.settings import Settings
 
 OPERATIONS = (HoldJobs,)
-PATIENCE = 1.0
-"""Seconds for which names of tasks are read."""
-INTERRUPTED = "the wait was interrupted; see asok hold list"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,30 +98,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         result = total_of(bulk.perform(settings, operation, scope))
         if result.hold is None:
             return bulk.report(args, operation, scope, result)
-        if not args.json:
-            bulk.report(args, operation, scope, result)
-        interrupted = False
-        try:
-            if hint := _unknown_task(reader, hold.task):
-                say(f"asok: {safe(hint, bulk.LONGEST_LINE)}")
-            found = wait_until_enforced(reader, result.hold.id, result.generation)
-        except KeyboardInterrupt:
-            # The hold is there: its id must not be lost.
-            found, interrupted = Enforcement(known=False, problem=INTERRUPTED), True
-    if args.json:
-        write_json(
-            {
-                **result_document(result),
-                "hold": hold_document(result.hold),
-                **enforcement_document(found),
-                "problem": None if found.known else found.words,
-            }
+        hold_id, generation = result.hold.id, result.generation
+
+        def wait() -> Enforcement:
+            say_unknown_task(reader, hold.task)
+            return wait_until_enforced(reader, hold_id, generation)
+
+        return report_enforced(
+            args,
+            operation,
+            scope,
+            result,
+            wait=wait,
+            listed_by="asok hold list",
+            document={"hold": hold_document(result.hold)},
         )
-    else:
-        say(f"asok: {safe(found.words, bulk.LONGEST_LINE)}")
-    if interrupted:
-        return bulk.INTERRUPTED
-    return 0 if found.whole else 1
 
 
 def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float | None]:
@@ -141,18 +129,6 @@ def _end(args: argparse.Namespace, reader: Reader) -> tuple[float | None, float 
         now = reader.snapshot(rates=False, jobs=False).taken_at
         return None, options.end(args.until, now, length_problem, ", or a length of time as in 2h")
     return options.length("--until", args.until, length_problem), None
-
-
-def _unknown_task(reader: Reader, task: str) -> str:
-    """That a rule may name no task, as where it is mistyped; '' where one of the last day has its name."""
-    try:
-        known = reader.tasks(RANGES["24h"], patience=PATIENCE).rows if task else ()
-    except AsokError:
-        # The hold is there already, and whether it is in force is what counts now.
-        return ""
-    if not known or task in {each.name for each in known}:
-        return ""
-    return f"no job of task {task} ran in the last 24 hours; see asok task list --last 24h"
 
 
 def _preview(args: argparse.Namespace, settings: Settings, hold: Hold) -> int:

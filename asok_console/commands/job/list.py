@@ -87,7 +87,7 @@ def _others(snapshot: Snapshot) -> str:
     found = {
         "running": snapshot.running,
         "delayed": snapshot.delayed,
-        "held": snapshot.held,
+        "held": snapshot.held + snapshot.limited,
         "dead": snapshot.dead,
     }
     return ", ".join(f"{number:,} {state}" for state, number in found.items() if number)

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                         "completed_per_s": queue.completed_per_s,
                         "failure_rate": queue.failure_rate,
                         "held": snapshot.held_of(queue.name),
+                        "limited": snapshot.limited_of(queue.name),
                         "note": note_document(snapshot.notes.on(on_queue(queue.name))),
                     }
                     for queue in snapshot.queues
@@ -68,7 +69,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             numbers.rate(queue.enqueued_per_s),
             numbers.rate(queue.completed_per_s),
             numbers.share(queue.failure_rate),
-            queue.problem or queue_state(queue.paused, snapshot.held_of(queue.name)),
+            queue.problem
+            or queue_state(
+                queue.paused, snapshot.held_of(queue.name), snapshot.limited_of(queue.name)
+            ),
             *([note] if any(notes) else ()),
         )
         for queue, note in zip(snapshot.queues, notes, strict=True)

@@ -196,7 +196,7 @@ def confirmed(
     settings: Settings,
     operation: CatalogOperation,
     scope: Scope,
-    count: int,
+    count: int | None,
     details: Iterable[str] = (),
 ) -> bool:
     """Ask on the terminal; True when the word was typed. ``details`` are further lines."""

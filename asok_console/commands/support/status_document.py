@@ -44,6 +44,7 @@ def to_json(status: WorkerStatus, *, indent: int | None = None) -> str:
         "due": snapshot.due,
         "next_due_at": iso(snapshot.next_due_at),
         "held": snapshot.held,
+        "limited": snapshot.limited,
         "running": snapshot.running,
         "claimed": snapshot.claimed,
         "orphaned": snapshot.orphaned,

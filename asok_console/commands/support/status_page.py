@@ -60,6 +60,7 @@ def _head(snapshot: Snapshot, width: int, styles: TextStyles) -> Iterator[str]:
         f"{numbers.count(snapshot.running)} running{claimed}",
         f"{numbers.count(snapshot.delayed)} delayed{due}",
         *((f"{numbers.count(snapshot.held)} held",) if snapshot.held else ()),
+        *((f"{numbers.count(snapshot.limited)} limited",) if snapshot.limited else ()),
         prose.plural(snapshot.dead, "dead job"),
         live_words(snapshot)[0],
     )
@@ -98,7 +99,8 @@ def _queues(status: WorkerStatus, width: int, styles: TextStyles) -> Iterator[st
 def _note(snapshot: Snapshot, queue: QueueStats, unserved: str) -> str:
     if queue.problem:
         return queue.problem
-    if state := queue_state(queue.paused, snapshot.held_of(queue.name)):
+    held, limited = snapshot.held_of(queue.name), snapshot.limited_of(queue.name)
+    if state := queue_state(queue.paused, held, limited):
         return state
     return unserved if queue.pending and not queue.consumers else ""
 

@@ -9,6 +9,7 @@ from functools import singledispatch
 from asok_core.backends.roles import Scope
 from asok_core.clock import DAY, HOUR, MINUTE, iso
 from asok_core.inspection.command_lines import operands, option, shell_word
+from asok_core.inspection.limits import LimitRule
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.dead_jobs import (
     CanaryRequeue,
@@ -20,6 +21,7 @@ from asok_core.operations.catalog.dead_jobs import (
 )
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
+from asok_core.operations.catalog.limits import LimitJobs, RemoveLimit
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -182,6 +184,27 @@ def _(operation: ReleaseHold, _scope: Scope) -> str:
 @command_line.register
 def _(operation: RemoveHold, _scope: Scope) -> str:
     return f"asok hold remove {operands(operation.hold)}"
+
+
+@command_line.register
+def _(operation: LimitJobs, _scope: Scope) -> str:
+    rule = operation.rule
+    why = f" {option('--reason', rule.reason)}" if rule.reason else ""
+    return f"asok limit set {_limited(rule)}{why} {operands(rule.limit.text)}"
+
+
+@command_line.register
+def _(operation: RemoveLimit, _scope: Scope) -> str:
+    return f"asok limit reset {_limited(operation.rule)}"
+
+
+def _limited(rule: LimitRule) -> str:
+    named = {
+        "--task": rule.task,
+        "--queue": rule.queue,
+        "--key": rule.key.short if rule.key else "",
+    }
+    return " ".join(option(name, value) for name, value in named.items() if value)
 
 
 def _end(lasts: float | None, ends: float | None, reason: str) -> str:

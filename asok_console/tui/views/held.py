@@ -1,9 +1,10 @@
-"""Held: the holds, and of each the jobs that it keeps from starting."""
+"""Held: the holds and the limits that jobs wait for, and of each the jobs that it keeps from starting."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, ClassVar, cast
 
 from textual import on
@@ -15,15 +16,17 @@ from asok_console.tui.keys import actions, operations
 from asok_console.tui.keys.actions import KeyScope
 from asok_console.tui.keys.operations import OperatorAction
 from asok_console.tui.plans.plan import OperationPlan
-from asok_console.tui.views.shared.hold_table import HoldList, lines_of
+from asok_console.tui.views.shared.hold_table import HoldList, lines_of, waiting_of
 from asok_console.tui.views.shared.job_columns import WAITING_COLUMNS
 from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.holds import HoldState
+from asok_core.inspection.limits import LimitBucket
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Page
 from asok_core.inspection.snapshot import Snapshot
+from asok_core.jobs.limits import BUCKET
 from asok_core.jobs.states import Location
 from asok_core.operations.catalog.holds import ReleaseHold, RemoveHold
 
@@ -67,8 +70,19 @@ class HeldView(JobListView):
         """The hold that is opened, or that is under the cursor."""
         line, snapshot = self.holds.row, self.console.snapshot
         name = self.opened or (line.key if line is not None else None)
-        found = snapshot.holds if snapshot is not None else ()
+        if snapshot is None:
+            return None
+        found = chain(snapshot.holds, map(waiting_of, snapshot.buckets))
         return next((each for each in found if each.id == name), None)
+
+    @property
+    def limited(self) -> str:
+        """What the jobs that are listed wait for, if that is a limit; else ''."""
+        name, snapshot = self.opened or "", self.console.snapshot
+        if not name.startswith(BUCKET) or snapshot is None:
+            return ""
+        found = (each for each in snapshot.buckets if each.id == name)
+        return next(found, LimitBucket(name)).words(snapshot.limits)
 
     def focus_list(self) -> None:
         """The list that is shown."""
@@ -109,6 +123,8 @@ class HeldView(JobListView):
         hold, snapshot = self.hold, self.console.snapshot
         if self.search is not None or self._problem or self.opened is None or snapshot is None:
             return super().nothing()
+        if self.limited and (hold is None or not hold.jobs):
+            return "No job waits for this limit."
         if hold is None:
             # Without the rules, a hold that keeps no jobs is not seen.
             unknown = f"; whether it has ended is not known: {snapshot.holds_problem}"
@@ -192,25 +208,36 @@ class HeldView(JobListView):
             warning = line.warning if line is not None else ""
             return (
                 ("Held jobs", "title"),
-                (counted(self.holds.total, "hold"), ""),
-                (counted(snapshot.held, "job") if snapshot is not None else "", ""),
+                *self._totals(),
                 (f"⚠ {counted(unread, 'hold')} not readable" if unread else "", "warn"),
                 (f"⚠ holds cannot be read: {problem}" if problem else "", "warn"),
                 (f"⚠ {warning}" if warning else "", "warn"),
                 (f"⚠ {enforced.words}" if enforced and not enforced.whole else "", "warn"),
                 (f"{rule.id} {about}" if rule is not None and about else "", "dim"),
             )
+        limited = self.limited
         position, queues = self.position(), self._queues()
         is_one = len(queues) > 1 and self.queue in queues
         beside = f", one of {len(queues)} queues" if is_one else ""
         return (
-            (f"Hold {self.opened}", "title"),
+            (f"Jobs that wait for {limited}" if limited else f"Hold {self.opened}", "title"),
             (f"queue {self.queue}{beside}" if self.queue else "", ""),
             (f"job {position}" if position else "", ""),
             (self.marked(), "mark"),
             *self.searched(),
-            ("" if hold is not None or self._are_unread() else "it has ended", "warn"),
+            ("" if hold is not None or limited or self._are_unread() else "it has ended", "warn"),
             (about, "dim"),
+        )
+
+    def _totals(self) -> Sequence[tuple[str, str]]:
+        snapshot = self.console.snapshot
+        if snapshot is None:
+            return ()
+        limits = f"{counted(len(snapshot.buckets), 'limit')} that jobs wait for"
+        return (
+            (counted(len(snapshot.holds), "hold"), ""),
+            (limits if snapshot.buckets else "", ""),
+            (counted(snapshot.held + snapshot.limited, "job"), ""),
         )
 
     def _are_unread(self) -> bool:
@@ -227,7 +254,9 @@ class HeldView(JobListView):
             )
         hold = self.hold if self.opened is None else None
         # A hold that keeps jobs is released, which returns them.
-        if hold is None or bool(hold.jobs) is (action.operation is RemoveHold):
+        if hold is None or hold.id.startswith(BUCKET):
+            return None
+        if bool(hold.jobs) is (action.operation is RemoveHold):
             return None
         rule = hold.hold
         lines = (f"jobs of {rule.words}", rule.made(self.console.now)) if rule else ()

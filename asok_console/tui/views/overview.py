@@ -177,10 +177,8 @@ class OverviewView(NamedView, PlotView):
         if snapshot is None:
             return (("Overview", "title"),)
         compared = self.compared
-        delayed, dead = (
-            compared.of_all(getattr(snapshot, name), name) if compared else ""
-            for name in ("delayed", "dead")
-        )
+        delayed = compared.of_all(snapshot.delayed, "delayed") if compared else ""
+        dead = compared.of_all(snapshot.dead, "dead") if compared else ""
         words = compared.words(unread=bool(self.console.status.unread)) if compared else ""
         first = (*self.narrowed(self._shown, len(snapshot.queues)), (words, "info"))
         listed = (
@@ -191,6 +189,7 @@ class OverviewView(NamedView, PlotView):
         others = (
             (f"◷ {snapshot.delayed:,} delayed{delayed}", "calm"),
             (f"‖ {snapshot.held:,} held" if snapshot.held else "", "warn"),
+            (f"‖ {snapshot.limited:,} limited" if snapshot.limited else "", ""),
             (f"✗ {snapshot.dead:,} dead{dead}", "bad" if snapshot.dead else "dim"),
             live_words(snapshot),
         )

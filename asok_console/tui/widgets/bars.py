@@ -140,5 +140,5 @@ def amount_of(snapshot: Snapshot | None, name: str) -> int | None:
         "jobs": snapshot.running,
         "workers": snapshot.alive,
         "dead": snapshot.dead,
-        "held": snapshot.held,
+        "held": snapshot.held + snapshot.limited,
     }.get(name)

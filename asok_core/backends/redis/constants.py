@@ -8,6 +8,7 @@ from asok_core.backends.redis.flags import FLAGS
 from asok_core.backends.redis.keys import COARSE, FINE
 from asok_core.inspection.audit import TRASH_TTL
 from asok_core.inspection.holds import END_OF_HOLD, LONGEST_HOLD, MOST_HOLDS
+from asok_core.inspection.limits import LARGEST_LIMIT, LIMIT_FIELD, MOST_LIMITS
 from asok_core.inspection.notes import LARGEST_NOTE, MOST_NOTES, NOTE_TTL
 from asok_core.inspection.pauses import END_OF_PAUSE, LARGEST_PAUSE, LONGEST_PAUSE, MOST_PAUSES
 from asok_core.inspection.worker_shape import CONFIGURED, LONGEST_ORDER
@@ -74,6 +75,8 @@ PAUSE_OVER = "its end has passed by the clock of Redis"
 HOLDS_FULL = f"there are {MOST_HOLDS} holds, with those that ended and keep jobs; release one first"
 HOLD_OVER = "its end has passed by the clock of Redis"
 """Why a hold is not made."""
+LIMITS_FULL = f"operators have set {MOST_LIMITS} limits; reset one first"
+"""Why a limit is not set."""
 
 Constant = int | str | Mapping[int, str]
 
@@ -95,8 +98,11 @@ CONSTANTS: Mapping[str, Constant] = {
     "FINE_TTL": FINE_TTL,
     "HOLDS_FULL": HOLDS_FULL,
     "HOLD_OVER": HOLD_OVER,
+    "LARGEST_LIMIT": LARGEST_LIMIT,
     "LARGEST_NOTE": LARGEST_NOTE,
     "LARGEST_PAUSE": LARGEST_PAUSE,
+    "LIMIT_FIELD": LIMIT_FIELD,
+    "LIMITS_FULL": LIMITS_FULL,
     "LONGEST_HOLD": int(LONGEST_HOLD),
     "CONFIGURED": CONFIGURED,
     "LONGEST_PAUSE": int(LONGEST_PAUSE),
@@ -105,6 +111,7 @@ CONSTANTS: Mapping[str, Constant] = {
     "MOST_LISTS": MOST_LISTS,
     "MOST_GIVEN_BACK": MOST_GIVEN_BACK,
     "MOST_HOLDS": MOST_HOLDS,
+    "MOST_LIMITS": MOST_LIMITS,
     "MOST_NOTES": MOST_NOTES,
     "MOST_PAUSES": MOST_PAUSES,
     "MOST_READ": MOST_READ,

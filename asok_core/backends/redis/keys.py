@@ -54,16 +54,16 @@ class Keys(NamedTuple):
 
     @property
     def holds(self) -> str:
-        """Hash: id of a hold (``ended:ID`` once it has ended) -> its rule, as JSON; ``generation``."""
+        """Hash: hold (``ended:ID`` once it has ended) or ``limit:SUBJECT`` -> rule; ``generation``."""
         return f"{self.namespace}:holds"
 
     @property
     def held_lists(self) -> str:
-        """Set: the lists of held jobs, each as ``{hold}:{queue}``."""
+        """Set: the lists of held jobs, each as ``{hold}:{queue}``, or with the bucket of a limit."""
         return f"{self.namespace}:held"
 
     def held(self, hold: str, queue: str) -> str:
-        """List of the jobs of a queue that a hold keeps from starting, the oldest at the right."""
+        """List of jobs of a queue that a hold or limit keeps from starting, the oldest at the right."""
         return f"{self.namespace}:held:{hold}:{queue}"
 
     def held_list(self, name: str) -> str:

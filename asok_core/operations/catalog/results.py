@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from asok_core.backends.roles import GONE, NOT_FOUND, OperationResult, Scope
+from asok_core.inspection.limits import LimitRule
 from asok_core.inspection.pauses import pause_words
 from asok_core.inspection.phrases import counted
 from asok_core.operations.canary import CanaryResult, Verdict
@@ -93,9 +94,15 @@ def _change_line(operation: CatalogOperation, scope: Scope, result: OperationRes
         return (
             f"Added hold {result.hold.id} on {result.hold.words}{result.hold.about(result.hold.at)}"
         )
+    before = f" (before: {_limit_words(result.former_limit)})" if result.former_limit else ""
     done = operation.participle()
     done = done[:1].upper() + done[1:]
-    return f"{done} {operation.changed(scope)}{pause_words(result.pause, made, by=False)}"
+    return f"{done} {operation.changed(scope)}{before}{pause_words(result.pause, made, by=False)}"
+
+
+def _limit_words(rule: LimitRule) -> str:
+    """``4 at once, set by ann@web1: bank down``."""
+    return f"{rule.limit.text}, {rule.made}" if rule.limit.text else "this release cannot read it"
 
 
 def _notes(result: OperationResult) -> Iterator[str]:

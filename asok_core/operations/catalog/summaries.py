@@ -74,6 +74,14 @@ HOLD_JOBS = Summary(
 )
 RELEASE_HOLD = Summary("end {} and return {their} jobs to their queues", "hold", "a hold")
 REMOVE_HOLD = Summary("remove {} that keeps no jobs", "hold", "a hold")
+SET_LIMIT = Summary(
+    "set how many jobs of {} run at once or start per unit of time, until the limit is reset",
+    "queue, task or argument",
+    "a queue, a task or an argument",
+)
+RESET_LIMIT = Summary(
+    "remove {}: the one that the code declares is in force again", "set limit", "a set limit"
+)
 QUIET_WORKER = Summary(
     "quiet {}: it takes no new jobs, and finishes the running ones", "worker", "a worker"
 )

@@ -8,7 +8,11 @@ import redis
 from asok_console.tui.screens.ask import AnswersDialog
 from asok_console.tui.screens.confirm import ConfirmationDialog
 from asok_console.tui.screens.why import WhyScreen
+from asok_core.jobs.envelope import seal
+from asok_core.jobs.job import Job
+from asok_core.jobs.keyring import Keyring
 from tests.fixtures.console import Open
+from tests.fixtures.limits import plant_bucket
 from tests.tui import seed
 from tests.tui.seed import KEYS
 
@@ -106,6 +110,23 @@ async def test_a_hold_that_ends_leaves_its_list_empty(
         redis_client.delete(KEYS.holds, KEYS.held_lists, *redis_client.keys("asok:held:*"))
         await hand.sees("it has ended")
         await hand.sees("Hold 4f2a1c keeps no jobs and has ended.")
+        await hand.press("escape")
+        await hand.sees("No holds.")
+        # What waits for a limit is listed as what a hold keeps.
+        job = seal(Job("limited", "tests.jobs", "charge", queue="low"), Keyring(b"x" * 40))
+        plant_bucket(
+            redis_client, "queue:low", declared="2 at once", running=["a", "b"], waiting=[job],
+            queue="low",
+        )  # fmt: skip
+        await hand.sees("1 limit that jobs wait for")
+        assert "when one ends" in hand.screen()
+        assert not hand.shows("r release"), "a worker returns them"
+        await hand.press("enter")
+        await hand.sees("Jobs that wait for limit 2 at once of queue 'low'")
+        await hand.sees("job 1 of 1")
+        redis_client.delete(KEYS.held_lists, *redis_client.keys("asok:held:*"))
+        await hand.sees("No job waits for this limit.")
+        redis_client.delete(*redis_client.keys("asok:limit*"))
         await hand.press("escape")
         await hand.sees("No holds.")
         redis_client.set(KEYS.holds, "of another program")

@@ -1,4 +1,4 @@
-"""The table of holds: a line each, with what it matches, what it keeps and where it is in force."""
+"""The table of holds, with what each matches and keeps, and of the limits that jobs wait for."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from textual.binding import BindingType
 
 from asok_console.presentation import holds as words
 from asok_console.presentation.compact import ago
+from asok_console.presentation.limits import WHEN_ONE_ENDS, next_words
 from asok_console.presentation.numbers import count
 from asok_console.tui.keys import actions
 from asok_console.tui.widgets.columns import Cell, Column
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.inspection.holds import HoldState
+from asok_core.inspection.limits import LimitBucket, LimitRule
 from asok_core.inspection.snapshot import Snapshot
 from asok_core.operations.enforcement import Enforcement, enforcement_of
 
 
 @dataclass(frozen=True, slots=True)
 class HoldLine:
-    """A hold, and which workers enforce it; None for one that has ended or cannot be read."""
+    """A hold, and which workers enforce it; None for one that has ended or cannot be read.
+
+    Or a limit that jobs wait for: then it has ``limited``, which names it.
+    """
 
     state: HoldState
     enforced: Enforcement | None
@@ -29,6 +34,7 @@ class HoldLine:
     """Whether it has ended, and for how much longer not."""
     warning: str
     """Why its jobs may stay held, or ''."""
+    limited: str = ""
 
     @property
     def key(self) -> str:
@@ -37,8 +43,19 @@ class HoldLine:
 
 
 def lines_of(snapshot: Snapshot) -> Sequence[HoldLine]:
-    """The holds, oldest first."""
-    return [
+    """The holds, oldest first, then the limits that most jobs wait for."""
+    now, rules = snapshot.taken_at, snapshot.limits
+    limits = [
+        HoldLine(
+            waiting_of(each),
+            None,
+            _next_of(each, rules, now),
+            "",
+            each.words(rules),
+        )
+        for each in snapshot.buckets
+    ]
+    holds = [
         HoldLine(
             each,
             enforcement_of(snapshot, each),
@@ -47,6 +64,17 @@ def lines_of(snapshot: Snapshot) -> Sequence[HoldLine]:
         )
         for each in snapshot.holds
     ]
+    return holds + limits
+
+
+def _next_of(bucket: LimitBucket, rules: Sequence[LimitRule], now: float) -> str:
+    found = next_words(bucket.limit(rules), (bucket,), now)
+    return found if found == WHEN_ONE_ENDS else f"next {found}"
+
+
+def waiting_of(bucket: LimitBucket) -> HoldState:
+    """The jobs that wait for a limit, as those of a hold."""
+    return HoldState(bucket.id, None, bucket.queues)
 
 
 def _jobs(line: HoldLine, _now: float) -> Cell:
@@ -54,6 +82,8 @@ def _jobs(line: HoldLine, _now: float) -> Cell:
 
 
 def _state(line: HoldLine, _now: float) -> Cell:
+    if line.limited:
+        return line.ends
     open_ended = line.state.hold is not None and line.state.hold.until is None
     if line.state.ended or not line.state.is_known:
         return line.ends, "warn"
@@ -61,12 +91,16 @@ def _state(line: HoldLine, _now: float) -> Cell:
 
 
 def _enforced(line: HoldLine, _now: float) -> Cell:
+    if line.limited:
+        return ""
     found = line.enforced
     whole = found.whole if found is not None else line.state.is_known
     return words.in_force(line.state, found), "" if whole else "warn"
 
 
 def _words(line: HoldLine, _now: float) -> Cell:
+    if line.limited:
+        return line.limited
     known = words.words_of(line.state)
     return known if line.state.hold else (known, "dim")
 
@@ -84,7 +118,7 @@ def _queues(line: HoldLine, _now: float) -> Cell:
 
 
 COLUMNS: Sequence[Column[HoldLine]] = (
-    Column(words.HOLD, 8, lambda line, _: line.state.id),
+    Column(words.HOLD, 8, lambda line, _: "limit" if line.limited else line.state.id),
     Column(words.HELD, 6, _jobs, right=True),
     Column(words.AGO, 6, lambda line, now: ago(line.state.since, now), right=True),
     Column(words.STATE, 14, _state),

@@ -13,7 +13,7 @@ from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.members import members
-from asok_core.inspection.holds import LARGEST_HOLD, MOST_HOLDS, Hold, Holds, holds_of
+from asok_core.inspection.holds import CUT_OFF, LARGEST_HOLD, MOST_HOLDS, Hold, Holds, holds_of
 from asok_core.jobs.states import Location
 
 BATCH = 200
@@ -53,6 +53,11 @@ def end_holds(connection: Connection, keys: Keys, holds: Holds, now: float) -> b
     it or releases it again. Of those only what keeps no jobs is removed. The audit has an entry for all
     that workers return of a hold. Raises Unreachable or Refused.
     """
+    if holds.is_empty:
+        # The last limit was reset, and all processes have had time to read that.
+        if now - holds.generation / 1000 >= CUT_OFF:
+            close_hold(connection, keys, "", ())
+        return False
     due = [each.id for each in holds.holds if each.until is not None and each.until <= now]
     # Redis has the clock that counts: where its is behind, the hold is still in force.
     over = [each for each in due if connection.run(ExpireHold(ns=keys.namespace, hold=each)) == 1]

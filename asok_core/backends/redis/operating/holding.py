@@ -40,6 +40,8 @@ from asok_core.inspection.holds import (
     problem_of,
     rule_text,
 )
+from asok_core.inspection.limits import LIMIT_FIELD
+from asok_core.jobs.limits import BUCKET
 from asok_core.settings.kinds import is_text
 
 BATCH = 500
@@ -99,6 +101,7 @@ def add_hold(
 def remove_hold(connection: Connection, operation: Operation, hold: str) -> OperationResult:
     """Remove a hold that keeps no jobs. Raises UsageError for an unknown one."""
     keys, removed = operation.keys, False
+    _refuse_limit(connection, operation, hold)
     queues = queues_of(connection, keys, hold)
     state = _end(connection, operation, hold, queues, only_empty=True)
     if not state and not queues:
@@ -124,6 +127,7 @@ def release_hold(
 ) -> OperationResult:
     """End a hold and return what it keeps. Raises UsageError for an unknown one."""
     keys = operation.keys
+    _refuse_limit(connection, operation, hold)
     state = _end(connection, operation, hold, (), rate=rate or 0.0)
     # Those that it has now: a hold that has ended gets no others.
     queues = queues_of(connection, keys, hold)
@@ -263,6 +267,12 @@ def _end(
     return connection.run(
         EndHold(**operation.arguments(), hold=hold, only_empty=only_empty, rate=rate, queues=names)
     )
+
+
+def _refuse_limit(connection: Connection, operation: Operation, hold: str) -> None:
+    """Raise for the name of a bucket: what waits for a limit is returned by workers."""
+    if hold.startswith((BUCKET, LIMIT_FIELD)):
+        _raise_unknown(connection, operation, hold)
 
 
 def _raise_unknown(connection: Connection, operation: Operation, hold: str) -> NoReturn:

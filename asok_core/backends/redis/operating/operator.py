@@ -36,6 +36,7 @@ from asok_core.backends.redis.operating.job_builders import (
     purged_job,
     requeued_job_builder,
 )
+from asok_core.backends.redis.operating.limiting import reset_limit, set_limit
 from asok_core.backends.redis.operating.missing_jobs import end_lost
 from asok_core.backends.redis.operating.moving import FRONT_AT_MOST, move_front
 from asok_core.backends.redis.operating.notes import write_note
@@ -57,6 +58,7 @@ from asok_core.backends.roles import ActiveJob, OperationResult, Scope, Watch
 from asok_core.errors import Refused, UsageError
 from asok_core.inspection.audit import EDIT
 from asok_core.inspection.holds import Hold
+from asok_core.inspection.limits import LimitRule
 from asok_core.inspection.notes import NOTED, NoteKind, NoteSubject, audit_words
 from asok_core.inspection.phrases import named
 from asok_core.inspection.review import ReviewedEntries
@@ -411,6 +413,19 @@ class RedisOperator(OperatorSession):
         with self._connection() as connection:
             operation = self._hold_operation(connection, "remove hold", f"hold:{hold}")
             return remove_hold(connection, operation, hold)
+
+    def set_limit(self, rule: LimitRule) -> OperationResult:
+        """Set a limit, instead of a former one. Raises UsageError for one that cannot be."""
+        with self._connection() as connection:
+            words = f"{rule.words}: {rule.limit.text}"
+            operation = self._hold_operation(connection, "set limit", words)
+            return set_limit(connection, operation, rule)
+
+    def reset_limit(self, rule: LimitRule) -> OperationResult:
+        """Remove the limit that an operator has set. Raises UsageError where there is none."""
+        with self._connection() as connection:
+            operation = self._hold_operation(connection, "reset limit", rule.words)
+            return reset_limit(connection, operation, rule)
 
     def _hold_operation(self, connection: Connection, action: str, words: str) -> Operation:
         scope = Scope(Location.HELD, words=words)

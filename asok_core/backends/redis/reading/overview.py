@@ -37,6 +37,7 @@ from asok_core.inspection.events import Events
 from asok_core.inspection.holds import ENDED, LARGEST_HOLD, Holds, HoldState
 from asok_core.inspection.pauses import LARGEST_PAUSE, QueuePause, pause_of
 from asok_core.inspection.rows import digest
+from asok_core.jobs.limits import BUCKET
 from asok_core.jobs.numbers import score
 
 MOST_WORKERS = 500
@@ -217,12 +218,13 @@ def holds_now(queries: Queries, keys: Keys) -> Query[Holds]:
 def held_jobs(keys: Keys, holds: Holds, names: Sequence[str]) -> Query[tuple[HoldState, ...]]:
     """How many jobs of which queues each hold keeps, by the names of the lists."""
     known = {each.id: each for each in (*holds.ended, *holds.holds)}
-    unread = {each for each in holds.unread if not each.startswith(ENDED)}
+    unread = {each for each in holds.unread_holds if not each.startswith(ENDED)}
     ended = {each.id for each in holds.ended}
-    ended |= {each.removeprefix(ENDED) for each in holds.unread} - unread
+    ended |= {each.removeprefix(ENDED) for each in holds.unread_holds} - unread
     gone = not holds.problem
     there = {*known, *unread}
-    lists = by_key({name: maybe("LLEN", parsing.raw(keys.held_list(name))) for name in names})
+    own = [name for name in names if not name.startswith(BUCKET)]
+    lists = by_key({name: maybe("LLEN", parsing.raw(keys.held_list(name))) for name in own})
 
     def read(replies: Sequence[Any]) -> tuple[HoldState, ...]:
         queues: dict[str, dict[str, int]] = {each: {} for each in (*known, *unread, *ended)}

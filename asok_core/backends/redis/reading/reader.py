@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from asok_core.inspection.audit import Activities, Trash
     from asok_core.inspection.elsewhere import FoundLists, RecordSearch
     from asok_core.inspection.events import Events
+    from asok_core.inspection.limits import Limits
     from asok_core.inspection.notes import Notes
     from asok_core.inspection.queue_history import EarlierMinute, QueueHistory
     from asok_core.inspection.release_comparison import Comparison, ReleaseChange
@@ -268,6 +269,14 @@ class RedisReader(PageReader):
         from asok_core.backends.redis.reading.notes import notes_now
 
         return self._session.ask(lambda queries: notes_now(queries, self.keys))
+
+    def limits(self) -> Limits:
+        """The limits of operators, and what runs and waits under each limit: some thousand buckets."""
+        from asok_core.backends.redis.reading.limits import read_limits
+
+        return self._session.run(
+            lambda round_trips: read_limits(round_trips, self.keys, self._redaction)
+        )
 
     def trash(self, operations: Iterable[str] | None = None) -> Trash:
         """How many jobs the trash of some operations holds; None: of all, by a SCAN over all keys."""

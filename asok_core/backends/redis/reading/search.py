@@ -21,6 +21,7 @@ from asok_core.backends.redis.reading.likely_locations import (
     lists,
     location_by,
 )
+from asok_core.backends.redis.reading.limits import read_bucket
 from asok_core.backends.redis.reading.notes import note_on_job
 from asok_core.backends.redis.reading.queries import FoundElement, Order
 from asok_core.backends.redis.reading.query import by_key, maybe, named, server_time
@@ -41,6 +42,7 @@ from asok_core.inspection.rows import Row
 from asok_core.jobs.envelope import peek
 from asok_core.jobs.job import JobRecord
 from asok_core.jobs.keyring import Keyring
+from asok_core.jobs.limits import BUCKET
 from asok_core.jobs.numbers import count, number
 from asok_core.jobs.states import Location, Status
 
@@ -165,6 +167,8 @@ class _ListSearch:
             if payload.id == self._known.id:
                 parts = self._keys.active_parts(key)
                 worker = worker_of(parts[0]) if parts else None
+                hold, queue = self._keys.held_parts(key) or ("", "")
+                limited = hold.startswith(BUCKET)
                 return self._known._replace(
                     location=location,
                     payload=payload,
@@ -172,7 +176,10 @@ class _ListSearch:
                     worker=worker,
                     process=parts[0] if parts else "",
                     position=found.location if location in _QUEUED else None,
-                    hold=(self._keys.held_parts(key) or ("",))[0],
+                    hold=hold,
+                    bucket=read_bucket(self._round_trips, self._keys, hold, queue)
+                    if limited
+                    else None,
                 )
         return None
 

@@ -15,6 +15,7 @@ from asok_core.backends.redis import parsing
 from asok_core.backends.redis.keys import FINE, Keys
 from asok_core.backends.redis.reading.discovery import MOST_QUEUES, ListDiscovery
 from asok_core.backends.redis.reading.events import EventMemory
+from asok_core.backends.redis.reading.limits import waiting_buckets
 from asok_core.backends.redis.reading.load import measure
 from asok_core.backends.redis.reading.notes import NoteMemory
 from asok_core.backends.redis.reading.overview import (
@@ -40,6 +41,7 @@ from asok_core.backends.redis.reading.running_jobs import RunningJobs
 from asok_core.inspection.elsewhere import FoundLists
 from asok_core.inspection.events import Events
 from asok_core.inspection.holds import HoldState
+from asok_core.inspection.limits import LimitBucket
 from asok_core.inspection.notes import Notes
 from asok_core.inspection.partial_payload import PartialPayloads
 from asok_core.inspection.pauses import QueuePause
@@ -59,6 +61,7 @@ class _Details(NamedTuple):
     active_lists: dict[bytes, Any]
     pauses: Mapping[str, QueuePause | None]
     held: tuple[HoldState, ...]
+    buckets: tuple[LimitBucket, ...]
 
 
 class _Additions(NamedTuple):
@@ -77,6 +80,7 @@ class SnapshotBuilder:
         self._keys = keys
         self._configured = configured
         self._url = url
+        self._redaction = redaction
         self._payloads = PartialPayloads(None, redaction)
         self._server: ServerInfo | None = None
         self.servers = 0
@@ -133,6 +137,9 @@ class SnapshotBuilder:
                 active_lists=self._discovery.lengths(),
                 pauses=pauses_of(queries, self._keys, [each for each in names if each in paused]),
                 held=held_jobs(self._keys, found.holds, found.held_lists.names),
+                buckets=waiting_buckets(
+                    queries, self._keys, found.held_lists.names, self._redaction
+                ),
             )
         )
         leases = self._registered(round_trips, found.leases.leases, details.workers)
@@ -209,8 +216,10 @@ class SnapshotBuilder:
             notes=notes,
             holds=details.held,
             holds_generation=found.holds.generation,
-            unread_holds=found.holds.unread,
+            unread_holds=found.holds.unread_holds,
             holds_problem=found.holds.problem,
+            limits=found.holds.limits,
+            buckets=details.buckets,
             cost=round_trips.cost(),
         )
 

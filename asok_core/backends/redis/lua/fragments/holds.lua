@@ -1,7 +1,9 @@
 -- needs: finite event
 -- Holds (`asok:holds`, see inspection/holds.py): a field for each, and `ended:{id}` for one that ended and still has jobs to
 -- return. `generation` grows with each change; processes of workers state which one they enforce.
+-- The limits of operators are fields beside them (see limit_rules.lua).
 -- is_in_force(hold): whether a hold keeps jobs.
+-- number_of_limits(): how many of the fields are limits. A hash with more fields than this program writes is not gone through.
 -- next_generation(now): the hash has changed: a generation that none of before had, also where the hash was deleted.
 -- end_hold(hold, now, cause, by, op, rate): a hold matches no longer, from now on. Returns its rule, or nil where there is none.
 --   The jobs that it keeps stay where they are until they are returned: by the operator who releases it at a `rate` (0: all
@@ -14,6 +16,15 @@ local function is_in_force(hold)
   -- A command that users of earlier releases may run: refused, it would look as if the hold had ended.
   local length = redis.pcall('HSTRLEN', holds_key, hold)
   return type(length) == 'number' and length > 0
+end
+
+local function number_of_limits()
+  if redis.call('HLEN', holds_key) > 2 * (MOST_HOLDS + MOST_LIMITS) then return MOST_LIMITS end
+  local found = 0
+  for _, field in ipairs(redis.call('HKEYS', holds_key)) do
+    if string.sub(field, 1, #LIMIT_FIELD) == LIMIT_FIELD then found = found + 1 end
+  end
+  return found
 end
 
 local function next_generation(now)

@@ -14,7 +14,8 @@ if ending > 0 and ending <= now then
   note(op, about, counts, 0, { [HOLD_OVER] = 1 }, 'done')
   return reply { state = 3, generation = 0, rule = '' }
 end
-if redis.call('HLEN', holds_key) > MOST_HOLDS then
+local fields = redis.call('HLEN', holds_key)
+if fields > MOST_HOLDS and fields - number_of_limits() > MOST_HOLDS then
   note(op, about, counts, 0, { [HOLDS_FULL] = 1 }, 'done')
   return reply { state = 4, generation = 0, rule = '' }
 end

@@ -1,0 +1,1 @@
+"""Commands on limits, which bound how many jobs run at once and start per unit of time."""
