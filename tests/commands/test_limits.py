@@ -141,6 +141,10 @@ def test_a_list_shows_the_use_of_limits_and_the_busiest_values(
     ]
     assert second["waits_for_an_end"]
     page = asok("limit", "list", "--values", "1").out
+    assert page.split("\n")[0].split() == [
+        "OF", "LIMIT", "RUNNING", "WAITING", "NEXT", "START", "VALUES", "SET", "BY",
+    ]  # fmt: skip
+    assert "task shop.charge by account_id  2 at once" in page
     assert "account_id = 17: 2/2 running, 3 waiting, next when one ends" in page
     assert "1 other value with work" in page
     assert "in 5" in page

@@ -323,7 +323,13 @@ def attacked(target: Target) -> dict[str, tuple[str, str, Iterable[Poison]]]:
         "holds": (
             KEYS.holds,
             "hash",
-            [*_hash(KEYS.holds, ("generation", "ghost", "ended:ghost", "")), *_holds()],
+            [
+                *_hash(
+                    KEYS.holds,
+                    ("generation", "ghost", "ended:ghost", "", f"limit:queue:{queue}", "limit:"),
+                ),
+                *_holds(),
+            ],
         ),
         "held_lists": (KEYS.held_lists, "set", _set(KEYS.held_lists)),
         "held": (

@@ -36,6 +36,8 @@ COLUMNS = (
     TextColumn("CODE"),
     TextColumn("REASON", shrinks=True),
 )
+ALWAYS = 5
+"""Of these columns, how many are shown also where they are empty."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +89,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _write(found: Sequence[LimitState], limits: Limits, snapshot: Snapshot, most: int) -> None:
     width, styles = terminal_width(), TextStyles()
-    titles, *lines = table(COLUMNS, [_cells(each, limits, snapshot) for each in found], width)
+    rows = [_cells(each, limits, snapshot) for each in found]
+    # What none of them has leaves its room to their names.
+    shown = [at for at in range(len(COLUMNS)) if at < ALWAYS or any(row[at] for row in rows)]
+    rows = [tuple(row[at] for at in shown) for row in rows]
+    titles, *lines = table([COLUMNS[at] for at in shown], rows, width)
     write_lines([styles.dim(titles)])
     for each, line in zip(found, lines, strict=True):
         below = [
