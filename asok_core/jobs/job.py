@@ -202,7 +202,8 @@ class JobRecord:
     cancelled the job while it ran. ``progress`` is what the last attempt reported last.
     ``release`` is that of the application in ``worker``, None where it is not known. ``later_attempt``:
     a worker of the framework has run the job after the last attempt of ours; neither when nor for how long
-    is recorded. ``held_by`` is the hold that keeps a ``held`` job from starting.
+    is recorded. ``held_by`` is the hold that keeps a ``held`` job from starting,
+    or names what it waits for under a limit.
     ``checkpoint`` is from where an unfinished or failed job resumes. ``interruptions`` is how many of
     its attempts ended without having completed or failed: as the worker stopped, or at the time limit
     with a new checkpoint.

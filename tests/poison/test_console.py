@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import redis
 
+from asok_console.presentation.limits import limit_document, value_lines
 from asok_console.tui.data.poller import ReadFailed
 from asok_console.tui.navigation import VIEWS
 from asok_console.tui.screens.task import SPANS, TaskScreen
+from asok_core.inspection.limits import states_of
 from asok_core.inspection.task_figures import RANGES, TaskRange
 from asok_core.jobs.states import Location
 from asok_core.operations.inspector import open_reader
@@ -29,13 +31,16 @@ STEP = 7
 
 
 def furnish(client: redis.Redis) -> None:
-    """What leads a reader to each key: a worker, dead jobs, ids of jobs that finished."""
+    """What leads a reader to each key: a worker, dead jobs, ids of jobs that finished, a limit."""
     now = seed.server_time(client)
     client.rpush(KEYS.dead, *seed.dead_jobs(now, 3))
     client.zadd(KEYS.workers, {TARGET.worker: now * 1000 + 600_000})
     client.hset(KEYS.worker(TARGET.worker), mapping={"queues": "default", "processes": "1"})
     client.lpush(KEYS.recent, TARGET.running, "poisoned")
     client.sadd(KEYS.queues, "default")
+    client.sadd(KEYS.held_lists, "limit-0:default")
+    client.lpush(KEYS.held("limit-0", "default"), b"word")
+    client.hset(KEYS.limit("limit-0"), mapping={"identity": "queue:default", "declared": "1/s"})
 
 
 @pytest.mark.timeout(400)
@@ -73,6 +78,10 @@ def test_every_reading_answers_whatever_a_key_holds(
         reader.job("poisoned")
         reader.activity(50)
         reader.notes()
+        limits = reader.limits()
+        for state in states_of(limits):
+            limit_document(state, limits, snapshot, 3)
+            list(value_lines(state, limits, 3))
         reader.trash()
         reader.check_key()
         restore(redis_client, kept)
