@@ -90,7 +90,7 @@ def test_equal_values_have_one_text() -> None:
         ({"limit": "4"}, "limit '4' must be"),
         ({"limit": ""}, "limit '' must be"),
         ({"limit": 4}, "limit is an int, not a string such as '4 at once'"),
-        ({"limit": "4 at once", "key": "acount"}, "did you mean account?"),
+        ({"limit": "4 at once", "key": "accounts"}, "did you mean account?"),
         ({"limit": "4 at once", "key": "rest"}, "is no parameter of bill; it has order, account"),
         ({"limit": "4 at once", "key": 1}, "key is an int, not the name of a parameter"),
         ({"key": "account"}, "key is given without limit"),
