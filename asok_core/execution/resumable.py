@@ -66,7 +66,9 @@ def _by_number(items: Iterator[T], reports: Reports, attempt: RunningAttempt) ->
     done = _found(DONE, reports.cursor(attempt), 0)
     for at in range(done):
         if next(items, _NOTHING) is _NOTHING:
-            raise LookupError(f"{done} items were done, and there are only {at}; {BEGIN_AGAIN}")
+            raise LookupError(
+                f"the checkpoint is after item {done}, and the iterable has {at} items; {BEGIN_AGAIN}"
+            )
     for item in items:
         yield item
         done += 1

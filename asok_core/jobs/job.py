@@ -73,10 +73,10 @@ class Job:
     converted back by their annotations before the task is called. ``retry_count`` is the number of
     retries so far (0 on the first attempt). ``backoff`` is the base of the delay in seconds.
     ``postponements`` counts how often, since its last counted attempt, it was postponed without
-    spending a retry: a worker could not run it, or its task raised ``Retry(counted=False)``. None is
-    for never. ``keep_result`` is for how many seconds the record of the completed job is kept,
-    False for no result in it, None for the setting of the worker. ``extra`` has all unknown keys,
-    so that none is lost.
+    spending a retry: a worker could not run it, its task raised ``Retry(counted=False)``, or it resumes
+    after its time limit. None is for never. ``keep_result`` is for how many seconds the record of the
+    completed job is kept, False for no result in it, None for the setting of the worker. ``extra`` has
+    all unknown keys, so that none is lost.
 
     Examples:
         Hooks get the job that runs:

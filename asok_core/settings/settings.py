@@ -224,7 +224,8 @@ class Settings:
         whole_number(1, 1_000_000),
         default="10000",
         description="How often in a row a job is run again without spending a retry (a worker could not "
-        "run it, or its task raised Retry(counted=False)) before it becomes a dead job",
+        "run it, its task raised Retry(counted=False), or it resumes after its time limit) before it "
+        "becomes a dead job or, at a time limit, spends a retry",
     )
     max_uncounted_age: float = setting(
         "ASOK_MAX_UNCOUNTED_AGE",

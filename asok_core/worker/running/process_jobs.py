@@ -70,7 +70,7 @@ class ProcessJobs:
                 del jobs[claimed]
                 self.unsettled.add(claimed, outcome)
                 # A process that ends over jobs it cannot run would never find out what is wrong. A note is
-                # that of a task that ran, and raised Retry(counted=False). One that is held has not begun.
+                # that of a task that ran, as with Retry(counted=False). One that is held has not begun.
                 verb = outcome.verb
                 ended += verb != "hold" and (verb != "postpone" or bool(outcome.note))
             elif outcome is not None:

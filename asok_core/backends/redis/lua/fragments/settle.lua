@@ -5,7 +5,8 @@
 --   reject:   active -> dead jobs, as the attempt did not begin; drops none of those when there are too many
 --   return:   active -> pending, at the consuming end
 --   A job that an operator cancelled while it ran is neither retried nor returned nor postponed: `cancel`.
---   postpone: active -> delayed, for its worker could not run it or its task raised Retry(counted=False); spends no retry,
+--   postpone: active -> delayed, for its worker could not run it, its task raised Retry(counted=False), or its time
+--             limit was reached after a new checkpoint; spends no retry,
 --             and counts in no figure of its queue
 -- settle(process, release, now, dubious, dlq_max, at): settle the outcome (Settlement) that begins at `at` in ARGV.
 --   `release` is the application's that the process runs, '' not known, SAME_RELEASE that of the record.
