@@ -41,6 +41,13 @@ def note_first(word: str, *_rest: object) -> None:
     write_line(word)
 
 
+def charge(merchant: int, order: int) -> None:
+    """Charge a card, while the test has not made the file ``down``."""
+    if (FOLDER / "down").exists():
+        raise ConnectionError("bank down")
+    write_line(f"charged {merchant} {order} {time.time():.3f}")
+
+
 def give(value: Any = None, **named: Any) -> Any:
     return value if value is not None else named
 
