@@ -17,6 +17,7 @@ from asok_console.demo.embedded import EmbeddedRedis
 from tests.chaos.damage import Disk, delete_by_hand
 from tests.chaos.holds import RandomHolds
 from tests.chaos.journal import Journal
+from tests.chaos.limits import RandomLimits
 from tests.chaos.proxy import Proxy
 from tests.chaos.workers import LEASE, Blow, ChaosWorker, parent_of
 from tests.programs import wait_until
@@ -78,6 +79,7 @@ class Faults:
         log: Path,
         *,
         holds: RandomHolds,
+        limits: RandomLimits,
         disk: Disk | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -88,6 +90,7 @@ class Faults:
         self._workers = workers
         self._log = log
         self.holds = holds
+        self._limits = limits
         self._disk = disk
         self.deleted: set[str] = set()
         """Keys that were deleted by hand."""
@@ -120,6 +123,8 @@ class Faults:
             "hold add": lambda _worker: () if holds.add() else None,
             "hold release": lambda _worker: () if holds.release() else None,
             "hold remove": lambda _worker: () if holds.remove() else None,
+            "limit set": lambda _worker: () if limits.set() else None,
+            "limit reset": lambda _worker: () if limits.reset() else None,
         }
 
     def inject(self, name: str, worker: ChaosWorker) -> None:
@@ -152,6 +157,7 @@ class Faults:
             return not self._later
 
         wait_until(undone, "the end of every fault")
+        self._limits.reset_all(self._client())
         self.holds.release_all(self._client())
 
     def _undo_later(self, undo: Callable[[], None], seconds: float = FREEZE) -> None:

@@ -22,6 +22,7 @@ from tests.chaos.damage import Disk
 from tests.chaos.faults import Faults
 from tests.chaos.holds import RandomHolds
 from tests.chaos.journal import VARIABLE, Journal
+from tests.chaos.limits import RandomLimits
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import ChaosReport, ChaosRun, job_statuses, report
 from tests.chaos.resources import Resources
@@ -93,6 +94,7 @@ class Chaos:
                 self._workers,
                 self._folder / "faults",
                 holds=RandomHolds(self._server.url, SECRET_KEY),
+                limits=RandomLimits(self._server.url, SECRET_KEY),
                 disk=disk,
             )
             for worker in self._workers:

@@ -9,10 +9,14 @@ FREEZES = {"freeze worker": 6, "freeze supervisor": 4, "freeze process": 4, "fre
 NETWORK = {"cut": 8, "hold": 3, "strand": 2}
 SERVER = {"full": 6, "replica": 4, "client kill": 8, "script flush": 8}
 HOLDS = {"hold add": 14, "hold release": 12, "hold remove": 4}
+LIMITS = {"limit set": 10, "limit reset": 8}
 CLOCKS = {"clock forward": 4, "clock back": 4}
 
 SCENARIOS: Mapping[str, Mapping[str, int]] = {
-    "kills": KILLS | FREEZES | NETWORK | HOLDS,
+    "kills": KILLS | FREEZES | NETWORK | HOLDS | LIMITS,
+    "limits": LIMITS
+    | {"process": 12, "worker": 5, "terminate": 5, "redis": 2}
+    | {"cut": 4, "client kill": 4, "script flush": 3},
     "holds": HOLDS
     | {"process": 12, "worker": 5, "terminate": 5, "redis": 2}
     | {"cut": 4, "client kill": 4, "script flush": 3},
@@ -29,6 +33,7 @@ SCENARIOS: Mapping[str, Mapping[str, int]] = {
     | SERVER
     | CLOCKS
     | HOLDS
+    | LIMITS
     | {"suspend all": 2, "rename": 4}
     | {"delete": 4},
 }
