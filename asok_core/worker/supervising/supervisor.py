@@ -240,12 +240,13 @@ class Supervisor:
             logger.info("Worker %s stops %s (%s)", config.worker, how, requests.stop)
         notify(STOPPING)
         self._processes.send("drain")
-        self._processes.end_importing()
         deadline = time.monotonic() + grace + MARGIN
         # From here on a death of this worker is not a fault of a job, and others must know that.
         self._heartbeat.hasten()
         while any(process.alive for process in self._processes):
             late = time.monotonic() >= deadline
+            # Also those that had not begun to import when the stop was ordered.
+            self._processes.end_importing()
             if requests.at_once:
                 self._processes.end_for_stop("")
             elif late:

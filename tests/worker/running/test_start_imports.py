@@ -132,9 +132,15 @@ def test_a_worker_stops_at_once_while_an_import_takes_long(
     desk: Desk, run_worker: RunWorker, shop: Path
 ) -> None:
     (shop / "setup.py").write_text(SETUP + "import time; time.sleep(600)")
-    worker = run_worker(
-        "--import", "shop.setup", cwd=shop.parent, ASOK_WORKER_SHUTDOWN_TIMEOUT="99s"
-    )
+    options = ("--import", "shop.setup", "-p", "2")
+    worker = run_worker(*options, cwd=shop.parent, ASOK_WORKER_SHUTDOWN_TIMEOUT="99s")
+    wait_until(lambda: len(worker.processes()) == 2, "both processes")
+    # One that begins to import after the stop was ordered.
+    late = max(worker.processes())
+    os.kill(late, signal.SIGSTOP)
     wait_until(desk.journal, "the import")
     assert worker_of(desk).able == 0
-    assert worker.stop() == 0
+    worker.signal(signal.SIGTERM)
+    worker.wait_for_log("stops within")
+    os.kill(late, signal.SIGCONT)
+    assert worker.ends() == 0
