@@ -117,7 +117,8 @@ class Limiting:
             if bucket in known:
                 known[bucket] = known[bucket]._replace(limit=limit)
             else:
-                shown = self._shown(job, value)
+                # Half of a surrogate pair, which JSON may have, is shown as its escape.
+                shown = self._shown(job, value).encode("utf-8", "backslashreplace").decode()
                 new.append(AppliedLimit(bucket, identity, shown, declared, limit, holder))
         claimed.limits = (*known.values(), *new)
         return new

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +19,7 @@ from asok_core.backends.redis.consuming.registry import Registry
 from asok_core.backends.redis.flags import StartFlag
 from asok_core.backends.redis.keys import Keys
 from asok_core.backends.redis.producing.producer import RedisProducer
+from asok_core.clock import steady
 from asok_core.inspection.argument_paths import parse as parse_path
 from asok_core.inspection.limits import LimitRule
 from asok_core.inspection.redaction import Redaction
@@ -27,7 +30,10 @@ from asok_core.jobs.limits import bucket_of, parse_limit
 from asok_core.settings.settings import Settings
 from asok_core.worker.running.claimed_job import ClaimedJob
 from asok_core.worker.running.limiting import Limiting
+from asok_core.worker.supervising.duties.heartbeat import HeartbeatDuty
+from asok_core.worker.supervising.duties.limit_review import LimitReviewDuty
 from tests.conftest import SECRET_KEY
+from tests.programs import wait_until
 
 # What is left of a limit is removed by a supervisor, which has no part in most of these tests.
 pytestmark = pytest.mark.keeps_keys(r"asok:limits?(:.*)?")
@@ -58,7 +64,7 @@ class LimitBench:
                 worker=worker, process=name, queues=["default", "low"], dlq_max=9,
             )  # fmt: skip
             with closing(Registry(Endpoint(self.url), KEYS)) as registry:
-                registry.heartbeat(worker, ("default", "low"), {})
+                registry.heartbeat(worker, ("default", "low"), {"queues": "default,low"})
             self.processes[name] = consumer, Limiting(Redaction())
         return self.processes[name]
 
@@ -212,6 +218,30 @@ def test_a_rate_allows_a_burst_and_then_one_in_each_interval(limits: LimitBench)
     assert due <= 1800
 
 
+def test_no_job_waits_longer_after_the_clock_of_redis_was_set_back(limits: LimitBench) -> None:
+    jobs = limits.enqueue(1, 2, limit="5/second, burst 1")
+    limits.take("a.1")
+    later = time.time() + 3_600
+    limits.client.zadd(KEYS.limits, {TASK: later})
+    limits.client.hset(KEYS.limit(TASK), "free_at", later)
+    heartbeat = cast(HeartbeatDuty, SimpleNamespace(known_holds=0))
+    with closing(Registry(Endpoint(limits.url), KEYS)) as registry:
+        registry.clock.learn(later, steady())
+        duty = LimitReviewDuty(registry, heartbeat)
+        duty.run()
+        registry.clock.ask(registry.connection)
+        wait_until(lambda: bool(duty.run() and limits.queue()), "a start", 4)
+    assert limits.queue() == jobs[1:]
+
+
+def test_a_faster_rate_is_in_force_for_what_waits_already(limits: LimitBench) -> None:
+    jobs = limits.enqueue(1, 2, limit="1/day")
+    limits.take("a.1")
+    limits.rules = (LimitRule("m.f", limit=parse_limit("5/second, burst 1")),)
+    wait_until(lambda: bool(limits.review() and limits.queue()), "a start", 4)
+    assert limits.queue() == jobs[1:]
+
+
 def test_what_a_dead_process_ran_is_counted_until_it_is_recovered_and_starts_again(
     limits: LimitBench,
 ) -> None:
@@ -276,6 +306,41 @@ def test_what_is_next_in_a_paused_queue_keeps_no_other_from_starting(limits: Lim
     assert limits.take("b.1") == {low[1]: WAIT}
     limits.end("a.1", other[0])
     assert (limits.queue("low"), limits.queue()) == ([low[1]], []), "it was enqueued before"
+
+
+@pytest.mark.parametrize(
+    "field", [("queues", "default"), ("quiet", 1), ("stopping", 1)], ids=lambda field: field[0]
+)
+def test_what_is_next_in_a_queue_that_no_worker_serves_keeps_no_other_from_starting(
+    limits: LimitBench, field: tuple[str, str | int]
+) -> None:
+    first = limits.enqueue(1, limit="1 at once")
+    low = limits.enqueue(2, 3, limit="1 at once", queue="low")
+    others = limits.enqueue(4, 5, limit="1 at once")
+    limits.take("a.1")
+    limits.end("a.1", first[0])
+    limits.review()
+    assert (limits.queue("low"), limits.queue()) == ([low[0]], []), "it was enqueued before"
+
+    with closing(Registry(Endpoint(limits.url), KEYS)) as registry:
+        registry.heartbeat("b", ("default",), {"queues": "default"})
+    limits.client.hset(KEYS.worker("a"), *field)
+    limits.review()
+    assert (limits.queue("low"), limits.queue()) == ([low[0]], [others[0]])
+    limits.client.hset(KEYS.worker("b"), "queues", "low,default")
+    assert limits.take("b.1") == {others[0]: START, low[0]: WAIT}
+    limits.end("b.1", others[0])
+    assert (limits.queue("low"), limits.queue()) == ([low[0]], [])
+
+
+def test_a_job_that_starts_again_after_the_death_of_its_process_waits_for_the_rate(
+    limits: LimitBench,
+) -> None:
+    job, after = limits.enqueue(1, 2, limit="1 at once, 1/hour")
+    assert limits.take("a.1") == {job: START, after: WAIT}
+    limits.client.lmove(KEYS.active("a.1", "default"), KEYS.queue("default"), "RIGHT", "RIGHT")
+    assert limits.take("b.1") == {job: WAIT}
+    assert (limits.waiting(TASK), limits.running(TASK)) == ([job, after], set())
 
 
 def test_a_limit_of_an_operator_is_in_force_in_place_of_the_declared_one(
@@ -383,6 +448,7 @@ def test_no_job_is_lost_where_a_key_is_of_another_type(limits: LimitBench, key: 
         (dict, "abc", b'"abc"'),
         (lambda: {REDACT: {"hide": ["account"], "names": ["account"]}}, "abc", b'"hidden"'),
         (dict, "x" * 900, f'"{"x" * 200}…"'.encode()),
+        (dict, "\ud800", b'"\\ud800"'),
     ],
 )
 def test_a_value_that_is_hidden_or_long_is_not_shown(

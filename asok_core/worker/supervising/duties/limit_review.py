@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from asok_core.backends.redis.consuming.holds import read_holds
 from asok_core.backends.redis.consuming.limits import review_all, review_due
 from asok_core.backends.redis.consuming.registry import Registry
+from asok_core.backends.redis.server_clock import STEP
 from asok_core.inspection.limits import LimitRule
 from asok_core.worker.supervising.duties.duty import Duty
 from asok_core.worker.supervising.duties.heartbeat import HeartbeatDuty
@@ -25,6 +28,7 @@ class LimitReviewDuty(Duty):
         self._registry = registry
         self._heartbeat = heartbeat
         self._generation = 0
+        self._last = -math.inf
         self._rules: dict[str, LimitRule] = {}
 
     def run(self) -> float | None:
@@ -36,7 +40,12 @@ class LimitReviewDuty(Duty):
             self._rules = {each.identity: each for each in found.limits}
             review_all(connection, keys)
             self._generation = generation
-        next_due_in = review_due(connection, keys, self._rules, self._registry.now())
+        now = self._registry.now()
+        if now < self._last - STEP:
+            # The server's clock was set back: what was due soon would be due in hours.
+            review_all(connection, keys)
+        self._last = now
+        next_due_in = review_due(connection, keys, self._rules, now)
         if next_due_in is None:
             return None
         return min(max(SHORTEST, next_due_in), INTERVAL)

@@ -8,9 +8,10 @@
 --   asok:held:{bucket}:{queue}    those that wait, the oldest at the right
 --   asok:limits                   bucket -> when a supervisor looks at it next
 -- What runs is never a counter: each entry names its process, and a supervisor removes what is no longer in an active list.
--- state_of(limit): how many run, are the next (`blocking`: those whose queues are not paused), and whether some wait.
--- may_start(limit, id, now): whether a job may start. One that was given back waits only for those that run; another also for
---   those that wait or were given back before it.
+-- note_served(queue): a process claims from it.
+-- state_of(limit): how many run, are the next (`blocking`: those that a worker would start), and whether some wait.
+-- may_start(limit, id, holder, now): whether a job may start. One that was given back waits only for those that run; another also
+--   for those that wait or were given back before it.
 -- enter(limit, id, holder, now): it starts.
 -- leave(limit, id): it does not run, nor is it the next. Returns whether it was either.
 -- set_waiting(limit, queue, id, envelope, oldest): to those that wait, by when it was enqueued, or as the oldest; false where a key
@@ -34,12 +35,31 @@ local function is_paused(queue)
   return not wrong_type(marked) and marked == 1
 end
 
--- Those in paused queues do not keep others from starting.
+-- Queues from which a worker claims. The workers are read once for a script, and only where another queue is in question.
+local served, are_workers_read = {}, false
+
+local function note_served(queue) served[queue] = true end
+
+local function is_served(queue)
+  if not served[queue] and not are_workers_read then
+    are_workers_read = true
+    local workers = redis.pcall('ZRANGE', workers_key, 0, -1)
+    for _, worker in ipairs(wrong_type(workers) and {} or workers) do
+      local known = redis.pcall('HMGET', worker_key(worker), 'queues', 'quiet', 'stopping')
+      if not wrong_type(known) and known[2] ~= '1' and known[3] ~= '1' then
+        for each in string.gmatch(known[1] or '', '[^,]+') do served[each] = true end
+      end
+    end
+  end
+  return served[queue] or false
+end
+
+-- Those in paused queues, and in queues that no worker serves, do not keep others from starting.
 local function count_of_blocking(limit)
-  local count, paused = 0, {}
+  local count, idle = 0, {}
   for _, queue in ipairs(redis.call('HVALS', limit_next_key(limit.bucket))) do
-    if paused[queue] == nil then paused[queue] = is_paused(queue) end
-    if not paused[queue] then count = count + 1 end
+    if idle[queue] == nil then idle[queue] = is_paused(queue) or not is_served(queue) end
+    if not idle[queue] then count = count + 1 end
   end
   return count
 end
@@ -82,29 +102,36 @@ end
 local function base_of(limit, now)
   local free_at = state_of(limit).is_described and tonumber(redis.call('HGET', limit_key(limit.bucket), 'free_at') or nil) or 0
   -- It was written before the clock was set back, or under a slower rate.
-  if free_at > now + limit.interval then free_at = now + limit.interval end
+  if free_at > now + limit.interval then
+    free_at = now + limit.interval
+    redis.call('HSET', limit_key(limit.bucket), 'free_at', string.format('%.6f', free_at))
+  end
   return math.max(free_at, now - (limit.burst - 1) * limit.interval)
 end
 
 -- How many may start, of which those that were given back are the first.
-local function room(limit, now)
-  local left = math.huge
-  if limit.interval > 0 then
-    local base = base_of(limit, now)
-    left = base > now and 0 or math.floor((now - base) / limit.interval + 1e-9) + 1
-  end
-  if limit.at_once > 0 then left = math.min(left, limit.at_once - state_of(limit).running) end
-  return left
+local function room_of_rate(limit, now)
+  if limit.interval == 0 then return math.huge end
+  local base = base_of(limit, now)
+  return base > now and 0 or math.floor((now - base) / limit.interval + 1e-9) + 1
 end
+
+local function room_at_once(limit) return limit.at_once > 0 and limit.at_once - state_of(limit).running or math.huge end
+
+local function room(limit, now) return math.min(room_of_rate(limit, now), room_at_once(limit)) end
 
 local function is_in(key, size, id) return size > 0 and redis.call('HEXISTS', key, id) == 1 end
 
-local function may_start(limit, id, now)
+local function may_start(limit, id, holder_of, now)
   local state = state_of(limit)
   limit.runs = is_in(limit_running_key(limit.bucket), state.running, id)
   limit.is_next = is_in(limit_next_key(limit.bucket), state.next_up, id)
+  if limit.runs then
+    -- Its process died, and it is counted already; or the same start is sent again, which a rate has counted, too.
+    local is_same = redis.call('HGET', limit_running_key(limit.bucket), id) == holder_of
+    return room_at_once(limit) + 1 >= 1 and (is_same or room_of_rate(limit, now) >= 1)
+  end
   local left = room(limit, now)
-  if limit.runs then return left + 1 >= 1 end
   if limit.is_next then return left >= 1 end
   return #state.queues == 0 and left - state.blocking >= 1
 end
@@ -160,7 +187,8 @@ local function set_waiting(limit, queue, id, envelope, oldest)
   return true
 end
 
--- Queues to which jobs can be given back: several with the one first whose next job was enqueued first.
+-- Queues to which jobs can be given back: of several those that workers serve come first, and of these the one whose next job was
+-- enqueued first.
 local function open_queues(limit)
   local open, since = {}, {}
   for _, queue in ipairs(state_of(limit).queues) do
@@ -172,7 +200,10 @@ local function open_queues(limit)
   for _, queue in ipairs(open) do
     since[queue] = enqueued_at(id_in(redis.call('LINDEX', held_key(limit.bucket, queue), -1))) or 0
   end
-  table.sort(open, function(one, two) return since[one] < since[two] end)
+  table.sort(open, function(one, two)
+    if is_served(one) ~= is_served(two) then return is_served(one) end
+    return since[one] < since[two]
+  end)
   return open
 end
 
@@ -197,7 +228,7 @@ local function give_back_of(limit, queue, count, stamp)
     local id = id_in(envelope)
     if id then
       local new = redis.call('HSET', limit_next_key(limit.bucket), id, queue)
-      state.next_up, state.blocking = state.next_up + new, state.blocking + new
+      state.next_up, state.blocking = state.next_up + new, state.blocking + (is_served(queue) and new or 0)
     end
     note_returned(id, queue, stamp, '', limit.bucket)
   end

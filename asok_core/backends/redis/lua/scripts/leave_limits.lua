@@ -16,6 +16,7 @@ for i = jobs_first, jobs_last, LEFT_LIMIT.SIZE do
     end
   end
   limits[limit.bucket] = limit
+  note_served(ARGV[i + LEFT_LIMIT.queue])
 end
 for _, limit in pairs(limits) do
   give_back(limit, now, stamp, MOST_GIVEN_BACK)

@@ -33,12 +33,13 @@ local function describe(limit)
   end
 end
 
-local function first_refusal(limits, id)
+local function first_refusal(limits, id, holder_of)
   for _, limit in ipairs(limits) do
-    if not may_start(limit, id, now) then return limit end
+    if not may_start(limit, id, holder_of, now) then return limit end
   end
 end
 
+for i = jobs_first, jobs_last, LIMITED_JOB.SIZE do note_served(ARGV[i + LIMITED_JOB.queue]) end
 for i = jobs_first, jobs_last, LIMITED_JOB.SIZE do
   local number = #flags + 1
   local job = { id = ARGV[i + LIMITED_JOB.id], queue = ARGV[i + LIMITED_JOB.queue], task = ARGV[i + LIMITED_JOB.task],
@@ -54,7 +55,7 @@ for i = jobs_first, jobs_last, LIMITED_JOB.SIZE do
     flags[number] = START_CANCELLED
   else
     for _, limit in ipairs(limits) do describe(limit) end
-    local refusal = not runs and first_refusal(limits, job.id)
+    local refusal = not runs and first_refusal(limits, job.id, holder_of)
     if not refusal then
       for _, limit in ipairs(limits) do enter(limit, job.id, holder_of, now) end
       flags[number] = START_MAY_START
