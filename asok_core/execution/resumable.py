@@ -19,8 +19,10 @@ def resumable(iterable: Iterable[T], key: Callable[[T], Any] | str | None = None
 
     An item is done when the next one is asked for. The next attempt skips those that were done, by their
     number; with a ``key`` it begins after the item of that key, wherever this is by then. The items and
-    their order must be the same, but for what comes after. Items that are skipped are read: for a large
-    source, ask ``current_job().cursor`` where to begin, and call ``current_job().checkpoint()``.
+    their order must be the same, but for what comes after: a query for what is left skips as many again.
+    What asks for items ahead has not done them: pass batches to it, not it to what makes batches.
+    Items that are skipped are read: for a large source, ask ``current_job().cursor`` where to begin, and
+    call ``current_job().checkpoint()``.
 
     A job has one such loop, which makes all its checkpoints.
 
@@ -91,12 +93,19 @@ def _by_key(
 def _found(name: str, cursor: Any, otherwise: Any) -> Any:
     if cursor is None:
         return otherwise
-    if not isinstance(cursor, dict) or list(cursor) != [name]:
-        how = "with a key" if name == DONE else "without a key"
-        if not isinstance(cursor, dict) or list(cursor) not in ([AFTER], [DONE]):
-            how = "by current_job().checkpoint()"
-        raise ValueError(f"the checkpoint of this job was made {how}; {BEGIN_AGAIN}")
+    made = _maker(cursor)
+    if made != name:
+        raise ValueError(f"the checkpoint of this job was made {_HOW[made]}; {BEGIN_AGAIN}")
     return cursor[name]
+
+
+def _maker(cursor: Any) -> str:
+    """The key of a cursor that a loop made; '' of one that the task made."""
+    if not isinstance(cursor, dict) or len(cursor) != 1:
+        return ""
+    ((name, value),) = cursor.items()
+    is_number = type(value) is int and value >= 0
+    return name if name == AFTER or (name == DONE and is_number) else ""
 
 
 def _key_of(item: Any, key: Callable[[Any], Any] | str) -> Any:
@@ -105,4 +114,5 @@ def _key_of(item: Any, key: Callable[[Any], Any] | str) -> Any:
     return item[key] if isinstance(item, Mapping) else getattr(item, key)
 
 
+_HOW = {AFTER: "with a key", DONE: "without a key", "": "by current_job().checkpoint()"}
 _NOTHING: Any = object()

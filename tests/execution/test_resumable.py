@@ -91,10 +91,11 @@ def test_where_it_cannot_continue_the_job_fails(
     assert str(caught.value).startswith(error)
 
 
-def test_it_does_not_take_a_checkpoint_of_another_kind() -> None:
+@pytest.mark.parametrize("cursor", [3, {"done": "all"}, {"done": -1}, {"after": 1, "done": 1}])
+def test_it_does_not_take_a_checkpoint_of_another_kind(cursor: object) -> None:
     def iterate() -> None:
         if current_job().attempt == 1:
-            current_job().checkpoint(3)
+            current_job().checkpoint(cursor)
             raise ConnectionError("no luck")
         list(resumable("abc"))
 
