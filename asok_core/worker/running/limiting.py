@@ -114,9 +114,12 @@ class Limiting:
         new: list[AppliedLimit] = []
         for identity, value, declared, limit in self.index.limits(job):
             bucket = bucket_of(identity, value)
-            if bucket in known:
-                known[bucket] = known[bucket]._replace(limit=limit)
+            before = known.get(bucket)
+            # What a rate alone let start is not counted as running.
+            if before is not None and (before.limit.at_once or not limit.at_once):
+                known[bucket] = before._replace(limit=limit)
             else:
+                known.pop(bucket, None)
                 # Half of a surrogate pair, which JSON may have, is shown as its escape.
                 shown = self._shown(job, value).encode("utf-8", "backslashreplace").decode()
                 new.append(AppliedLimit(bucket, identity, shown, declared, limit, holder))

@@ -401,6 +401,20 @@ def test_what_runs_already_is_counted_by_a_new_limit(limits: LimitBench) -> None
     assert limits.queue() == [jobs[2]]
 
 
+def test_what_a_rate_let_start_is_counted_by_a_limit_at_once_that_replaces_it(
+    limits: LimitBench,
+) -> None:
+    jobs = limits.enqueue(1, 2, limit="1000/minute, burst 9")
+    assert limits.take("a.1") == dict.fromkeys(jobs, START)
+    limits.rules = (LimitRule("m.f", limit=parse_limit("2 at once")),)
+    limits.ask("a.1", jobs, running=True)
+    assert limits.running(TASK) == set(jobs)
+    late = limits.enqueue(3, limit="1000/minute, burst 9")
+    assert limits.take("b.1") == {late[0]: WAIT}
+    limits.end("a.1", jobs[0])
+    assert limits.queue() == late
+
+
 def test_jobs_that_two_processes_claimed_wait_in_the_order_of_their_enqueueing(
     limits: LimitBench,
 ) -> None:
