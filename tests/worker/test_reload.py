@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -44,6 +45,14 @@ def test_a_changed_file_starts_the_worker_again(
 def test_an_option_that_is_invalid_ends_it(run_worker: RunWorker) -> None:
     worker = run_worker("--reload", "--concurrency", "0")
     assert worker.ends() == 2
+
+
+def test_a_worker_that_a_signal_ended_has_the_exit_code_of_a_shell(run_worker: RunWorker) -> None:
+    worker = run_worker("--reload")
+    os.kill(worker.only_process(), signal.SIGKILL)
+    worker.wait_for_log("the worker ended with exit code 137; waiting for a changed file")
+    worker.signal(signal.SIGTERM)
+    assert worker.ends() == 137
 
 
 def test_without_the_extra_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,11 +70,12 @@ class Reloader:
                 worker, waits = self._start(), False
             elif code is not None and not waits:
                 waits = True
-                say(f"asok: the worker ended with exit code {code}; waiting for a changed file")
+                ended = f"the worker ended with exit code {_exit_code(code)}"
+                say(f"asok: {ended}; waiting for a changed file")
         if self._signalled is not worker:
             # The signal came while there was no worker, or the one before.
             self._end(worker)
-        return worker.wait()
+        return _exit_code(worker.wait())
 
     def _start(self) -> subprocess.Popen[bytes]:
         # A group of its own: Ctrl+C in a terminal would reach it twice, once from here.
@@ -93,6 +94,11 @@ class Reloader:
         self._signalled = self._worker
         if self._worker is not None and self._worker.returncode is None:
             os.kill(self._worker.pid, number)
+
+
+def _exit_code(code: int) -> int:
+    """As a shell has it: 143 of a worker that SIGTERM ended before it could stop in order."""
+    return 128 - code if code < 0 else code
 
 
 def _described(paths: Collection[str]) -> str:
