@@ -245,8 +245,7 @@ class Supervisor:
         self._heartbeat.hasten()
         while any(process.alive for process in self._processes):
             late = time.monotonic() >= deadline
-            # Also those that had not begun to import when the stop was ordered.
-            self._processes.end_importing()
+            self._processes.end_importing()  # Some had not begun when the stop was ordered.
             if requests.at_once:
                 self._processes.end_for_stop("")
             elif late:
