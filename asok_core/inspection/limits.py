@@ -120,7 +120,8 @@ class LimitBucket(NamedTuple):
         """When it lets the next job start: ``now`` or later; None: when one that runs has ended."""
         if limit is None:
             return now
-        if limit.at_once and (self.running or 0) + self.returned >= limit.at_once:
+        # Those that were returned are the next to start.
+        if limit.at_once and (self.running or 0) >= limit.at_once:
             return None
         return max(now, self.free_at or now) if limit.starts else now
 

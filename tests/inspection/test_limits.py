@@ -117,7 +117,8 @@ def test_a_bucket_is_named_by_its_limit_and_its_value() -> None:
 def test_the_next_start_waits_for_the_rate_and_for_those_that_run() -> None:
     rate = parse_limit("1/minute")
     assert bucket(running=1).starts_at(Limit(2), NOW) == NOW
-    assert bucket(running=1, returned=1).starts_at(Limit(2), NOW) is None
+    assert bucket(running=1, returned=1).starts_at(Limit(2), NOW) == NOW, "the returned one"
+    assert bucket(running=2).starts_at(Limit(2), NOW) is None
     assert bucket(free_at=NOW + 5).starts_at(rate, NOW) == NOW + 5
     assert bucket(free_at=NOW - 5).starts_at(rate, NOW) == NOW
     assert bucket(free_at=NOW + 5).starts_at(Limit(2), NOW) == NOW, "it was of a former rate"
