@@ -18,7 +18,7 @@ import asok_core.operations.catalog as package
 from asok_console.cli.parser import COMMANDS, GROUPS
 from asok_console.tui.actions.results import outcome_line
 from asok_console.tui.keys.actions import KeyScope
-from asok_console.tui.keys.operations import EDIT, OPERATIONS
+from asok_console.tui.keys.operations import EDIT, OPERATIONS, RESET_LIMIT
 from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import OperationResult, Scope
 from asok_core.inspection.audit import SWITCHES
@@ -82,8 +82,6 @@ NOW = 1_700_000_000.0
 LIMITED = LimitRule(queue="high", limit=Limit(4))
 NO_KEY = {
     ImportDead: "an export is a file of the machine on which the command runs",
-    LimitJobs: "its values are options of the command",
-    RemoveLimit: "what it is about is chosen by options of the command",
 }
 """Operations without a key in the console, and why."""
 
@@ -116,7 +114,7 @@ def commands_of() -> dict[type[CatalogOperation], str]:
 
 def test_every_operation_has_a_command_and_a_key_or_a_reason_why_not() -> None:
     assert set(commands_of()) == set(DECLARED)
-    keys = {action.operation for action in (*OPERATIONS, EDIT)}
+    keys = {action.operation for action in (*OPERATIONS, EDIT, RESET_LIMIT)}
     assert keys | set(NO_KEY) == set(DECLARED)
     assert not keys & set(NO_KEY)
 
@@ -144,7 +142,7 @@ def test_the_help_of_a_command_and_of_a_key_is_the_summary_of_the_operation() ->
         for operation in getattr(importlib.import_module(command.module), "OPERATIONS", ())[:1]:
             expected = OF_SEVERAL.get(command.words, operation.summary.in_general())
             assert command.help == expected
-    for action in (*OPERATIONS, EDIT):
+    for action in (*OPERATIONS, EDIT, RESET_LIMIT):
         summary = action.operation.summary
         if action.key_scope in (KeyScope.MATCHING, KeyScope.LISTED_TRASH):
             assert re.fullmatch(re.sub(r"{\w*}", ".*", summary.text), action.help)

@@ -52,6 +52,7 @@ OVER: dict[str, tuple[tuple[str, ...], str]] = {
     "help": (("escape", "question_mark"), "Keys in Dead"),
     "note": (("escape", "n", "a"), "Same as"),
     "hold": (("escape", "escape", "2", "H"), "Would hold"),
+    "limit": (("escape", "U"), "in force: none that is known"),
     "form of a worker": (("escape", "5", "v", "j", "e"), "Set worker web-2"),
     "change of a worker": (("8", "tab", *"high", "enter"), "asok worker set --concurrency 8"),
 }

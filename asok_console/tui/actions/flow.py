@@ -23,6 +23,7 @@ from asok_console.tui.screens.quit import QuitDialog
 from asok_console.tui.screens.review import ReviewDialog
 from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.hold_rules import plan_for_hold
+from asok_console.tui.views.shared.limit_rules import plan_for_limit
 from asok_console.tui.views.shared.notes import note_sentence, plan_for_note
 from asok_console.tui.views.shared.operator_keys import KeySubject
 from asok_console.tui.widgets.status_line import StatusLine
@@ -46,6 +47,7 @@ MISSING = {
     KeyScope.SUBJECT: "choose a job, a queue or an error group",
     KeyScope.HOLD: "choose a hold with jobs to release, or one without to remove",
     KeyScope.RULE: "choose a job whose task is known, an error group, a task or a queue",
+    KeyScope.LIMIT: "choose a job whose task is known, an error group, a task, a queue or a limit",
     KeyScope.OPERATION: "choose an operation in Activity whose jobs are in the trash",
     KeyScope.TRASH: "choose an operation whose jobs are in the trash",
     KeyScope.LISTED_TRASH: "no listed operation has jobs in the trash",
@@ -130,6 +132,8 @@ class OperationFlow:
             return plan_for_note(self._host, here.noted())
         if action.key_scope is KeyScope.RULE:
             return plan_for_hold(self._host, here.rule_subject())
+        if action.key_scope is KeyScope.LIMIT:
+            return plan_for_limit(self._host, here.limit_subject())
         if action.key_scope is not KeyScope.OPERATION:
             return here.plan(action)
         activity, snapshot = here.undo(self.last_undoable), self._host.snapshot

@@ -44,6 +44,8 @@ class KeyScope(Enum):
     """The hold under the cursor."""
     RULE = "rule"
     """The task of the job or error group under the cursor, or the task or queue: what a hold names."""
+    LIMIT = "limit"
+    """What RULE is, or the limit under the cursor: what a limit is set on."""
     TRASH = "trash"
     """The trash of the operation under the cursor."""
     LISTED_TRASH = "listed trash"

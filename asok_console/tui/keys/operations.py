@@ -49,6 +49,7 @@ from asok_core.operations.catalog.dead_jobs import (
 )
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
+from asok_core.operations.catalog.limits import LimitJobs, RemoveLimit
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.running_jobs import StopRunningJobs
 from asok_core.operations.catalog.switches import (
@@ -76,6 +77,7 @@ WORKERS, ACTIVITY = frozenset({"workers"}), frozenset({"activity"})
 HOLDABLE = QUEUES | DEAD | DELAYED | {"jobs", "tasks"}
 NOTED = HOLDABLE - {"tasks"} | {"held"}
 HELD = frozenset({"held"})
+LIMITABLE = HOLDABLE | HELD
 
 
 OPERATE = "operate"
@@ -131,7 +133,7 @@ def _action(
         text = summary.in_general(f"all {summary.noun}s that are shown{of_group}")
     elif key_scope is KeyScope.LISTED_TRASH:
         text = summary.in_general(f"all {summary.noun}s that are listed")
-    elif key_scope in (KeyScope.SHOWN, KeyScope.OPERATION, KeyScope.RULE):
+    elif key_scope in (KeyScope.SHOWN, KeyScope.OPERATION, KeyScope.RULE, KeyScope.LIMIT):
         text = summary.in_general()
     else:
         text = summary.of_one()
@@ -151,6 +153,7 @@ def _action(
 
 REQUEUE_ALL = _action("requeue_all", "R", "requeue all", RequeueDead, KeyScope.MATCHING, views=DEAD)
 HOLD = _action("hold", "H", "hold", HoldJobs, KeyScope.RULE, views=HOLDABLE)
+LIMIT = _action("limit", "U", "limit", LimitJobs, KeyScope.LIMIT, views=LIMITABLE)
 PURGE_ALL = _action("purge_all", "D", "purge all", PurgeDead, KeyScope.MATCHING, views=DEAD)
 
 OPERATIONS = (
@@ -183,6 +186,7 @@ OPERATIONS = (
     _action("stop", "S", "stop", StopWorker, KeyScope.WORKER, views=WORKERS),
     _action("set_worker", "e", "edit", SetWorkerShape, KeyScope.LIVE_WORKER, views=WORKERS),
     HOLD,
+    LIMIT,
     _action("release", "r", "release", ReleaseHold, KeyScope.HOLD, views=HELD),
     _action("remove_hold", "d,delete", "remove", RemoveHold, KeyScope.HOLD, views=HELD),
     _action("note", "n", "note", EditNote, KeyScope.SUBJECT, views=NOTED, footer=False),
@@ -194,6 +198,8 @@ OPERATIONS = (
 
 EDIT = _action("edit_requeue", "", "edit and requeue", EditDead, KeyScope.CHOSEN, footer=False)
 """Follows the editor, so it has no key of its own."""
+RESET_LIMIT = _action("reset_limit", "", "reset limit", RemoveLimit, KeyScope.LIMIT, footer=False)
+"""An empty limit in the form of ``LIMIT``."""
 
 BY_NAME: dict[str, OperatorAction] = {action.name: action for action in OPERATIONS}
 

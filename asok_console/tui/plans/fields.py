@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asok_console.presentation.text import safe
-from asok_console.tui.plans import worker_shapes
+from asok_console.tui.plans import limit_subjects, worker_shapes
 from asok_console.tui.plans.checks import (
     duration_problem,
     error_of,
@@ -29,6 +29,7 @@ from asok_core.operations.canary import FIRST, RATE
 from asok_core.operations.catalog.dead_jobs import CanaryRequeue, ExportDead
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold
+from asok_core.operations.catalog.limits import LimitJobs
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import PauseQueue, SetWorkerShape
 from asok_core.operations.catalog.waiting_jobs import MovePending
@@ -61,7 +62,11 @@ class Field:
 
 def fields_of(operation: CatalogOperation) -> tuple[Field, ...]:
     """What an operation asks for."""
-    return _FIELDS.get(type(operation), ())
+    found = _FIELDS.get(type(operation), ())
+    if isinstance(operation, LimitJobs) and operation.rule.queue:
+        # The jobs of a queue have no argument in common.
+        return tuple(each for each in found if each is not _ARGUMENT)
+    return found
 
 
 def problem_of(plan: OperationPlan, answers: Mapping[str, str]) -> str:
@@ -83,6 +88,8 @@ def first_problem(plan: OperationPlan, answers: Mapping[str, str]) -> tuple[str,
         return "", hold_problem(_held(plan, answers).hold)
     if not found[1] and plan.shape is not None:
         return "", plan.shape.problem_of(answers)
+    if not found[1] and plan.limit is not None:
+        return "", plan.limit.problem_of(answers)
     return found
 
 
@@ -93,6 +100,9 @@ def answered(plan: OperationPlan, answers: Mapping[str, str]) -> OperationPlan:
     if plan.shape is not None:
         operation, about, warning = plan.shape.change(answers)
         return replace(plan, operation=operation, about=about, warning=warning)
+    if plan.limit is not None:
+        change, about = plan.limit.change(answers)
+        return replace(plan, operation=change, about=about)
     values = {each.name: each.parse(answers[each.name]) for each in fields_of(plan.operation)}
     # The operations that ask are dataclasses, by the names of whose fields the answers go.
     return replace(plan, operation=replace(plan.operation, **values))  # type: ignore[type-var]
@@ -181,6 +191,14 @@ def _rule(plan: OperationPlan) -> Hold:
     return plan.operation.hold if isinstance(plan.operation, HoldJobs) else Hold("")
 
 
+_ARGUMENT = Field(
+    "key",
+    "For each value of",
+    lambda answer, _plan: limit_subjects.key_problem(answer),
+    default=lambda plan: plan.limit.key if plan.limit else "",
+    hint="all jobs together; as in account_id",
+)
+
 _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
     CanaryRequeue: (
         Field("first", "Requeue first", _first, int, lambda _plan: f"{FIRST}"),
@@ -226,6 +244,23 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
             lambda answer, plan: _rate(answer, plan) if answer else "",
             lambda text: float(text) if text else None,
             hint="all at once",
+        ),
+    ),
+    LimitJobs: (
+        Field(
+            "limit",
+            "Limit",
+            lambda answer, _plan: limit_subjects.text_problem(answer),
+            default=lambda plan: plan.limit.set_limit if plan.limit else "",
+            hint="as the code declares; as in 4 at once, 100/minute",
+        ),
+        _ARGUMENT,
+        Field(
+            "reason",
+            "Reason",
+            _hold_reason,
+            default=lambda plan: plan.limit.set_reason if plan.limit else "",
+            hint="none",
         ),
     ),
     SetWorkerShape: (

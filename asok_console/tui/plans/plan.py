@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from asok_console.presentation.calls import call_of
 from asok_console.tui.plans import equivalents
+from asok_console.tui.plans.limit_subjects import LimitSubject
 from asok_console.tui.plans.worker_shapes import ShapeSubject
 from asok_core.backends.roles import Scope
 from asok_core.inspection.review import Review
@@ -49,6 +50,8 @@ class OperationPlan:
     rows: Sequence[Row] = ()
     shape: ShapeSubject | None = None
     """The worker whose concurrency and queues it changes."""
+    limit: LimitSubject | None = None
+    """What it sets or resets the limit of."""
 
     @property
     def lines(self) -> tuple[str, ...]:

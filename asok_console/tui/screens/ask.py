@@ -19,6 +19,7 @@ from asok_console.tui.plans.fields import Field, answered, fields_of, first_prob
 from asok_console.tui.plans.plan import OperationPlan
 from asok_console.tui.screens.dialog import QuestionDialog
 from asok_core.backends.roles import Reader
+from asok_core.inspection.limits import Limits
 
 WIDEST_LINE = 300
 MOST_CHOICES = 12
@@ -54,13 +55,15 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
                     yield self._input(field)
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
-            if plan.operation.previews:
+            if plan.operation.previews or plan.limit is not None:
                 yield Static(id="preview")
             yield Static(id="verdict")
             yield Static(id="equivalent")
             with Horizontal(id="buttons"):
                 yield Button("Back", id="no", compact=True)
-                if plan.shape is not None and plan.shape.overrides:
+                if (plan.shape is not None and plan.shape.overrides) or (
+                    plan.limit is not None and plan.limit.is_set
+                ):
                     yield Button("Reset", id="reset", compact=True)
                 yield Button("Save" if last else "Continue", id="yes", compact=True)
 
@@ -87,6 +90,15 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         """Begin with the first field."""
         self.set_focus(self.query(Input).first())
         self._check()
+        if self._plan.limit is not None:
+            self.console.poller.ask("limits", lambda reader: reader.limits(), self._take_limits)
+
+    def _take_limits(self, answer: object) -> None:
+        """State what the code declares, which no snapshot has."""
+        limit = self._plan.limit
+        if limit is not None and isinstance(answer, Limits) and self.is_attached:
+            self._plan = replace(self._plan, limit=replace(limit, limits=answer, whole=True))
+            self._check()
 
     def on_input_changed(self) -> None:
         """Check as it is typed."""
@@ -108,10 +120,14 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
             self.dismiss(None)
 
     def _reset(self) -> None:
-        """Empty all answers, which means the configured values, and go to the button that continues."""
+        """Empty all answers, which means as configured or declared, and go to the button.
+
+        The argument of a limit stays: it is a part of what the limit is about.
+        """
         with self.prevent(Input.Changed):
             for line in self.query(Input):
-                line.value = ""
+                if line.id != "key":
+                    line.value = ""
         self._check()
         self.query_one("#yes", Button).focus()
 
@@ -132,6 +148,11 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
 
     def _check(self) -> None:
         answers = self._answers()
+        if self._plan.limit is not None:
+            known = "\n".join(
+                safe(line, WIDEST_LINE) for line in self._plan.limit.about(answers.get("key", ""))
+            )
+            self.query_one("#preview", Static).update(Content(known))
         name, problem = first_problem(self._plan, answers)
         # An answer is not wrong yet where none was typed yet.
         reported = problem and (not name or answers[name])

@@ -177,6 +177,8 @@ class JobScreen(KeySubject, Screen[None]):
             return self.editable() is not None
         if action.key_scope is KeyScope.RULE:
             return self.rule_subject() is not None
+        if action.key_scope is KeyScope.LIMIT:
+            return self.limit_subject() is not None
         about = self.noted() if action.key_scope is KeyScope.SUBJECT else self.plan(action)
         return about is not None
 

@@ -15,7 +15,7 @@ from asok_core.inspection.row_texts import LOCATION_TEXTS
 OPERATIONS = tuple(
     action
     for action in operations.OPERATIONS
-    if action.key_scope in (KeyScope.CHOSEN, KeyScope.SUBJECT, KeyScope.RULE)
+    if action.key_scope in (KeyScope.CHOSEN, KeyScope.SUBJECT, KeyScope.RULE, KeyScope.LIMIT)
 )
 """What may concern a single job."""
 
@@ -55,7 +55,7 @@ def _by_label() -> Iterator[tuple[str, Sequence[OperatorAction]]]:
 def _reason(among: Sequence[OperatorAction], job: KnownJob) -> str:
     if any(action.key_scope is KeyScope.SUBJECT for action in among):
         return "it has no id"
-    if any(action.key_scope is KeyScope.RULE for action in among):
+    if any(action.key_scope in (KeyScope.RULE, KeyScope.LIMIT) for action in among):
         return "its task is not known"
     if job.location in {action.location for action in among}:
         return "its signature is valid" if job.is_readable else "it is unreadable"

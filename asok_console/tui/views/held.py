@@ -22,7 +22,7 @@ from asok_console.tui.views.shared.job_list import JobListView
 from asok_console.tui.widgets.row_list import RowList
 from asok_core.backends.roles import Reader, Scope
 from asok_core.inspection.holds import HoldState
-from asok_core.inspection.limits import LimitBucket
+from asok_core.inspection.limits import LimitBucket, LimitRule, subject_of
 from asok_core.inspection.phrases import counted
 from asok_core.inspection.rows import Page
 from asok_core.inspection.snapshot import Snapshot
@@ -239,6 +239,15 @@ class HeldView(JobListView):
             (limits if snapshot.buckets else "", ""),
             (counted(snapshot.held + snapshot.limited, "job"), ""),
         )
+
+    def limit_subject(self) -> LimitRule | None:
+        """What the limit is about that is under the cursor or opened; of another job, its task."""
+        hold, snapshot = self.hold, self.console.snapshot
+        name = self.opened or (hold.id if hold is not None else "")
+        if not name.startswith(BUCKET) or snapshot is None:
+            return super().limit_subject() if self.opened is not None else None
+        found = (subject_of(each.identity) for each in snapshot.buckets if each.id == name)
+        return next(found, None)
 
     def _are_unread(self) -> bool:
         snapshot = self.console.snapshot

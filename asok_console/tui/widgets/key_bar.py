@@ -145,12 +145,16 @@ class KeyBar(Widget):
 
 
 _ORDER = (
-    *(each for each in operations.OPERATIONS if each.changes and each is not operations.HOLD),
+    *(
+        each
+        for each in operations.OPERATIONS
+        if each.changes and each not in (operations.HOLD, operations.LIMIT)
+    ),
     *operations.ALL,
 )
 """From the left: what changes something comes first, since it is what one looks for in a hurry.
 
-A hold is for any row of almost every view: it has the room that the others leave.
+Holds and limits are for any row of almost every view: they have the room that the others leave.
 """
 
 

@@ -33,6 +33,10 @@ class LimitOperation(CatalogOperation):
         """The queue, the task or its argument."""
         return self.rule.words
 
+    def short_subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """What kind it is: the name of a task may be long."""
+        return "queue" if self.rule.queue else "task"
+
 
 @dataclass(frozen=True)
 class LimitJobs(LimitOperation):
@@ -55,8 +59,8 @@ class LimitJobs(LimitOperation):
         return FollowUp(found.words, found.whole)
 
     def suffix(self, scope: Scope) -> str:  # noqa: ARG002
-        """The limit."""
-        return f" to {self.rule.limit.text}"
+        """The limit; nothing as long as none is chosen."""
+        return f" to {self.rule.limit.text}" if self.rule.limit.text else ""
 
     def changed(self, scope: Scope) -> str:
         """What is limited, and to what."""
@@ -83,3 +87,7 @@ class RemoveLimit(LimitOperation):
     def subject(self, scope: Scope) -> str:
         """The limit of an operator, and what it is about."""
         return f"the set limit of {super().subject(scope)}"
+
+    def short_subject(self, scope: Scope) -> str:  # noqa: ARG002
+        """The same without what it is about."""
+        return "the set limit"

@@ -15,14 +15,17 @@ from asok_console.tui.keys import operations
 from asok_console.tui.keys.actions import KeyScope
 from asok_console.tui.keys.operations import BY_NAME, EDIT, OPERATIONS, OperatorAction
 from asok_console.tui.plans.fields import answered, fields_of
+from asok_console.tui.plans.limit_subjects import LimitSubject
 from asok_console.tui.plans.plan import OperationPlan
 from asok_core.backends.roles import Scope
 from asok_core.inspection import filters
 from asok_core.inspection.holds import Hold
+from asok_core.inspection.limits import LimitRule, Limits
 from asok_core.inspection.notes import on_error, on_job
 from asok_core.operations.catalog.dead_jobs import EditDead
 from asok_core.operations.catalog.entry import CatalogOperation
 from asok_core.operations.catalog.holds import HoldJobs, ReleaseHold, RemoveHold
+from asok_core.operations.catalog.limits import LimitOperation
 from asok_core.operations.catalog.notes import EditNote
 from asok_core.operations.catalog.switches import PauseQueue, StopWorker, WorkerOperation
 from asok_core.operations.catalog.trash import RestoreTrash
@@ -34,7 +37,9 @@ ANSWERS = {
     "reason": "it's down", "lasts": "90m",
     "concurrency": "8", "queues": "high, it's",
     "task": "m:f", "queue": "low", "arguments": "0=7, name=\"a, b\"", "until": "2h",
+    "limit": "4 at once", "key": "account_id",
 }  # fmt: skip
+LIMITED = LimitRule("m.f")
 ARGUMENTS: tuple[list[Any], dict[str, Any]] = (["it's", -1], {"--all": None, "k": [1, {"a": "$"}]})
 
 
@@ -42,6 +47,7 @@ NAMED = (
     KeyScope.QUEUE,
     KeyScope.SUBJECT,
     KeyScope.RULE,
+    KeyScope.LIMIT,
     KeyScope.HOLD,
     KeyScope.WORKER,
     KeyScope.LIVE_WORKER,
@@ -60,7 +66,8 @@ def parsed(line: str) -> argparse.Namespace:
 def plan(action: OperatorAction, **scope: Any) -> OperationPlan:
     if action.key_scope is KeyScope.QUEUE:
         scope.setdefault("queue", "high")
-    made = OperationPlan(filled(action), Scope(action.location, **scope), 2)
+    limit = LimitSubject(LIMITED, Limits()) if action.key_scope is KeyScope.LIMIT else None
+    made = OperationPlan(filled(action), Scope(action.location, **scope), 2, limit=limit)
     return answered(made, ANSWERS) if fields_of(made.operation) else made
 
 
@@ -72,6 +79,8 @@ def filled(action: OperatorAction) -> CatalogOperation:
         return operation("web-1")
     if issubclass(operation, ReleaseHold | RemoveHold):
         return operation("4f2a1c")
+    if issubclass(operation, LimitOperation):
+        return operation(LIMITED)
     return RestoreTrash("4f2a") if operation is RestoreTrash else operation()
 
 
@@ -139,6 +148,17 @@ def test_every_equivalent_command_is_a_command_line_with_the_same_scope(
                 "queue": "low",
                 "arg": ["0=7", 'name="a, b"'],
                 "lasts": "2h",
+                "reason": "it's down",
+            },
+        ),
+        (
+            "limit",
+            "limit.set",
+            {
+                "task": "m.f",
+                "queue": "",
+                "key": "account_id",
+                "limit": ["4 at once"],
                 "reason": "it's down",
             },
         ),

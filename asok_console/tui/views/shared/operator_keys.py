@@ -15,6 +15,7 @@ from asok_console.tui.views.host import Host
 from asok_console.tui.views.shared.hold_rules import RuleSubject, rule_of_row
 from asok_console.tui.views.shared.job_columns import known_task
 from asok_core.inspection.audit import Activity
+from asok_core.inspection.limits import LimitRule
 from asok_core.inspection.notes import NoteSubject, on_job, on_queue
 from asok_core.inspection.rows import Row
 
@@ -72,6 +73,13 @@ class KeySubject:
             if subject.kind == "queue"
             else rule_of_row(subject.near)
         )
+
+    def limit_subject(self) -> LimitRule | None:
+        """What a limit would be set on, as a rule without one: the task or the queue of a hold."""
+        rule = self.rule_subject()
+        if rule is None:
+            return None
+        return LimitRule(rule.task) if rule.task else LimitRule(queue=rule.queue)
 
     def missing(self) -> str:
         """Why no operation has anything to do here, where the view knows better than the keys."""
