@@ -193,7 +193,7 @@ def _rule(plan: OperationPlan) -> Hold:
 
 _ARGUMENT = Field(
     "key",
-    "For each value of",
+    "Each value of",
     lambda answer, _plan: limit_subjects.key_problem(answer),
     default=lambda plan: plan.limit.key if plan.limit else "",
     hint="all jobs together; as in account_id",
@@ -252,7 +252,7 @@ _FIELDS: Mapping[type[CatalogOperation], tuple[Field, ...]] = {
             "Limit",
             lambda answer, _plan: limit_subjects.text_problem(answer),
             default=lambda plan: plan.limit.set_limit if plan.limit else "",
-            hint="as the code declares; as in 4 at once, 100/minute",
+            hint="as declared; as in 4 at once, 100/minute",
         ),
         _ARGUMENT,
         Field(

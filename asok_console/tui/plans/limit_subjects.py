@@ -45,7 +45,7 @@ class LimitSubject:
         return _is_set(self._state(self.rule))
 
     def about(self, key: str) -> tuple[str, ...]:
-        """What is in force now on the subject with this argument, and by whom."""
+        """What is in force now on the subject with this argument, and who set it."""
         if key_problem(key):
             return ()
         rule = self._subject(key)
@@ -109,13 +109,16 @@ class LimitSubject:
 
     def _beside(self, rule: LimitRule) -> Iterator[str]:
         """The other limits of the task: all of them bound its jobs."""
+        others = list[str]()
         for each in states_of(self.limits):
             subject = each.subject
             if not rule.task or subject.task != rule.task or subject.identity == rule.identity:
                 continue
             if each.limit is not None:
                 by = f"for each {subject.key.short}" if subject.key else "for all jobs together"
-                yield f"also in force: {each.limit.text} {by}"
+                others.append(f"{each.limit.text} {by}")
+        if others:
+            yield f"also in force: {'; '.join(others)}"
 
 
 def _is_set(state: LimitState | None) -> bool:

@@ -44,7 +44,8 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
         plan = self._plan
         # No confirmation follows: the answer is a line of text, which needs room.
         last = plan.operation.changes and not plan.operation.confirms
-        kind = "previewing" if plan.operation.previews else "line" if last else ""
+        states = plan.operation.previews or plan.limit is not None
+        kind = "previewing" if states else "line" if last else ""
         with Vertical(id="question", classes=kind):
             yield Static(Content(safe(plan.phrase, WIDEST_LINE)), id="title")
             for line in (*plan.lines, *([f"! {plan.warning}"] if plan.warning else [])):
@@ -55,7 +56,7 @@ class AnswersDialog(QuestionDialog[OperationPlan]):
                     yield self._input(field)
             if plan.choices:
                 yield Static(Content(safe(_choices(plan), WIDEST_LINE)), id="choices")
-            if plan.operation.previews or plan.limit is not None:
+            if states:
                 yield Static(id="preview")
             yield Static(id="verdict")
             yield Static(id="equivalent")

@@ -69,7 +69,7 @@ async def test_a_limit_is_set_in_place_of_the_declared_one_and_reset(
         await hand.sees("Limited task shop.mail to 4 at once")
         await hand.sees("in force: no worker runs")
 
-        # A digit acts at once after a confirmation; letters may be the rest of what was typed for it.
+        # A digit acts at once after a confirmation; other keys may be the rest of what was typed.
         await hand.press("f5", "2")
         await hand.until(
             lambda: bool(hand.app.snapshot and hand.app.snapshot.limits), "the snapshot"
