@@ -163,6 +163,7 @@ async def test_a_protected_session_guards_what_concerns_a_queue_or_a_worker(
     assert guarded == {
         "pause",
         "hold",
+        "limit",
         "quiet",
         "set_worker",
         "move",

@@ -196,7 +196,7 @@ async def test_keys_of_the_page_are_in_its_help_and_footer(
     redis_client: redis.Redis, open_console: Open
 ) -> None:
     die(redis_client, dead_job(1), dead_job(2))
-    async with open_console(size=(140, 60)) as hand:
+    async with open_console(size=(140, 66)) as hand:
         await opened(hand, 2)
         footer = hand.screen().splitlines()[-1]
         for part in ("Tab section", "] next job", "o editor", "| pager", "e edit", "v show all"):

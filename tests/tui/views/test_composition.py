@@ -107,7 +107,7 @@ async def test_of_a_composition_nothing_is_moved_since_its_jobs_are_not_listed(
         await hand.press(*keys)
         await hand.sees("by task")
         await hand.sees("all ")
-        queue = {"pause", "resume", "hold"}
+        queue = {"pause", "resume", "hold", "limit"}
         assert {name for name in offered if hand.app.check_action("operate", (name,))} <= queue
         assert hand.app.check_action("edit", ()) is False
         await hand.press("d", "D", "r", "R", "e")
