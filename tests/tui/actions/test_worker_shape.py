@@ -88,6 +88,8 @@ async def test_a_worker_is_changed_and_reset_and_its_row_says_so(
         await hand.sees("8 threads (configured 4)")
         await hand.sees("≠ 1 not as configured")
 
+        # A digit acts at once after a confirmation; other keys may be the rest of what was typed.
+        await hand.press("5")
         dialog = await form(hand)
         assert answers(hand) == {"concurrency": "8", "queues": "high,hihg"}
         await hand.sees("in force: 8 threads per process, queues high,hihg")
