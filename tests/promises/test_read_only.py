@@ -50,7 +50,7 @@ def witness(redis_client: redis.Redis) -> Iterator[Witness]:
     made.close()
 
 
-KEYS = ("r", "R", "d", "D", "T", "C", "P", "H", "e", "n", "z", "f", "M", "S", "space", "enter")
+KEYS = ("r", "R", "d", "D", "T", "C", "P", "H", "e", "n", "z", "f", "M", "S", "U", "space", "enter")
 """The keys of all operations but the export, which writes a file; not ``q``, which quits."""
 
 

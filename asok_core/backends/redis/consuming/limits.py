@@ -81,16 +81,17 @@ def review_due(
     return 0.0
 
 
-def review_all(connection: Connection, keys: Keys) -> None:
-    """Have every bucket looked at soon, as limits were changed. Raises Unreachable or Refused."""
+def review_all(connection: Connection, keys: Keys, rules: Mapping[str, LimitRule]) -> None:
+    """Look at every bucket, as limits were changed. Raises Unreachable or Refused."""
     try:
         found = connection.call("ZRANGE", keys.limits, 0, -1)
-        if found:
-            members = [word for name in found for word in (0, name)]
-            connection.call("ZADD", keys.limits, "XX", *members)
     except ErrorReply as error:
         if not wrong_type(error):
             raise
+        return
+    names = [name for name in map(parsing.text, found) if _BUCKET.fullmatch(name)]
+    for at in range(0, len(names), BATCH):
+        _review(connection, keys, names[at : at + BATCH], rules)
 
 
 def _pairs(flat: Sequence[Any]) -> Sequence[tuple[Any, Any]]:

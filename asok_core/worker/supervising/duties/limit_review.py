@@ -38,12 +38,12 @@ class LimitReviewDuty(Duty):
         if generation != self._generation:
             found = read_holds(connection, keys)
             self._rules = {each.identity: each for each in found.limits}
-            review_all(connection, keys)
+            review_all(connection, keys, self._rules)
             self._generation = generation
         now = self._registry.now()
         if now < self._last - STEP:
             # The server's clock was set back: what was due soon would be due in hours.
-            review_all(connection, keys)
+            review_all(connection, keys, self._rules)
         self._last = now
         next_due_in = review_due(connection, keys, self._rules, now)
         if next_due_in is None:
