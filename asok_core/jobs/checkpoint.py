@@ -63,8 +63,7 @@ def cursor_text(cursor: object) -> str:
 
 def encoded(job_id: str, checkpoint: JobCheckpoint, keyring: Keyring) -> str:
     """A checkpoint of a job as its record holds it, signed."""
-    _, at, started_at, _ = checkpoint
-    rest = f"{started_at or '-'} {at:.6f} {checkpoint.text}"
+    rest = _unsigned(checkpoint)
     return f"{keyring.sign(_signed(job_id, rest), V2)} {rest}"
 
 
@@ -83,9 +82,11 @@ def decoded(text: object) -> JobCheckpoint | None:
 
 def is_signed(job_id: str, checkpoint: JobCheckpoint, keyring: Keyring) -> bool:
     """Whether a worker made this checkpoint of this job."""
-    _, at, started_at, signature = checkpoint
-    rest = f"{started_at or '-'} {at:.6f} {checkpoint.text}"
-    return keyring.verifies(_signed(job_id, rest), signature, V2)
+    return keyring.verifies(_signed(job_id, _unsigned(checkpoint)), checkpoint.signature, V2)
+
+
+def _unsigned(checkpoint: JobCheckpoint) -> str:
+    return f"{checkpoint.started_at or '-'} {checkpoint.at:.6f} {checkpoint.text}"
 
 
 def _signed(job_id: str, rest: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from asok_core.backends.redis import parsing
 from asok_core.backends.redis.calls.limits import (
@@ -19,8 +18,8 @@ from asok_core.backends.redis.calls.limits import (
 from asok_core.backends.redis.connection import Connection
 from asok_core.backends.redis.explanations import ErrorReply, wrong_type
 from asok_core.backends.redis.keys import Keys
-from asok_core.inspection.limits import LimitRule
-from asok_core.jobs.limits import BUCKET, Limit, parse_limit
+from asok_core.inspection.limits import LimitRule, declared_limit
+from asok_core.jobs.limits import BUCKET, Limit
 from asok_core.jobs.numbers import number
 
 _BUCKET = re.compile(f"{BUCKET}[0-9a-f]{{16}}")
@@ -66,7 +65,7 @@ def review_due(
             if not wrong_type(error):
                 raise
             return None
-        pairs = _pairs(found)
+        pairs = [*zip(found[::2], found[1::2], strict=True)]
         others = [name for name, _ in pairs if not _BUCKET.fullmatch(parsing.text(name))]
         if others:
             # Only another program can have put them there, where they would be due forever.
@@ -94,12 +93,6 @@ def review_all(connection: Connection, keys: Keys, rules: Mapping[str, LimitRule
         _review(connection, keys, names[at : at + BATCH], rules)
 
 
-def _pairs(flat: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
-    if flat and isinstance(flat[0], list | tuple):
-        return [(name, score) for name, score in flat]
-    return list(zip(flat[::2], flat[1::2], strict=True))
-
-
 def _review(
     connection: Connection, keys: Keys, buckets: Sequence[str], rules: Mapping[str, LimitRule]
 ) -> None:
@@ -117,7 +110,4 @@ def _limit_now(reply: Sequence[bytes | None], rules: Mapping[str, LimitRule]) ->
     identity, declared = (parsing.text(each or b"") for each in reply)
     if (rule := rules.get(identity)) is not None:
         return rule.limit
-    try:
-        return parse_limit(declared) if declared else Limit()
-    except ValueError:
-        return Limit()
+    return declared_limit(declared) or Limit()

@@ -1,4 +1,4 @@
--- needs: held return_jobs record status locations
+-- needs: held return_jobs record status locations paused
 -- Limits: how many jobs of a bucket run at once, and how many start in a time. A bucket is a queue, a task, or the jobs of a task
 -- with one value of an argument; `limit` is a table with bucket, at_once (0: any number), interval (seconds between two starts
 -- at the steady rate, 0: no rate) and burst.
@@ -29,11 +29,6 @@ local function size_of(key)
 end
 
 local function enqueued_at(id) return id and tonumber(record_text(id, 'enqueued_at')) end
-
-local function is_paused(queue)
-  local marked = redis.pcall('SISMEMBER', paused_key, queue)
-  return not wrong_type(marked) and marked == 1
-end
 
 -- Queues from which a worker claims. The workers are read once for a script, and only where another queue is in question.
 local served, are_workers_read = {}, false
@@ -129,7 +124,7 @@ local function may_start(limit, id, holder_of, now)
   if limit.runs then
     -- Its process died, and it is counted already; or the same start is sent again, which a rate has counted, too.
     local is_same = redis.call('HGET', limit_running_key(limit.bucket), id) == holder_of
-    return room_at_once(limit) + 1 >= 1 and (is_same or room_of_rate(limit, now) >= 1)
+    return room_at_once(limit) >= 0 and (is_same or room_of_rate(limit, now) >= 1)
   end
   local left = room(limit, now)
   if limit.is_next then return left >= 1 end

@@ -1,4 +1,4 @@
--- needs: record requests already_ended status stats locations attempts failure_notices
+-- needs: record requests already_ended status stats locations active attempts failure_notices
 -- Settle one job that did not complete. One that completed is settled by complete.lua.
 --   retry:    active -> delayed       fail: active -> dead jobs
 --   cancel:   active -> finished, for its task was notified that it is to stop
@@ -14,12 +14,6 @@
 local STATUS = { retry = 'retrying', fail = 'failed', reject = 'failed', cancel = 'cancelled',
                  ['return'] = 'pending', postpone = 'retrying' }
 local COUNTED = { retry = 'failed', fail = 'failed', reject = 'failed', cancel = 'cancelled' }
-
--- Whether an active list holds an envelope. A key of another type holds none.
-local function holds(active, envelope)
-  local index = redis.pcall('LPOS', active, envelope, 'RANK', -1)
-  return not wrong_type(index) and index
-end
 
 local function settle(process, release, now, dubious, dlq_max, at)
   local verb, queue, envelope = ARGV[at + SETTLEMENT.verb], ARGV[at + SETTLEMENT.queue], ARGV[at + SETTLEMENT.envelope]
@@ -38,7 +32,7 @@ local function settle(process, release, now, dubious, dlq_max, at)
   if not moves then
     local removed = redis.pcall('LREM', active, -1, envelope)
     if wrong_type(removed) or removed == 0 then return OUTCOME_NOT_ACTIVE, 0 end
-  elseif not holds(active, envelope) then
+  elseif not is_active(active, envelope) then
     return OUTCOME_NOT_ACTIVE, 0
   elseif verb == 'return' then
     if not pushed('RPUSH', queue_key(queue), envelope) then return OUTCOME_WRONG_TYPE, 0 end

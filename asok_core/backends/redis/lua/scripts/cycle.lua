@@ -1,4 +1,4 @@
--- needs: full record already_ended stats locations set_aside reports settle complete
+-- needs: full record already_ended stats locations paused set_aside reports settle complete
 -- One round trip of a worker's process: write what jobs report (reports.lua), settle what finished (settle.lua, complete.lua),
 -- note what started, claim (pending -> active) from the queues in their strict order.
 -- Of what is oversized no byte is in the reply. Where it cannot be set aside it stays in the active list, so that
@@ -41,9 +41,7 @@ write_recent()
 
 local stopped = {}
 for i, queue in ipairs(queues) do
-  local marked = redis.pcall('SISMEMBER', paused_key, queue)
-  -- Where the key is of another type, no queue is paused, and the console shows the same.
-  if not wrong_type(marked) and marked == 1 then
+  if is_paused(queue) then
     stopped[queue] = true
     paused[#paused + 1] = i
   end

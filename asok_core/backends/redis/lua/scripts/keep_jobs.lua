@@ -1,14 +1,9 @@
--- needs: full time record status locations held holds
+-- needs: full time record status locations active held holds
 -- Jobs of a process that a hold keeps from starting: active -> held. Where that hold has ended since its process read it:
 --   active -> pending, at the consuming end. No attempt has begun, so nothing is counted, and no retry is spent.
 -- A script of its own, and not a verb of settle.lua: what a cycle does not use would make each cycle slower.
 -- Reply, per job: a flag OUTCOME_... (see flags.py).
 local stamp = server_time()
-
-local function is_active(active, envelope)
-  local index = redis.pcall('LPOS', active, envelope, 'RANK', -1)
-  return not wrong_type(index) and index
-end
 
 local flags, back = {}, {}
 for i = jobs_first, jobs_last, KEPT_JOB.SIZE do

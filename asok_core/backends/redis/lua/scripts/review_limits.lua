@@ -4,7 +4,7 @@
 -- Reply: how many were given back.
 local stamp, now = server_time()
 
-local function is_active(process, queue, id)
+local function is_held_by(process, queue, id)
   local found = redis.pcall('LRANGE', active_key(process, queue), 0, -1)
   if wrong_type(found) then return false end
   for _, envelope in ipairs(found) do
@@ -32,7 +32,7 @@ local function remove_stale(limit)
   local those_running = size_of(running) > 0 and redis.call('HGETALL', running) or {}
   for i = 1, #those_running, 2 do
     local id, process, queue = those_running[i], string.match(those_running[i + 1], '^([^\n]*)\n([^\n]*)\n')
-    if not process or not is_active(process, queue, id) then
+    if not process or not is_held_by(process, queue, id) then
       redis.call('HDEL', running, id)
       if process then keep_waiting(limit, id, queue) end
     end

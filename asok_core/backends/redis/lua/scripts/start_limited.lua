@@ -1,4 +1,4 @@
--- needs: full time record status locations held limits
+-- needs: full time record status locations active held limits
 -- Jobs of a process that limits are about, before they start: they start, or active -> held, until a limit gives them back.
 -- A job has one `JobLimit` for each limit, which follow each other in `limits`; it starts where each allows it, and waits for the
 --   first that does not. What it was of the others before does not keep their jobs from starting. `running` 1: it runs already, as
@@ -48,8 +48,7 @@ for i = jobs_first, jobs_last, LIMITED_JOB.SIZE do
   local envelope, limits = ARGV[i + LIMITED_JOB.envelope], limits_of(number)
   local active = active_key(process, job.queue)
   local runs, holder_of = ARGV[i + LIMITED_JOB.running] == '1', ARGV[i + LIMITED_JOB.holder]
-  local index = redis.pcall('LPOS', active, envelope, 'RANK', -1)
-  if wrong_type(index) or not index then
+  if not is_active(active, envelope) then
     flags[number] = START_NOT_ACTIVE
   elseif not runs and is_cancelled(job.id) then
     flags[number] = START_CANCELLED
